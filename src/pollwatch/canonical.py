@@ -1,0 +1,79 @@
+"""The bytes that are hashed and signed: RFC 8785 canonical JSON, and strict reading of it.
+
+Two members must never disagree about what a document says, so reading refuses what JSON parsers let pass:
+duplicate keys, NaN, numbers that do not survive a round trip, and any byte that re-serialising would change.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeAlias
+
+import rfc8785
+
+from pollwatch.errors import FormatError
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+
+def dumps(value: Any) -> bytes:  # noqa: ANN401 - any JSON value; rfc8785 refuses the rest
+    """Canonical bytes (RFC 8785).
+
+    Raises:
+        FormatError: the value is not representable (NaN, integers beyond 2^53, non-string keys).
+    """
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        raise FormatError(f"not representable as canonical JSON: {error}") from error
+
+
+def loads(data: bytes, *, max_bytes: int = 1 << 20) -> Any:  # noqa: ANN401 - the caller checks shapes
+    """Read canonical JSON, refusing anything that is not byte for byte what :func:`dumps` writes.
+
+    Raises:
+        FormatError: too large, not JSON, or not canonical.
+    """
+    value = loads_lenient(data, max_bytes=max_bytes)
+    if dumps(value) != data:
+        raise FormatError("JSON is not in canonical form (RFC 8785); it was altered or re-written by another tool")
+    return value
+
+
+def loads_lenient(data: bytes, *, max_bytes: int = 1 << 20) -> Any:  # noqa: ANN401 - the caller checks shapes
+    """Read JSON of any layout, still refusing duplicate keys, NaN, excess size and depth.
+
+    Raises:
+        FormatError: too large, not JSON, too deep, or ambiguous.
+    """
+    if len(data) > max_bytes:
+        raise FormatError(f"JSON of {len(data)} bytes is over the limit of {max_bytes}")
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except RecursionError:
+        raise FormatError("JSON is nested too deeply") from None
+    except ValueError as error:
+        raise FormatError(f"not valid JSON: {error}") from error
+
+
+def pretty(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """JSON for people and other tools: indented, keys in the order given, non-ASCII readable."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def compact(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """JSON on one line, keys in the order given; for streams, not for signing."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"key {twice!r} stands twice in one object")
+    return result
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")

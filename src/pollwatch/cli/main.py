@@ -1,0 +1,67 @@
+"""The root command: finds a verb's module when it is asked for, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import rich_click as click
+from click.exceptions import Exit
+
+from pollwatch import __version__
+from pollwatch.errors import PollwatchError
+from pollwatch.events.printable import printable
+from pollwatch.i18n import _
+
+#: verb -> module in ``pollwatch.cli`` that exports it as ``command``. In the order that ``--help`` shows.
+VERBS: dict[str, str] = {}
+
+
+class LazyGroup(click.RichGroup):
+    """Imports a verb's module only when that verb is used: ``--help`` stays quick, heavy libraries stay out."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All verbs, in the order a newcomer needs them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command, or None where there is none of that name."""
+        module = VERBS.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = import_module(f"pollwatch.cli.{module}").command
+        return command
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="pollwatch %(version)s")
+def root() -> None:
+    """Watch an election's systems together with parties you do not trust.
+
+    Start with `pollwatch demo`, or with `pollwatch scan /var/log/nginx /var/log/auth.log`.
+    """
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run a command line and exit with the documented code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        code = root.main(list(arguments), prog_name="pollwatch", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exit as done:
+        sys.exit(done.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader went away (`pollwatch scan | head`): that is no error, but Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except PollwatchError as error:
+        click.echo(_("pollwatch: {error}").format(error=printable(str(error))), err=True)
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)

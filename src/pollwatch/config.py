@@ -1,0 +1,1 @@
+"""The configuration: each station defines its own settings, this module reads and assembles them."""

@@ -1,0 +1,1 @@
+"""Detection: pure functions from event batches (and state) to detections."""

@@ -1,0 +1,1 @@
+"""Sigma rules: loading, evaluation and correlation."""

@@ -1,0 +1,29 @@
+"""Raw records on their way from a source to a format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LineBlock:
+    """Consecutive records of one input.
+
+    Attributes:
+        path: the input as its user named it; ``-`` for stdin.
+        first_number: 1-based number of the first record: the physical line, or the element of a JSON array.
+        raw: each record's bytes, never altered, without its line terminator.
+        text: each record decoded, same length as ``raw``. No lone surrogates; may hold any control character.
+        offset_bytes: where the first record starts in the decompressed stream.
+    """
+
+    path: str
+    first_number: int
+    raw: Sequence[bytes]
+    text: Sequence[str]
+    offset_bytes: int = 0
+
+    def __len__(self) -> int:
+        """How many records."""
+        return len(self.raw)

@@ -1,0 +1,60 @@
+"""Which lines of which inputs: a set that stays small for millions of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineSet:
+    """Sorted, distinct record numbers per input path. Immutable; eight bytes a line."""
+
+    by_path: Mapping[str, Numbers]
+
+    @classmethod
+    def of(cls, path: str, numbers: Iterable[int] | Numbers) -> LineSet:
+        """The given records of one input, in any order, repeats allowed."""
+        array = numbers if isinstance(numbers, np.ndarray) else np.fromiter(numbers, dtype=np.int64)
+        return cls({path: np.unique(array.astype(np.int64, copy=False))} if array.size else {})
+
+    @classmethod
+    def union(cls, sets: Iterable[LineSet]) -> LineSet:
+        """All lines of all sets."""
+        parts: dict[str, list[Numbers]] = {}
+        for each in sets:
+            for path, numbers in each.by_path.items():
+                parts.setdefault(path, []).append(numbers)
+        return cls(
+            {p: arrays[0] if len(arrays) == 1 else np.unique(np.concatenate(arrays)) for p, arrays in parts.items()}
+        )
+
+    def __or__(self, other: LineSet) -> LineSet:
+        """All lines of both."""
+        return LineSet.union((self, other))
+
+    def __len__(self) -> int:
+        """How many lines."""
+        return sum(int(numbers.size) for numbers in self.by_path.values())
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        """``(path, number)`` in order of path, then number."""
+        for path in sorted(self.by_path):
+            for number in self.by_path[path].tolist():
+                yield path, number
+
+    def __eq__(self, other: object) -> bool:
+        """Same lines of the same inputs."""
+        if not isinstance(other, LineSet):
+            return NotImplemented
+        return self.by_path.keys() == other.by_path.keys() and all(
+            np.array_equal(numbers, other.by_path[path]) for path, numbers in self.by_path.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]

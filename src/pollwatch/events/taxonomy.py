@@ -1,0 +1,132 @@
+"""Which logsources there are and what their columns are called: the contract between formats and detectors.
+
+Formats write these columns; rules and detectors read them. A format may add further columns (they can be
+searched and matched), but what a column below means, it always means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pollwatch.events.batch import LogSource
+
+#: Web server access: one row per request. Sigma's webserver taxonomy (W3C names).
+WEB = LogSource(category="webserver")
+#: Web server error log: one row per message; where a client or request is named, it is decoded too.
+WEB_ERROR = LogSource(category="webserver", service="error")
+#: Linux log-in and privilege: sshd, sudo, su, PAM, login. One row per message.
+AUTH = LogSource(product="linux", service="auth")
+#: Every other syslog message.
+SYSLOG = LogSource(product="linux", service="syslog")
+#: Suricata alerts.
+IDS = LogSource(product="suricata", service="alert")
+DNS = LogSource(category="dns")
+FLOW = LogSource(category="firewall")
+#: JSON lines whose fields say nothing more.
+GENERIC = LogSource(category="application")
+
+WEB_COLUMNS = (
+    "c-ip",  # the client: the first untrusted hop, never a header that the client itself could write
+    "cs-username",
+    "cs-method",
+    "cs-uri",  # path and query as sent
+    "cs-uri-stem",
+    "cs-uri-query",  # without "?"; null where there was none
+    "cs-version",
+    "cs-host",  # virtual host asked for
+    "sc-status",  # int64
+    "sc-bytes",  # int64
+    "cs-referer",
+    "cs-user-agent",
+    "time-taken-us",  # int64
+    "x-forwarded-for",  # as sent; attacker-written
+)
+
+WEB_ERROR_COLUMNS = (
+    "c-ip",
+    "level",
+    "module",
+    "message",
+    "cs-method",
+    "cs-uri",
+    "cs-host",
+    "cs-referer",
+    "server",
+)
+
+AUTH_COLUMNS = (
+    "hostname",
+    "program",  # sshd, sudo, su, login, ...
+    "pid",  # int64
+    "message",  # what stands after "program[pid]: "
+    "action",  # see AUTH_ACTIONS; null where the message is none of them
+    "user",  # the account acted upon
+    "ruser",  # the account acting (sudo, su)
+    "src_ip",
+    "src_host",  # where the log names the peer by name instead of address
+    "src_port",  # int64
+    "auth_method",  # password, publickey, keyboard-interactive/pam, ...
+    "command",  # sudo
+    "repeat",  # int64: how many times syslog says that this message was repeated; null = once
+)
+
+#: What ``action`` may say. ``failure`` is one failed try that should count; follow-ups of the same try
+#: ("maximum authentication attempts", PAM's summary "2 more authentication failures") say ``disconnect``.
+AUTH_ACTIONS = (
+    "success",
+    "failure",
+    "invalid_user",
+    "disconnect",
+    "session_opened",
+    "session_closed",
+    "command",
+    "denied",
+)
+
+SYSLOG_COLUMNS = ("hostname", "program", "pid", "message", "facility", "severity", "msgid", "src_ip")
+
+IDS_COLUMNS = (
+    "src_ip", "src_port", "dest_ip", "dest_port", "proto", "app_proto",
+    "signature", "signature_id", "category", "severity", "action", "cs-host", "cs-uri", "cs-user-agent",
+)  # fmt: skip
+DNS_COLUMNS = ("src_ip", "dest_ip", "query", "record_type", "answer", "rcode")
+FLOW_COLUMNS = (
+    "src_ip",
+    "src_port",
+    "dest_ip",
+    "dest_port",
+    "proto",
+    "app_proto",
+    "bytes_out",
+    "bytes_in",
+    "packets",
+    "action",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ActorColumns:
+    """Which columns of a logsource name who acts and what is acted upon; empty = none."""
+
+    ip: str = ""
+    user: str = ""
+    host: str = ""
+    domain: str = ""
+    target: str = ""
+
+
+ACTORS: dict[LogSource, ActorColumns] = {
+    WEB: ActorColumns(ip="c-ip", target="cs-host"),
+    WEB_ERROR: ActorColumns(ip="c-ip", target="cs-host"),
+    AUTH: ActorColumns(ip="src_ip", user="user", host="src_host", target="hostname"),
+    SYSLOG: ActorColumns(ip="src_ip", target="hostname"),
+    IDS: ActorColumns(ip="src_ip", target="dest_ip"),
+    DNS: ActorColumns(ip="src_ip", target="query"),
+    FLOW: ActorColumns(ip="src_ip", target="dest_ip"),
+    GENERIC: ActorColumns(ip="src_ip", user="user", target="hostname"),
+}
+
+
+def actor_columns(logsource: LogSource) -> ActorColumns:
+    """The actor columns of a logsource, or none for one that is not listed."""
+    return ACTORS.get(logsource, ActorColumns())

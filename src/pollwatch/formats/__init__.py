@@ -1,0 +1,1 @@
+"""What lines say: one module per log format, each turning blocks of lines into event batches."""

@@ -1,0 +1,28 @@
+"""User-visible text goes through :func:`_`; catalogues live in ``locale/`` (``make docs`` refreshes them)."""
+
+from __future__ import annotations
+
+import gettext
+import os
+from functools import lru_cache
+from pathlib import Path
+
+DOMAIN = "pollwatch"
+LOCALES = Path(__file__).with_name("locale")
+
+
+@lru_cache(maxsize=16)
+def catalogue(language: str | None = None) -> gettext.NullTranslations:
+    """The catalogue of a language (``nl``), or of the environment (LANGUAGE, LC_ALL, LC_MESSAGES, LANG)."""
+    languages = [language] if language else None
+    return gettext.translation(DOMAIN, LOCALES, languages=languages, fallback=True)
+
+
+def _(text: str) -> str:
+    """The text in the reader's language, or unchanged where there is no translation."""
+    return catalogue(os.environ.get("POLLWATCH_LANGUAGE")).gettext(text)
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    """Singular or plural in the reader's language."""
+    return catalogue(os.environ.get("POLLWATCH_LANGUAGE")).ngettext(singular, plural, n)

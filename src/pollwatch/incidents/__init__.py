@@ -1,0 +1,1 @@
+"""Incidents: detections that are one thing that happened. People look at these."""

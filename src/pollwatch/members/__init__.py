@@ -1,0 +1,1 @@
+"""Who is in the joint watch: keys, charter, marking."""

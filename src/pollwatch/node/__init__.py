@@ -1,0 +1,1 @@
+"""Wires the stations into one node; alone knows all of them. Split per station from the start."""

@@ -1,0 +1,1 @@
+"""Reports of a case: HTML, Markdown, ATT&CK Navigator."""

@@ -1,0 +1,1 @@
+"""What goes to other members, and the ledger of all that went."""

@@ -1,0 +1,1 @@
+"""Shapes of STIX 2.1 objects, in and out."""
