@@ -15,14 +15,15 @@ class LineBlock:
         first_number: 1-based number of the first record: the physical line, or the element of a JSON array.
         raw: each record's bytes, never altered, without its line terminator.
         text: each record decoded, same length as ``raw``. No lone surrogates; may hold any control character.
-        offset_bytes: where the first record starts in the decompressed stream.
+        cut_bytes: 0, or the true length of this block's only record, which was too long to keep whole; it is
+            quarantined, not parsed.
     """
 
     path: str
     first_number: int
     raw: Sequence[bytes]
     text: Sequence[str]
-    offset_bytes: int = 0
+    cut_bytes: int = 0
 
     def __len__(self) -> int:
         """How many records."""

@@ -1,1 +1,4 @@
-"""Where bytes come from: one module per transport, each yielding blocks of lines."""
+"""Where bytes come from: one module per transport, each an input that can be opened more than once.
+
+``records`` then cuts the bytes into blocks of records, whatever the transport.
+"""

@@ -1,0 +1,91 @@
+"""Files, folders and globs on this machine."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pollwatch.errors import SourceError
+from pollwatch.sources.interface import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """One file; ``path`` is what the user called it, ``file`` where it lies."""
+
+    file: Path
+    path: str
+    size_bytes: int
+    anchor_us: int
+
+    def open(self) -> BinaryIO:
+        """The bytes as stored.
+
+        Raises:
+            SourceError: it cannot be opened.
+        """
+        try:
+            return self.file.open("rb")
+        except OSError as error:
+            raise SourceError(f"{self.path}: {error.strerror or error}") from error
+
+
+def expand(names: Iterable[str]) -> tuple[list[FileSource], list[Failure]]:
+    """The files that the names stand for, each once, in the order given; folders are walked in name order.
+
+    Returns:
+        The files, and for each name that leads to nothing readable the reason.
+    """
+    files: dict[Path, FileSource] = {}
+    failures: list[Failure] = []
+    for name in names:
+        found = False
+        for path in _matches(name):
+            found = True
+            try:
+                _add(files, path)
+            except OSError as error:
+                failures.append(Failure(str(path), error.strerror or str(error)))
+        if not found:
+            failures.append(Failure(name, "no such file or folder, and as a pattern it matches nothing"))
+    return list(files.values()), failures
+
+
+def _matches(name: str) -> Iterator[Path]:
+    path = Path(name)
+    if path.is_dir():
+        yield from _walk(path)
+    elif path.exists() or path.is_symlink():
+        yield path
+    elif glob.has_magic(name):
+        for match in sorted(glob.glob(name, recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute patterns
+            yield from _matches(match)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Regular files below a folder, without hidden ones; links to folders may turn in circles and are not followed."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        yield folder
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _walk(entry)
+        elif entry.is_file():
+            yield entry
+
+
+def _add(files: dict[Path, FileSource], path: Path) -> None:
+    real = path.resolve()
+    if real in files:
+        return
+    status = path.stat()
+    if path.is_dir():
+        raise PermissionError(13, "the folder cannot be listed")
+    files[real] = FileSource(path, str(path), status.st_size, status.st_mtime_ns // 1_000)

@@ -1,0 +1,139 @@
+"""Sources: whatever the transport and the encoding, each record comes out once, whole and numbered."""
+
+import bz2
+import gzip
+import io
+import lzma
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from pollwatch.errors import SourceError
+from pollwatch.sources import records
+from pollwatch.sources.decompress import chunks
+from pollwatch.sources.files import expand
+from pollwatch.sources.interface import BLOCK_RECORDS, MAX_RECORD_BYTES
+from pollwatch.sources.stdin import spool_stdin
+
+
+def read(data: bytes, chunk: int = 1 << 20) -> list[tuple[int, str]]:
+    """All records of some bytes, as ``(number, text)``."""
+    parts = [data[at : at + chunk] for at in range(0, len(data), chunk)]
+    shape = records.shape_of(data[: 1 << 16])
+    found = []
+    for block in records.blocks(parts, "test", shape):
+        found += [(block.first_number + i, text) for i, text in enumerate(block.text)]
+    return found
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("chunk", [1, 3, 1 << 20])
+def test_encodings(encoding: str, chunk: int) -> None:
+    """The same lines come out of every encoding, wherever the chunks are cut, without a last newline too."""
+    lines = ["first line of the log", "zweite Zeile: Käse", "", "the last, without a newline ਊ"]
+    assert read("\n".join(lines).encode(encoding), chunk) == list(enumerate(lines, 1))
+
+
+def test_line_endings() -> None:
+    """CR LF ends a line; a lone CR, a vertical tab and U+2028 do not."""
+    assert read(b"a\r\nb\rc\x0bd\n\n\xe2\x80\xa8e\n") == [(1, "a"), (2, "b\rc\x0bd"), (3, ""), (4, "\u2028e")]
+
+
+def test_latin1_line_among_utf8() -> None:
+    """A line that is not UTF-8 is read as Latin-1, and its neighbours stay what they are."""
+    assert read("Käse\n".encode() + b"K\xe4se\n") == [(1, "Käse"), (2, "Käse")]
+
+
+@pytest.mark.parametrize(
+    "compress",
+    [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress],
+)
+def test_compression_is_told_by_content(compress: object) -> None:
+    """Every compression gives the same bytes back, also as two members behind each other."""
+    data = b"".join(b"line %d\n" % i for i in range(5000))
+    stored = compress(data[:20000]) + compress(data[20000:])  # type: ignore[operator]
+    assert b"".join(chunks(io.BytesIO(stored), "x.log")) == data
+
+
+def test_truncated_gzip_yields_what_is_there() -> None:
+    """A copy that broke off is read as far as it goes, then named as such."""
+    data = b"".join(b"line %d %d\n" % (i, i * i) for i in range(100_000))
+    got = bytearray()
+
+    def read_all() -> None:
+        for chunk in chunks(io.BytesIO(gzip.compress(data)[:-5000]), "x.gz"):
+            got.extend(chunk)
+
+    with pytest.raises(SourceError, match=r"x\.gz: gzip cannot be read to its end"):
+        read_all()
+    assert len(got) > 100_000
+    assert data.startswith(bytes(got))
+
+
+def test_endless_line_is_cut_and_counted() -> None:
+    """A line longer than any limit costs bounded memory, keeps its number and says how long it was."""
+    data = b"before\n" + b"x" * (MAX_RECORD_BYTES + 3_000_000) + b"\nafter\n"
+    parts = [data[at : at + 100_000] for at in range(0, len(data), 100_000)]
+    got = [
+        (b.first_number, len(b), len(b.raw[0]), b.cut_bytes)
+        for b in records.blocks(parts, "t", records.shape_of(data[:100]))
+    ]
+    assert got == [(1, 1, 6, 0), (2, 1, MAX_RECORD_BYTES, MAX_RECORD_BYTES + 3_000_000), (3, 1, 5, 0)]
+
+
+def test_blocks_are_bounded() -> None:
+    """A long input comes in blocks of limited length whose numbers go on."""
+    data = b"x\n" * (BLOCK_RECORDS * 2 + 10)
+    blocks = list(records.blocks([data], "t", records.shape_of(data[:100])))
+    assert [(b.first_number, len(b)) for b in blocks] == [
+        (1, BLOCK_RECORDS),
+        (BLOCK_RECORDS + 1, BLOCK_RECORDS),
+        (2 * BLOCK_RECORDS + 1, 10),
+    ]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
+def test_json_values(chunk: int) -> None:
+    """A pretty array's elements are records; garbage between them is kept as a record, not dropped."""
+    data = b'[\n  {"a": 1,\n   "b": ["x", {}]},\n  oops!\n  {"a": "]}"}\n]\n'
+    assert read(data, chunk) == [(1, '{"a": 1,\n   "b": ["x", {}]}'), (2, "oops!"), (3, '{"a": "]}"}')]
+
+
+def test_pretty_objects_one_after_another() -> None:
+    """Objects that span lines are one record each."""
+    assert [text for _, text in read(b'{\n "a": 1\n}\n{\n "a": 2\n}\n')] == ['{\n "a": 1\n}', '{\n "a": 2\n}']
+
+
+def test_ndjson_is_numbered_by_line() -> None:
+    """JSON lines keep their physical line numbers, a broken line among them too."""
+    assert [n for n, _ in read(b'{"a":1}\n{"broken\n\n{"a":3}\n')] == [1, 2, 3, 4]
+
+
+def test_deeply_nested_value_ends_with_its_line() -> None:
+    """A value nested beyond reason does not end the reading of those behind it."""
+    assert len(read(b"[\n" + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b',\n{"a": 2}]')) == 2
+
+
+def test_error_log_brackets_are_no_array() -> None:
+    """Apache's error log begins with a bracket and is still lines."""
+    assert not records.shape_of(b"[Wed Oct 11 14:32:52 2026] [error] x\n").by_value
+
+
+def test_expand(tmp_path: Path) -> None:
+    """Folders are walked, globs matched, a file named twice read once, what is missing reported by name."""
+    (tmp_path / "sub").mkdir()
+    for name in ("b.log", "a.log", "sub/c.log", ".hidden"):
+        (tmp_path / name).write_text("x\n")
+    (tmp_path / "sub" / "loop").symlink_to(tmp_path)
+    files, failures = expand([str(tmp_path), str(tmp_path / "*.log"), str(tmp_path / "none")])
+    assert [Path(f.path).name for f in files] == ["a.log", "b.log", "c.log"]
+    assert [f.path for f in failures] == [str(tmp_path / "none")]
+
+
+def test_stdin_can_be_read_twice(tmp_path: Path) -> None:
+    """What came down a pipe is kept, so that its lines can be shown as evidence."""
+    source = spool_stdin(io.BytesIO(b"one\ntwo\n"), tmp_path, 0)
+    for _ in range(2):
+        with source.open() as stream:
+            assert stream.read() == b"one\ntwo\n"
