@@ -1,0 +1,66 @@
+# pollwatch: `make demo` and `make test` need nothing but Python 3.11+ and make.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: help setup setup-test demo test check bench docs format interop clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "pollwatch needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "setting up $(VENV) (once; about a minute)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.created
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.messages: $(wildcard src/pollwatch/locale/*/LC_MESSAGES/*.po) | $(VENV)/.run
+	@$(BIN)/pybabel -q compile -D pollwatch -d src/pollwatch/locale 2>/dev/null || true
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.run
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
+
+setup: $(VENV)/.run $(VENV)/.messages  ## leave a working .venv/bin/pollwatch
+setup-test: setup $(VENV)/.test
+
+demo: setup  ## two rival nodes watch one recorded election week
+	@$(BIN)/pollwatch demo
+
+test: setup-test  ## the whole suite
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: setup-test  ## lint, types, layers, docs coverage
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/reference.py --check
+
+docs: setup-test  ## regenerate docs/reference and the message catalogues
+	@$(BIN)/python tools/reference.py
+	@tools/messages.sh
+
+format: setup-test  ## let ruff lay out the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup-test  ## measure; writes what it printed to bench/out
+	@$(BIN)/python bench/scan.py
+
+interop: setup-test  ## other people's tools read what we write
+	@$(BIN)/python -m pytest tests -k interop
+
+clean:  ## remove what can be made again
+	rm -rf $(VENV) demo-out bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
