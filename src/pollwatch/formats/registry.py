@@ -1,0 +1,65 @@
+"""Which formats there are, and which one a sample is of.
+
+Scores are comparable because every ``sniff`` keeps to one scale: the share of the sample's records that fit, times
+how much of a record the format understands. A format that decodes everything a record says scores up to 1.0; one
+that knows the envelope only (any syslog message: 0.8; any JSON object: 0.3) scores less, so that the most specific
+format wins where several fit, and a few foreign lines in a file do not matter.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pollwatch.errors import FormatError
+from pollwatch.formats.interface import Format, Framing
+
+#: One line per format. Modules listed here import nothing heavy at import time.
+ALL: tuple[Format, ...] = ()
+
+#: Below this a format is not believed: fewer than one record in ten fits.
+BELIEVABLE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What detection decided and why.
+
+    Attributes:
+        format: the best format, or None where none is believable.
+        scores: ``(name, score)`` of every format asked, best first.
+    """
+
+    format: Format | None
+    scores: tuple[tuple[str, float], ...]
+
+
+def detect(sample: Sequence[str], framing: Framing) -> Verdict:
+    """The format that fits a sample best.
+
+    Args:
+        sample: some first non-empty records (200 are plenty, one is enough), decoded.
+        framing: how the records stood in the bytes; only formats with this framing are asked.
+    """
+    records = [record for record in sample if record and not record.isspace()]
+    asked = [(each, each.sniff(records) if records else 0.0) for each in ALL if each.framing == framing]
+    asked.sort(key=lambda pair: -pair[1])  # stable: where two tie, the first in ALL wins
+    best = asked[0][0] if asked and asked[0][1] >= BELIEVABLE else None
+    return Verdict(best, tuple((each.name, score) for each, score in asked))
+
+
+def by_name(spec: str) -> tuple[Format, str]:
+    """The format that ``--format NAME[:DEFINITION]`` names, and its definition (empty = none).
+
+    Raises:
+        FormatError: there is no such format; the message names the nearest one and all of them.
+    """
+    name, _, definition = spec.partition(":")
+    formats = {each.name: each for each in ALL}
+    found = formats.get(name.strip().lower())
+    if found is None:
+        near = difflib.get_close_matches(name.strip().lower(), formats, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise FormatError(f"there is no format {name!r}.{hint} The formats are: {', '.join(formats)}")
+    return found, definition
