@@ -1,0 +1,88 @@
+"""Options and words that several verbs share."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import rich_click as click
+
+from pollwatch.clock import UTC, from_datetime
+from pollwatch.events.printable import printable
+from pollwatch.i18n import _
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+case_dir = click.option(
+    "--case",
+    "case_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The case folder: incidents, events and evidence are kept there.",
+)
+
+config_file = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Configuration to use instead of ./pollwatch.toml and the others.",
+)
+
+_AGO = re.compile(r"(\d+)([smhdw])")
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class Moment(click.ParamType[str]):
+    """A point in time: RFC 3339, a date, or how long ago (``36h``, ``7d``). Resolved by :func:`moment_us`."""
+
+    name = "time"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text; it stays text, since its meaning depends on zone and clock."""
+        try:
+            moment_us(value, 0, UTC)
+        except ValueError:
+            self.fail(
+                _("{value!r} is no time; write 2026-11-03T20:00:00Z, 2026-11-03, or 36h for 36 hours ago").format(
+                    value=value
+                ),
+                param,
+                ctx,
+            )
+        return value
+
+
+class Zone(click.ParamType[dt.tzinfo]):
+    """A time zone by its IANA name, e.g. ``Europe/Amsterdam``."""
+
+    name = "zone"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> dt.tzinfo:
+        """The zone of that name."""
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.fail(
+                _("{value!r} is no time zone; write e.g. UTC or Europe/Amsterdam").format(value=value), param, ctx
+            )
+
+
+def moment_us(text: str, now_us: int, zone: dt.tzinfo) -> int:
+    """Microseconds since 1970 of a :class:`Moment`.
+
+    Raises:
+        ValueError: not a time.
+    """
+    if ago := _AGO.fullmatch(text):
+        return now_us - int(ago[1]) * _UNIT_S[ago[2]] * 1_000_000
+    moment = dt.datetime.fromisoformat(text)
+    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+
+
+def complain(message: str) -> None:
+    """A sentence on stderr about what could not be done; the run goes on."""
+    click.echo(f"pollwatch: {printable(message, 2000)}", err=True)

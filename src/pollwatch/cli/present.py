@@ -1,0 +1,145 @@
+"""Incidents on a terminal: the light, a table, and for each incident what happened and what to do.
+
+Everything that an attacker may have written goes through ``printable`` and is handed to rich as plain text, so
+that neither escape sequences nor rich's own markup in a log line mean anything.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from pollwatch.clock import to_datetime
+from pollwatch.events.detection import Severity
+from pollwatch.events.printable import printable
+from pollwatch.i18n import _, ngettext
+from pollwatch.incidents.light import Light, light
+from pollwatch.report.case import actor_names
+from pollwatch.report.words import lines_words, severity_word, thousands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pollwatch.incidents.incident import Incident
+    from pollwatch.node.scan import ScanReport
+
+STYLE = {
+    Severity.INFO: "dim",
+    Severity.LOW: "cyan",
+    Severity.MEDIUM: "yellow",
+    Severity.HIGH: "bold dark_orange",
+    Severity.CRITICAL: "bold red",
+}
+_LAMP = {"normal": "green", "look-now": "yellow", "call-now": "bold red", "not-watching": "bold magenta"}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that obeys NO_COLOR and the terminal's width; 100 columns where there is none."""
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not made.is_terminal:
+        made.width = 140
+    return made
+
+
+def scan(report: ScanReport, *, minimum: Severity, case_dir: Path | None, quiet: bool) -> None:
+    """What a scan found, for a person."""
+    out = console()
+    shown = [incident for incident in report.incidents if incident.severity >= minimum]
+    out.print(light_panel(light(report.incidents, report.inputs, report.coverage)))
+    if shown:
+        out.print(incident_table(shown))
+        for incident in shown[:3]:
+            out.print(story(incident))
+        if len(shown) > 3:
+            out.print(Text(_("… and {n} more; --json has them all.").format(n=len(shown) - 3), style="dim"))
+    if not quiet:
+        _closing(report, shown, case_dir)
+
+
+def light_panel(state: Light) -> Panel:
+    """The clerk's light: a lamp, a word, a sentence."""
+    style = _LAMP[state.state]
+    words = Text.assemble(("●  ", style), (state.word.upper(), style), ("   " + state.sentence, "default"))
+    return Panel(words, border_style=style.replace("bold ", ""), padding=(0, 2))
+
+
+def incident_table(incidents: Sequence[Incident]) -> Table:
+    """One row an incident, in the order of their priority."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(_("prio"), justify="right")
+    table.add_column(_("severity"), no_wrap=True)
+    table.add_column(_("what"), ratio=3)
+    table.add_column(_("who"), ratio=2)
+    table.add_column(_("first (UTC)"), no_wrap=True)
+    table.add_column(_("last"), no_wrap=True)
+    table.add_column(_("lines"), justify="right", no_wrap=True)
+    for incident in incidents:
+        table.add_row(
+            str(incident.election.priority),
+            Text(severity_word(incident.severity.word), style=STYLE[incident.severity]),
+            Text(printable(incident.title, 120)),
+            Text(", ".join(actor_names(incident, 3))),
+            moment(incident.first_us),
+            moment(incident.last_us),
+            thousands(len(incident.lines)),
+        )
+    return table
+
+
+def story(incident: Incident) -> Padding:
+    """One incident: what happened, its phases, one line of proof, what to do."""
+    head = Text.assemble(
+        (f"{incident.id}  ", "dim"), (printable(incident.title, 120), "bold " + STYLE[incident.severity])
+    )
+    rows: list[Text] = [head, Text(printable(incident.summary, 600))]
+    for number, phase in enumerate(incident.phases[:8], 1):
+        rows.append(
+            Text.assemble(
+                (f"  {number}. ", "dim"),
+                printable(phase.name, 60),
+                (f"  {phase.technique}", "cyan"),
+                (f"  {moment(phase.first_us)} → {moment(phase.last_us)}  {lines_words(phase.lines)}", "dim"),
+            )
+        )
+    if incident.samples:
+        proof = incident.samples[-1]
+        rows.append(Text(f"  {printable(proof.path, 60)}:{proof.number}  {printable(proof.text, 160)}", style="dim"))
+    rows += [Text.assemble(("  → ", "green"), printable(step, 400)) for step in incident.advice[:3]]
+    return Padding(Group(*rows), (1, 0, 0, 0))
+
+
+def moment(us: int | None) -> str:
+    """A time in UTC to the minute, or a dash."""
+    return "–" if us is None else to_datetime(us).strftime("%Y-%m-%d %H:%M")
+
+
+def plain(rows: Iterable[Sequence[str]]) -> None:
+    """Rows for another program: tab-separated, each cell inert."""
+    for row in rows:
+        sys.stdout.write("\t".join(printable(cell, 2000) for cell in row) + "\n")
+
+
+def _closing(report: ScanReport, shown: Sequence[Incident], case_dir: Path | None) -> None:
+    err = console(stderr=True)
+    lines, quarantined = (sum(getattr(i, name) for i in report.inputs) for name in ("lines", "quarantined"))
+    words = _(
+        "{lines} lines of {inputs} read in {seconds:.1f} s ({rate} a second), {quarantined} not understood."
+    ).format(
+        lines=thousands(lines),
+        inputs=ngettext("{n} input", "{n} inputs", len(report.inputs)).format(n=len(report.inputs)),
+        seconds=report.elapsed_s,
+        rate=thousands(int(report.lines_per_s)),
+        quarantined=thousands(quarantined),
+    )
+    err.print(Text("\n" + words, style="dim"))
+    if case_dir is not None and shown:
+        folder = shlex.quote(str(case_dir))
+        err.print(Text(_("Next: pollwatch report --case {folder}").format(folder=folder), style="dim"))

@@ -1,0 +1,100 @@
+"""``pollwatch scan``: from log files to explained incidents."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import rich_click as click
+
+from pollwatch.canonical import compact, pretty
+from pollwatch.cli import options
+from pollwatch.clock import UTC, SystemClock
+from pollwatch.errors import UsageError
+from pollwatch.i18n import _
+
+
+@click.command(epilog="Exit codes: 0 fine, 1 findings (with --fail-on), 3 an input could not be read.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@options.as_json
+@click.option("--jsonl", is_flag=True, help="One JSON record a line: inputs, incidents, then a summary.")
+@click.option(
+    "--min-severity",
+    type=click.Choice(options.SEVERITIES),
+    default="low",
+    show_default=True,
+    help="Show incidents from this severity on.",
+)
+@click.option("--with-lines", is_flag=True, help="Name every line of each incident (with --json or --jsonl).")
+@click.option(
+    "--rules",
+    "rule_dirs",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="DIR",
+    help="Sigma rules to add to the shipped pack; may be given more than once.",
+)
+@click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read every input as this format.")
+@click.option("--since", type=options.Moment(), help="Leave out earlier events: 2026-11-03, RFC 3339, or 36h ago.")
+@click.option("--until", type=options.Moment(), help="Leave out events from this moment on.")
+@click.option("--tz", "zone", type=options.Zone(), help="Zone of times that name none.  [default: UTC]")
+@click.option("--fail-on", type=click.Choice(options.SEVERITIES), help="Exit with 1 if an incident is this severe.")
+@options.case_dir
+@options.config_file
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no closing words.")
+def command(  # noqa: PLR0913 - one parameter per option
+    *,
+    paths: tuple[str, ...],
+    as_json: bool,
+    jsonl: bool,
+    min_severity: str,
+    with_lines: bool,
+    rule_dirs: tuple[Path, ...],
+    fmt: str,
+    since: str | None,
+    until: str | None,
+    zone: dt.tzinfo | None,
+    fail_on: str | None,
+    case_dir: Path | None,
+    config_file: Path | None,
+    quiet: bool,
+) -> int:
+    """Read logs, detect attacks, and show the incidents.
+
+    PATH is a file, a folder, a pattern, or - for stdin. Compression, encoding and format are found out.
+    """
+    if as_json and jsonl:
+        raise UsageError(_("--json and --jsonl exclude each other"))
+    from pollwatch.cli import present
+    from pollwatch.events.detection import Severity
+    from pollwatch.node import document, scanning
+
+    clock = SystemClock()
+    now_us = clock.now_us()
+    request = scanning.Request(
+        paths=paths,
+        rule_dirs=rule_dirs,
+        format=fmt,
+        zone=zone,
+        since_us=options.moment_us(since, now_us, zone or UTC) if since else None,
+        until_us=options.moment_us(until, now_us, zone or UTC) if until else None,
+        case_dir=case_dir,
+        config_file=config_file,
+    )
+    report = scanning.run(request, clock, show_progress=not quiet)
+    minimum = Severity.parse(min_severity)
+    if as_json:
+        click.echo(pretty(document.scan_document(report, minimum=minimum, with_lines=with_lines)))
+    elif jsonl:
+        for record in document.scan_records(report, minimum=minimum, with_lines=with_lines):
+            click.echo(compact(record))
+    else:
+        present.scan(report, minimum=minimum, case_dir=case_dir, quiet=quiet)
+    for failure in report.failures:
+        options.complain(failure.message)
+    for refused in report.refused:
+        options.complain(str(refused))
+    if report.failures:
+        return 3
+    worst = max((incident.severity for incident in report.incidents), default=None)
+    return int(fail_on is not None and worst is not None and worst >= Severity.parse(fail_on))

@@ -1,0 +1,167 @@
+"""``scan``: inputs to incidents, in one streaming pass with bounded memory, then a second look at sample lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pollwatch.clock import monotonic_s
+from pollwatch.detect.engine import Engine
+from pollwatch.election.assets import Assets
+from pollwatch.election.calendar import Calendar
+from pollwatch.errors import FormatError, RuleError, SourceError
+from pollwatch.events.batch import TIME, EventBatch, LogSource, Parsed
+from pollwatch.events.block import LineBlock
+from pollwatch.events.detection import Detection
+from pollwatch.incidents.coverage import CoverageAnswer, coverage
+from pollwatch.incidents.grouping import Grouper
+from pollwatch.incidents.incident import Incident
+from pollwatch.incidents.scanned import ScannedInput
+from pollwatch.node import reading
+from pollwatch.sources.interface import Failure, Source
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """What to scan with.
+
+    Attributes:
+        read: format and zone.
+        rule_dirs: Sigma rules added to the shipped pack.
+        since_us: leave earlier events out of detection; events without a time stay in.
+        until_us: leave this moment and later ones out.
+        calendar: the elections watched.
+        assets: what is watched.
+    """
+
+    read: reading.ReadOptions = field(default_factory=reading.ReadOptions)
+    rule_dirs: tuple[Path, ...] = ()
+    since_us: int | None = None
+    until_us: int | None = None
+    calendar: Calendar = field(default_factory=Calendar)
+    assets: Assets = field(default_factory=Assets)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a scan found.
+
+    Attributes:
+        reasons: why lines were quarantined, and how many for each reason.
+        failures: inputs that could not be read, or not to their end; the others were scanned all the same.
+        refused: rules that did not load, each with its reason.
+    """
+
+    inputs: tuple[ScannedInput, ...]
+    reasons: Mapping[str, int]
+    incidents: tuple[Incident, ...]
+    detections: tuple[Detection, ...]
+    coverage: tuple[CoverageAnswer, ...]
+    failures: tuple[Failure, ...]
+    refused: tuple[RuleError, ...]
+    elapsed_s: float
+
+    @property
+    def lines_per_s(self) -> float:
+        """Lines read per second of the whole scan."""
+        return sum(each.lines for each in self.inputs) / max(self.elapsed_s, 1e-9)
+
+
+class Recorder(Protocol):
+    """Told of everything that a scan reads, before detection: a case keeps it."""
+
+    def block(self, source: Source, block: LineBlock, parsed: Parsed) -> None:
+        """One block of an input and what became of it."""
+
+
+def scan(
+    sources: Sequence[Source],
+    options: ScanOptions,
+    *,
+    earlier: Sequence[Detection] = (),
+    recorder: Recorder | None = None,
+    progress: Callable[[Source, int], None] | None = None,
+) -> ScanReport:
+    """Read, detect and group.
+
+    Args:
+        sources: the inputs, in order.
+        options: what to scan with.
+        earlier: detections of earlier scans of the same case; they are grouped with the new ones.
+        recorder: keeps what is read.
+        progress: told the bytes read of the current source.
+    """
+    started_s = monotonic_s()
+    engine = Engine.load(options.rule_dirs)
+    by_path = {source.path: source for source in sources}
+    counts: list[reading.InputCount] = []
+    failures: list[Failure] = []
+    detections: list[Detection] = []
+    seen: set[LogSource] = set()
+    with Grouper(options.calendar, options.assets) as grouper:
+        grouper.add(earlier)
+        state = engine.start()
+        for source in sources:
+            count = reading.InputCount(source.path)
+            try:
+                for batch in _events(source, options, count, recorder, progress):
+                    seen.add(batch.logsource)
+                    grouper.observe(batch)
+                    watermark = pc.max(batch.table[TIME]).as_py()
+                    state, found = engine.step(state, engine.match(batch), watermark, done=False)
+                    detections += found
+                    grouper.add(found)
+            except (SourceError, FormatError) as error:
+                failures.append(Failure(source.path, str(error)))
+            counts.append(count)
+        state, found = engine.step(state, engine.nothing(), None, done=True)
+        detections += found
+        grouper.add(found)
+        incidents = grouper.finish(lambda wanted: reading.fetch(by_path, wanted))
+    return ScanReport(
+        tuple(count.scanned() for count in counts),
+        sum((count.reasons for count in counts), Counter()),
+        tuple(incidents),
+        tuple(detections),
+        tuple(coverage(seen)),
+        tuple(failures),
+        tuple(engine.report.refused),
+        monotonic_s() - started_s,
+    )
+
+
+def _events(
+    source: Source,
+    options: ScanOptions,
+    count: reading.InputCount,
+    recorder: Recorder | None,
+    progress: Callable[[Source, int], None] | None,
+) -> Iterator[EventBatch]:
+    told = None if progress is None else (lambda done: progress(source, done))
+    for block, parsed in reading.read(source, options.read, count, told):
+        if recorder is not None:
+            recorder.block(source, block, parsed)
+        for batch in parsed.batches:
+            kept = _within(batch, options)
+            if len(kept):
+                yield kept
+
+
+def _within(batch: EventBatch, options: ScanOptions) -> EventBatch:
+    """The events of the wanted time span; those without a time cannot be placed and stay."""
+    if options.since_us is None and options.until_us is None:
+        return batch
+    time = batch.table[TIME]
+    keep = pc.is_null(time)
+    inside = pa.scalar(True)
+    if options.since_us is not None:
+        inside = pc.and_(pc.greater_equal(time, options.since_us), inside)
+    if options.until_us is not None:
+        inside = pc.and_(pc.less(time, options.until_us), inside)
+    return replace(batch, table=batch.table.filter(pc.or_kleene(keep, inside)))

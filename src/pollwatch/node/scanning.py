@@ -1,0 +1,103 @@
+"""A scan as its user asked for it: configuration, inputs, the case if there is one, and progress."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pollwatch import config
+from pollwatch.clock import UTC, Clock
+from pollwatch.events.printable import printable
+from pollwatch.node import casework
+from pollwatch.node.reading import ReadOptions
+from pollwatch.node.scan import ScanOptions, ScanReport, scan
+from pollwatch.sources.files import expand
+from pollwatch.sources.interface import Failure, Source
+from pollwatch.sources.stdin import spool_stdin
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; ``None`` and empty mean: as the configuration says, else the default."""
+
+    paths: tuple[str, ...]
+    rule_dirs: tuple[Path, ...] = ()
+    format: str = ""
+    zone: dt.tzinfo | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    case_dir: Path | None = None
+    config_file: Path | None = None
+
+
+def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanReport:
+    """Scan what the request names; with a case folder, keep and seal what was found.
+
+    Raises:
+        ConfigError: the configuration is wrong.
+        StoreError: the case folder cannot be used.
+    """
+    settings = config.load(Path.cwd(), os.environ, request.config_file)
+    options = ScanOptions(
+        read=ReadOptions(request.format, request.zone or UTC, settings.reading_of),
+        rule_dirs=request.rule_dirs,
+        since_us=request.since_us,
+        until_us=request.until_us,
+        calendar=settings.calendar,
+        assets=settings.assets,
+    )
+    with tempfile.TemporaryDirectory(prefix="pollwatch-") as spool:
+        sources, failures = open_sources(request.paths, Path(spool), clock)
+        with progress_bar(sources, shown=show_progress and sys.stderr.isatty()) as progress:
+            if request.case_dir is None:
+                report = scan(sources, options, progress=progress)
+            else:
+                report = casework.scan_into(request.case_dir, sources, options, clock, progress=progress)
+    return replace(report, failures=(*failures, *report.failures))
+
+
+def open_sources(paths: Sequence[str], spool: Path, clock: Clock) -> tuple[list[Source], list[Failure]]:
+    """The inputs that the paths name; ``-`` is stdin, kept in the spool folder so that it can be read again."""
+    sources: list[Source] = []
+    failures: list[Failure] = []
+    for path in dict.fromkeys(paths):
+        if path == "-":
+            sources.append(spool_stdin(sys.stdin.buffer, spool, clock.now_us()))
+        else:
+            files, missing = expand([path])
+            known = {source.path for source in sources}
+            sources += [file for file in files if file.path not in known]
+            failures += [Failure(each.path, f"{each.path}: {each.message}") for each in missing]
+    return sources, failures
+
+
+@contextmanager
+def progress_bar(sources: Sequence[Source], *, shown: bool) -> Iterator[Callable[[Source, int], None] | None]:
+    """A progress bar on stderr over the stored bytes of all sources; None where it is not to be shown."""
+    if not shown:
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=sum(source.size_bytes for source in sources))
+        done: dict[str, int] = {}
+
+        def tell(source: Source, stored_bytes: int) -> None:
+            done[source.path] = stored_bytes
+            bar.update(task, completed=sum(done.values()), description=printable(source.path, 40))
+
+        yield tell

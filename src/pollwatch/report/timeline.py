@@ -1,0 +1,151 @@
+"""The timeline as geometry: incidents as bars over the election calendar. The template only draws."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pollwatch.clock import from_datetime, to_datetime
+from pollwatch.election.calendar import Calendar
+from pollwatch.election.vocabulary import HOT_PHASES
+from pollwatch.events.printable import printable
+from pollwatch.incidents.incident import Incident
+from pollwatch.report.case import CaseReport
+
+WIDTH = 1000
+LEFT = 12
+ROW = 34
+TOP = 52
+_MIN_BAR = 6.0
+_MAX_TICKS = 9
+_STEPS_S = (60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 31536000)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A phase of the calendar behind the bars; ``label`` is empty where it would not fit."""
+
+    x: float
+    width: float
+    phase: str
+    label: str
+    hot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A labelled moment on the axis."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One incident; ``steps`` are its phases, as ``(x, width)``."""
+
+    id: str
+    severity: str
+    label: str
+    x: float
+    y: int
+    width: float
+    label_x: float
+    label_anchor: str
+    steps: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All geometry, in a coordinate space :data:`WIDTH` wide and ``height`` high."""
+
+    height: int
+    bands: tuple[Band, ...]
+    ticks: tuple[Tick, ...]
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    start: int
+    end: int
+
+    def x(self, us: int) -> float:
+        share = (min(max(us, self.start), self.end) - self.start) / (self.end - self.start)
+        return round(LEFT + share * (WIDTH - 2 * LEFT), 1)
+
+    def width(self, first: int, last: int, least: float) -> float:
+        return max(least, round(self.x(last) - self.x(first), 1))
+
+
+def timeline(case: CaseReport) -> Timeline | None:
+    """The chart of a case, or None where no incident has a time."""
+    spans = [(i.first_us, i.last_us) for i in case.incidents if i.first_us is not None and i.last_us is not None]
+    if not spans:
+        return None
+    first, last = min(s[0] for s in spans), max(s[1] for s in spans)
+    margin = max((last - first) // 25, 60_000_000)
+    scale = _Scale(first - margin, last + margin)
+    dated = sorted((i for i in case.incidents if i.first_us is not None), key=lambda i: (i.first_us or 0, i.id))
+    bars = tuple(_bar(incident, row, scale) for row, incident in enumerate(dated))
+    return Timeline(TOP + len(bars) * ROW + 10, _bands(case.calendar, scale), _ticks(case, scale), bars)
+
+
+def _bar(incident: Incident, row: int, scale: _Scale) -> Bar:
+    first = incident.first_us or scale.start
+    left, width = scale.x(first), scale.width(first, incident.last_us or first, _MIN_BAR)
+    label = printable(incident.title, 56)
+    beside = left + width < WIDTH * 0.55
+    return Bar(
+        incident.id,
+        incident.severity.word,
+        label,
+        left,
+        TOP + row * ROW,
+        width,
+        left + width + 8 if beside else left - 8,
+        "start" if beside else "end",
+        tuple(
+            (scale.x(phase.first_us), scale.width(phase.first_us, phase.last_us, 2.0))
+            for phase in incident.phases
+            if phase.first_us is not None and phase.last_us is not None
+        ),
+    )
+
+
+def _bands(calendar: Calendar, scale: _Scale) -> tuple[Band, ...]:
+    """The phase that speaks for each stretch of time; phases overlap, stretches do not."""
+    edges = {scale.start, scale.end}
+    edges |= {us for span in calendar.spans for us in (span.start_us, span.end_us) if scale.start < us < scale.end}
+    stretches: list[tuple[int, int, str]] = []
+    ordered = sorted(edges)
+    for start, end in pairwise(ordered):
+        speaking = calendar.phase_at(start)
+        phase = speaking.phase if speaking else ""
+        if stretches and stretches[-1][2] == phase:
+            stretches[-1] = (stretches[-1][0], end, phase)
+        else:
+            stretches.append((start, end, phase))
+    bands = []
+    for start, end, phase in stretches:
+        width = scale.width(start, end, 0)
+        label = phase if width > 7 * len(phase) + 8 else ""
+        if phase:
+            bands.append(Band(scale.x(start), width, phase, label, phase in HOT_PHASES))
+    return tuple(bands)
+
+
+def _ticks(case: CaseReport, scale: _Scale) -> tuple[Tick, ...]:
+    """Round moments in the report's zone, as many as fit."""
+    span_s = (scale.end - scale.start) / 1_000_000
+    step_s = next((step for step in _STEPS_S if span_s / step <= _MAX_TICKS), _STEPS_S[-1])
+    moment = to_datetime(scale.start).astimezone(case.zone).replace(second=0, microsecond=0, minute=0)
+    if step_s >= 86400:
+        moment = moment.replace(hour=0)
+    ticks = []
+    while (us := from_datetime(moment)) < scale.end:
+        if us > scale.start:
+            ticks.append(Tick(scale.x(us), moment.strftime("%H:%M" if step_s < 86400 and moment.hour else "%d %b")))
+        moment += dt.timedelta(seconds=step_s)
+    return tuple(ticks)

@@ -1,0 +1,42 @@
+"""Words that every kind of report uses, in the reader's language."""
+
+from __future__ import annotations
+
+from pollwatch.i18n import _, ngettext
+from pollwatch.incidents.coverage import CoverageAnswer
+
+
+def severity_word(severity: str) -> str:
+    """The severity in the reader's language."""
+    return {
+        "info": _("info"),
+        "low": _("low"),
+        "medium": _("medium"),
+        "high": _("high"),
+        "critical": _("critical"),
+    }[severity]
+
+
+def status_word(status: str) -> str:
+    """The work-flow status in the reader's language."""
+    return {
+        "open": _("open"),
+        "acknowledged": _("acknowledged"),
+        "closed": _("closed"),
+        "false-positive": _("false positive"),
+    }[status]
+
+
+def thousands(n: int) -> str:
+    """A count with thin spaces between groups of three digits, which no country reads as a decimal point."""
+    return f"{n:,}".replace(",", "\u2009")
+
+
+def lines_words(n: int) -> str:
+    """``1 line``, ``3 561 lines``."""
+    return ngettext("{n} line", "{n} lines", n).format(n=thousands(n))
+
+
+def missing_words(answer: CoverageAnswer) -> str:
+    """What is missing for a full answer, or a dash."""
+    return answer.missing or "–"
