@@ -1,1 +1,1 @@
-"""What is watched and why it matters when: elections, phases, assets and their owners."""
+"""The election: its calendar, the systems it rests on, and what must be looked at first."""
