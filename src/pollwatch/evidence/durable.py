@@ -1,0 +1,82 @@
+"""Writes that survive a crash: whole file or no file, on disk before the call returns.
+
+Law for callers: when a function here returns, the bytes are there after a power cut; when it raises, the old
+content (or absence) is untouched, and at most a ``.tmp-`` file is left beside it, which nobody reads.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+    """Replace a file's content in one step (temporary file, fsync, rename, fsync of the folder).
+
+    Args:
+        path: the file; its folder must exist.
+        data: the whole content.
+        mode: permission bits of the new file.
+        sync: False leaves both fsyncs to the caller (:func:`sync_path`), who does many files at once.
+
+    Raises:
+        OSError: the disk says no.
+    """
+    temporary = path.with_name(f".tmp-{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    try:
+        _write_all(descriptor, data)
+        if sync:
+            os.fsync(descriptor)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+    temporary.replace(path)
+    if sync:
+        sync_path(path.parent)
+
+
+def create_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file that must not exist yet, durably.
+
+    Raises:
+        FileExistsError: it does; nothing was changed.
+        OSError: the disk says no.
+    """
+    temporary = path.with_name(f".tmp-{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    try:
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+        # A hard link, unlike a rename, fails where the name is taken: two creators cannot both win.
+        os.link(temporary, path)
+    finally:
+        os.close(descriptor)
+        temporary.unlink(missing_ok=True)
+    sync_path(path.parent)
+
+
+def make_folder(path: Path, *, mode: int = 0o755) -> None:
+    """Make a folder and its parents, each durably entered in the one above it."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=mode, exist_ok=True)
+        sync_path(folder.parent)
+
+
+def sync_path(path: Path) -> None:
+    """Flush a file's content, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
