@@ -1,0 +1,69 @@
+"""Detections: matched rows and grown runs, told with their lines, actors and a sentence that says why."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pollwatch.detect.columns import Rows
+from pollwatch.detect.correlate import Run
+from pollwatch.detect.observations import NO_TIME, Names, Observations, Observer
+from pollwatch.detect.sigma.plan import RuleInfo
+from pollwatch.detect.why import Facts, sentence
+from pollwatch.events.batch import LogSource
+from pollwatch.events.detection import Actors, Detection
+from pollwatch.events.lines import LineSet
+
+#: How many names of a kind one detection carries; the lines carry them all.
+_MOST_NAMES = 200
+
+
+def from_rows(info: RuleInfo, observer: Observer, rows: Rows, names: Names, logsource: LogSource) -> list[Detection]:
+    """One detection per actor and target for the rows of a batch that fit a rule."""
+    seen = observer.observe(rows)
+    # Who acts is the address; where a log has none, the peer's name; where it has neither, the account.
+    who = np.where(seen.ip >= 0, seen.ip, np.where(seen.host >= 0, seen.host, seen.user))
+    keys = np.stack([who, seen.target], axis=1)
+    _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    order = np.argsort(inverse, kind="stable")
+    cuts = np.flatnonzero(np.diff(inverse[order])) + 1
+    return [
+        _detection(info, seen.take(part), names, observer.example(int(rows[first[group]])), logsource)
+        for group, part in enumerate(np.split(order, cuts))
+    ]
+
+
+def from_run(info: RuleInfo, run: Run, behind: Observations, names: Names) -> Detection:
+    """A run of fulfilled windows, with the observations behind it."""
+    seen = Observations.concat([run.seen, behind])
+    return _detection(info, seen, names, run.example, run.logsource, run.distinct)
+
+
+def _detection(  # noqa: PLR0913 - what a detection is made of
+    info: RuleInfo, seen: Observations, names: Names, example: str, logsource: LogSource, distinct: int = 0
+) -> Detection:
+    timed = seen.time[seen.time != NO_TIME]
+    first_us, last_us = (int(timed.min()), int(timed.max())) if timed.size else (None, None)
+    actors = Actors(
+        ip=names.of(seen.ip, _MOST_NAMES), user=names.of(seen.user, _MOST_NAMES), host=names.of(seen.host, _MOST_NAMES)
+    )
+    targets = names.of(seen.target, _MOST_NAMES)
+    lines = LineSet.union(
+        LineSet.of(names.texts[path], seen.number[seen.path == path]) for path in np.unique(seen.path).tolist()
+    )
+    facts = Facts(len(lines), distinct, actors.ip or actors.host, actors.user, targets, example, first_us, last_us)
+    return Detection(
+        rule_id=info.id,
+        title=info.title,
+        severity=info.severity,
+        techniques=info.techniques,
+        actors=actors,
+        targets=targets,
+        first_us=first_us,
+        last_us=last_us,
+        lines=lines,
+        why=sentence(info.why, info.title, facts),
+        logsource=logsource,
+        tool=info.tool,
+        succeeded=info.success,
+    )

@@ -1,0 +1,123 @@
+"""Why a rule fits an event, or which parts of its condition do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pollwatch.detect.match import Planned
+from pollwatch.detect.sigma.plain import Event, matches
+from pollwatch.detect.sigma.plan import (
+    And,
+    Cidr,
+    EventRule,
+    Exists,
+    Leaf,
+    Node,
+    Not,
+    Null,
+    Number,
+    Or,
+    PartOfTime,
+    Regex,
+    SameAs,
+    Test,
+    Text,
+    Wild,
+)
+
+_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One rule and one event.
+
+    Attributes:
+        fits: the rule's condition holds.
+        parts: what made it fit; or what of it does not hold, so that it does not fit. For people.
+    """
+
+    rule: EventRule
+    fits: bool
+    parts: tuple[str, ...]
+
+
+def explained(planned: Planned, event: Event) -> Explanation:
+    """Evaluate a rule on one event and say why."""
+    fits = matches(planned.condition, event)
+    return Explanation(planned.rule, fits, tuple(_reasons(planned.condition, event, fits)))
+
+
+def _reasons(node: Node, event: Event, holds: bool) -> list[str]:  # noqa: FBT001 - the verdict to give reasons for
+    """The parts that decide: of a condition that holds those that make it so, else those that break it."""
+    match node:
+        case Leaf():
+            return [describe(node)]
+        case Not(child):
+            return [f"not ({'; '.join(_reasons(child, event, not holds))})"]
+        case And(children) if holds:
+            return [reason for child in children for reason in _reasons(child, event, holds=True)]
+        case And(children):
+            broken = [child for child in children if not matches(child, event)]
+            return [reason for child in broken for reason in _reasons(child, event, holds=False)]
+        case Or(children) if holds:
+            first = next(child for child in children if matches(child, event))
+            return _reasons(first, event, holds=True)
+        case Or(children):
+            return [_none_of(children)]
+
+
+def _none_of(children: tuple[Node, ...]) -> str:
+    shown = [describe(child) for child in children[:_SHOWN]]
+    more = len(children) - len(shown)
+    return "none of: " + "; ".join(shown) + (f"; and {more} more" if more else "")
+
+
+def describe(node: Node) -> str:
+    """A condition in words."""
+    match node:
+        case Leaf(field, test):
+            return f"{field or 'any text'} {_test(test)}"
+        case Not(child):
+            return f"not ({describe(child)})"
+        case And(children):
+            return "(" + " and ".join(map(describe, children[:_SHOWN])) + ")"
+        case Or(children):
+            return "(" + " or ".join(map(describe, children[:_SHOWN])) + ")"
+
+
+def _test(test: Test) -> str:  # noqa: PLR0911 - one line per kind of test
+    match test:
+        case Text(parts, cased):
+            return _text(parts) + (" (case counts)" if cased else "")
+        case Regex(pattern, flags):
+            return f"matches /{pattern}/{flags}"
+        case Number(op, number):
+            return f"{op.value} {number:g}"
+        case Cidr(network):
+            return f"is in {network}"
+        case Null():
+            return "is absent"
+        case Exists(wanted):
+            return "is there" if wanted else "is not there"
+        case SameAs(field, starts, ends):
+            verb = "contains" if starts and ends else "begins with" if starts else "ends with" if ends else "equals"
+            return f"{verb} the field {field}"
+        case PartOfTime(part, number):
+            return f"has {part.value} {number}"
+
+
+def _text(parts: tuple[str | Wild, ...]) -> str:
+    match parts:
+        case (Wild.MANY, str() as literal, Wild.MANY):
+            return f"contains {literal!r}"
+        case (str() as literal, Wild.MANY):
+            return f"begins with {literal!r}"
+        case (Wild.MANY, str() as literal):
+            return f"ends with {literal!r}"
+        case (str() as literal,):
+            return f"is {literal!r}"
+        case ():
+            return "is empty"
+        case _:
+            return "fits " + repr("".join(part.value if isinstance(part, Wild) else part for part in parts))

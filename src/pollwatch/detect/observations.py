@@ -1,0 +1,170 @@
+"""Matched events on their way into detections: who, when, which line; as columns, with names interned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pollwatch.detect.columns import Rows
+from pollwatch.detect.sigma.plain import resolve
+from pollwatch.events.batch import NUMBER, TIME, EventBatch
+from pollwatch.events.taxonomy import actor_columns
+
+Codes = npt.NDArray[np.int64]
+#: The code of "not said".
+NONE = -1
+#: A time that no window holds: where a line has none, and none before it in its batch.
+NO_TIME = np.iinfo(np.int64).min
+
+_EXAMPLE_COLUMNS = ("cs-uri", "message", "signature", "query", "cs-user-agent")
+
+
+@dataclass(slots=True)
+class Names:
+    """Strings as small numbers, for the life of a state."""
+
+    texts: list[str] = field(default_factory=list)
+    codes: dict[str, int] = field(default_factory=dict)
+
+    def code(self, text: str | None) -> int:
+        """The number of a text; :data:`NONE` for None."""
+        if text is None:
+            return NONE
+        code = self.codes.get(text)
+        if code is None:
+            code = self.codes[text] = len(self.texts)
+            self.texts.append(text)
+        return code
+
+    def of(self, codes: Codes, most: int) -> tuple[str, ...]:
+        """The distinct texts behind codes, sorted, at most so many."""
+        distinct = np.unique(codes)
+        return tuple(sorted(self.texts[code] for code in distinct[distinct >= 0][:most].tolist()))
+
+
+@dataclass(slots=True)
+class Observations:
+    """Matched events as columns of equal length; codes are of the state's names."""
+
+    time: Codes
+    number: Codes
+    path: Codes
+    ip: Codes
+    user: Codes
+    host: Codes
+    target: Codes
+    weight: Codes
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.time)
+
+    def take(self, rows: Codes | npt.NDArray[np.bool_]) -> Observations:
+        """Some of them."""
+        return Observations(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    @staticmethod
+    def concat(parts: Sequence[Observations]) -> Observations:
+        """All of them, one after another."""
+        names = [each.name for each in fields(Observations)]
+        return Observations(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def empty() -> Observations:
+    """None at all."""
+    return Observations(*(np.empty(0, dtype=np.int64) for _ in fields(Observations)))
+
+
+class Observer:
+    """Reads what correlations and detections need from one batch, each column once."""
+
+    def __init__(self, batch: EventBatch, names: Names) -> None:
+        """Look at a batch with a state's names."""
+        self._table = batch.table
+        self._names = names
+        self._path = names.code(batch.path)
+        self._actors = actor_columns(batch.logsource)
+        self._coded: dict[str, Codes] = {}
+        self._times: Codes | None = None
+
+    def observe(self, rows: Rows) -> Observations:
+        """The given rows."""
+        actors = self._actors
+        number = self._table[NUMBER].to_numpy().astype(np.int64, copy=False)[rows]
+        return Observations(
+            time=self.times()[rows],
+            number=number,
+            path=np.full(len(rows), self._path, dtype=np.int64),
+            ip=self.codes(actors.ip)[rows],
+            user=self.codes(actors.user)[rows],
+            host=self.codes(actors.host)[rows],
+            target=self.codes(actors.target)[rows],
+            weight=self._weights()[rows],
+        )
+
+    def times(self) -> Codes:
+        """Each row's time; a line without one takes that of the line before it."""
+        if self._times is None:
+            filled = pc.fill_null_forward(self._table[TIME].combine_chunks())
+            times: Codes = pc.fill_null(filled, NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+            self._times = times
+        return self._times
+
+    def own_times(self, rows: Rows) -> tuple[int | None, int | None]:
+        """First and last time of the rows, of those that have one."""
+        span = pc.min_max(self._table[TIME].take(pa.array(rows)))
+        return span["min"].as_py(), span["max"].as_py()
+
+    def codes(self, field: str) -> Codes:
+        """Each row's code of a field's value; :data:`NONE` where it is absent."""
+        if field not in self._coded:
+            self._coded[field] = self._encode(field)
+        return self._coded[field]
+
+    def _encode(self, field: str) -> Codes:
+        name = resolve(dict.fromkeys(self._table.column_names), field) if field else None
+        if name is None:
+            return np.full(self._table.num_rows, NONE, dtype=np.int64)
+        encoded = pl.Series(self._table[name].combine_chunks())
+        if encoded.dtype != pl.String:
+            encoded = encoded.cast(pl.String)
+        distinct = encoded.unique().to_list()
+        mapping = {text: self._names.code(text) for text in distinct if text is not None}
+        coded = encoded.replace_strict(mapping, default=NONE, return_dtype=pl.Int64) if mapping else None
+        if coded is None:
+            return np.full(self._table.num_rows, NONE, dtype=np.int64)
+        result: Codes = coded.fill_null(NONE).to_numpy().astype(np.int64, copy=False)
+        return result
+
+    def hashes(self, columns: Sequence[str], rows: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+        """A number per distinct combination of values, and which rows have all of them."""
+        known = dict.fromkeys(self._table.column_names)
+        names = [resolve(known, column) for column in columns]
+        present = np.ones(len(rows), dtype=bool)
+        combined = np.zeros(len(rows), dtype=np.uint64)
+        for name in names:
+            if name is None:
+                return combined, np.zeros(len(rows), dtype=bool)
+            series = pl.Series(self._table[name].take(pa.array(rows)).combine_chunks())
+            present &= series.is_not_null().to_numpy()
+            combined = combined * np.uint64(1_000_003) ^ series.hash(seed=0).to_numpy()
+        return combined, present
+
+    def _weights(self) -> Codes:
+        if "repeat" not in self._table.column_names:
+            return np.ones(self._table.num_rows, dtype=np.int64)
+        repeat = pc.fill_null(self._table["repeat"].combine_chunks(), 1).to_numpy(zero_copy_only=False)
+        return np.clip(repeat.astype(np.int64, copy=False), 1, 10_000)
+
+    def example(self, row: int) -> str:
+        """What a line said, for people: its request, message or signature. Attacker-written."""
+        for name in _EXAMPLE_COLUMNS:
+            if name in self._table.column_names and (text := self._table[name][row].as_py()):
+                return str(text)
+        return ""

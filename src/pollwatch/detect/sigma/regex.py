@@ -1,0 +1,156 @@
+"""Regular expressions that cannot stop the engine.
+
+Where RE2 takes a pattern it runs there: linear time, whatever the text (Arrow carries RE2). What RE2 refuses
+(look-around, back-references) runs in Python's ``re``, but only if no unbounded repeat holds another one, and
+only on the first :data:`CAP` characters of a text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from re import _constants as codes  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pollwatch.detect.sigma.plan import Regex
+from pollwatch.errors import RuleError
+
+CAP = 2_048
+_FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
+
+
+def check(test: Regex) -> None:
+    """Refuse a pattern that cannot be run safely.
+
+    Raises:
+        RuleError: not a regular expression, or one that may take exponential time.
+    """
+    if _linear(test):
+        return
+    pattern = _python(test)
+    if _nested_repeat(parser.parse(pattern.pattern, pattern.flags)):
+        raise RuleError(
+            f"regular expression {test.pattern[:80]!r} uses look-around or back-references and repeats a repeat;"
+            " it could take forever on a long line. Rewrite it without one of the two"
+        )
+
+
+def found(test: Regex, values: Sequence[str]) -> list[bool]:
+    """For each value, whether the pattern is found in it."""
+    if _linear(test):
+        result: list[bool] = pc.match_substring_regex(pa.array(values, pa.string()), _re2(test)).to_pylist()
+        return result
+    search = _python(test).search
+    return [search(value[:CAP]) is not None for value in values]
+
+
+def _re2(test: Regex) -> str:
+    return f"(?{test.flags}){test.pattern}" if test.flags else test.pattern
+
+
+@lru_cache(maxsize=8_192)
+def _linear(test: Regex) -> bool:
+    try:
+        pc.match_substring_regex(pa.array([""], pa.string()), _re2(test))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+@lru_cache(maxsize=8_192)
+def _python(test: Regex) -> re.Pattern[str]:
+    flags = re.RegexFlag(0)
+    for letter in test.flags:
+        flags |= _FLAGS[letter]
+    try:
+        return re.compile(test.pattern, flags)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise RuleError(f"regular expression {test.pattern[:80]!r} is not understood: {error}") from error
+
+
+def _nested_repeat(items: Any, inside: bool = False) -> bool:  # noqa: ANN401, FBT001, FBT002 - CPython's own parse tree
+    for code, argument in items:
+        if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
+            _, most, body = argument
+            unbounded = most is codes.MAXREPEAT or most > 1_000
+            if (inside and unbounded) or _nested_repeat(body, inside or unbounded):
+                return True
+        elif code is codes.BRANCH:
+            if any(_nested_repeat(branch, inside) for branch in argument[1]):
+                return True
+        elif code is codes.SUBPATTERN:
+            if _nested_repeat(argument[3], inside):
+                return True
+        elif code in (codes.ASSERT, codes.ASSERT_NOT):
+            if _nested_repeat(argument[1], inside):
+                return True
+        elif code is codes.GROUPREF_EXISTS:
+            branches = [branch for branch in argument[1:] if branch is not None]
+            if any(_nested_repeat(branch, inside) for branch in branches):
+                return True
+    return False
+
+
+def necessary(test: Regex) -> frozenset[str] | None:
+    """Lower-case literals of which at least one stands in every text that the pattern is found in.
+
+    None where no such set is known. Longer sets and shorter literals are still right, only less useful.
+    """
+    if "[:" in test.pattern:
+        return None  # RE2 reads [[:alpha:]] as a class, Python reads it as brackets
+    try:
+        tree = parser.parse(test.pattern, _python(test).flags)
+    except (RuleError, re.error):
+        return None
+    return _necessary(tree)
+
+
+def _necessary(items: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
+    """The best set of a sequence: of all its parts (each of which must be there), the one with the longest literals."""
+    best: frozenset[str] | None = None
+    run: list[str] = []
+
+    def consider(candidate: frozenset[str] | None) -> None:
+        nonlocal best
+        if candidate and (best is None or quality(candidate) > quality(best)):
+            best = candidate
+
+    def end_run() -> None:
+        if run:
+            consider(frozenset({"".join(run)}))
+        run.clear()
+
+    for code, argument in items:
+        if code is codes.LITERAL and argument < 0x80:
+            run.append(chr(argument).lower())
+            continue
+        end_run()
+        if code is codes.SUBPATTERN:
+            consider(_necessary(argument[3]))
+        elif code is codes.BRANCH:
+            branches = [_necessary(branch) for branch in argument[1]]
+            if all(branches):
+                consider(frozenset[str]().union(*(branch for branch in branches if branch)))
+        elif code in (codes.MAX_REPEAT, codes.MIN_REPEAT) and argument[0] > 0:
+            consider(_necessary(argument[2]))
+        elif code is codes.IN:
+            consider(_class(argument))
+    end_run()
+    return best
+
+
+def _class(argument: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
+    literals = [value for code, value in argument if code is codes.LITERAL and value < 0x80]
+    if len(literals) != len(argument) or len(literals) > 8:
+        return None
+    return frozenset(chr(value).lower() for value in literals)
+
+
+def quality(literals: frozenset[str]) -> tuple[int, int]:
+    """Which set makes the better prefilter: longest shortest member first, then fewest members."""
+    return min(map(len, literals)), -len(literals)

@@ -1,0 +1,189 @@
+"""Text as servers see it: what a request means once it is decoded, in extra columns next to the original.
+
+An attacker hides ``../`` as ``%252e%252e%c0%af`` and ``union select`` as ``UN%49ON/**/SELECT``; a rule should
+not have to know every disguise. Each normalised column has the original's name behind ``norm.``:
+
+- ``norm.cs-uri``, ``norm.cs-uri-stem``, ``norm.cs-uri-query``, ``norm.cs-user-agent``, ``norm.cs-referer``.
+- ``norm.layers`` int64: how many times something was percent-encoded over; 2 or more is itself evidence.
+
+What normalising removes stays visible in the original column: ``%00``, double encoding, comments, case.
+Every step is bounded: :data:`ROUNDS` rounds, :data:`LONGEST` characters.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pollwatch.events.batch import EventBatch
+
+PREFIX = "norm."
+LAYERS = "norm.layers"
+ROUNDS = 5
+#: Longer texts are normalised on their beginning and their end only.
+LONGEST = 16_384
+_TAIL = 2_048
+
+URI_COLUMNS = ("cs-uri",)
+HEADER_COLUMNS = ("cs-user-agent", "cs-referer")
+
+_PERCENT = re.compile(r"(?:%[0-9a-f]{2})+", re.IGNORECASE)
+_PERCENT_U = re.compile(r"%u([0-9a-f]{4})", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\(?:u\{?([0-9a-f]{4,6})\}?|x([0-9a-f]{2}))", re.IGNORECASE)
+_OVERLONG = re.compile(rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf][\x80-\xbf]")
+_SQL_VERSIONED = re.compile(r"/\*!\d{0,6}(.{0,400}?)\*/", re.DOTALL)
+_SQL_COMMENT = re.compile(r"/\*[^!].{0,400}?\*/|/\*\*/", re.DOTALL)
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f\u00a0]+")
+_DOT_SEGMENT = re.compile(r"(?<=/)(?:\./)+")
+_BACK = re.compile(r"(?<=\.\.)[\\/]+|\\(?=\.\.)")
+#: What lower-casing alone does not settle. ``&`` and ``;`` stand in plain queries: only whole entities count.
+_TOUCH = r"[%+\\]|/\*|/\./|\s\s|[^\x20-\x7e]|&(?:#|[A-Za-z][A-Za-z0-9]*;)|\.\.//"
+
+
+def add_normalised(batch: EventBatch) -> EventBatch:
+    """The batch with normalised columns added for each text column that has a normal form. Idempotent."""
+    table = batch.table
+    names = set(table.column_names)
+    layers: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
+    for name in URI_COLUMNS:
+        if name in names and PREFIX + name not in names:
+            stem, query, whole, layers = _uri_columns(_combined(table[name]))
+            for suffix, column in (("", whole), ("-stem", stem), ("-query", query)):
+                table = table.append_column(f"{PREFIX}{name}{suffix}", column)
+    for name in HEADER_COLUMNS:
+        if name in names and PREFIX + name not in names:
+            table = table.append_column(PREFIX + name, _header_column(_combined(table[name])))
+    if layers is not None and LAYERS not in names:
+        table = table.append_column(LAYERS, pa.array(layers))
+    return batch if table is batch.table else EventBatch(batch.logsource, batch.path, table)
+
+
+def _combined(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.string())
+    return array.cast(pa.string())
+
+
+def _uri_columns(array: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Stem, query and whole URI in normal form, and the number of encoding layers of each row."""
+    parts = pc.split_pattern(array, "?", max_splits=1)
+    length = pc.list_value_length(parts)
+    stem = pc.list_element(parts, 0) if len(array) else array
+    has_query = pc.equal(length, 2)
+    padded = pc.if_else(has_query, array, pc.binary_join_element_wise(array, "", "?"))
+    query = pc.list_element(pc.split_pattern(padded, "?", max_splits=1), 1) if len(array) else array
+    query = pc.if_else(has_query, query, pa.scalar(None, pa.string()))
+    stem_norm, stem_layers = _normalised(stem, plus=False)
+    query_norm, query_layers = _normalised(query, plus=True)
+    whole = pc.if_else(has_query, pc.binary_join_element_wise(stem_norm, query_norm, "?"), stem_norm)
+    return stem_norm, query_norm, whole, np.maximum(stem_layers, query_layers)
+
+
+def _header_column(array: pa.Array) -> pa.Array:
+    return _normalised(array, plus=False)[0]
+
+
+def _normalised(array: pa.Array, *, plus: bool) -> tuple[pa.Array, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Lower-cased all at once; only rows with something to decode are touched one by one."""
+    lower = pc.utf8_lower(array)
+    layers = np.zeros(len(array), dtype=np.int64)
+    touched = np.flatnonzero(
+        pc.fill_null(pc.match_substring_regex(array, _TOUCH), fill_value=False).to_numpy(zero_copy_only=False)
+    )
+    if not touched.size:
+        return lower, layers
+    results = [_cached(text, plus) for text in array.take(pa.array(touched)).to_pylist()]
+    layers[touched] = [depth for _, depth in results]
+    mask = np.zeros(len(array), dtype=bool)
+    mask[touched] = True
+    return pc.replace_with_mask(lower, pa.array(mask), pa.array([text for text, _ in results], pa.string())), layers
+
+
+@lru_cache(maxsize=4_096)
+def _cached(text: str, plus: bool) -> tuple[str, int]:  # noqa: FBT001 - a cache key
+    return normalise(text, plus=plus)
+
+
+def normalise(text: str, *, plus: bool = True) -> tuple[str, int]:
+    """A text in normal form, and how many layers of percent-encoding it wore.
+
+    Args:
+        text: as sent.
+        plus: whether ``+`` means a space, as it does in queries but not in paths.
+    """
+    if len(text) > LONGEST:
+        text = text[: LONGEST - _TAIL] + text[-_TAIL:]
+    if plus:
+        text = text.replace("+", " ")
+    layers = 0
+    for _round in range(ROUNDS):
+        decoded = _percent(text)
+        layers += decoded != text
+        decoded = _ENTITY.sub(_entity, decoded) if "&" in decoded else decoded
+        decoded = _ESCAPE.sub(_escape, decoded) if "\\" in decoded else decoded
+        if decoded == text:
+            break
+        text = decoded
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return _flatten(text.replace("\x00", "").lower()), layers
+
+
+def _flatten(text: str) -> str:
+    if "/*" in text:
+        text = _SQL_VERSIONED.sub(r" \1 ", text)
+        text = _SQL_COMMENT.sub(" ", text)
+    if ".." in text:
+        text = _BACK.sub("/", text)
+    if "/./" in text:
+        text = _DOT_SEGMENT.sub("", text)
+    return _SPACE.sub(" ", text)
+
+
+def _percent(text: str) -> str:
+    if "%" not in text:
+        return text
+    text = _PERCENT_U.sub(lambda match: _char(int(match[1], 16)), text)
+    return _PERCENT.sub(lambda match: _decode(bytes.fromhex(match[0].replace("%", ""))), text)
+
+
+def _decode(data: bytes) -> str:
+    """UTF-8, forgiving overlong forms as careless servers do, else Latin-1."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        data = _OVERLONG.sub(_shorten, data)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _shorten(match: re.Match[bytes]) -> bytes:
+    lead, *rest = match[0]
+    code = lead & (0x1F if len(rest) == 1 else 0x0F if len(rest) == 2 else 0x07)
+    for byte in rest:
+        code = code << 6 | byte & 0x3F
+    return _char(code).encode()
+
+
+def _entity(match: re.Match[str]) -> str:
+    decoded = html.unescape(match[0])
+    return "" if decoded == "\x00" else decoded
+
+
+def _escape(match: re.Match[str]) -> str:
+    return _char(int(match[1] or match[2], 16))
+
+
+def _char(code: int) -> str:
+    """A character; lone surrogates and numbers beyond Unicode become the replacement character."""
+    return "\ufffd" if 0xD800 <= code < 0xE000 or code > 0x10FFFF else chr(code)
