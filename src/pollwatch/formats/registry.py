@@ -14,9 +14,14 @@ from dataclasses import dataclass
 
 from pollwatch.errors import FormatError
 from pollwatch.formats.interface import Format, Framing
+from pollwatch.formats.journald import Journald
+from pollwatch.formats.syslog import Syslog
 
 #: One line per format. Modules listed here import nothing heavy at import time.
-ALL: tuple[Format, ...] = ()
+ALL: tuple[Format, ...] = (
+    Journald(),
+    Syslog(),
+)
 
 #: Below this a format is not believed: fewer than one record in ten fits.
 BELIEVABLE = 0.1

@@ -1,0 +1,181 @@
+"""Syslog messages, from whichever envelope, into log-in and other events.
+
+State machine, per input, in the order of the lines (so that the size of blocks changes nothing):
+
+- A failed try may be reported by PAM, by the program on PAM's behalf, and by the program itself. The first report of
+  a try counts (``failure``), the later ones of the same process within a minute are follow-ups (``disconnect``).
+  Once a program on a host is seen to report failures itself, PAM's reports for it are follow-ups at once.
+- "last message repeated 3 times" says again what the host's message before it said.
+- PAM does not name unknown accounts; the process's own "Invalid user X" before it does.
+
+What is remembered is bounded: the oldest processes and hosts are forgotten first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
+from pollwatch.events.taxonomy import AUTH, AUTH_COLUMNS, SYSLOG, SYSLOG_COLUMNS
+from pollwatch.formats.framing import INTEGERS, plausible
+from pollwatch.formats.framing_auth import decode
+from pollwatch.formats.framing_login import UNDECODED, Login, Witness, address, only
+from pollwatch.formats.framing_syslog import Messages
+
+_SAME_TRY_US = 60_000_000
+_MAX_REMEMBERED = 20_000
+_MAX_REPEAT = 1_000_000
+_REPEATED = re.compile(r"message repeated (\d{1,7}) times?: \[ ?(.*)\]\s*", re.DOTALL)
+_LAST_REPEATED = re.compile(r"(?:-+ )?last message (?:buffered )?(?:repeated )?(\d{1,7}) times?(?: -+)?")
+_PACKET = re.compile(r"(?:^| )(?:IN=\S* OUT=\S* |RULE=|ACTION=).*? ?SRC=(\S+) DST=\S+ ")
+_CLIENT_DNS = re.compile(r"(?:queries: )?(?:info: )?client (?:@0x[0-9a-f]+ )?([0-9A-Fa-f.:]+)#\d+")
+_CLIENT_FIELD = re.compile(r"[,\s]client: ([0-9A-Fa-f.:]+)(?=[,\s]|$)")
+_RHOST = re.compile(r"(?:^|[\s;,])rhost=([0-9A-Fa-f.:]+)(?=[\s;,]|$)")
+_SOURCE_HINT = re.compile(r"SRC=|client|rhost=")
+
+_Process: TypeAlias = tuple[str | None, str | None, int | None]
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """What is known of one process: whose tries it has reported."""
+
+    time_us: int
+    counted: Witness = Witness.NOBODY
+    invalid_user: str | None = None
+    source: tuple[str | None, str | None] = (None, None)
+
+
+@dataclass(slots=True)
+class _Columns:
+    """Rows of one logsource."""
+
+    logsource: LogSource
+    names: tuple[str, ...]
+    rows: list[tuple[str | int | None, ...]] = field(default_factory=list)
+
+    def batches(self, path: str) -> list[EventBatch]:
+        """One batch, or none."""
+        if not self.rows:
+            return []
+        names = (*self.names, TIME, NUMBER)
+        fields = [
+            pa.field(n, pa.int64() if n in INTEGERS or n in (TIME, NUMBER) else pa.string(), nullable=n != NUMBER)
+            for n in names
+        ]
+        arrays = [
+            pa.array(values, each.type) for values, each in zip(zip(*self.rows, strict=True), fields, strict=True)
+        ]
+        return [EventBatch(self.logsource, path, pa.table(arrays, schema=pa.schema(fields)))]
+
+
+@dataclass(slots=True)
+class MessageReader:
+    """Reads the messages of one input, block by block."""
+
+    _processes: OrderedDict[_Process, _Remembered] = field(default_factory=OrderedDict)
+    _reporters: OrderedDict[tuple[str | None, str | None], Witness] = field(default_factory=OrderedDict)
+    _last: OrderedDict[str | None, tuple[str | None, Login | None, str | None]] = field(default_factory=OrderedDict)
+
+    def batches(self, path: str, messages: Messages) -> list[EventBatch]:
+        """At most two batches: log-in and privilege, everything else. Every message is in one of them."""
+        auth = _Columns(AUTH, (*AUTH_COLUMNS, "facility", "severity", "structured_data"))
+        other = _Columns(SYSLOG, (*SYSLOG_COLUMNS, "structured_data", "repeat"))
+        rows = zip(
+            messages.hostname,
+            messages.program,
+            messages.pid,
+            messages.message,
+            messages.facility,
+            messages.severity,
+            messages.msgid,
+            messages.structured_data,
+            messages.times,
+            messages.numbers,
+            strict=True,
+        )
+        for host, tag, pid, message, facility, severity, msgid, data, time, number in rows:
+            time_us = plausible(time)
+            program, login, source, repeat = self._read(host, tag, pid, message, time_us)
+            if login is None:
+                other.rows.append(
+                    (host, program, pid, message, facility, severity, msgid, source, data, repeat, time_us, number)
+                )
+            else:
+                auth.rows.append(
+                    (host, program, pid, message, *login[:8], repeat, facility, severity, data, time_us, number)
+                )
+        return [*auth.batches(path), *other.batches(path)]
+
+    def _read(
+        self, host: str | None, tag: str | None, pid: int | None, message: str, time_us: int | None
+    ) -> tuple[str | None, Login | None, str | None, int | None]:
+        """``(program, log-in or None, source of another message, repeat)``."""
+        repeat = None
+        if "repeated" in message:
+            if tag is None and (again := _LAST_REPEATED.fullmatch(message.strip())) and host in self._last:
+                return *self._last[host], min(int(again.group(1)), _MAX_REPEAT)
+            if inner := _REPEATED.fullmatch(message):
+                repeat, message = min(int(inner.group(1)), _MAX_REPEAT), inner.group(2)
+        program, login = decode(tag, message)
+        source = None
+        if login is None:
+            source = source_of(message)
+        elif login is not UNDECODED and program is not None:
+            login = self._count_once((host, program, pid), login, time_us, repeat)
+        self._last[host] = (program, login, source)
+        if len(self._last) > _MAX_REMEMBERED:
+            self._last.popitem(last=False)
+        return program, login, source, repeat
+
+    def _count_once(self, process: _Process, login: Login, time_us: int | None, repeat: int | None) -> Login:
+        """The log-in with the account that PAM left out, and as a follow-up where its try was counted before."""
+        known = self._processes.get(process)
+        if known is not None and time_us is not None and abs(time_us - known.time_us) > _SAME_TRY_US:
+            known = None  # the process number is in use again, or it is another try
+        if login.action == "invalid_user":
+            self._remember(process, _Remembered(time_us or 0, Witness.NOBODY, login.user, login[3:5]))
+            return login
+        if login.witness is Witness.NOBODY:
+            return login
+        if known is not None and login.user is None and known.source == login[3:5]:
+            login = login._replace(user=known.invalid_user)
+        reporter = process[:2]
+        reported = self._reporters.get(reporter, Witness.NOBODY)
+        if login.witness > reported and login.witness is not Witness.PROBE:
+            self._reporters[reporter] = login.witness
+            self._reporters.move_to_end(reporter)
+            if len(self._reporters) > _MAX_REMEMBERED:
+                self._reporters.popitem(last=False)
+        if login.witness < reported and login.witness is not Witness.PROBE:
+            return login._replace(action="disconnect")
+        counted = known.counted if known else Witness.NOBODY
+        if Witness.NOBODY < counted < login.witness and repeat is None:
+            self._remember(process, _Remembered(time_us or 0))
+            return login._replace(action="disconnect")
+        name = known.invalid_user if known else None
+        self._remember(process, _Remembered(time_us or 0, login.witness, name, login[3:5]))
+        return login
+
+    def _remember(self, process: _Process, what: _Remembered) -> None:
+        self._processes[process] = what
+        self._processes.move_to_end(process)
+        if len(self._processes) > _MAX_REMEMBERED:
+            self._processes.popitem(last=False)
+
+
+def source_of(message: str) -> str | None:
+    """The address that a message other than a log-in names as its peer, where only one can be meant."""
+    if not _SOURCE_HINT.search(message):
+        return None
+    if packet := _PACKET.search(message):
+        return address(packet.group(1))
+    if client := _CLIENT_DNS.match(message):
+        return address(client.group(1))
+    named = only([*_CLIENT_FIELD.findall(message), *_RHOST.findall(message)])
+    return address(named) if named else None

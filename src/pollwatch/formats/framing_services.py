@@ -1,0 +1,170 @@
+"""Log-ins to other services that report them through syslog: mail, FTP, administration pages.
+
+Each pattern spans its whole message; fields behind the peer's own text are believed only where they agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from pollwatch.formats import framing_pam, framing_sshd
+from pollwatch.formats.framing_login import Login, Witness, only, peer, port
+
+_LIKELY = re.compile(r"auth|login|log-in|logged in|password|PAM|pam_", re.IGNORECASE)
+_DOVECOT = re.compile(r"(?:\S+: )*(?:imap|pop3|managesieve|submission|lmtp)-login: (?:Info: )?(.*?user=<.*)", re.DOTALL)
+_DOVECOT_USER = re.compile(r"user=<(.*?)>, method=")
+_DOVECOT_METHOD = re.compile(r", method=([A-Za-z0-9-]+)")
+_DOVECOT_PEER = re.compile(r", rip=([^,\s]+)")
+_DOVECOT_WORKER = re.compile(
+    r"(?:\S+: )*auth(?:-worker)?(?:\([^)]*\))?:? (?:Info: |Error: )?(?:conn \S+.*?: )?"
+    r"\w[\w-]*\((.*),([^,()\s]+?)(?:,<[^<>]*>)?\): "
+    r"(?:pam_authenticate\(\) failed|unknown user|[Pp]assword mismatch|invalid credentials|[Aa]uthentication fail).*",
+    re.DOTALL,
+)
+_SASL = re.compile(
+    r"(?:warning: )?[^\s\[]+\[([0-9a-fA-F.:]+)\](?::\d+)?: SASL (\S+) authentication failed.*", re.DOTALL
+)
+_SASL_USER = re.compile(r", sasl_username=(\S*)$")
+_EXIM = re.compile(r"(\S+) authenticator failed for .*", re.DOTALL)
+_EXIM_PEER = re.compile(r" \[([0-9a-fA-F.:]+)\](?::(\d{1,5}))?(?: I=\S+)?: 535 ")
+_EXIM_USER = re.compile(r" \(set_id=([^()]*)\)$")
+_PURE_FTPD = re.compile(
+    r"\([^@()]*@([^\s()]+)\) \[(?:WARNING|INFO|NOTICE|ERROR)\] "
+    r"(?:(Authentication failed for user) \[(.*)\]|(.*) is now logged in)",
+    re.DOTALL,
+)
+_PROFTPD = re.compile(
+    r"(?:\S+ )?\(\S*\[([0-9a-fA-F.:]+)\]\)(?:: | - )"
+    r"(?:USER (.*?)(?: \(Login failed\)(.*)|: (no such user found).*|: (Login successful)\.?)|"
+    r"(SECURITY VIOLATION|Maximum login attempts).*)",
+    re.DOTALL,
+)
+_VSFTPD = re.compile(r'(?:\[pid \d+\] )?\[(.*)\] (FAIL|OK) LOGIN: Client "([^"\s]+)"(?:, anon .*)?', re.DOTALL)
+_PVE = re.compile(r"authentication failure; rhost=(\S+) user=(.*) msg=.*", re.DOTALL)
+_PVE_SUCCESS = re.compile(r"successful auth for user '([^']*)'")
+_NAMED_LOGIN = re.compile(
+    r"(Invalid|Non-existent|Failed|Successful|Unknown|Bad) (?:user )?log[ -]?in (?:attempt )?"
+    r"(?:as|for|by|of)(?: user)? "
+    r"'?(.*?)'? from (\S+)",
+    re.DOTALL,
+)
+_LIKE_SSHD = re.compile(
+    r"(Failed|Accepted) (password|publickey|keyboard-interactive/\S+) for (.*) from (\S+) port (\d{1,5})(?: ssh2)?",
+    re.DOTALL,
+)
+
+
+def decode(message: str) -> Login | None:
+    """What a message of any other program says about a log-in; None where it says nothing."""
+    if not _LIKELY.search(message):
+        return None
+    text = message.strip()
+    decoded = framing_pam.decode(text)
+    if decoded is not None:
+        return decoded
+    for decoder in _DECODERS:
+        if decoded := decoder(text):
+            return decoded
+    return None
+
+
+def _failure(user: str | None, source: str, method: str | None = None, source_port: str | None = None) -> Login:
+    return Login("failure", user, None, *peer(source), port(source_port), method, None, Witness.SERVICE)
+
+
+def _dovecot(text: str) -> Login | None:
+    if found := _DOVECOT_WORKER.fullmatch(text):
+        return Login("failure", found.group(1), None, *peer(found.group(2)), witness=Witness.SERVICE_ON_PAM)
+    found = _DOVECOT.fullmatch(text)
+    if found is None:
+        return None
+    body = found.group(1)
+    user, method = _DOVECOT_USER.search(body), _DOVECOT_METHOD.search(body)
+    source = only(_DOVECOT_PEER.findall(body)) or ""
+    names = (user.group(1) if user else None, method.group(1) if method else None)
+    if body.startswith("Login: "):
+        return Login("success", names[0], None, *peer(source), None, names[1])
+    if "auth failed" in body.partition("user=<")[0]:
+        return _failure(names[0], source, names[1])
+    return Login("disconnect", names[0], None, *peer(source), None, names[1])
+
+
+def _sasl(text: str) -> Login | None:
+    if found := _SASL.fullmatch(text):
+        user = _SASL_USER.search(text)
+        return _failure(user.group(1) if user else None, found.group(1), found.group(2))
+    return None
+
+
+def _exim(text: str) -> Login | None:
+    if found := _EXIM.fullmatch(text):
+        peers, user = _EXIM_PEER.findall(text), _EXIM_USER.search(text)
+        return _failure(user.group(1) if user else None, only([each[0] for each in peers]) or "", found.group(1))
+    return None
+
+
+def _pure_ftpd(text: str) -> Login | None:
+    if found := _PURE_FTPD.fullmatch(text):
+        source, failed, tried, user = found.groups()
+        return (
+            _failure(tried, source, "password")
+            if failed
+            else Login("success", user, None, *peer(source), None, "password")
+        )
+    return None
+
+
+def _proftpd(text: str) -> Login | None:
+    if found := _PROFTPD.fullmatch(text):
+        source, user, failed, unknown, successful, _ = found.groups()
+        if failed is not None or unknown:
+            return _failure(user, source, "password")
+        return Login("success" if successful else "disconnect", user, None, *peer(source))
+    return None
+
+
+def _vsftpd(text: str) -> Login | None:
+    if found := _VSFTPD.fullmatch(text):
+        user, outcome, source = found.groups()
+        if outcome == "FAIL":
+            return _failure(user, source, "password")
+        return Login("success", user, None, *peer(source), None, "password")
+    return None
+
+
+def _proxmox(text: str) -> Login | None:
+    if (found := _PVE.fullmatch(text)) and not found.group(1).startswith("user="):
+        return _failure(found.group(2), found.group(1))
+    if found := _PVE_SUCCESS.fullmatch(text):
+        return Login("success", found.group(1))
+    if text.startswith("authentication failure;"):
+        return framing_pam.failure(text)
+    return None
+
+
+def _named_login(text: str) -> Login | None:
+    if found := _NAMED_LOGIN.fullmatch(text):
+        word, user, source = found.groups()
+        if " from " in user:  # written by the peer, or by the program: not to be told apart
+            source = ""
+        return Login("success", user, None, *peer(source)) if word == "Successful" else _failure(user, source)
+    return None
+
+
+def _like_sshd(text: str) -> Login | None:
+    """Programs that borrow sshd's words."""
+    return framing_sshd.decode(text) if _LIKE_SSHD.fullmatch(text) else None
+
+
+_DECODERS: tuple[Callable[[str], Login | None], ...] = (
+    _dovecot,
+    _sasl,
+    _exim,
+    _pure_ftpd,
+    _proftpd,
+    _vsftpd,
+    _proxmox,
+    _named_login,
+    _like_sshd,
+)
