@@ -37,7 +37,11 @@ from pollwatch.events.taxonomy import (
 )
 
 if TYPE_CHECKING:  # Arrow is heavy: asking which formats there are must not wait for it
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
+
+    Times: TypeAlias = npt.NDArray[np.int64]
 
 Value: TypeAlias = "str | int | None"
 
@@ -200,6 +204,12 @@ def json_object(text: str) -> dict[str, Any] | str:
 def plausible(us: int | None) -> int | None:
     """The time, or None where its year cannot be meant (before 1980, after 2199)."""
     return us if us is not None and _EARLIEST_US <= us < _LATEST_US else None
+
+
+def plausible_mask(times: Times) -> npt.NDArray[np.bool_]:
+    """:func:`plausible` for a column."""
+    within: npt.NDArray[np.bool_] = (times >= _EARLIEST_US) & (times < _LATEST_US)
+    return within
 
 
 @lru_cache(maxsize=4096)

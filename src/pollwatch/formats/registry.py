@@ -16,9 +16,17 @@ from pollwatch.errors import FormatError
 from pollwatch.formats.interface import Format, Framing
 from pollwatch.formats.journald import Journald
 from pollwatch.formats.syslog import Syslog
+from pollwatch.formats.weberror import WEB_ERROR
+from pollwatch.formats.webjson import WEB_JSON
+from pollwatch.formats.weblog import APACHE, NGINX, WEB_LOG
 
 #: One line per format. Modules listed here import nothing heavy at import time.
 ALL: tuple[Format, ...] = (
+    WEB_LOG,
+    WEB_ERROR,
+    WEB_JSON,
+    APACHE,
+    NGINX,
     Journald(),
     Syslog(),
 )

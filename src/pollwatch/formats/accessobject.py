@@ -1,0 +1,169 @@
+"""One access log record that is a JSON object, whatever its keys are called.
+
+Administrators name the keys of ``log_format ... escape=json`` themselves; Caddy, Traefik, Envoy and load balancers
+have names of their own. Names are compared without case and punctuation, with what stands around them in nested
+objects, and the first usual name that is there counts. A record counts as a request when it says what was asked for,
+and who asked or what came of it.
+
+Suricata's EVE, ECS, journald and Kubernetes audit records also speak of requests; they belong to other formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pollwatch.formats.accessline import Fields, read_access
+from pollwatch.formats.framing import as_text, json_object
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "client": (
+        "remoteaddr", "remoteaddress", "clientip", "remoteip", "clienthost", "clientaddr", "clientaddress",
+        "remotehost", "sourceip", "srcip", "downstreamremoteaddress", "ipaddress", "peer", "idorigh", "ip", "client",
+        "remote", "h", "a",
+    ),
+    "user": ("remoteuser", "clientusername", "authuser", "username", "user", "userid"),
+    "time": (
+        "timelocal", "timeiso8601", "timestamp", "starttime", "startutc", "time", "ts", "datetime", "date", "msec",
+        "eventtime", "logtime", "requesttimestamp", "t",
+    ),
+    "request": ("request", "requestline", "req", "r"),
+    "method": ("requestmethod", "method", "verb", "httpmethod", "m"),
+    "uri": ("requesturi", "requesturl", "originaluri", "xenvoyoriginalpath", "xenvoyoriginpath"),
+    "stem": ("requestpath", "uri", "url", "path", "uripath", "urlpath"),
+    "query": ("args", "querystring", "query", "queryparams"),
+    "version": ("serverprotocol", "requestprotocol", "protocol", "httpversion", "proto", "requestproto"),
+    "status": (
+        "status", "statuscode", "responsestatus", "responsestatuscode", "responsecode", "downstreamstatus",
+        "httpstatus", "httpstatuscode", "code", "s",
+    ),
+    "bytes": (
+        "bodybytessent", "bytessent", "bytes", "responsesize", "downstreamcontentsize", "responsebytes", "bytesout",
+        "responselength", "responsebodylen", "size", "b",
+    ),
+    "referer": ("httpreferer", "httpreferrer", "referer", "referrer", "requestreferer"),
+    "agent": ("httpuseragent", "useragent", "requestuseragent", "agent", "ua"),
+    "host": ("httphost", "vhost", "virtualhost", "requesthost", "authority", "servername", "host", "domain"),
+    "forwarded": ("httpxforwardedfor", "xforwardedfor", "requestxforwardedfor", "forwardedfor", "xff"),
+    "us": ("durationus", "timetakenus", "responsetimeus", "requesttimeus", "microseconds"),
+    "ms": ("durationms", "timetakenms", "responsetimems", "requesttimems", "latencyms", "elapsedms"),
+    "seconds": ("requesttime", "duration", "latency", "timetaken", "elapsed"),
+}  # fmt: skip
+#: Objects inside the record whose members count as if they stood in the record itself.
+_OPENED = frozenset({
+    "request", "req", "response", "resp", "res", "http", "httprequest", "headers", "header", "nginx", "apache", "access",
+    "log", "data", "fields", "message", "msg", "json", "event", "attributes",
+})  # fmt: skip
+_FOREIGN = frozenset({"event_type", "ecs", "ecs.version", "__REALTIME_TIMESTAMP", "auditID", "eventVersion"})
+_FOREIGN_STARTS = ("http.request.", "http.response.", "url.")
+_TEXTS = ("log", "message", "msg", "line")
+_PUNCTUATION = re.compile(r"[^a-z0-9]")
+_DURATION = re.compile(r"([0-9.]{1,20})(ns|us|µs|ms|s)\Z")
+_UNITS = {"ns": "ns", "us": "us", "µs": "us", "ms": "ms", "s": "seconds"}
+_REQUEST_LINE = re.compile(r"\S+ .* HTTP/[0-9]|-?\Z", re.DOTALL)
+_DEEPEST = 3
+_MOST_MEMBERS = 512
+
+
+def read_object(text: str) -> Fields | None:
+    """The request that a JSON text reports, or None where it is no JSON object or reports none."""
+    value = json_object(text)
+    return object_fields(value) if isinstance(value, dict) else None
+
+
+def object_fields(value: Mapping[str, Any]) -> Fields | None:
+    """The fields of a request (names of ``webfields.FIELDS``), or None where the object reports none.
+
+    An object around a whole access line (container runtimes, log shippers) is read by that line.
+    """
+    inside = carried_text(value)
+    if inside is not None and (fields := read_access(inside)) is not None:
+        return fields
+    if is_foreign(value):
+        return None
+    found = _by_name(value)
+    fields = {field: found[name] for field, names in _NAMES.items() for name in _first(names, found)}
+    return _settled(fields, value)
+
+
+def carried_text(value: Mapping[str, Any]) -> str | None:
+    """The text line inside a record that only carries it (``{"log": "...", "stream": "stdout"}``), else None."""
+    for name in _TEXTS:
+        text = value.get(name)
+        if isinstance(text, str) and len(text) > 20:
+            return text.rstrip("\r\n")
+    return None
+
+
+def is_foreign(value: Mapping[str, Any]) -> bool:
+    """Whether the record is of a format of its own that also speaks of requests."""
+    if not _FOREIGN.isdisjoint(value) or any(name.startswith(_FOREIGN_STARTS) for name in value):
+        return True
+    http = value.get("http")
+    return isinstance(http, dict) and any(isinstance(http.get(part), dict) for part in ("request", "response"))
+
+
+def _settled(fields: Fields, value: Mapping[str, Any]) -> Fields | None:
+    """The fields without contradictions among them, or None where they are no request."""
+    request = fields.pop("request", None)
+    if request is not None and _REQUEST_LINE.match(request):
+        for name in ("method", "uri", "stem", "query", "version"):
+            fields.pop(name, None)
+        fields["request"] = request
+    elif "uri" not in fields and "stem" in fields and ("?" in (fields["stem"] or "") or not fields.get("query")):
+        fields["uri"] = fields.pop("stem")
+    elif "uri" in fields:
+        fields.pop("stem", None)
+    if "uri" in fields:
+        fields.pop("query", None)
+    asked = "request" in fields or ("method" in fields and ("uri" in fields or "stem" in fields))
+    if not asked or not ("client" in fields or "status" in fields):
+        return None
+    if (version := fields.get("version")) and version[0].isdigit():
+        fields["version"] = f"HTTP/{version}"
+    return _with_duration(fields, value)
+
+
+def _with_duration(fields: Fields, value: Mapping[str, Any]) -> Fields:
+    taken = fields.get("seconds")
+    if taken is None:
+        return fields
+    if match := _DURATION.match(taken):  # "0.012s", as load balancers write it
+        fields.pop("seconds")
+        fields[_UNITS[match[2]]] = match[1]
+    elif "OriginDuration" in value or "RequestCount" in value:  # Traefik counts in nanoseconds
+        fields["ns"] = fields.pop("seconds")
+    elif not taken.replace(".", "", 1).isdecimal():  # some call the time of the request so
+        fields.setdefault("time", fields.pop("seconds"))
+    return fields
+
+
+def _first(names: tuple[str, ...], found: Mapping[str, str | None]) -> Iterator[str]:
+    for name in names:
+        if name in found:
+            yield name
+            return
+
+
+def _by_name(value: Mapping[str, Any]) -> dict[str, str | None]:
+    """Members as text by their bare name, outer ones before inner ones."""
+    found: dict[str, str | None] = {}
+    level = [("", value)]
+    for _ in range(_DEEPEST):
+        inner: list[tuple[str, Mapping[str, Any]]] = []
+        for around, members in level:
+            for key in list(members)[:_MOST_MEMBERS]:
+                name = _PUNCTUATION.sub("", key.lower())
+                member = members[key]
+                if isinstance(member, list) and member and not isinstance(member[0], (dict, list)):
+                    member = member[0]  # headers are lists of their values
+                if isinstance(member, dict):
+                    if name in _OPENED:
+                        inner.append((name, member))
+                elif not isinstance(member, list):
+                    text = as_text(member)
+                    found.setdefault(name, text)
+                    found.setdefault(around + name, text)
+        level = inner
+    return {name: text for name, text in found.items() if text is not None}
