@@ -1,0 +1,368 @@
+"""A tiled log on disk with one writer: what it has once signed, it never takes back.
+
+State on disk (``folder``)::
+
+    lock            held for as long as the log is open; a second writer is refused
+    state.sqlite    the signed state: origin, size, root. NEVER restore it from a backup: an older state would let the
+                    log sign a second history, which is the one thing that proves its owner dishonest
+    public/         what others read: checkpoint and tiles, as tlog-tiles lays them out; serve it as files
+
+An append: entries and tiles are written beside what is there and flushed; then folders; then the signed state moves
+from the old size to the new by compare-and-swap; then the checkpoint is signed and replaces the published one.
+Stop anywhere: before the swap, nothing happened (files beyond the signed size are never read, and overwritten later);
+after it, opening signs the same state again and publishes. Only then does ``append`` return, so what was
+acknowledged is never lost. On opening, the edge of the tree is recomputed from the tiles; where it does not lead to
+the signed root, nothing is signed any more.
+
+Not for several threads at once; other processes read ``public/`` through :func:`open_reader`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pollwatch.clock import US_PER_S, Clock
+from pollwatch.errors import EvidenceError, ProofError, SignatureError, StoreError
+from pollwatch.evidence import checkpoint as checkpoints
+from pollwatch.evidence import durable, fsck, merkle, tiles
+from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
+from pollwatch.evidence.keys import KeyType, Signer, Verifier
+from pollwatch.evidence.note import Signature
+from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader
+
+_CHECKPOINT = "checkpoint"
+_SYNC_THREADS = 8
+
+
+class Log:
+    """One log, open for appending. Use :meth:`open`, and close it (or use ``with``)."""
+
+    def __init__(self, folder: Path, signers: Sequence[Signer], clock: Clock, lock: int) -> None:
+        """Take over an already locked folder; :meth:`open` is what callers use."""
+        self.folder = folder
+        self.public = folder / "public"
+        self.origin = signers[0].name
+        self._signers = tuple(signers)
+        self._clock = clock
+        self._lock = lock
+        self._state = _SignedState(folder / "state.sqlite", self.origin)
+        self._reader = TileReader(self._fetch, 0)
+        self._root = merkle.EMPTY_ROOT
+        try:
+            self._signed = self._recover()
+        except BaseException:
+            self._state.close()
+            raise
+
+    @classmethod
+    def open(cls, folder: Path, signers: Sequence[Signer], clock: Clock) -> Log:
+        """Open a log, or begin an empty one in an empty or new folder.
+
+        Args:
+            folder: where it lives.
+            signers: the log's key of type 01 first (its name is the origin), then further keys of the log's own,
+                of cosignature types (ML-DSA).
+            clock: for the cosignature times.
+
+        Raises:
+            StoreError: another process has it open, or the folder cannot be used.
+            ProofError: the tiles do not lead to the signed state; the log refuses to sign.
+            SignatureError: the keys are not this log's.
+        """
+        if not signers or signers[0].type is not KeyType.ED25519:
+            raise SignatureError("a log's first key signs its checkpoints and is an Ed25519 key of type 01")
+        try:
+            durable.make_folder(folder)
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"log {folder} cannot be opened: {error}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return cls(folder, signers, clock, lock)
+        except BlockingIOError:
+            os.close(lock)
+            raise StoreError(f"log {folder} is open in another process; a log has exactly one writer") from None
+        except BaseException:
+            os.close(lock)
+            raise
+
+    def close(self) -> None:
+        """Let another process write."""
+        if self._lock >= 0:
+            self._state.close()
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        """The log itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """Number of entries that were acknowledged."""
+        return self._reader.size
+
+    @property
+    def root(self) -> bytes:
+        """Root hash of all entries."""
+        return self._root
+
+    @property
+    def verifier(self) -> Verifier:
+        """The key that others check this log's checkpoints with."""
+        return self._signers[0].verifier
+
+    @property
+    def verifiers(self) -> tuple[Verifier, ...]:
+        """All of the log's own keys."""
+        return tuple(signer.verifier for signer in self._signers)
+
+    def checkpoint(self) -> bytes:
+        """The latest signed checkpoint, with the cosignatures that were added."""
+        return self._signed.to_bytes()
+
+    @property
+    def signed(self) -> SignedCheckpoint:
+        """The same, parsed."""
+        return self._signed
+
+    def entry(self, index: int) -> bytes:
+        """One entry.
+
+        Raises:
+            ProofError: it is not in the log.
+        """
+        return self._reader.entry(index)
+
+    def reader(self) -> TileReader:
+        """A view of the log at its present size."""
+        return self._reader
+
+    def inclusion(self, index: int, size: int | None = None) -> merkle.Proof:
+        """Proof that an entry is in the log of ``size`` (default: all)."""
+        return self._reader.inclusion(index, size)
+
+    def consistency(self, old: int, new: int | None = None) -> merkle.Proof:
+        """Proof that the log of ``old`` entries grew into that of ``new`` (default: all)."""
+        return self._reader.consistency(old, new)
+
+    def append(self, entries: Sequence[bytes]) -> range:
+        """Append entries durably, in order; sign and publish the new checkpoint.
+
+        Returns:
+            Their indexes.
+
+        Raises:
+            ProofError: an entry is over 65,535 bytes.
+            StoreError: the disk says no; nothing was appended, or the log must be opened again to know.
+        """
+        if self._lock < 0:
+            raise StoreError(f"log {self.folder} is closed")
+        first = self.size
+        if not entries:
+            return range(first, first)
+        new = first + len(entries)
+        try:
+            written = self._write_entries(entries) + self._write_tiles([merkle.leaf_hash(each) for each in entries])
+            self._sync(written)
+            grown = self._reader.resized(new)
+            root = grown.root()
+            self._state.advance(first, self._root, new, root)
+        except (OSError, sqlite3.Error) as error:
+            # The swap may or may not have reached the disk. Only opening again can tell, so go no further.
+            self.close()
+            raise StoreError(f"log {self.folder} could not be written ({error}); open it again") from error
+        self._reader, self._root = grown, root
+        self._signed = self._publish(checkpoints.signed(self._checkpoint(), self._signers, self._now_s()))
+        self._remove_partials(first, new)
+        return range(first, new)
+
+    def add_cosignatures(self, lines: Sequence[Signature]) -> None:
+        """Publish the present checkpoint with cosignatures that the caller has checked; repeats change nothing."""
+        merged = self._signed.adding(lines)
+        if merged != self._signed:
+            self._signed = self._publish(merged)
+
+    def _recover(self) -> SignedCheckpoint:
+        """Learn the signed state, check that the tiles still carry it, and publish it where that was cut short."""
+        published = self._published()
+        state = self._state.load()
+        if state is None:
+            if published is not None or (self.public / "tile").exists():
+                raise ProofError(f"log {self.folder} has lost its signed state; it refuses to sign a second history")
+            state = self._state.begin()
+        size, self._root = state
+        self._reader = TileReader(self._fetch, size)
+        fsck.check_edge(self._reader, self._root)
+        if published is not None:
+            if published.checkpoint == self._checkpoint():
+                return published
+            if published.checkpoint.size >= size:
+                raise ProofError(
+                    f"log {self.folder} published size {published.checkpoint.size} but its signed state is another of "
+                    f"size {size}: it was restored from a backup; the log refuses to sign a second history"
+                )
+        return self._publish(checkpoints.signed(self._checkpoint(), self._signers, self._now_s()))
+
+    def _published(self) -> SignedCheckpoint | None:
+        try:
+            data = (self.public / _CHECKPOINT).read_bytes()
+        except FileNotFoundError:
+            return None
+        return checkpoints.open_checkpoint(data, self.verifier)
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.origin, self.size, self._root)
+
+    def _now_s(self) -> int:
+        return self._clock.now_us() // US_PER_S
+
+    def _publish(self, signed: SignedCheckpoint) -> SignedCheckpoint:
+        try:
+            durable.make_folder(self.public)
+            durable.write_file(self.public / _CHECKPOINT, signed.to_bytes())
+        except OSError as error:
+            self.close()
+            raise StoreError(f"log {self.folder}: the checkpoint could not be published ({error})") from error
+        return signed
+
+    def _fetch(self, path: str) -> bytes:
+        return (self.public / path).read_bytes()
+
+    def _write_entries(self, entries: Sequence[bytes]) -> list[Path]:
+        """Entry bundles from the one that the log ends in."""
+        index, width = divmod(self.size, WIDTH)
+        pending = [*(self._reader.bundle(index) if width else ()), *entries]
+        return [
+            self._write(tiles.entries_path(index + start // WIDTH, len(part)), tiles.encode_entries(part))
+            for start in range(0, len(pending), WIDTH)
+            for part in (pending[start : start + WIDTH],)
+        ]
+
+    def _write_tiles(self, hashes: list[bytes]) -> list[Path]:
+        """Hash tiles of all levels that these leaf hashes complete or extend."""
+        written: list[Path] = []
+        level = 0
+        while hashes:
+            index, width = divmod(self.size >> (HEIGHT * level), WIDTH)
+            pending = (tiles.split_hashes(self._reader.tile(level, index)) if width else []) + hashes
+            hashes = []
+            for start in range(0, len(pending), WIDTH):
+                part = pending[start : start + WIDTH]
+                path = tiles.tile_path(level, index + start // WIDTH, len(part))
+                written.append(self._write(path, b"".join(part)))
+                if len(part) == WIDTH:
+                    hashes.append(merkle.root_of(part))
+            level += 1
+        return written
+
+    def _write(self, path: str, data: bytes) -> Path:
+        target = self.public / path
+        if not target.parent.exists():
+            durable.make_folder(target.parent)
+        durable.write_file(target, data, sync=False)
+        return target
+
+    def _sync(self, written: Sequence[Path]) -> None:
+        """Flush the files, then the folders that name them."""
+        folders = sorted({path.parent for path in written})
+        if len(written) + len(folders) <= 4:
+            for path in (*written, *folders):
+                durable.sync_path(path)
+            return
+        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
+            list(pool.map(durable.sync_path, written))
+            list(pool.map(durable.sync_path, folders))
+
+    def _remove_partials(self, old: int, new: int) -> None:
+        """Drop partial tiles that a full one has replaced (tlog-tiles allows it); a failure costs only space."""
+        level = 0
+        while new >> (HEIGHT * level):
+            index = (old >> (HEIGHT * level)) // WIDTH
+            if tiles.tile_width(level, index, new) == WIDTH:
+                paths = [tiles.tile_path(level, index)] + ([tiles.entries_path(index)] if level == 0 else [])
+                for path in paths:
+                    _remove_folder(self.public / f"{path}.p")
+            level += 1
+
+
+def open_reader(public: Path, verifier: Verifier) -> tuple[SignedCheckpoint, TileReader]:
+    """Read a log's published folder, from any process, at its latest checkpoint.
+
+    Args:
+        public: the folder with ``checkpoint`` and ``tile``.
+        verifier: the log's type 01 key.
+
+    Raises:
+        StoreError: there is no checkpoint.
+        SignatureError: the checkpoint is not this log's.
+    """
+    try:
+        data = (public / _CHECKPOINT).read_bytes()
+    except OSError as error:
+        raise StoreError(f"{public} holds no readable log: {error}") from error
+    signed = checkpoints.open_checkpoint(data, verifier)
+    return signed, TileReader(lambda path: (public / path).read_bytes(), signed.checkpoint.size)
+
+
+class _SignedState:
+    """What the log has committed itself to: one row, moved only by compare-and-swap."""
+
+    def __init__(self, path: Path, origin: str) -> None:
+        self._origin = origin
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA synchronous = EXTRA")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS signed (id INTEGER PRIMARY KEY CHECK (id = 1),"
+                " origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT"
+            )
+        except sqlite3.Error as error:
+            raise StoreError(f"signed state {path} cannot be opened: {error}") from error
+
+    def load(self) -> tuple[int, bytes] | None:
+        try:
+            row = self._db.execute("SELECT origin, size, root FROM signed").fetchone()
+        except sqlite3.Error as error:
+            raise StoreError(f"signed state of log {self._origin} cannot be read: {error}") from error
+        if row is None:
+            return None
+        if row[0] != self._origin:
+            raise SignatureError(f"this is log {row[0]!r}, not {self._origin!r}")
+        return int(row[1]), bytes(row[2])
+
+    def begin(self) -> tuple[int, bytes]:
+        self._db.execute("INSERT INTO signed VALUES (1, ?, 0, ?)", (self._origin, merkle.EMPTY_ROOT))
+        return 0, merkle.EMPTY_ROOT
+
+    def advance(self, old: int, old_root: bytes, new: int, new_root: bytes) -> None:
+        moved = self._db.execute(
+            "UPDATE signed SET size = ?, root = ? WHERE size = ? AND root = ?", (new, new_root, old, old_root)
+        ).rowcount
+        if moved != 1:
+            raise EvidenceError(f"log {self._origin}: the signed state is no longer at {old}; another writer was here")
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _remove_folder(folder: Path) -> None:
+    try:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    except OSError:
+        return
