@@ -17,7 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from pollwatch.clock import to_datetime
+from pollwatch.clock import rfc3339, to_datetime
 from pollwatch.events.detection import Severity
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _, ngettext
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pollwatch.incidents.incident import Incident
+    from pollwatch.node.explaining import LineExplanation
     from pollwatch.node.scan import ScanReport
 
 STYLE = {
@@ -143,3 +144,36 @@ def _closing(report: ScanReport, shown: Sequence[Incident], case_dir: Path | Non
     if case_dir is not None and shown:
         folder = shlex.quote(str(case_dir))
         err.print(Text(_("Next: pollwatch report --case {folder}").format(folder=folder), style="dim"))
+
+
+def explanation(found: LineExplanation, *, show_all: bool) -> None:
+    """What becomes of one line: format, fields, rules."""
+    out = console()
+    if found.scores:
+        scored = "  ".join(f"{name} {score:.2f}" for name, score in found.scores if score > 0)
+        out.print(Text.assemble((_("format scores") + "  ", "dim"), scored or _("none fits")))
+    if not found.format:
+        out.print(Text(_("No recognised format; --format NAME says which it is."), style="yellow"))
+        return
+    out.print(Text.assemble((_("read as") + "  ", "dim"), (found.format, "bold"), "  ", (found.logsource, "cyan")))
+    if found.reason:
+        out.print(Text(_("Quarantined: {reason}").format(reason=found.reason), style="yellow"))
+        return
+    fields = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    fields.add_row(Text("time", style="dim"), rfc3339(found.time_us) or "–")
+    for name, value in found.fields:
+        fields.add_row(Text(printable(name, 80), style="dim"), Text(printable(value, 300)))
+    out.print(fields)
+    fitting = [rule for rule in found.rules if rule.fits]
+    out.print(
+        Text("\n" + ngettext("{n} rule fits", "{n} rules fit", len(fitting)).format(n=len(fitting)), style="bold")
+    )
+    for each in found.rules:
+        if each.fits or show_all:
+            mark = ("✔ ", "green") if each.fits else ("✘ ", "dim")
+            out.print(Text.assemble(mark, (each.rule.info.title, "bold" if each.fits else "dim")))
+            for part in each.parts[:8]:
+                out.print(Text("    " + printable(part, 300), style="dim"))
+    if not show_all and len(fitting) < len(found.rules):
+        rest = len(found.rules) - len(fitting)
+        out.print(Text(_("{n} rules of this logsource do not fit; --all says why.").format(n=rest), style="dim"))

@@ -183,6 +183,22 @@ def choose(block: LineBlock, path: str, options: ReadOptions) -> tuple[Format, s
     return verdict.format, "", zone or options.zone
 
 
+def verdict(source: Source, options: ReadOptions) -> registry.Verdict:
+    """What an input would be read as, from its first block; a format that was named is the only one scored.
+
+    Raises:
+        SourceError: it cannot be opened or read.
+        FormatError: a format was named that does not exist.
+    """
+    with closing(source.open()) as stored:
+        block = next(blocks(stored, source.path), None)
+    configured, _zone = options.per_path(source.path)
+    if spec := options.format or configured:
+        fmt, _definition = registry.by_name(spec)
+        return registry.Verdict(fmt, ((fmt.name, 1.0),))
+    return detect(records.sample(block)) if block else registry.Verdict(None, ())
+
+
 def detect(sample: Sequence[str]) -> registry.Verdict:
     """The format of some records: asked as what they look like first, then as the other framing."""
     objects = sum(text.lstrip().startswith("{") for text in sample)

@@ -114,13 +114,13 @@ def scan(
                     seen.add(batch.logsource)
                     grouper.observe(batch)
                     watermark = pc.max(batch.table[TIME]).as_py()
-                    state, found = engine.step(state, engine.match(batch), watermark, done=False)
+                    state, found = engine.step(state, engine.match(batch), watermark)
                     detections += found
                     grouper.add(found)
             except (SourceError, FormatError) as error:
                 failures.append(Failure(source.path, str(error)))
             counts.append(count)
-        state, found = engine.step(state, engine.nothing(), None, done=True)
+        state, found = engine.step(state, None, None, done=True)
         detections += found
         grouper.add(found)
         incidents = grouper.finish(lambda wanted: reading.fetch(by_path, wanted))

@@ -1,0 +1,46 @@
+"""``pollwatch explain``: what pollwatch makes of one line, and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from pollwatch.canonical import pretty
+from pollwatch.cli import options
+from pollwatch.clock import UTC, SystemClock
+
+
+@click.command()
+@click.argument("line")
+@click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read the line as this format.")
+@click.option("--tz", "zone", type=options.Zone(), help="Zone of times that name none.  [default: UTC]")
+@click.option(
+    "--rules",
+    "rule_dirs",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="DIR",
+    help="Sigma rules to add to the shipped pack; may be given more than once.",
+)
+@click.option("--all", "show_all", is_flag=True, help="Also show the rules that came nowhere near.")
+@options.as_json
+def command(
+    *, line: str, fmt: str, zone: dt.tzinfo | None, rule_dirs: tuple[Path, ...], show_all: bool, as_json: bool
+) -> int:
+    """Show how a LINE is read and which rules it meets: format scores, fields, rules, and why not.
+
+    LINE is the line itself, or - to read the first line of stdin.
+    """
+    from pollwatch.cli import present
+    from pollwatch.node import explaining
+
+    text = sys.stdin.readline().rstrip("\r\n") if line == "-" else line
+    explanation = explaining.explain(text, fmt, zone or UTC, rule_dirs, SystemClock().now_us())
+    if as_json:
+        click.echo(pretty(explaining.document(explanation)))
+    else:
+        present.explanation(explanation, show_all=show_all)
+    return 0 if explanation.format else 3
