@@ -23,7 +23,8 @@ Flat: TypeAlias = "dict[str, str | int | None]"
 MAX_DEPTH = 100
 MAX_COLUMNS = 1_000
 _FLAT_DEPTH = 16
-#: The column that keeps, as one JSON object, the fields beyond :data:`MAX_COLUMNS`.
+_LONGEST_NAME = 256
+#: The column that keeps, as one JSON object, the fields that get no column of their own.
 REST = "_rest"
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -86,25 +87,38 @@ def _without_surrogates(value: Any) -> Any:  # noqa: ANN401 - any JSON value, of
     return value
 
 
-def flatten(record: dict[str, Any]) -> Flat:
-    """Nested objects as dotted names, arrays and what lies deeper than 16 levels as JSON text.
-
-    Null stays null. The batch's own column names get a leading underscore. Beyond :data:`MAX_COLUMNS` fields, the
-    others stand together in :data:`REST`.
-    """
-    flat: Flat = {}
-    rest: dict[str, Any] = {}
-    for name, value in _leaves(record, "", 1):
-        if len(flat) < MAX_COLUMNS - 1 or name in flat:
-            flat[f"_{name}" if name in _RESERVED else name] = as_column(value)
-        else:
-            rest[name] = value
-    if rest:
-        flat[REST] = json_text(rest)
-    return flat
-
-
 _RESERVED = frozenset({TIME, NUMBER, REST})
+
+
+class Flattener:
+    """Nested objects as dotted names; arrays, and what lies deeper than 16 levels, as JSON text. Null stays null.
+
+    One input has at most :data:`MAX_COLUMNS` columns: the first names that it uses. Fields with other names, or with
+    names longer than any program gives, stand together in :data:`REST`. A field with the name of a batch's own
+    column gets a leading underscore.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self) -> None:
+        """Start before the first record."""
+        self._names: set[str] = set()
+
+    def __call__(self, record: dict[str, Any]) -> Flat:
+        """One record's fields."""
+        flat: Flat = {}
+        rest: dict[str, Any] = {}
+        names = self._names
+        for name, value in _leaves(record, "", 1):
+            if name not in names:
+                if len(names) >= MAX_COLUMNS or len(name) > _LONGEST_NAME:
+                    rest[name] = value
+                    continue
+                names.add(name)
+            flat[f"_{name}" if name in _RESERVED else name] = as_column(value)
+        if rest:
+            flat[REST] = json_text(rest)
+        return flat
 
 
 def _leaves(record: dict[str, Any], prefix: str, level: int) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pollwatch.errors import FormatError
 from pollwatch.formats.interface import Format, Framing
 from pollwatch.formats.journald import Journald
+from pollwatch.formats.jsonlines import JsonLines
+from pollwatch.formats.suricata import Suricata
 from pollwatch.formats.syslog import Syslog
 from pollwatch.formats.weberror import WEB_ERROR
 from pollwatch.formats.webjson import WEB_JSON
@@ -29,6 +31,8 @@ ALL: tuple[Format, ...] = (
     NGINX,
     Journald(),
     Syslog(),
+    Suricata(),
+    JsonLines(),
 )
 
 #: Below this a format is not believed: fewer than one record in ten fits.
