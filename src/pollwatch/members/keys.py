@@ -1,0 +1,99 @@
+"""A member's own keys besides its log's: for cosigning, for statements, and for the gateway.
+
+Each key does one thing, so that a gateway that is broken into can neither accuse nor deny in its owner's name:
+``statement`` signs charters, claims, opinions and releases and stays inside; ``witness`` cosigns other members' logs
+and ``gateway`` signs receipts, and these two are on the gateway. The log's key belongs to the log
+(:mod:`pollwatch.evidence.log`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pollwatch.errors import SignatureError
+from pollwatch.evidence import durable
+from pollwatch.evidence.keys import KeyType, Signer
+
+_SECRET_BYTES: Final = 32
+_NAMES: Final = ("statement", "witness", "gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayKeys:
+    """What the gateway may use: nothing that speaks for the member.
+
+    Attributes:
+        witness: cosigns other members' checkpoints (type 04).
+        gateway: signs receipts (type 01).
+    """
+
+    witness: Signer
+    gateway: Signer
+
+    @classmethod
+    def load(cls, folder: Path) -> GatewayKeys:
+        """Read the gateway's two keys.
+
+        Raises:
+            SignatureError: a key is missing, damaged, or readable by others.
+        """
+        return cls(Signer.load(folder / "witness.key"), Signer.load(folder / "gateway.key"))
+
+
+@dataclass(frozen=True, slots=True)
+class MemberKeys:
+    """All of a member's keys but its log's.
+
+    Attributes:
+        statement: speaks for the member (type 01).
+        outer: the gateway's keys.
+        id_secret: 32 bytes from which stable object ids are derived, so that an id tells nothing about what was
+            never shared.
+    """
+
+    statement: Signer
+    outer: GatewayKeys
+    id_secret: bytes = field(repr=False)
+
+    @classmethod
+    def create(cls, folder: Path, handle: str) -> MemberKeys:
+        """Make fresh keys in a folder, each in a file that only its owner can read.
+
+        Raises:
+            SignatureError: there are keys already; a key is never overwritten.
+        """
+        durable.make_folder(folder, mode=0o700)
+        Signer.generate(f"{handle}/statement").save(folder / "statement.key")
+        Signer.generate(f"{handle}/witness", KeyType.COSIGNATURE).save(folder / "witness.key")
+        Signer.generate(f"{handle}/gateway").save(folder / "gateway.key")
+        durable.create_file(folder / "ids.secret", os.urandom(_SECRET_BYTES).hex().encode("ascii"))
+        return cls.load(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> MemberKeys:
+        """Read a member's keys.
+
+        Raises:
+            SignatureError: a key is missing, damaged, or readable by others.
+        """
+        try:
+            secret = bytes.fromhex((folder / "ids.secret").read_text("ascii"))
+        except (OSError, ValueError) as error:
+            raise SignatureError(f"the keys in {folder} are not complete ({error})") from error
+        return cls(Signer.load(folder / "statement.key"), GatewayKeys.load(folder), secret)
+
+
+def exist(folder: Path) -> bool:
+    """Whether a member's keys were made here."""
+    return any((folder / f"{name}.key").exists() for name in _NAMES)
+
+
+def handle_of(name: str) -> str:
+    """A key name's first part from a member's name: ``Alder Commission`` becomes ``alder-commission``."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "member"

@@ -1,0 +1,153 @@
+"""A member as the charter names it, and the card with which it introduces itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pollwatch.errors import FormatError, SignatureError
+from pollwatch.evidence.keys import KeyType, Signer, Verifier
+from pollwatch.members import document
+
+_CARD: Final = "member"
+_IDENTITY: Final = re.compile(r"identity--[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_MAX_NAME: Final = 120
+
+
+class Role(StrEnum):
+    """What a member may do: members vote, observers read, auditors open commitments."""
+
+    MEMBER = "member"
+    OBSERVER = "observer"
+    AUDITOR = "auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One organisation in the joint watch.
+
+    Attributes:
+        name: for people; unique within a charter.
+        bloc: which members it would side with.
+        role: what it may do.
+        address: base URL of its gateway, without a final slash.
+        identity: its STIX identity id, the same for as long as it exists.
+        log: key of its shared log (type 01); the key's name is the log's origin.
+        witness: key with which it cosigns (type 04).
+        statement: key with which it speaks (type 01).
+        gateway: key of its receipts (type 01).
+    """
+
+    name: str
+    bloc: str
+    role: Role
+    address: str
+    identity: str
+    log: Verifier
+    witness: Verifier
+    statement: Verifier
+    gateway: Verifier
+
+    def __post_init__(self) -> None:
+        """Check what types cannot say.
+
+        Raises:
+            FormatError: a name, address, identity or key that cannot be.
+        """
+        for what, text in (("name", self.name), ("bloc", self.bloc)):
+            if not text.strip() or text != text.strip() or len(text) > _MAX_NAME or not text.isprintable():
+                raise FormatError(f"a member's {what} is 1 to {_MAX_NAME} printable characters, not {text[:40]!r}")
+        _check_address(self.name, self.address)
+        if not _IDENTITY.fullmatch(self.identity):
+            raise FormatError(f"member {self.name}: {self.identity[:60]!r} is no STIX identity id (UUIDv4)")
+        wanted = {"log": KeyType.ED25519, "statement": KeyType.ED25519, "gateway": KeyType.ED25519}
+        for what, kind in (wanted | {"witness": KeyType.COSIGNATURE}).items():
+            key: Verifier = getattr(self, what)
+            if key.type is not kind:
+                raise FormatError(f"member {self.name}: its {what} key is of type {key.type:#04x}, not {kind:#04x}")
+
+    @property
+    def keys(self) -> tuple[Verifier, ...]:
+        """All of its keys."""
+        return (self.log, self.witness, self.statement, self.gateway)
+
+    def record(self) -> dict[str, Any]:
+        """The member as JSON."""
+        return {
+            "name": self.name,
+            "bloc": self.bloc,
+            "role": self.role.value,
+            "address": self.address,
+            "identity": self.identity,
+            "log_key": self.log.vkey,
+            "witness_key": self.witness.vkey,
+            "statement_key": self.statement.vkey,
+            "gateway_key": self.gateway.vkey,
+        }
+
+    @classmethod
+    def from_record(cls, value: object) -> Member:
+        """Read a member, refusing anything unknown.
+
+        Raises:
+            FormatError: fields missing, unknown, mistyped or impossible.
+            SignatureError: a key that is malformed or weak.
+        """
+        keys = ("log_key", "witness_key", "statement_key", "gateway_key")
+        names = ("name", "bloc", "role", "address", "identity", *keys)
+        record = document.fields(value, "member", dict.fromkeys(names, str))
+        try:
+            role = Role(record["role"])
+        except ValueError:
+            raise FormatError(f"member {record['name'][:40]!r}: no role {record['role'][:40]!r}") from None
+        log, witness, statement, gateway = (Verifier.parse(record[key]) for key in keys)
+        return cls(
+            record["name"],
+            record["bloc"],
+            role,
+            record["address"],
+            record["identity"],
+            log,
+            witness,
+            statement,
+            gateway,
+        )
+
+
+def make_card(member: Member, statement: Signer) -> bytes:
+    """A member's introduction of itself, signed with its statement key.
+
+    Raises:
+        SignatureError: the key is not the one on the card.
+    """
+    if statement.verifier != member.statement:
+        raise SignatureError(f"the card of {member.name} must be signed with its own statement key")
+    return document.sign(_CARD, member.record(), (statement,))
+
+
+def read_card(data: bytes) -> Member:
+    """The member that a card introduces; its statement key has signed it.
+
+    Raises:
+        FormatError: not a well-formed card.
+        SignatureError: not signed by the key on it, or a weak key.
+    """
+    _, value = document.read(_CARD, data)
+    member = Member.from_record(value)
+    document.open_signed(_CARD, data, member.statement)
+    return member
+
+
+def _check_address(name: str, address: str) -> None:
+    parts = urlsplit(address)
+    try:
+        port_ok = parts.port is None or 0 < parts.port < 65536
+    except ValueError:
+        port_ok = False
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_ok or parts.username or parts.query:
+        raise FormatError(f"member {name}: {address[:80]!r} is no address; write https://watch.example:8443")
+    if address.endswith("/") or parts.fragment:
+        raise FormatError(f"member {name}: the address {address[:80]!r} must not end in a slash or fragment")
