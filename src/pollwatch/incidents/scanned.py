@@ -20,8 +20,6 @@ class ScannedInput:
         quarantined: how many were not understood.
         first_us: earliest event time, or None where no event has one.
         last_us: latest event time.
-        grown_from: digest of an input that this one continues: its content is a prefix of this content
-            (see :class:`pollwatch.store.digest.ContentDigest`). Empty = none. What the case holds of that input is replaced.
     """
 
     path: str
@@ -33,4 +31,3 @@ class ScannedInput:
     quarantined: int
     first_us: int | None = None
     last_us: int | None = None
-    grown_from: str = ""

@@ -1,0 +1,311 @@
+"""A case: inputs, detections, incidents and their work-flow, kept in one folder, safe against crashes at any moment.
+
+Laws, whatever happens between two calls (also another process, a crash or a power cut):
+
+- A scan is in the case whole, or not at all. What a method returned once, it returns after a restart.
+- The same content is never counted twice, whatever its file is called; a log that has grown takes the place of its
+  shorter self.
+- Incidents keep their id, state, notes and history when a further scan finds more of them.
+- One process scans into a case at a time; reading and work-flow go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from pollwatch.clock import Clock
+from pollwatch.errors import StoreError
+from pollwatch.events.batch import EventBatch, LogSource
+from pollwatch.events.detection import Detection, Severity
+from pollwatch.events.lines import LineSet
+from pollwatch.incidents import rows, tables
+from pollwatch.incidents.export import encodable
+from pollwatch.incidents.incident import Incident, Status
+from pollwatch.incidents.intake import Intake
+from pollwatch.incidents.quarantine import Quarantine, QuarantineCount, QuarantinedLine
+from pollwatch.incidents.regroup import Regrouped
+from pollwatch.incidents.scanned import ScannedInput
+from pollwatch.incidents.workflow import Change, ChangeKind
+from pollwatch.store.database import Database
+from pollwatch.store.disk import locked
+from pollwatch.store.events import EventFile, EventReader
+from pollwatch.store.folder import CaseFolder
+
+
+class Case:
+    """An open case. Use it as a context manager, or close it."""
+
+    def __init__(self, folder: CaseFolder, database: Database, clock: Clock) -> None:
+        """Use :meth:`open`."""
+        self.folder = folder
+        self._database = database
+        self._clock = clock
+
+    @classmethod
+    def open(cls, root: Path, clock: Clock, *, create: bool = True) -> Self:
+        """Open the case in a folder.
+
+        Args:
+            root: the case folder.
+            clock: for when things were scanned, closed and noted.
+            create: make the case where there is none.
+
+        Raises:
+            StoreError: there is no case and none shall be made, the folder holds something else, or the case was
+                written by a newer pollwatch.
+        """
+        folder = CaseFolder(root)
+        folder.prepare(create=create)
+        return cls(folder, Database(folder.database), clock)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        """The case itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    # Scanning
+
+    @contextmanager
+    def scanning(self) -> Iterator[Intake]:
+        """Hold the case for one scan; waits for another one to finish. Without a commit, nothing changes.
+
+        Raises:
+            StoreError: the case cannot be written.
+        """
+        with locked(self.folder.scan_lock):
+            intake = Intake(self.folder, self._database, self._clock)
+            try:
+                yield intake
+            finally:
+                intake.close()
+
+    def add_scan(
+        self,
+        inputs: Sequence[ScannedInput],
+        detections: Sequence[Detection],
+        incidents: Sequence[Incident],
+        events: Iterable[EventBatch] = (),
+    ) -> Regrouped:
+        """Add a whole scan in one step; see :meth:`scanning` for one that streams and that follows growing logs.
+
+        Args:
+            inputs: what was read. Those that the case knows by their digest add nothing.
+            detections: what was found in them.
+            incidents: :meth:`detections` and these, grouped.
+            events: of the new inputs.
+
+        Raises:
+            StoreError: the case could not be written; it is then as before.
+        """
+        with self.scanning() as intake:
+            for batch in events:
+                intake.add_events(batch)
+            return intake.commit(inputs, detections, incidents)
+
+    # What is in the case
+
+    def knows(self, digest: str) -> bool:
+        """Whether content with this SHA-256 (hex) is in the case."""
+        column = tables.CONTENTS.c.digest
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(column).where(column == digest)).first() is not None
+
+    def inputs(self) -> list[ScannedInput]:
+        """All inputs under their names in the case, in the order in which they came."""
+        with self._database.reading() as connection:
+            found = connection.execute(sa.select(tables.INPUTS).order_by(tables.INPUTS.c.id))
+            return [
+                ScannedInput(
+                    path=row.path,
+                    digest=row.digest,
+                    size_bytes=row.size_bytes,
+                    format=row.format,
+                    lines=row.lines,
+                    parsed=row.parsed,
+                    quarantined=row.quarantined,
+                    first_us=row.first_us,
+                    last_us=row.last_us,
+                )
+                for row in found
+            ]
+
+    def detections(self) -> list[Detection]:
+        """All detections, in order of time: what grouping starts from."""
+        with self._database.reading() as connection:
+            return rows.read_detections(connection, _paths(connection))
+
+    def incidents(self, min_severity: Severity = Severity.INFO, status: Status | None = None) -> list[Incident]:
+        """Incidents in the order that people should look at them: by priority, severity, time."""
+        with self._database.reading() as connection:
+            found = rows.read_incidents(connection, _paths(connection)).values()
+        return [each for each in found if each.severity >= min_severity and status in (None, each.status)]
+
+    def incident(self, name: str) -> Incident:
+        """The incident of an id, or of an id's beginning that fits no other.
+
+        Raises:
+            StoreError: none or several fit; the message names those that are near.
+        """
+        with self._database.reading() as connection:
+            incident_id = _resolve(connection, name)
+            return rows.read_incidents(connection, _paths(connection), incident_id)[incident_id]
+
+    def events(self, path: str | None = None) -> Iterator[EventBatch]:
+        """The events of one input or of all, a bounded batch at a time.
+
+        Raises:
+            StoreError: no such input, or a file is missing or damaged.
+        """
+        for reader in self._readers(path):
+            yield from reader.batches()
+
+    def events_at(self, lines: LineSet) -> Iterator[EventBatch]:
+        """The events of some lines; lines that were not understood have none.
+
+        Raises:
+            StoreError: no such input, or a file is missing or damaged.
+        """
+        for path in sorted(lines.by_path):
+            for reader in self._readers(path):
+                yield from reader.at(lines.by_path[path])
+
+    def quarantine(self, path: str | None = None) -> Quarantine:
+        """Lines that were not understood: exact counts by reason, and the first few of each."""
+        counts, lines = tables.QUARANTINE_COUNTS, tables.QUARANTINE_LINES
+        with self._database.reading() as connection:
+            names = _paths(connection)
+            wanted = [input_id for input_id, name in names.items() if path in (None, name)]
+            counted = connection.execute(
+                sa.select(counts).where(counts.c.input_id.in_(wanted)).order_by(counts.c.input_id, counts.c.reason)
+            )
+            kept = connection.execute(
+                sa.select(lines).where(lines.c.input_id.in_(wanted)).order_by(lines.c.input_id, lines.c.number)
+            )
+            return Quarantine(
+                tuple(QuarantineCount(names[row.input_id], row.reason, row.lines) for row in counted),
+                tuple(QuarantinedLine(names[row.input_id], row.number, row.reason, row.head) for row in kept),
+            )
+
+    # Work-flow
+
+    def history(self, name: str) -> list[Change]:
+        """What was done to an incident, oldest first.
+
+        Raises:
+            StoreError: no such incident.
+        """
+        table = tables.INCIDENT_HISTORY
+        with self._database.reading() as connection:
+            incident_id = _resolve(connection, name)
+            found = connection.execute(sa.select(table).where(table.c.incident_id == incident_id).order_by(table.c.id))
+            return [Change(row.at_us, row.who, row.kind, row.status, row.text) for row in found]
+
+    def set_status(self, name: str, status: Status, who: str, reason: str = "") -> Incident:
+        """Move an incident to another state; one that is in it already stays as it is.
+
+        Args:
+            name: as for :meth:`incident`.
+            status: the new state.
+            who: who decides that.
+            reason: why; kept in the history.
+
+        Raises:
+            StoreError: no such incident.
+        """
+        table = tables.INCIDENTS
+        with self._database.writing() as connection:
+            incident_id = _resolve(connection, name)
+            row = table.c.id == incident_id
+            if connection.execute(sa.select(table.c.status).where(row)).scalar_one() != status:
+                connection.execute(sa.update(table).where(row).values(status=status))
+                self._record(connection, incident_id, "status", who, reason)
+            return rows.read_incidents(connection, _paths(connection), incident_id)[incident_id]
+
+    def add_note(self, name: str, who: str, text: str) -> Incident:
+        """Write a note to an incident.
+
+        Raises:
+            StoreError: no such incident, or nothing to note.
+        """
+        if not text.strip():
+            raise StoreError("an empty note says nothing; write what you found or did")
+        with self._database.writing() as connection:
+            incident_id = _resolve(connection, name)
+            self._record(connection, incident_id, "note", who, text)
+            return rows.read_incidents(connection, _paths(connection), incident_id)[incident_id]
+
+    def _record(self, connection: sa.Connection, incident_id: str, kind: ChangeKind, who: str, text: str) -> None:
+        now_us = self._clock.now_us()
+        incident = tables.INCIDENTS
+        row = incident.c.id == incident_id
+        status = connection.execute(sa.select(incident.c.status).where(row)).scalar_one()
+        connection.execute(sa.update(incident).where(row).values(updated_us=now_us))
+        values = {
+            "incident_id": incident_id,
+            "at_us": now_us,
+            "who": encodable(who),
+            "kind": kind,
+            "status": status,
+            "text": encodable(text),
+        }
+        connection.execute(sa.insert(tables.INCIDENT_HISTORY).values(values))
+
+    def _readers(self, path: str | None) -> list[EventReader]:
+        files = tables.EVENT_FILES
+        with self._database.reading() as connection:
+            names = _paths(connection)
+            if path is not None and path not in names.values():
+                raise StoreError(f"{path} is no input of the case in {self.folder.root}")
+            found = connection.execute(sa.select(files).order_by(files.c.input_id, files.c.name)).all()
+        listed: dict[int, list[EventFile]] = {}
+        for row in found:
+            logsource = LogSource(row.category, row.product, row.service)
+            listed.setdefault(row.input_id, []).append(EventFile(row.name, logsource, row.rows))
+        return [
+            EventReader(self.folder.events, names[input_id], each)
+            for input_id, each in listed.items()
+            if path in (None, names[input_id])
+        ]
+
+
+def _paths(connection: sa.Connection) -> dict[int, str]:
+    """How each input is called."""
+    found = connection.execute(sa.select(tables.INPUTS.c.id, tables.INPUTS.c.path))
+    return {row.id: row.path for row in found}
+
+
+def _resolve(connection: sa.Connection, name: str) -> str:
+    """The id of an incident from its id, an id that was merged into it, or an unambiguous beginning of either."""
+    ids: dict[str, str] = {each: each for each in connection.execute(sa.select(tables.INCIDENTS.c.id)).scalars()}
+    aliases = connection.execute(sa.select(tables.INCIDENT_ALIASES.c.alias, tables.INCIDENT_ALIASES.c.incident_id))
+    ids |= dict(aliases.tuples().all())
+    if name in ids:
+        return ids[name]
+    fitting: list[str] = sorted({ids[each] for each in ids if name and each.startswith(name)})
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise StoreError(f"several incidents begin with {name!r}: {_some(fitting)}; write more of the id")
+    near = difflib.get_close_matches(name, ids, n=3, cutoff=0.4)
+    hint = f"near it: {_some(near)}" if near else f"there are: {_some(sorted(ids))}" if ids else "the case has none"
+    raise StoreError(f"no incident {name!r}; {hint}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

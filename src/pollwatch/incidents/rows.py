@@ -1,0 +1,247 @@
+"""Detections and incidents as rows, and back: nothing is lost on the way, whatever an attacker wrote into a log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from pollwatch import canonical
+from pollwatch.errors import FormatError, StoreError
+from pollwatch.events.batch import LogSource
+from pollwatch.events.detection import Actors, Detection, Severity
+from pollwatch.events.lines import LineSet, Numbers
+from pollwatch.incidents import tables
+from pollwatch.incidents.export import encodable
+from pollwatch.incidents.incident import ElectionContext, Incident, Phase, RawLine, RuleCount, Status
+from pollwatch.incidents.packing import unpack
+
+_MAX_BODY_BYTES = 1 << 30
+_B = TypeVar("_B")
+
+
+class _DetectionBody(msgspec.Struct, frozen=True):
+    rule_id: str
+    title: str
+    techniques: tuple[str, ...]
+    actors: Actors
+    targets: tuple[str, ...]
+    why: str
+    logsource: LogSource
+    tool: str
+    succeeded: bool
+
+
+class _IncidentBody(msgspec.Struct, frozen=True):
+    title: str
+    summary: str
+    why: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    techniques: tuple[str, ...]
+    tactics: tuple[str, ...]
+    tools: tuple[str, ...]
+    actors: Actors
+    targets: tuple[str, ...]
+    rules: tuple[RuleCount, ...]
+    advice: tuple[str, ...]
+    election: ElectionContext
+
+
+def detection_id(detection: Detection, digests: Mapping[str, str]) -> str:
+    """What makes two detections the same one: rule, actors, targets and lines.
+
+    Args:
+        detection: with line sets by path.
+        digests: the content digest of each path, so that the same content under another name is the same.
+    """
+    lines = sorted(
+        (digests[path], hashlib.sha256(numbers.astype("<i8").tobytes()).hexdigest())
+        for path, numbers in detection.lines.by_path.items()
+    )
+    named = (detection.rule_id, detection.logsource, detection.actors, detection.targets, detection.tool, lines)
+    return hashlib.sha256(_text(named).encode()).hexdigest()
+
+
+def detection_row(detection: Detection, row_id: str) -> dict[str, object]:
+    """The row of ``detections``; lines go into a table of their own."""
+    body = _DetectionBody(
+        detection.rule_id,
+        detection.title,
+        detection.techniques,
+        detection.actors,
+        detection.targets,
+        detection.why,
+        detection.logsource,
+        detection.tool,
+        detection.succeeded,
+    )
+    return {
+        "id": row_id,
+        "severity": int(detection.severity),
+        "first_us": detection.first_us,
+        "last_us": detection.last_us,
+        "body": _text(body),
+    }
+
+
+def read_detections(
+    connection: sa.Connection, paths: Mapping[int, str], *, without: Iterable[int] = ()
+) -> list[Detection]:
+    """All detections, in order of time.
+
+    Args:
+        connection: to the case.
+        paths: how each input is called.
+        without: leave out detections all of whose lines are in these inputs.
+    """
+    dropped = frozenset(without)
+    lines = _lines(connection, tables.DETECTION_LINES, "detection_id")
+    table = tables.DETECTIONS
+    rows = connection.execute(sa.select(table).order_by(table.c.first_us.is_(None), table.c.first_us, table.c.id))
+    detections = []
+    for row in rows:
+        by_input = lines.get(row.id, {})
+        if dropped and by_input.keys() <= dropped:
+            continue
+        body = _body(row.body, _DetectionBody)
+        detections.append(
+            Detection(
+                rule_id=body.rule_id,
+                title=body.title,
+                severity=Severity(row.severity),
+                techniques=body.techniques,
+                actors=body.actors,
+                targets=body.targets,
+                first_us=row.first_us,
+                last_us=row.last_us,
+                lines=_line_set(by_input, paths),
+                why=body.why,
+                logsource=body.logsource,
+                tool=body.tool,
+                succeeded=body.succeeded,
+            )
+        )
+    return detections
+
+
+def incident_row(incident: Incident) -> dict[str, object]:
+    """What grouping decides about an incident: not its id, work-flow, lines or samples."""
+    body = _IncidentBody(
+        incident.title,
+        incident.summary,
+        incident.why,
+        incident.phases,
+        incident.techniques,
+        incident.tactics,
+        incident.tools,
+        incident.actors,
+        incident.targets,
+        incident.rules,
+        incident.advice,
+        incident.election,
+    )
+    return {
+        "severity": int(incident.severity),
+        "first_us": incident.first_us,
+        "last_us": incident.last_us,
+        "line_count": len(incident.lines),
+        "body": _text(body),
+    }
+
+
+def read_incidents(connection: sa.Connection, paths: Mapping[int, str], only: str | None = None) -> dict[str, Incident]:
+    """Incidents by id, in the order that people should look at them: priority, severity, time.
+
+    Args:
+        connection: to the case.
+        paths: how each input is called.
+        only: the id of one; None = all.
+    """
+    lines = _lines(connection, tables.INCIDENT_LINES, "incident_id", only)
+    samples = _samples(connection, paths, only)
+    query = sa.select(tables.INCIDENTS)
+    if only is not None:
+        query = query.where(tables.INCIDENTS.c.id == only)
+    found = [
+        _incident(row, _line_set(lines.get(row.id, {}), paths), samples.get(row.id, ()))
+        for row in connection.execute(query)
+    ]
+    found.sort(
+        key=lambda each: (each.election.priority, -each.severity, each.first_us is None, each.first_us or 0, each.id)
+    )
+    return {incident.id: incident for incident in found}
+
+
+def incident_lines(connection: sa.Connection, paths: Mapping[int, str]) -> dict[str, LineSet]:
+    """The lines of each incident, by its id."""
+    found = _lines(connection, tables.INCIDENT_LINES, "incident_id")
+    ids = connection.execute(sa.select(tables.INCIDENTS.c.id)).scalars()
+    return {name: _line_set(found.get(name, {}), paths) for name in ids}
+
+
+def _incident(row: sa.Row[tuple[object, ...]], lines: LineSet, samples: Iterable[RawLine]) -> Incident:
+    body = _body(row.body, _IncidentBody)
+    status: Status = row.status
+    return Incident(
+        id=row.id,
+        title=body.title,
+        severity=Severity(row.severity),
+        status=status,
+        summary=body.summary,
+        why=body.why,
+        phases=body.phases,
+        techniques=body.techniques,
+        tactics=body.tactics,
+        tools=body.tools,
+        actors=body.actors,
+        targets=body.targets,
+        first_us=row.first_us,
+        last_us=row.last_us,
+        lines=lines,
+        samples=tuple(samples),
+        rules=body.rules,
+        advice=body.advice,
+        election=body.election,
+    )
+
+
+def _lines(
+    connection: sa.Connection, table: sa.Table, owner: str, only: str | None = None
+) -> dict[str, dict[int, Numbers]]:
+    query = sa.select(table.c[owner], table.c.input_id, table.c.numbers)
+    if only is not None:
+        query = query.where(table.c[owner] == only)
+    found: dict[str, dict[int, Numbers]] = {}
+    for name, input_id, blob in connection.execute(query):
+        found.setdefault(name, {})[input_id] = unpack(blob)
+    return found
+
+
+def _samples(connection: sa.Connection, paths: Mapping[int, str], only: str | None) -> dict[str, list[RawLine]]:
+    table = tables.INCIDENT_SAMPLES
+    query = sa.select(table).order_by(table.c.incident_id, table.c.position)
+    if only is not None:
+        query = query.where(table.c.incident_id == only)
+    found: dict[str, list[RawLine]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.incident_id, []).append(RawLine(paths[row.input_id], row.number, row.text))
+    return found
+
+
+def _line_set(by_input: Mapping[int, Numbers], paths: Mapping[int, str]) -> LineSet:
+    return LineSet({paths[input_id]: numbers for input_id, numbers in by_input.items()})
+
+
+def _text(value: object) -> str:
+    # Lone surrogates cannot be stored as text; as JSON escapes they can, and come back as they were.
+    return encodable(canonical.compact(msgspec.to_builtins(value)))
+
+
+def _body(text: str, kind: type[_B]) -> _B:
+    try:
+        return msgspec.convert(canonical.loads_lenient(text.encode(), max_bytes=_MAX_BODY_BYTES), kind)
+    except (FormatError, msgspec.ValidationError) as error:
+        raise StoreError(f"a record of the case is damaged ({error}); restore case.sqlite from a copy") from error

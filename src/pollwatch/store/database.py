@@ -1,0 +1,135 @@
+"""The SQLite database of a case: opened, brought to the newest schema, and used in whole transactions only.
+
+Each station declares its own tables on :data:`METADATA`; the migrations in ``migrations/`` make them. SQLite runs
+in WAL mode (readers never wait for the writer) and with ``synchronous = FULL`` (what was committed stays, also after
+a power cut).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from pollwatch.errors import StoreError
+from pollwatch.store.disk import locked
+from pollwatch.store.migrations import HEAD, KNOWN, upgrade
+
+#: All tables of all stations. Constraints get names, so that migrations can speak of them.
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_BUSY_TIMEOUT_S: Final = 60.0
+
+
+class Database:
+    """One SQLite file with the newest schema. Safe to open from several processes at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, making it where it is not there, and migrate it.
+
+        Raises:
+            StoreError: not a database of ours, made by a newer pollwatch, or not readable and writable.
+        """
+        self._path = path
+        self._engine = _engine(path)
+        try:
+            # One at a time: SQLite does not wait for the lock when it changes to WAL mode.
+            with locked(path.with_name(path.name + ".lock")):
+                self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._errors(), self._engine.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
+            if mode != "wal":
+                raise StoreError(
+                    f"{self._path}: this file system cannot hold a SQLite database in WAL mode; use another"
+                )
+        with self.writing() as connection:
+            found = self._revision(connection)
+            if found != HEAD:
+                upgrade(connection)
+
+    def _revision(self, connection: sa.Connection) -> str | None:
+        tables = set(sa.inspect(connection).get_table_names())
+        if not tables:
+            return None
+        if "alembic_version" not in tables:
+            raise StoreError(f"{self._path} is a SQLite database, but none of pollwatch; choose another folder")
+        revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        if revision is not None and revision not in KNOWN:
+            raise StoreError(
+                f"{self._path} was written by a newer pollwatch (schema {revision}, this one knows up to {HEAD}); "
+                "use that version, or scan into a new folder"
+            )
+        return None if revision is None else str(revision)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """One consistent view of everything, however others write meanwhile.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._errors(), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction, alone: all of it is kept when the block ends, nothing of it when the block raises.
+
+        Raises:
+            StoreError: another process holds the database for too long, the disk is full, or the file is damaged.
+        """
+        with self._errors(), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise StoreError(
+                f"{self._path}: {error.orig}; is it a case, is the disk full, or does another process hold it?"
+            ) from error
+
+
+def _engine(path: Path) -> sa.Engine:
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        # We say BEGIN ourselves: Python's sqlite3 would commit before each CREATE TABLE, and a migration
+        # that is killed half-way would leave half a schema.
+        connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
+    )
+    event.listen(engine, "connect", _set_up)
+    return engine
+
+
+def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()

@@ -1,0 +1,87 @@
+"""A case folder: what lies where, and whether a folder is one.
+
+::
+
+    DIR/case.sqlite   inputs, detections, incidents, work-flow
+    DIR/events/       Parquet, one folder per logsource
+    DIR/evidence/     the private and the shared log, salts, keys (written by pollwatch.evidence)
+    DIR/joint/        what is shared with other members (written by pollwatch.sharing)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pollwatch.errors import StoreError
+from pollwatch.store.disk import make_folder
+
+_OURS: Final = frozenset({"events", "evidence", "joint"})
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFolder:
+    """The places in a case folder."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.root / "case.sqlite"
+
+    @property
+    def events(self) -> Path:
+        """Parquet files."""
+        return self.root / "events"
+
+    @property
+    def evidence(self) -> Path:
+        """Logs, salts and keys."""
+        return self.root / "evidence"
+
+    @property
+    def joint(self) -> Path:
+        """What is shared with other members."""
+        return self.root / "joint"
+
+    @property
+    def scan_lock(self) -> Path:
+        """Held by the one process that scans into the case."""
+        return self.root / "scan.lock"
+
+    def prepare(self, *, create: bool) -> None:
+        """Make sure that this is a case folder, or (with ``create``) becomes one.
+
+        Raises:
+            StoreError: no case is there and none shall be made, or the folder holds other things: pollwatch
+                cleans up inside its case, and nothing of anybody else's must ever be cleaned away.
+        """
+        if _is_database(self.database):
+            return
+        if not create:
+            raise StoreError(f"no case in {self.root}; `pollwatch scan PATH... --case {self.root}` makes one")
+        if self.database.exists():
+            raise StoreError(f"{self.database} is not a SQLite database; choose another folder for the case")
+        make_folder(self.root)
+        strange = sorted(
+            entry.name
+            for entry in self.root.iterdir()
+            if entry.name not in _OURS and not entry.name.startswith(("case.sqlite", "scan.lock"))
+        )
+        if strange:
+            raise StoreError(f"{self.root} holds {strange[0]!r} and is no case; choose an empty or a new folder")
+        if self.events.exists() and any(self.events.iterdir()):
+            raise StoreError(f"{self.root} has events but no case.sqlite; restore that file, or choose a new folder")
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a SQLite file stands there (an empty one too: a first open that was cut short)."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16) in (b"", b"SQLite format 3\x00")
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error

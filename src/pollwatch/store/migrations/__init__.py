@@ -1,0 +1,28 @@
+"""How the schema came to be, step by step: Alembic migrations, shipped inside the package and run on open.
+
+A migration is one file in ``versions/``; it is never changed once released. Add its revision to :data:`KNOWN`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+#: All revisions, oldest first: what this version can read and bring up to date.
+KNOWN: Final = ("0001",)
+HEAD: Final = KNOWN[-1]
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Bring a database to :data:`HEAD` inside the transaction that the connection is in."""
+    # Alembic takes a third of a second to import: only a new or old database pays for it.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
