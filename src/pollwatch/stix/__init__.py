@@ -1,1 +1,1 @@
-"""Shapes of STIX 2.1 objects, in and out."""
+"""STIX 2.1 at the border: dataclasses become objects here, received objects are checked here; nothing else is."""
