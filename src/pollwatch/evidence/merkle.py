@@ -203,6 +203,33 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
         raise ProofError(f"size {new} is not consistent with size {old}: the log was rewritten, or the proof is wrong")
 
 
+def prefix_path(old: int, new: int, subtree: Subtree) -> Proof:
+    """What shows, from the tree of ``new`` alone, which root its first ``old`` entries have.
+
+    It is the consistency proof with the leading hash always spelt out. Against a signed checkpoint of size ``old`` with
+    another root it proves that the log was rewritten, and nobody needs the lost entries for it.
+
+    Raises:
+        ProofError: sizes that make no sense.
+    """
+    if not 0 < old < new:
+        raise ProofError(f"a prefix of {old} of a tree of {new} makes no sense")
+    proof = prove_consistency(old, new, subtree)
+    return proof if old & (old - 1) else (subtree(0, old), *proof)
+
+
+def roots_from_prefix(old: int, new: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The roots of the first ``old`` and of all ``new`` entries that a prefix path leads to.
+
+    Raises:
+        ProofError: sizes that make no sense, or a path of the wrong length.
+    """
+    if not 0 < old < new:
+        raise ProofError(f"a prefix of {old} of a tree of {new} makes no sense")
+    _check_hashes(path)
+    return _climb(old - 1, new - 1, path)
+
+
 def _climb(fn: int, sn: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
     """The old and the new root that a consistency path leads to."""
     if not path:

@@ -1,0 +1,151 @@
+"""Watching other members' logs: has it merely grown? If not, make a proof that anybody can check.
+
+A log that signed two checkpoints that cannot both be true has forked, and its own signatures say so. What is enough:
+
+- the same size with two roots: the two checkpoints alone;
+- two sizes: the two checkpoints, and a prefix path showing from the *larger* tree alone that its first entries have
+  another root than the smaller checkpoint states. Nobody needs the entries that were rewritten.
+
+Both checkpoints must carry the log's own type 01 signature; cosignatures are not needed, since nobody but the log's
+key can make the contradiction. A log that merely withholds its tiles cannot be proven to have forked: witnesses
+then refuse it, and its silence shows as a missing seal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pollwatch.errors import ProofError, SignatureError
+from pollwatch.evidence import checkpoint as checkpoints
+from pollwatch.evidence import merkle
+from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
+from pollwatch.evidence.fields import Fields, document
+from pollwatch.evidence.keys import Verifier
+from pollwatch.evidence.note import Note
+from pollwatch.evidence.tiles import TileReader
+
+KIND = "fork-proof"
+MAX_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class ForkProof:
+    """Two signed statements of one log that contradict each other. Check it with :meth:`verify`.
+
+    Attributes:
+        log: the log's type 01 key.
+        smaller: the checkpoint of smaller size (for equal sizes: of the smaller root, so that a fork has one proof).
+        larger: the other one.
+        path: the prefix path in the larger tree; empty for equal sizes.
+    """
+
+    log: Verifier
+    smaller: SignedCheckpoint
+    larger: SignedCheckpoint
+    path: merkle.Proof
+
+    def verify(self) -> None:
+        """Check that the log really contradicted itself.
+
+        Raises:
+            SignatureError: a checkpoint is not of this log, or not signed by its key.
+            ProofError: the checkpoints do not contradict each other: the accusation is void.
+        """
+        for signed in (self.smaller, self.larger):
+            checkpoints.open_checkpoint(signed.to_bytes(), self.log)
+        small, large = self.smaller.checkpoint, self.larger.checkpoint
+        if _order(small) >= _order(large):
+            raise ProofError("the two checkpoints are the same, or in the wrong order: no fork is shown")
+        if small.size == large.size:
+            if self.path:
+                raise ProofError("two roots of one size need no path")
+            return
+        if small.size == 0:
+            raise ProofError("every log begins empty: no fork is shown")
+        prefix, whole = merkle.roots_from_prefix(small.size, large.size, self.path)
+        if whole != large.root:
+            raise ProofError("the path does not belong to the larger checkpoint: no fork is shown")
+        if prefix == small.root:
+            raise ProofError("the larger checkpoint grew out of the smaller one: the log did not fork")
+
+    def to_bytes(self) -> bytes:
+        """The portable file: canonical JSON."""
+        return document(
+            KIND,
+            1,
+            {
+                "log": self.log.vkey,
+                "smaller": self.smaller.to_bytes().decode(),
+                "larger": self.larger.to_bytes().decode(),
+                "path": [each.hex() for each in self.path],
+            },
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> ForkProof:
+        """Read the portable file; call :meth:`verify` before believing it.
+
+        Raises:
+            ProofError: not a fork proof.
+            SignatureError: a malformed key or checkpoint in it.
+        """
+        fields = Fields.load(data, "fork proof", max_bytes=MAX_BYTES)
+        fields.kind(KIND)
+        log = Verifier.parse(fields.text("log"))
+        smaller, larger = (SignedCheckpoint.parse(fields.text(key).encode()) for key in ("smaller", "larger"))
+        path = fields.hexes("path", merkle.HASH_BYTES)
+        fields.done()
+        return cls(log, smaller, larger, path)
+
+
+def find_fork(
+    log: Verifier, first: SignedCheckpoint, second: SignedCheckpoint, larger_tiles: TileReader | None = None
+) -> ForkProof | None:
+    """Compare two checkpoints of one log.
+
+    Args:
+        log: the log's type 01 key.
+        first: one checkpoint; its signature is checked.
+        second: another.
+        larger_tiles: the tiles behind the larger one (untrusted); needed where sizes differ.
+
+    Returns:
+        None when one grew out of the other, else a proof that has already been verified.
+
+    Raises:
+        SignatureError: a checkpoint that the log did not sign.
+        ProofError: the tiles are missing or do not belong to the larger checkpoint, so that nothing can be said.
+    """
+    for signed in (first, second):
+        checkpoints.open_checkpoint(signed.to_bytes(), log)
+    small, large = sorted((_bare(first, log), _bare(second, log)), key=lambda signed: _order(signed.checkpoint))
+    old, new = small.checkpoint, large.checkpoint
+    if (old.size, old.root) == (new.size, new.root) or old == Checkpoint(log.name, 0, merkle.EMPTY_ROOT):
+        return None
+    path: merkle.Proof = ()
+    if old.size != new.size:
+        if larger_tiles is None or larger_tiles.size < new.size:
+            raise ProofError(
+                f"the tiles of {log.name} at size {new.size} are needed to compare it with size {old.size}"
+            )
+        path = merkle.prefix_path(old.size, new.size, larger_tiles.resized(new.size).subtree)
+        prefix, whole = merkle.roots_from_prefix(old.size, new.size, path)
+        if whole != new.root:
+            raise ProofError(f"{log.name} serves tiles that do not belong to its checkpoint of size {new.size}")
+        if prefix == old.root:
+            return None
+    proof = ForkProof(log, small, large, path)
+    proof.verify()
+    return proof
+
+
+def _order(checkpoint: Checkpoint) -> tuple[int, bytes]:
+    return checkpoint.size, checkpoint.root
+
+
+def _bare(signed: SignedCheckpoint, log: Verifier) -> SignedCheckpoint:
+    """Only the log's own signature: a proof stays small, and is the same whoever makes it."""
+    lines = signed.note.by(log)
+    if not lines:
+        raise SignatureError(f"checkpoint of {log.name} is not signed by its key")
+    return SignedCheckpoint(signed.checkpoint, Note(signed.note.text, lines[:1]))

@@ -1,0 +1,263 @@
+"""C2SP tlog-witness, without sockets: cosign a log's checkpoint when, and only when, the log has merely grown.
+
+States of one log at one witness: never seen (size 0), then the last checkpoint cosigned. It moves forward by
+compare-and-swap in SQLite, on disk before the answer leaves, so that neither a crash nor two requests at once can
+make the witness cosign two histories. What contradicts the last cosigned checkpoint although the log signed it is
+kept: it is evidence against the log (:mod:`pollwatch.evidence.monitor` makes the proof). Transport, rate limits
+and TLS are left to the caller.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from pollwatch.clock import US_PER_S, Clock
+from pollwatch.errors import EvidenceError, ProofError, SignatureError, StoreError
+from pollwatch.evidence import checkpoint as checkpoints
+from pollwatch.evidence import merkle
+from pollwatch.evidence.checkpoint import SignedCheckpoint
+from pollwatch.evidence.keys import Signer, Verifier
+from pollwatch.evidence.note import MAX_SIGNATURES, Signature
+from pollwatch.evidence.request import AddCheckpoint, parse_add_checkpoint
+
+TEXT = "text/plain; charset=utf-8"
+SIZE = "text/x.tlog.size"
+_KEPT_CONTRADICTIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What an HTTP server sends back, or a client got."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Witness:
+    """One witness for any number of logs. Safe to call from several threads."""
+
+    def __init__(self, path: Path, signers: Sequence[Signer], clock: Clock, logs: Iterable[Verifier] = ()) -> None:
+        """Open (or begin) a witness.
+
+        Args:
+            path: its state, an SQLite file. NEVER restore it from a backup: the witness would cosign a fork.
+            signers: cosignature keys (types 04, 06).
+            clock: for the cosignature times.
+            logs: the type 01 keys of the logs to witness; more through :meth:`watch`.
+
+        Raises:
+            StoreError: the state cannot be opened.
+            SignatureError: no keys, or keys that cannot cosign.
+        """
+        if not signers or not all(signer.type.has_time for signer in signers):
+            raise SignatureError("a witness needs cosignature keys (types 04, 06)")
+        self._signers = tuple(signers)
+        self._clock = clock
+        self._logs: dict[str, Verifier] = {}
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA synchronous = EXTRA")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise StoreError(f"witness state {path} cannot be opened: {error}") from error
+        for log in logs:
+            self.watch(log)
+
+    @property
+    def verifiers(self) -> tuple[Verifier, ...]:
+        """The keys that its cosignatures are checked with."""
+        return tuple(signer.verifier for signer in self._signers)
+
+    def watch(self, log: Verifier) -> None:
+        """Witness a log from now on; its key's name is its origin.
+
+        Raises:
+            SignatureError: the key cannot sign checkpoints.
+        """
+        if log.type.has_time:
+            raise SignatureError(f"{log.name}: a log is witnessed under its type 01 key")
+        self._logs[log.name] = log
+
+    def close(self) -> None:
+        """Close the state file."""
+        self._db.close()
+
+    def add_checkpoint(self, body: bytes) -> Response:
+        """Answer one POST to ``add-checkpoint``.
+
+        Returns:
+            200 and cosignature lines; or 400 malformed, 403 not signed by the log, 404 unknown log, 409 another old
+            size (with the right one), 422 not a mere growth of what was cosigned. Never raises on content.
+
+        Raises:
+            StoreError: the state could not be written; nothing was cosigned.
+        """
+        try:
+            request = parse_add_checkpoint(body)
+        except EvidenceError as error:
+            return _text(400, str(error))
+        log = self._logs.get(request.signed.checkpoint.origin)
+        if log is None:
+            return _text(404, "this witness does not know the log")
+        try:
+            if not checkpoints.verify(request.signed, (log,)):
+                return _text(403, "the checkpoint is not signed by the log's known key")
+        except SignatureError as error:
+            return _text(403, str(error))
+        if request.old > request.signed.checkpoint.size:
+            return _text(400, "old size is larger than the checkpoint's")
+        with self._lock:
+            try:
+                return self._advance(request, log)
+            except sqlite3.Error as error:
+                raise StoreError(f"witness state cannot be written: {error}") from error
+
+    def latest(self, origin: str) -> SignedCheckpoint | None:
+        """The last cosigned checkpoint of a log, with the log's signature and ours; None if never."""
+        row = self._db.execute("SELECT note FROM cosigned WHERE origin = ?", (origin,)).fetchone()
+        return SignedCheckpoint.parse(row[0]) if row else None
+
+    def monitoring(self, origin_hash: str) -> Response:
+        """Answer GET ``/{hex(sha256(origin))}/checkpoint``: the last cosigned checkpoint, or 404."""
+        for origin in self._logs:
+            if sha256(origin.encode("utf-8")).hexdigest() == origin_hash:
+                signed = self.latest(origin)
+                if signed is not None:
+                    return Response(200, TEXT, signed.to_bytes())
+        return _text(404, "nothing was cosigned for this log")
+
+    def contradictions(self, origin: str) -> tuple[SignedCheckpoint, ...]:
+        """Checkpoints that the log signed and that were refused as no mere growth, oldest first (at most 64)."""
+        rows = self._db.execute("SELECT note FROM refused WHERE origin = ? ORDER BY rowid", (origin,)).fetchall()
+        return tuple(SignedCheckpoint.parse(row[0]) for row in rows)
+
+    def _advance(self, request: AddCheckpoint, log: Verifier) -> Response:
+        new = request.signed.checkpoint
+        last = self.latest(log.name)
+        last_size, last_root = (last.checkpoint.size, last.checkpoint.root) if last else (0, merkle.EMPTY_ROOT)
+        if request.old != last_size:
+            return Response(409, SIZE, f"{last_size}\n".encode("ascii"))
+        try:
+            _check_growth(last_size, last_root, request)
+        except ProofError as error:
+            # Only a proof that fits neither root would be the requester's fault; the log did sign this checkpoint.
+            self._keep(log.name, request.signed)
+            return _text(422, str(error))
+        time_s = self._clock.now_us() // US_PER_S
+        lines = tuple(checkpoints.sign(new, signer, time_s) for signer in self._signers)
+        own = SignedCheckpoint(new, type(request.signed.note)(new.text, (*request.signed.note.by(log), *lines)))
+        if not self._swap(log.name, last, own):
+            return Response(409, SIZE, f"{self._size(log.name)}\n".encode("ascii"))
+        return Response(200, TEXT, "".join(line.line for line in lines).encode("utf-8"))
+
+    def _swap(self, origin: str, last: SignedCheckpoint | None, new: SignedCheckpoint) -> bool:
+        values = (new.checkpoint.size, new.checkpoint.root, new.to_bytes())
+        if last is None:
+            done = self._db.execute("INSERT OR IGNORE INTO cosigned VALUES (?, ?, ?, ?)", (origin, *values))
+        else:
+            done = self._db.execute(
+                "UPDATE cosigned SET size = ?, root = ?, note = ? WHERE origin = ? AND size = ? AND root = ?",
+                (*values, origin, last.checkpoint.size, last.checkpoint.root),
+            )
+        return done.rowcount == 1
+
+    def _size(self, origin: str) -> int:
+        row = self._db.execute("SELECT size FROM cosigned WHERE origin = ?", (origin,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def _keep(self, origin: str, signed: SignedCheckpoint) -> None:
+        (count,) = self._db.execute("SELECT count(*) FROM refused WHERE origin = ?", (origin,)).fetchone()
+        if count < _KEPT_CONTRADICTIONS:
+            values = (origin, signed.checkpoint.text, signed.to_bytes())
+            self._db.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?)", values)
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """The witness cosigned; the lines are checked and ready for ``Log.add_cosignatures``."""
+
+    lines: tuple[Signature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The witness last cosigned another size: build the request again with that as the old one."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The witness does not cosign. A refusal is no veto: the log publishes without."""
+
+    status: int
+    reason: str
+
+
+def parse_response(
+    response: Response, signed: SignedCheckpoint, witness: Sequence[Verifier]
+) -> Cosigned | Conflict | Refused:
+    """What a witness's answer means; survives the answers that other implementations give.
+
+    Args:
+        response: as received; untrusted.
+        signed: the checkpoint that was sent.
+        witness: the keys of this witness; lines by other keys are ignored.
+
+    Raises:
+        SignatureError: 200 with a wrong cosignature, or without any by these keys.
+    """
+    if response.status == 409 and response.content_type.partition(";")[0].strip() == SIZE:
+        try:
+            text = response.body.decode("ascii")
+            if text.endswith("\n"):
+                return Conflict(checkpoints.parse_decimal(text[:-1], "the size"))
+        except (UnicodeDecodeError, SignatureError):
+            return Refused(409, "the witness named no usable size")
+    if response.status != 200:
+        return Refused(response.status, response.body[:200].decode("utf-8", "replace").strip())
+    try:
+        lines = response.body[: checkpoints.MAX_BYTES].decode("utf-8").splitlines(keepends=True)
+    except UnicodeDecodeError:
+        raise SignatureError("the witness answered with bytes that are no signature lines") from None
+    found = []
+    for text in lines[:MAX_SIGNATURES]:
+        line = Signature.parse(text)
+        for key in witness:
+            if line.is_by(key):
+                checkpoints.verify_line(signed.checkpoint, line, key)
+                found.append(line)
+    if not found:
+        raise SignatureError(f"the witness did not sign with any of its {len(witness)} known keys")
+    return Cosigned(tuple(found))
+
+
+def _check_growth(old: int, old_root: bytes, request: AddCheckpoint) -> None:
+    """Accept only a checkpoint whose log begins with what was cosigned."""
+    new = request.signed.checkpoint
+    if new.size == 0 and new.root != merkle.EMPTY_ROOT:
+        raise ProofError("a log of no entries has another root than the empty tree's")
+    if old == 0:
+        if request.proof:
+            raise ProofError("nothing was cosigned before: the proof must be empty")
+        return
+    merkle.verify_consistency(old, new.size, old_root, new.root, request.proof)
+
+
+def _text(status: int, reason: str) -> Response:
+    return Response(status, TEXT, f"{reason}\n".encode("utf-8", "replace"))
+
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS cosigned (
+    origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, note BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS refused (
+    origin TEXT NOT NULL, text TEXT NOT NULL, note BLOB NOT NULL, UNIQUE (origin, text)) STRICT;
+"""
