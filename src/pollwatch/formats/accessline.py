@@ -19,11 +19,11 @@ _BEFORE = r'(?P<before>(?:\[[0-9A-Fa-f:.]{2,45}\])?(?:[^\["]|""){1,2048}+)'
 _HEAD = re.compile(rf'(?s){_BEFORE}{_TIME}[ \t]{{1,8}}"')
 _REQUEST = re.compile(r'(?s)((?:[^"\\]|\\.)*+)"(?=[ \t]|$)')
 _RAW_REQUEST_END = re.compile(r'" ([1-9][0-9]{2}|-) ([0-9]+|-)(?= |$)')
-_TOKEN = re.compile(r'(?s)[ \t]*+("(?:[^"\\]|\\.)*+"(?=[ \t]|$)|[^" \t]++)')
+_WORD = re.compile(r'(?s)[ \t]*+("(?:[^"\\]|\\.)*+"(?=[ \t]|$)|[^" \t]++)')
 _STATUS = re.compile(r"[1-9][0-9]{2}\Z")
 _METHOD = re.compile(r"[A-Z]{3,16} |\\x|-$")
 _NUMBER = re.compile(r"[0-9]+\Z|-\Z")
-_MOST_TOKENS = 64
+_MOST_WORDS = 64
 
 Fields = dict[str, str | None]
 
@@ -51,28 +51,25 @@ def read_access(text: str) -> Fields | None:
     return None
 
 
-def _read_before(tokens: list[str]) -> Fields:
+def _read_before(words: list[str]) -> Fields:
     """Who asked, from what stands before the time: ``[vhost] client ident [id] user``."""
-    at = next((n for n, token in enumerate(tokens[:4]) if is_address(token)), None)
+    at = next((n for n, word in enumerate(words[:4]) if is_address(word)), None)
     if at is None:
-        at = 1 if len(tokens) > 3 and tokens[1] != "-" else 0
-    vhost = tokens[at - 1].rstrip(",") if at else None
-    client = tokens[at]
-    while client.endswith(",") and at + 1 < len(tokens):  # a list of proxies: the last one is the nearest
-        at += 1
-        client = tokens[at]
-    after = tokens[at + 1 :]
+        at = 1 if len(words) > 3 and words[1] != "-" else 0
+    vhost = words[at - 1] if at else None
+    client = words[at]
+    last = next((n for n in range(at, len(words)) if not words[n].endswith(",")), at)
+    client = " ".join(words[at : last + 1])  # a list of proxies where there are several
+    after = words[last + 1 :]
     user = " ".join(after[1:]) if len(after) > 1 and after[-1] != "-" else None
-    user = "" if user == '""' else user  # Apache's way to say that it was sent and empty
-    host = vhost if vhost is not None and not vhost[:1].isdigit() else None
-    return {"client": client, "user": user, "host": host or vhost}
+    return {"client": client, "user": user, "host": vhost, "forwarded": client if last > at else None}
 
 
-def is_address(token: str) -> bool:
+def is_address(word: str) -> bool:
     """Whether a word is an IP address, perhaps with a port or a comma behind it."""
-    if not token[:1] or token[0] not in "0123456789abcdefABCDEF:[" or len(token) > 64:
+    if not word[:1] or word[0] not in "0123456789abcdefABCDEF:[" or len(word) > 64:
         return False
-    word = token.rstrip(",")
+    word = word.rstrip(",")
     for candidate in (word, split_host_port(word)[0]):
         try:
             ipaddress.ip_address(candidate)
@@ -84,33 +81,33 @@ def is_address(token: str) -> bool:
 
 def _read_behind(text: str, start: int) -> Fields | None:
     """Status, size, referer, user agent and the rest, from what stands behind the request; None without a status."""
-    tokens, end = _tokens(text, start)
-    status = next((n for n, token in enumerate(tokens[:3]) if _STATUS.match(token) or token == "-"), None)
+    words, end = _words(text, start)
+    status = next((n for n, word in enumerate(words[:3]) if _STATUS.match(word) or word == "-"), None)
     if status is None:
         return None
-    size = next((n for n in range(status + 1, min(status + 3, len(tokens))) if _NUMBER.match(tokens[n])), None)
-    fields: Fields = {"status": tokens[status], "bytes": tokens[size] if size is not None else None}
-    first = next((n for n, token in enumerate(tokens) if token[0] == '"' and n > status), None)
+    size = next((n for n in range(status + 1, min(status + 3, len(words))) if _NUMBER.match(words[n])), None)
+    fields: Fields = {"status": words[status], "bytes": words[size] if size is not None else None}
+    first = next((n for n, word in enumerate(words) if word[0] == '"' and n > status), None)
     used = {status, size}
-    if first is not None and first + 1 < len(tokens) and tokens[first + 1][0] == '"':
-        fields |= {"referer": tokens[first][1:-1], "agent": tokens[first + 1][1:-1]}
+    if first is not None and first + 1 < len(words) and words[first + 1][0] == '"':
+        fields |= {"referer": words[first][1:-1], "agent": words[first + 1][1:-1]}
         used |= {first, first + 1}
-        extra = [token for n, token in enumerate(tokens) if n not in used]
+        extra = [word for n, word in enumerate(words) if n not in used]
         return fields | {"extra": " ".join([*extra, text[end:].strip()]).strip() or None}
-    return fields | _read_raw_quotes(" ".join(token for n, token in enumerate(tokens) if n not in used), text[end:])
+    return fields | _read_raw_quotes(" ".join(word for n, word in enumerate(words) if n not in used), text[end:])
 
 
-def _tokens(text: str, start: int) -> tuple[list[str], int]:
+def _words(text: str, start: int) -> tuple[list[str], int]:
     """Words and quoted texts from a place on, and where what does not fall into them begins."""
-    tokens: list[str] = []
+    words: list[str] = []
     at = start
-    while len(tokens) < _MOST_TOKENS:
-        match = _TOKEN.match(text, at)
+    while len(words) < _MOST_WORDS:
+        match = _WORD.match(text, at)
         if match is None:
             break
-        tokens.append(match[1])
+        words.append(match[1])
         at = match.end()
-    return tokens, at
+    return words, at
 
 
 def _read_raw_quotes(read: str, unread: str) -> Fields:

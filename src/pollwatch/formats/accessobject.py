@@ -52,8 +52,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: Objects inside the record whose members count as if they stood in the record itself.
 _OPENED = frozenset({
-    "request", "req", "response", "resp", "res", "http", "httprequest", "headers", "header", "nginx", "apache", "access",
-    "log", "data", "fields", "message", "msg", "json", "event", "attributes",
+    "request", "req", "response", "resp", "res", "http", "httprequest", "headers", "header", "nginx", "apache",
+    "access", "log", "data", "fields", "message", "msg", "json", "event", "attributes",
 })  # fmt: skip
 _FOREIGN = frozenset({"event_type", "ecs", "ecs.version", "__REALTIME_TIMESTAMP", "auditID", "eventVersion"})
 _FOREIGN_STARTS = ("http.request.", "http.response.", "url.")
@@ -111,6 +111,10 @@ def _settled(fields: Fields, value: Mapping[str, Any]) -> Fields | None:
         for name in ("method", "uri", "stem", "query", "version"):
             fields.pop(name, None)
         fields["request"] = request
+    elif (
+        request is not None and {"client", "status"} <= fields.keys() and not {"method", "uri", "stem"} & fields.keys()
+    ):
+        fields["request"] = request  # rubbish that was sent as a request
     elif "uri" not in fields and "stem" in fields and ("?" in (fields["stem"] or "") or not fields.get("query")):
         fields["uri"] = fields.pop("stem")
     elif "uri" in fields:
@@ -120,6 +124,8 @@ def _settled(fields: Fields, value: Mapping[str, Any]) -> Fields | None:
     asked = "request" in fields or ("method" in fields and ("uri" in fields or "stem" in fields))
     if not asked or not ("client" in fields or "status" in fields):
         return None
+    if "status" not in fields and isinstance(message := value.get("msg", value.get("message")), str):
+        fields["message"] = as_text(message)  # an application's own record: what it says matters most
     if (version := fields.get("version")) and version[0].isdigit():
         fields["version"] = f"HTTP/{version}"
     return _with_duration(fields, value)

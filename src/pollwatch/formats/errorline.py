@@ -19,10 +19,13 @@ from pollwatch.formats.framing import Value, plausible
 from pollwatch.formats.webtext import MONTHS, client_address, host_name, split_request
 
 _APACHE = re.compile(
-    r"\[(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) +(?P<day>[0-9]{1,2}) (?P<clock>[0-9:]{8})(?:\.(?P<fraction>[0-9]{1,6}))? "
-    r"(?P<year>[0-9]{4})\] ?\[(?:(?P<module>[A-Za-z0-9_.-]{0,64}):)?(?P<level>[a-z]+[0-9]?)\]"
+    r"\[(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) +(?P<day>[0-9]{1,2}) "
+    r"(?P<clock>[0-9:]{8})(?:\.(?P<fraction>[0-9]{1,6}))? (?P<year>[0-9]{4})\] ?"
+    r"\[(?:(?P<module>[A-Za-z0-9_.-]{0,64}):)?(?P<level>[a-z]+[0-9]?)\]"
     r"(?P<pid> ?\[pid [0-9]+(?::tid [0-9A-Fa-fx]+)?\])?"
 )
+#: What Apache writes before the client: the source file, the operating system's own words.
+_APACHE_STATUS = re.compile(r" ?(?:[\w.-]{1,64}\([0-9]{1,6}\): )?(?:\([0-9]{1,6}\)[^:\[\]]{1,200}: )?(?=\[client )")
 _APACHE_ITEM = re.compile(r" ?\[(client|remote|host|vhost) ([^\]]{1,300})\]")
 _APACHE_REFERER = ", referer: "
 _NGINX = re.compile(
@@ -31,7 +34,8 @@ _NGINX = re.compile(
 )
 _NGINX_CLIENT = re.compile(r",? client: ([^ ,\"]{1,256})(?=, server: |, request: |$|\s*$|, login: |, host: )")
 _NGINX_ITEMS = re.compile(
-    r'(?s)(?:, server: (?P<server>[^,"]*+))?(?:, request: "(?P<request>.*?)"(?=, (?:subrequest|upstream|host|referrer): "|\s*$))?'
+    r'(?s)(?:, server: (?P<server>[^,"]*+))?'
+    r'(?:, request: "(?P<request>.*?)"(?=, (?:subrequest|upstream|host|referrer): "|\s*$))?'
     r'(?:, subrequest: "[^"]*+")?(?:, upstream: "(?P<upstream>[^"]*+)")?(?:, host: "(?P<host>[^"]*+)")?'
     r'(?:, referrer: "(?P<referrer>.*)")?\s*$'
 )
@@ -69,12 +73,14 @@ def read_error(text: str, zone: dt.tzinfo) -> ErrorLine | None:
 
 
 def _read_apache(text: str, head: re.Match[str], zone: dt.tzinfo) -> ErrorLine:
-    at = head.end()
+    status = _APACHE_STATUS.match(text, head.end())
+    at = status.end() if status else head.end()
     items: dict[str, str] = {}
     while item := _APACHE_ITEM.match(text, at):
         items.setdefault(item[1], item[2])
         at = item.end()
-    message = text[at:].removeprefix(" ").removeprefix(": ")
+    said = text[at:].removeprefix(" ").removeprefix(": ")
+    message = f"{status[0].strip()} {said}".lstrip() if status else said
     named = message.rpartition(_APACHE_REFERER)
     client = items.get("client") or items.get("remote")
     values: dict[str, Value] = {

@@ -145,7 +145,7 @@ def _apache_parts(text: str) -> list[str | _Value]:
 
 
 def _apache_value(argument: str | None, letter: str, whole: str) -> list[str | _Value]:
-    if letter in ("t",):
+    if letter == "t":
         return _apache_time(argument)
     if letter == "T" and argument:
         return [_Value({"ms": "ms", "us": "us"}.get(argument, "seconds"))]
@@ -157,7 +157,7 @@ def _apache_value(argument: str | None, letter: str, whole: str) -> list[str | _
         return [_Value("peer")]
     if letter not in _APACHE:
         raise FormatError(f"Apache's LogFormat has no directive {whole!r}; the letters are {', '.join(_APACHE)}")
-    return [_Value(_APACHE[letter], spaced=letter in "u")]
+    return [_Value(_APACHE[letter], spaced=letter == "u")]
 
 
 def _apache_time(argument: str | None) -> list[str | _Value]:
@@ -189,7 +189,9 @@ def _nginx_parts(text: str) -> list[str | _Value]:
 
 def _layout(parts: list[str | _Value]) -> Layout:
     merged = [part for part in parts if part != ""]
-    pattern, fields, notations = ["(?s)^"], [], []
+    pattern = ["(?s)^"]
+    fields: list[str] = []
+    notations: list[str] = []
     for at, part in enumerate(merged):
         if isinstance(part, str):
             pattern.append(_literal(part))
@@ -211,15 +213,12 @@ def _value_pattern(value: _Value, before: str | _Value, after: str | _Value | No
         return _QUOTED
     if value.field in _TYPED:
         return _TYPED[value.field]
-    if after is None:
-        return ".*" if _to_the_end(value) else r"[^\s]*"
-    if isinstance(after, _Value):
-        return ".*?"
-    if after[0] == " " and value.spaced:
-        return _LIST
-    if after[0] == " " and value.strptime.count(" "):
-        return "[^ ]+" + " [^ ]+" * value.strptime.count(" ")
-    return f"[^{re.escape(after[0])}]*"
+    if after is None or isinstance(after, _Value):
+        return ".*?" if after else ".*" if _to_the_end(value) else r"[^\s]*"
+    words = 1 + value.strptime.count(" ")
+    if after[0] == " " and (value.spaced or words > 1):
+        return _LIST if words == 1 else " ".join(["[^ ]+"] * words)
+    return f"[^{_escape(after[0])}]*"
 
 
 def _to_the_end(value: _Value) -> bool:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 
-_STAMP = r"(?:[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9:]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)"
+_STAMP = (
+    r"(?:[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9:]{8}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)"
+)
 
 #: In what Rust's and Python's dialect share. Group 1 is the line that was carried.
 CARRIED = (

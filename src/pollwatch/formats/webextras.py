@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-_TOKEN = r'"(?:[^"\\]|\\.)*"|[^" ]+'
+_WORD = r'"(?:[^"\\]|\\.)*"|[^" ]+'
 _SECONDS = r'^(?:rt=|request_time=)?"?([0-9]{1,9}\.[0-9]{3})"?$'
 _HOST = r'^"?((?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,}(?::[0-9]{1,5})?)"?$'
 _ADDRESSES = r'^"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*|unknown)(?:,|"$)'
@@ -26,19 +26,19 @@ def read_extras(frame: pl.DataFrame) -> pl.DataFrame:
     rows = extra.is_not_null().arg_true()
     if not len(rows):
         return frame
-    tokens = pl.DataFrame({"row": rows, "token": extra.gather(rows).str.slice(0, _LIMIT).str.extract_all(_TOKEN)})
-    tokens = tokens.explode("token", empty_as_null=True, keep_nulls=True).with_columns(
+    words = pl.DataFrame({"row": rows, "word": extra.gather(rows).str.slice(0, _LIMIT).str.extract_all(_WORD)})
+    words = words.explode("word", empty_as_null=True, keep_nulls=True).with_columns(
         first=pl.col("row").is_first_distinct()
     )
-    quoted = pl.col("token").str.starts_with('"')
+    quoted = pl.col("word").str.starts_with('"')
     known = {
-        "seconds": pl.col("token").str.extract(_SECONDS),
-        "host": pl.when(~(quoted & pl.col("first"))).then(pl.col("token").str.extract(_HOST)),
-        "cs-cookie": pl.when(pl.col("token").str.contains(_COOKIE)).then(_inside(pl.col("token"))),
-        "forwarded": pl.when(_is_forwarded(quoted)).then(_inside(pl.col("token"))),
+        "seconds": pl.col("word").str.extract(_SECONDS),
+        "host": pl.when(~(quoted & pl.col("first"))).then(pl.col("word").str.extract(_HOST)),
+        "cs-cookie": pl.when(pl.col("word").str.contains(_COOKIE)).then(_inside(pl.col("word"))),
+        "forwarded": pl.when(_is_forwarded(quoted)).then(_inside(pl.col("word"))),
     }
     found = (
-        tokens.select("row", **known)
+        words.select("row", **known)
         .group_by("row", maintain_order=True)
         .agg(pl.col(name).drop_nulls().first() for name in known)
     )
@@ -56,9 +56,9 @@ def _is_forwarded(quoted: pl.Expr) -> pl.Expr:
 
     nginx's shipped ``log_format main`` puts X-Forwarded-For there; a client may write anything into it.
     """
-    token = pl.col("token")
-    other = token.str.contains(_COOKIE) | token.str.contains(_NUMBER) | token.str.contains(_SECONDS)
-    return token.str.contains(_ADDRESSES) | (pl.col("first") & quoted & ~other & (token != '""'))
+    word = pl.col("word")
+    other = word.str.contains(_COOKIE) | word.str.contains(_NUMBER) | word.str.contains(_SECONDS)
+    return word.str.contains(_ADDRESSES) | (pl.col("first") & quoted & ~other & (word != '""'))
 
 
 def _inside(quoted: pl.Expr) -> pl.Expr:

@@ -78,7 +78,7 @@ def web_table(fields: pl.DataFrame, notation: Notation) -> pa.Table:
     frame = _with_target(_with_request(frame))
     web = {
         "c-ip": _client(frame),
-        "cs-username": _sent(frame, "user"),
+        "cs-username": _sent(frame, "user").replace('""', ""),  # Apache's way to say: sent, and empty
         "cs-method": _text(frame, "method"),
         "cs-uri": _text(frame, "uri"),
         "cs-uri-stem": _text(frame, "stem"),

@@ -1,4 +1,4 @@
-"""Access logs of JSON objects: nginx ``escape=json``, Apache, Caddy, Traefik, and lines wrapped by a container runtime."""
+"""Access logs of JSON objects: nginx ``escape=json``, Apache, Caddy, Traefik, lines wrapped by a container runtime."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pollwatch.formats.accessobject import carried_text, object_fields
 from pollwatch.formats.errorline import ErrorLine, read_error
 from pollwatch.formats.framing import EMPTY_LINE, WEB_ERROR_SHAPE, Rows, json_object
 from pollwatch.formats.interface import Framing, ParseContext, Parser
-from pollwatch.formats.weblines import read_request
+from pollwatch.formats.weblines import completeness, read_request
 
 NOT_A_REQUEST = "a JSON object that reports no web request (no method and target with a client or status)"
 
@@ -27,7 +27,7 @@ class WebJson:
     framing: Framing = "json"
 
     def sniff(self, sample: Sequence[str]) -> float:
-        """The share of records that report a request; those that do not say who asked or what came of it count half."""
+        """The share of records that report a request; those without a result count little."""
         total = sum(_completeness(_read(text, dt.UTC)) for text in sample)
         return total / len(sample) if sample else 0.0
 
@@ -80,4 +80,4 @@ def _completeness(found: Fields | ErrorLine | str) -> float:
         return 0.0
     if isinstance(found, ErrorLine):
         return 0.5
-    return 1.0 if "client" in found and "status" in found else 0.5
+    return completeness(found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 from pollwatch.formats.logformat import compile_layout
-from pollwatch.formats.weblines import LAYOUTS, WebLines, read_request, share
+from pollwatch.formats.weblines import LAYOUTS, WebLines, completeness, read_request, share
 
 NOT_UNDERSTOOD = 'no web server line: no [time] "request" status, and no error message'
 DOES_NOT_FIT = "does not fit the definition given with --format, and is no error message"
@@ -31,8 +31,8 @@ class WebLog:
     framing: Framing = "lines"
 
     def sniff(self, sample: Sequence[str]) -> float:
-        """The share of lines that report a request. Nothing where a server is named: which one wrote it cannot be told."""
-        return 0.0 if self.dialect else share(sample, lambda line: read_request(line) is not None)
+        """The share of lines that report a request; 0 where a server is named: which one wrote them cannot be told."""
+        return 0.0 if self.dialect else share(sample, _fit)
 
     def parser(self, context: ParseContext) -> Parser:
         """A parser that remembers nothing between blocks.
@@ -44,6 +44,10 @@ class WebLog:
             return WebLines(context.zone, LAYOUTS, loose=True, otherwise=lambda _text: NOT_UNDERSTOOD)
         layout = compile_layout(context.definition, self.dialect)
         return WebLines(context.zone, (layout,), loose=False, otherwise=lambda _text: DOES_NOT_FIT)
+
+
+def _fit(line: str) -> float:
+    return completeness(read_request(line))
 
 
 WEB_LOG = WebLog()

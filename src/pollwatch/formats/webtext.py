@@ -24,7 +24,8 @@ _VERSION = re.compile(r"HTTP/[0-9](?:\.[0-9])?\Z")
 _METHOD = re.compile(r"[A-Za-z][A-Za-z_-]{1,31}\Z")
 _ABSOLUTE = re.compile(r"(?i)[a-z][a-z0-9+.-]{1,15}://(?:[^/?#@ ]*@)?(\[[0-9a-f:.]+\]|[^/?#:@ ]*)(?::[0-9]*)?")
 _CLF_TIME = re.compile(
-    r"(\d{1,2})/([A-Za-z]{3})/(\d{4})[: T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?: ?(?:([+-])(\d\d):?(\d\d)|Z|UTC|GMT))?\Z"
+    r"(\d{1,2})/([A-Za-z]{3})/(\d{4})[: T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
+    r"(?: ?(?:([+-])(\d\d):?(\d\d)|Z|UTC|GMT))?\Z"
 )
 _MAPPED = re.compile(r"(?i)::ffff:(\d{1,3}(?:\.\d{1,3}){3})\Z")
 
