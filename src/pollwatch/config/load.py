@@ -1,0 +1,212 @@
+"""Finds and reads ``pollwatch.toml``; see the package for which place wins."""
+
+from __future__ import annotations
+
+import os.path
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pollwatch.clock import UTC, rfc3339
+from pollwatch.config.settings import Config, NodeSettings, Origin, SourceSetting, pattern
+from pollwatch.election.assets import Asset, Assets
+from pollwatch.election.calendar import Calendar
+from pollwatch.election.settings import parse_assets, parse_elections
+from pollwatch.election.tables import Table, nearest
+from pollwatch.errors import ConfigError, FormatError
+
+NAME: Final = "pollwatch.toml"
+SYSTEM: Final = Path("/etc/pollwatch")
+NODE_KEYS: Final = ("case", "name", "bloc")
+_SECTIONS: Final = ("election", "asset", "source", "node")
+_PREFIX: Final = "POLLWATCH_NODE_"
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file, read and checked; a section that it does not have is None."""
+
+    path: Path
+    calendar: Calendar | None
+    assets: Assets | None
+    sources: tuple[SourceSetting, ...] | None
+    node: Mapping[str, str]
+
+
+def load(
+    cwd: Path,
+    env: Mapping[str, str],
+    explicit: Path | None = None,
+    flags: Mapping[str, str] | None = None,
+    system: Path = SYSTEM,
+) -> Config:
+    """Read the configuration.
+
+    Args:
+        cwd: the working directory.
+        env: the environment.
+        explicit: what ``--config`` names; then no other file is read.
+        flags: settings given as options, by their key: ``{"node.case": "DIR"}``.
+        system: where the machine's own file is.
+
+    Raises:
+        ConfigError: naming file, key and the nearest valid one.
+    """
+    files = [_read(path) for path in _places(cwd, env, explicit, system)]
+    node, origins = _node(cwd, env, flags or {}, files)
+    calendar, told = _first([(file.path, file.calendar) for file in files], Calendar())
+    origins += [
+        Origin(
+            f"election.{election.name}",
+            f"polls {rfc3339(election.polls_open_us)} to {rfc3339(election.polls_close_us)}",
+            told,
+        )
+        for election in calendar.elections
+    ]
+    assets, told = _first([(file.path, file.assets) for file in files], Assets())
+    origins += [Origin(f"asset.{asset.name}", _asset_words(asset), told) for asset in assets.entries]
+    sources, told = _first([(file.path, file.sources) for file in files], ())
+    origins += [Origin(f"source.{source.path}", _source_words(source), told) for source in sources]
+    return Config(calendar, assets, sources, node, tuple(file.path for file in files), tuple(origins), cwd)
+
+
+def check_formats(config: Config) -> None:
+    """Check what only the formats can: that each ``format`` exists and that its definition can be used.
+
+    Raises:
+        ConfigError: naming the source.
+    """
+    from pollwatch.formats import registry  # noqa: PLC0415 - loads every format; most commands need none
+    from pollwatch.formats.interface import ParseContext  # noqa: PLC0415 - the same
+
+    for source in config.sources:
+        if source.format:
+            try:
+                found, definition = registry.by_name(source.format)
+                found.parser(ParseContext(source.path, 0, source.zone or UTC, definition))
+            except FormatError as error:
+                raise ConfigError(f"[[source]] with path {source.path!r}: format: {error}") from error
+
+
+def _places(cwd: Path, env: Mapping[str, str], explicit: Path | None, system: Path) -> list[Path]:
+    """The files to read, nearest first."""
+    if explicit is None and (named := env.get("POLLWATCH_CONFIG")):
+        explicit = Path(named)
+    if explicit is not None:
+        return [cwd / explicit]
+    home = Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else None
+    if home is None and env.get("HOME"):
+        home = Path(env["HOME"]) / ".config"
+    folders = [cwd, *([home / "pollwatch"] if home is not None else []), system]
+    return [path for path in (folder / NAME for folder in folders) if _is_there(path)]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:  # also a home folder that a service's user may not enter: then it has no settings there
+        return False
+    return True
+
+
+def _read(path: Path) -> _File:
+    try:
+        parsed = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    for key in parsed:
+        if key not in _SECTIONS:
+            raise ConfigError(f"{path}: {key} is no section; {nearest(key, _SECTIONS)}")
+    return _File(
+        path,
+        parse_elections(_tables(parsed, "election", path), str(path)) if "election" in parsed else None,
+        parse_assets(_tables(parsed, "asset", path), str(path)) if "asset" in parsed else None,
+        _parse_sources(_tables(parsed, "source", path), path) if "source" in parsed else None,
+        _parse_node(parsed.get("node", {}), path),
+    )
+
+
+def _tables(parsed: Mapping[str, object], key: str, path: Path) -> list[Mapping[str, object]]:
+    value = parsed[key]
+    if isinstance(value, list) and all(isinstance(each, Mapping) for each in value):
+        return value
+    raise ConfigError(f"{path}: {key} must be written as [[{key}]], with two brackets: there may be several")
+
+
+def _parse_sources(found: Sequence[Mapping[str, object]], path: Path) -> tuple[SourceSetting, ...]:
+    sources = []
+    for number, values in enumerate(found, 1):
+        table = Table(values, f"{path}: [[source]] {number}")
+        named, fmt = table.text("path"), table.text("format", "")
+        zone = table.zone("zone") if "zone" in values else None
+        table.done()
+        absolute = named if named == "-" else os.path.normpath(path.parent.absolute() / Path(named).expanduser())
+        try:
+            pattern(absolute)
+        except re.error as error:
+            raise table.fail("path", f"{named!r} is no pattern: {error}") from error
+        sources.append(SourceSetting(absolute, fmt, zone))
+    return tuple(sources)
+
+
+def _parse_node(values: object, path: Path) -> dict[str, str]:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: node must be written as [node], with one bracket: there is one")
+    table = Table(values, f"{path}: [node]")
+    found = {key: table.text(key, "") for key in NODE_KEYS}
+    table.done()
+    if found["case"]:
+        found["case"] = os.path.normpath(path.parent.absolute() / Path(found["case"]).expanduser())
+    return {key: value for key, value in found.items() if value}
+
+
+def _node(
+    cwd: Path, env: Mapping[str, str], flags: Mapping[str, str], files: Sequence[_File]
+) -> tuple[NodeSettings, list[Origin]]:
+    """The ``[node]`` settings, each from the first place that has it."""
+    _refuse_unknown(env, flags)
+    values: dict[str, str] = {}
+    origins = []
+    for key in NODE_KEYS:
+        variable = _PREFIX + key.upper()
+        places = [(flags.get(f"node.{key}", ""), f"flag --{key}"), (env.get(variable, ""), f"variable {variable}")]
+        places = [(os.path.normpath(cwd / value) if key == "case" and value else value, told) for value, told in places]
+        places += [(file.node.get(key, ""), str(file.path)) for file in files]
+        values[key], told = next(((value, told) for value, told in places if value), ("", "default"))
+        origins.append(Origin(f"node.{key}", values[key], told))
+    case = Path(values["case"]) if values["case"] else None
+    return NodeSettings(case, values["name"], values["bloc"]), origins
+
+
+def _refuse_unknown(env: Mapping[str, str], flags: Mapping[str, str]) -> None:
+    variables = [_PREFIX + key.upper() for key in NODE_KEYS]
+    for variable in env:
+        if variable.startswith(_PREFIX) and variable not in variables:
+            raise ConfigError(f"environment variable {variable} is no setting; {nearest(variable, variables)}")
+    keys = [f"node.{key}" for key in NODE_KEYS]
+    for key in flags:
+        if key not in keys:
+            raise ConfigError(f"flag {key} is no setting; {nearest(key, keys)}")
+
+
+def _first(found: Sequence[tuple[Path, _T | None]], default: _T) -> tuple[_T, str]:
+    """What the first file that has this section says, and which file that is."""
+    return next(((value, str(path)) for path, value in found if value is not None), (default, "default"))
+
+
+def _asset_words(asset: Asset) -> str:
+    words = [asset.kind, *asset.hosts, *(str(network) for network in asset.networks), *asset.paths]
+    return ", ".join([*words, f"owner {asset.owner}"] if asset.owner else words)
+
+
+def _source_words(source: SourceSetting) -> str:
+    zone = source.zone.key if source.zone is not None else ""
+    return ", ".join(word for word in (source.format, zone) if word) or "as found"

@@ -1,0 +1,118 @@
+"""Every setting with its meaning: the reference page is made of this, and a test holds it against the readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pollwatch.election.vocabulary import KINDS, PHASES
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key: its section, what may stand there, and what it means. ``example`` is TOML."""
+
+    section: str
+    key: str
+    kind: str
+    meaning: str
+    example: str
+
+
+_KIND_WORDS = ", ".join(f"`{kind}`" for kind in KINDS)
+_PHASE_WORDS = ", ".join(f"`{phase}`" for phase in PHASES)
+
+SETTINGS: Final = (
+    Setting("[[election]]", "name", "text, required", "What the election is called.", '"Municipal election"'),
+    Setting("[[election]]", "jurisdiction", "text", "Where it is held; assets and phases may name it.", '"Alder"'),
+    Setting("[[election]]", "zone", "IANA time zone; UTC", "Zone of all its times.", '"Europe/Amsterdam"'),
+    Setting(
+        "[[election]]", "day", "date", "Election day; may be left out where a time below has its date.", "2026-11-03"
+    ),
+    Setting(
+        "[[election]]", "polls_open", "time or date with time; 07:00", "When polling begins.", "2026-11-03T07:30:00"
+    ),
+    Setting(
+        "[[election]]", "polls_close", "time or date with time; 20:00", "When polling ends.", "2026-11-03T21:00:00"
+    ),
+    Setting(
+        "[[election]]", "registration_deadline", "date or date with time", "Last moment to register.", "2026-10-20"
+    ),
+    Setting("[[election]]", "early_voting", "date or date with time", "When early voting begins.", "2026-10-26"),
+    Setting("[[election]]", "certification", "date or date with time", "When results become final.", "2026-11-20"),
+    Setting(
+        "[[election.phase]]",
+        "name",
+        f"one of {_PHASE_WORDS}",
+        "A phase whose dates are not the usual ones.",
+        '"canvass"',
+    ),
+    Setting("[[election.phase]]", "jurisdiction", "text", "Where it holds; the election's own if left out.", '"Birch"'),
+    Setting("[[election.phase]]", "start", "date or date with time, required", "When it begins.", "2026-11-04"),
+    Setting(
+        "[[election.phase]]",
+        "end",
+        "date or date with time, required",
+        "When it ends; a date: with that day.",
+        "2026-11-12",
+    ),
+    Setting("[[asset]]", "name", "text, required", "What people call the system.", '"results page"'),
+    Setting("[[asset]]", "owner", "text", "Whom to call.", '"Alder Commission"'),
+    Setting("[[asset]]", "kind", f"one of {_KIND_WORDS}", "What it is for.", f'"{KINDS[0]}"'),
+    Setting(
+        "[[asset]]",
+        "appears_as",
+        "list of host names, addresses, networks, paths; required",
+        "How logs name it. A log's own path is written `path:/var/log/x`.",
+        '["results.alder.example", "192.0.2.0/28"]',
+    ),
+    Setting("[[asset]]", "critical_phases", "list of phases", "When it matters most.", f'["{PHASES[-1]}"]'),
+    Setting("[[asset]]", "jurisdiction", "text", "Whose elections it serves; all if left out.", '"Alder"'),
+    Setting(
+        "[[source]]",
+        "path",
+        "path, folder or pattern; required",
+        "Which inputs; relative to this file. `**` crosses folders, `-` is stdin. The first that fits counts.",
+        '"/var/log/nginx/*.log*"',
+    ),
+    Setting("[[source]]", "format", "`NAME` or `NAME:DEFINITION`", "How to read them, as `--format`.", '"weblog"'),
+    Setting("[[source]]", "zone", "IANA time zone", "Zone of times that name none.", '"Europe/Amsterdam"'),
+    Setting(
+        "[node]", "case", "folder", "The case folder where `--case` is not given; relative to this file.", '"case"'
+    ),
+    Setting("[node]", "name", "text", "This member's name in the joint watch.", '"alder"'),
+    Setting("[node]", "bloc", "text", "The members that it would side with.", '"government"'),
+)
+
+_WHERE: Final = (
+    "Looked for in the working directory, then `$XDG_CONFIG_HOME/pollwatch/`, then `/etc/pollwatch/`. With "
+    "`--config FILE` or `POLLWATCH_CONFIG`, only that file is read. A flag wins over an environment variable "
+    "(`POLLWATCH_NODE_CASE` is `case` of `[node]`), and that wins over the files. Lists come whole from the "
+    "first file that has any. A key that is not below is an error."
+)
+
+
+def reference() -> str:
+    """The reference page of ``pollwatch.toml``, as Markdown."""
+    parts = [
+        "# Settings: `pollwatch.toml`",
+        "",
+        _WHERE,
+        "",
+        "`pollwatch config show --origin` says where each setting comes from; `pollwatch config check` reads all.",
+        "",
+    ]
+    for section in dict.fromkeys(setting.section for setting in SETTINGS):
+        parts += [
+            f"## `{section}`",
+            "",
+            "| key | what may stand there | meaning | example |",
+            "| --- | --- | --- | --- |",
+        ]
+        parts += [
+            f"| `{setting.key}` | {setting.kind} | {setting.meaning} | `{setting.example}` |"
+            for setting in SETTINGS
+            if setting.section == section
+        ]
+        parts.append("")
+    return "\n".join(parts)
