@@ -1,0 +1,169 @@
+"""What the actors of detections did besides: their rows of the spool, and how others use the same pages and tools.
+
+Two passes over the spool. The first keeps the rows of the addresses that detections name (and, for log-in
+messages, rows without an address, which belong to a connection by their process). The second looks at everybody
+else, only where it must be known: who else uses a user agent, who else asks for a page and how large it is then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pollwatch.events.lines import LineSet
+from pollwatch.incidents.campaigns import Campaign, Traits
+from pollwatch.incidents.kinds import Kind, kind_of
+from pollwatch.incidents.spool import KIND_AUTH, KIND_WEB, Rows, Spool, hash_of
+
+Mask = npt.NDArray[np.bool_]
+
+#: Enough addresses, or sizes, to know what is usual.
+_ENOUGH: Final = 512
+#: A page that this many ordinary visitors got is a page of the site.
+_VISITORS: Final = 3
+#: A user agent is rare when at least this share of the addresses that use it are hostile.
+_RARE: Final = 0.5
+_NO_AGENT: Final = 0
+#: One odd request can be chance; this many of one kind on one page are aimed.
+_REPEATED: Final = 3
+_ON_PAGES: Final = frozenset({Kind.EXPLOIT, Kind.SHELL, Kind.THEFT})
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """How everybody else uses the site.
+
+    Attributes:
+        sizes: page -> bytes of successful answers to others (a sample).
+        visitors: page -> how many other addresses got it (counted up to a limit).
+        agent_users: user agent -> how many other addresses use it (counted up to a limit).
+    """
+
+    sizes: Mapping[int, npt.NDArray[np.int32]]
+    visitors: Mapping[int, int]
+    agent_users: Mapping[int, int]
+
+
+class Activity:
+    """The rows of the actors in question."""
+
+    def __init__(self, spool: Spool, addresses: Sequence[str]) -> None:
+        """Read the rows of these addresses."""
+        self._spool = spool
+        self._hash = dict(zip(addresses, hash_of(addresses).tolist(), strict=True))
+        wanted = np.unique(np.fromiter((h for h in self._hash.values() if h), dtype=np.uint64))
+        kept: list[Rows] = []
+        unaddressed: list[Rows] = []
+        for rows in spool.batches() if wanted.size else ():
+            kept.append(rows.take(np.isin(rows.ip, wanted)))
+            unaddressed.append(rows.take((rows.kind == KIND_AUTH) & (rows.ip == 0)))
+        rows = Rows.join(kept)
+        self._rows = rows.take(np.argsort(rows.ip, kind="stable"))
+        self.unaddressed = Rows.join(unaddressed)
+        self._path_ids = {path: number for number, path in enumerate(spool.paths)}
+
+    def of(self, addresses: Sequence[str]) -> Rows:
+        """All rows of some addresses."""
+        parts = []
+        for address in sorted(set(addresses)):
+            hashed = np.uint64(self._hash.get(address, 0))
+            if hashed:
+                low, high = np.searchsorted(self._rows.ip, [hashed, hashed + np.uint64(1)])
+                parts.append(self._rows.take(np.arange(low, high)))
+        return Rows.join(parts)
+
+    def inside(self, rows: Rows, lines: LineSet) -> Mask:
+        """Which rows are among the lines."""
+        found = np.zeros(len(rows), dtype=bool)
+        for path, numbers in lines.by_path.items():
+            path_id = self._path_ids.get(path, -1)
+            here = np.flatnonzero(rows.path == path_id)
+            found[here] = np.isin(rows.number[here], numbers)
+        return found
+
+    def lines(self, rows: Rows) -> LineSet:
+        """The lines of rows."""
+        return LineSet.union(
+            LineSet.of(self._spool.paths[path_id], rows.number[rows.path == path_id])
+            for path_id in np.unique(rows.path).tolist()
+        )
+
+    def usual(self, agents: set[int], pages: set[int]) -> Usual:
+        """How the addresses that no detection names use these agents and pages."""
+        hostile = np.unique(self._rows.ip)
+        users: dict[int, set[int]] = defaultdict(set)
+        visitors: dict[int, set[int]] = defaultdict(set)
+        sizes: dict[int, list[int]] = defaultdict(list)
+        wanted_agents = np.fromiter(agents - {_NO_AGENT}, dtype=np.uint32)
+        wanted_pages = np.fromiter(pages - {0}, dtype=np.uint32)
+        for rows in self._spool.batches() if wanted_agents.size or wanted_pages.size else ():
+            others = rows.take((rows.kind == KIND_WEB) & ~np.isin(rows.ip, hostile))
+            _count(users, others.take(np.isin(others.thread, wanted_agents)), "thread")
+            asked = others.take(np.isin(others.stem, wanted_pages) & (others.status >= 200) & (others.status < 400))
+            _count(visitors, asked, "stem")
+            for page in np.unique(asked.stem).tolist():
+                room = _ENOUGH - len(sizes[page])
+                if room > 0:
+                    got = asked.bytes[(asked.stem == page) & (asked.status < 300) & (asked.bytes >= 0)]
+                    sizes[page] += got[:room].tolist()
+        return Usual(
+            {page: np.asarray(got, dtype=np.int32) for page, got in sizes.items()},
+            {page: len(addresses) for page, addresses in visitors.items()},
+            {agent: len(addresses) for agent, addresses in users.items()},
+        )
+
+
+def _count(found: dict[int, set[int]], rows: Rows, name: str) -> None:
+    """Add the addresses of rows to the value of a column, up to a limit for each value."""
+    values = getattr(rows, name)
+    pairs = np.unique(np.stack([values.astype(np.uint64), rows.ip]), axis=1) if len(rows) else np.empty((2, 0))
+    for value, address in pairs.T.tolist():
+        if len(found[int(value)]) < _ENOUGH:
+            found[int(value)].add(int(address))
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What a campaign's own web lines look like, before it is known how others behave."""
+
+    agents: frozenset[int]
+    pages: frozenset[tuple[int, str]]
+
+
+def looks(campaign: Campaign, activity: Activity) -> Looks:
+    """The user agents on the lines that made the campaign's detections fire, and the pages it attacked repeatedly."""
+    if campaign.actor[0] != "ip":
+        return Looks(frozenset(), frozenset())
+    rows = activity.of([campaign.actor[1]])
+    web = rows.take((rows.kind == KIND_WEB) & activity.inside(rows, campaign.lines))
+    pages: set[tuple[int, str]] = set()
+    attacks: dict[str, list[LineSet]] = defaultdict(list)
+    for detection in campaign.detections:
+        if detection.techniques and kind_of(detection.techniques[0]) in _ON_PAGES:
+            attacks[detection.techniques[0]].append(detection.lines)
+    for technique, lines in attacks.items():
+        stems, counts = np.unique(web.take(activity.inside(web, LineSet.union(lines))).stem, return_counts=True)
+        pages.update((stem, technique) for stem in stems[(counts >= _REPEATED) & (stems != 0)].tolist())
+    return Looks(frozenset(np.unique(web.thread).tolist()) - {_NO_AGENT}, frozenset(pages))
+
+
+def give_traits(found: Sequence[Campaign], activity: Activity) -> Usual:
+    """Set each campaign's traits; returns how others behave, for those who weigh answers."""
+    seen = [looks(campaign, activity) for campaign in found]
+    agents = {agent for look in seen for agent in look.agents}
+    usual = activity.usual(agents, {page for look in seen for page, _technique in look.pages})
+    hostile: dict[int, set[str]] = defaultdict(set)
+    for campaign, look in zip(found, seen, strict=True):
+        for agent in look.agents:
+            hostile[agent].add(campaign.actor[1])
+    rare = {a for a in agents if len(hostile[a]) >= _RARE * (len(hostile[a]) + usual.agent_users.get(a, 0))}
+    real = {page for page, count in usual.visitors.items() if count >= _VISITORS}
+    for campaign, look in zip(found, seen, strict=True):
+        aimed = frozenset(pair for pair in look.pages if pair[0] in real)
+        campaign.traits = Traits(look.agents & rare, aimed)
+    return usual

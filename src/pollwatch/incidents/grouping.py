@@ -1,0 +1,264 @@
+"""From detections to incidents, in one streaming pass and a short one at the end.
+
+While a scan runs, :meth:`Grouper.observe` keeps one narrow row per event on disk (``spool``) and
+:meth:`Grouper.add` folds detections (``merging``): memory follows the number of actors, not of lines.
+:meth:`Grouper.finish` then makes campaigns and groups of them (``campaigns``), claims what the same visitors did
+besides (``absorption``), judges what came of it (``outcome``), and tells it (``phases``, ``summary``, ``advice``).
+
+A line belongs to one incident. Where two claim it, a single actor's incident comes before a wave of many
+addresses, then the graver one: a flood never takes lines from an intrusion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from pollwatch.election.assets import Asset, Assets, host_name
+from pollwatch.election.calendar import LOWEST, Calendar
+from pollwatch.events.batch import EventBatch
+from pollwatch.events.detection import Actors, Detection, Severity
+from pollwatch.events.lines import LineSet, Numbers
+from pollwatch.incidents.absorption import absorbed
+from pollwatch.incidents.activity import Activity, Usual, give_traits
+from pollwatch.incidents.advice import advice
+from pollwatch.incidents.campaigns import Campaign, campaigns, groups
+from pollwatch.incidents.coverage import Telemetry
+from pollwatch.incidents.identity import incident_id
+from pollwatch.incidents.incident import ElectionContext, Incident, RuleCount
+from pollwatch.incidents.merging import Folded, Folder, order_of
+from pollwatch.incidents.outcome import Verdict, judge
+from pollwatch.incidents.phases import phases, tactics_of, techniques_of
+from pollwatch.incidents.samples import LineId, chosen, raw
+from pollwatch.incidents.spool import Spool
+from pollwatch.incidents.summary import Story, actor_words, place_of, place_words, reasons, summary, title
+
+Fetch = Callable[[Sequence[LineId]], Mapping[LineId, str]]
+"""Gives the text of lines by path and number; leaves out what cannot be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A group on its way to becoming an incident."""
+
+    campaigns: tuple[Campaign, ...]
+    parts: tuple[Folded, ...]
+    verdict: Verdict
+    fired: LineSet
+    claimed: LineSet
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Who keeps a line that two claim: the smallest."""
+        wave = all(campaign.is_wave for campaign in self.campaigns)
+        return wave, -self.verdict.severity, order_of(self.parts[0].detection)
+
+
+class Grouper:
+    """Takes events and detections as they come; gives incidents at the end."""
+
+    def __init__(self, calendar: Calendar | None = None, assets: Assets | None = None) -> None:
+        """Nothing seen yet.
+
+        Args:
+            calendar: the elections watched; without one every priority is the calm one.
+            assets: the systems watched, their kinds and owners.
+        """
+        self._calendar = calendar or Calendar()
+        self._assets = assets or Assets()
+        self._spool = Spool()
+        self._folder = Folder()
+        self.telemetry = Telemetry()
+
+    def __enter__(self) -> Self:
+        """As a context, it removes its temporary file at the end."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the temporary file."""
+        self.close()
+
+    def close(self) -> None:
+        """Remove the temporary file; may be called twice."""
+        self._spool.close()
+
+    def observe(self, batch: EventBatch) -> None:
+        """Remember who did what in a batch, whether or not any rule fires on it."""
+        self.telemetry.observe(batch)
+        self._spool.write(batch)
+
+    def add(self, detections: Iterable[Detection]) -> None:
+        """Take detections, in any order."""
+        self._folder.add(detections)
+
+    def finish(self, fetch: Fetch) -> list[Incident]:
+        """All incidents: by priority, then severity, then time.
+
+        Args:
+            fetch: called once, with the lines that are to be shown.
+        """
+        found = campaigns(self._folder.done())
+        addresses = sorted({ip for c in found if not _flooding(c) for d in c.detections for ip in d.actors.ip})
+        activity = Activity(self._spool, addresses)
+        usual = give_traits(found, activity)
+        drafts = [_draft(group, activity, usual) for group in groups(found)]
+        told = [self._told(draft, lines, taken) for taken in (set[str](),) for draft, lines in _partition(drafts)]
+        texts = fetch([line for each in told for line in each.picked]) if told else {}
+        incidents = [each.incident(texts) for each in told]
+        return sorted(incidents, key=lambda i: (i.election.priority, -i.severity, i.first_us or 0, i.id))
+
+    def _told(self, draft: _Draft, lines: LineSet, taken: set[str]) -> _Told:
+        detections = [part.detection for part in draft.parts]
+        targets = tuple(dict.fromkeys(t for d in detections for t in d.targets if t))
+        assets = self._assets.resolve(targets, lines.by_path)
+        unnamed = [host_name(t) for t in targets if self._assets.of_target(t) is None]
+        named = list(dict.fromkeys([*(asset.name for asset in assets), *unnamed]))
+        story = Story(
+            draft.parts,
+            _actors(detections),
+            named or [place_of(path) for path in sorted(lines.by_path)[:1]],
+            draft.verdict,
+            lines,
+            max(len(lines) - len(draft.fired), 0),
+            min((d.first_us for d in detections if d.first_us is not None), default=None),
+            max((d.last_us for d in detections if d.last_us is not None), default=None),
+        )
+        context, owner = self._context(story, assets)
+        return _Told(
+            incident_id(detections, taken), story, targets, context, owner,
+            chosen(detections, draft.verdict.lines, lines),
+        )  # fmt: skip
+
+    def _context(self, story: Story, assets: Sequence[Asset]) -> tuple[ElectionContext, str]:
+        """Phase and priority at the asset that matters most then, and who answers for it."""
+        severity = story.verdict.severity
+        best = (LOWEST + 1, "", "", "")
+        for asset in assets or (None,):
+            span = self._calendar.phase_during(story.first_us, story.last_us, (asset and asset.jurisdiction) or None)
+            phase, election = (span.phase, span.election) if span else ("", "")
+            kind, critical = (asset.kind, asset.critical_phases) if asset else ("", None)
+            priority = self._calendar.priority(kind, phase, severity, critical)
+            if priority < best[0]:
+                best = (priority, election, phase, asset.owner if asset else "")
+        priority, election, phase, owner = best
+        return ElectionContext(election, phase, priority), owner
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An incident but for the text of its lines."""
+
+    id: str
+    story: Story
+    targets: tuple[str, ...]
+    context: ElectionContext
+    owner: str
+    picked: Sequence[LineId]
+
+    def incident(self, texts: Mapping[LineId, str]) -> Incident:
+        """The incident, with the text of the lines that are shown."""
+        story, detections = self.story, self.story.detections
+        verdict = story.verdict
+        actor, place = actor_words(story.actors), place_words(story.places)
+        return Incident(
+            id=self.id,
+            title=title(story),
+            severity=verdict.severity,
+            status="open",
+            summary=summary(story),
+            why=reasons(story),
+            phases=phases(detections),
+            techniques=techniques_of(detections),
+            tactics=tactics_of(detections),
+            tools=tuple(sorted({d.tool for d in detections if d.tool})),
+            actors=story.actors,
+            targets=self.targets,
+            first_us=story.first_us,
+            last_us=story.last_us,
+            lines=story.lines,
+            samples=raw(self.picked, texts),
+            rules=_rules(detections),
+            advice=advice(story.kind, verdict.outcome, verdict.severity, owner=self.owner, place=place, actor=actor),
+            election=self.context,
+        )
+
+
+def _flooding(campaign: Campaign) -> bool:
+    """Whether it is a flood of many addresses: their other doings are not looked into."""
+    return campaign.is_wave and campaign.actor[1] == "flood"
+
+
+def _draft(group: Sequence[Campaign], activity: Activity, usual: Usual) -> _Draft:
+    parts = tuple(sorted((part for c in group for part in c.parts), key=lambda part: order_of(part.detection)))
+    verdict = judge(group, activity, usual)
+    fired = LineSet.union(part.detection.lines for part in parts)
+    claimed = LineSet({})
+    if verdict.severity >= Severity.MEDIUM:
+        own = [c for c in group if not _flooding(c)]
+        addresses = sorted({ip for c in own for d in c.detections for ip in d.actors.ip})
+        if addresses:
+            times = [t for c in own for t in (c.first_us, c.last_us) if t is not None]
+            claimed = absorbed(activity, addresses, fired, min(times, default=None), max(times, default=None))
+    return _Draft(tuple(group), parts, verdict, fired, claimed | verdict.lines)
+
+
+def _partition(drafts: Sequence[_Draft]) -> list[tuple[_Draft, LineSet]]:
+    """Each draft with the lines that are its own: first those that fired, then those that are claimed.
+
+    A draft whose every line belongs to others adds no incident: its lines are told there.
+    """
+    ranked = sorted(drafts, key=lambda draft: draft.rank)
+    taken = _Taken(lines for draft in drafts for lines in (draft.fired, draft.claimed))
+    own = [taken.take(draft.fired) for draft in ranked]
+    return [(draft, fired | taken.take(draft.claimed)) for draft, fired in zip(ranked, own, strict=True) if len(fired)]
+
+
+class _Taken:
+    """Which lines are spoken for: a bit per line."""
+
+    def __init__(self, sets: Iterable[LineSet]) -> None:
+        size: dict[str, int] = {}
+        for lines in sets:
+            for path, numbers in lines.by_path.items():
+                size[path] = max(size.get(path, 0), int(numbers[-1]) + 1)
+        self._by_path = {path: np.zeros(length, dtype=bool) for path, length in size.items()}
+
+    def take(self, lines: LineSet) -> LineSet:
+        """The lines that were still free; they no longer are."""
+        free: dict[str, Numbers] = {}
+        for path, numbers in lines.by_path.items():
+            kept = numbers[~self._by_path[path][numbers]]
+            if kept.size:
+                self._by_path[path][kept] = True
+                free[path] = kept
+        return LineSet(free)
+
+
+def _actors(detections: Sequence[Detection]) -> Actors:
+    """Everybody named; the address that did most first."""
+
+    def ranked(name: str) -> tuple[str, ...]:
+        weight: dict[str, int] = {}
+        for detection in detections:
+            values: tuple[str, ...] = getattr(detection.actors, name)
+            for value in values:
+                weight[value] = weight.get(value, 0) + len(detection.lines) // len(values)
+        return tuple(sorted(weight, key=lambda value: (-weight[value], value)))
+
+    return Actors(ranked("ip"), ranked("user"), ranked("host"), ranked("domain"))
+
+
+def _rules(detections: Sequence[Detection]) -> tuple[RuleCount, ...]:
+    lines: dict[str, list[LineSet]] = {}
+    titles: dict[str, str] = {}
+    for detection in detections:
+        lines.setdefault(detection.rule_id, []).append(detection.lines)
+        titles.setdefault(detection.rule_id, detection.title)
+    counts = {rule: len(LineSet.union(sets)) for rule, sets in lines.items()}
+    return tuple(RuleCount(rule, titles[rule], counts[rule]) for rule in sorted(counts, key=lambda r: (-counts[r], r)))

@@ -1,0 +1,178 @@
+"""Did it work? And how grave is it, given that.
+
+Severity is earned. Rules say how grave an attempt looks; what came of it moves that:
+
+- *worked* (a rule saw it, a log-in was accepted after many refusals, an attacked page answered far larger than it
+  does for anyone else): at least high; critical where what worked runs code, leaves a back door, takes data out or
+  alters it.
+- *refused* (every attempt answered with an error or a refusal): at most medium, however ugly the attempts.
+- *unknown* (answered, but answers tell nothing): as the rules say, at most high; at most medium where there was
+  only probing or guessing.
+- known research scanners that only probe: at most low. Many kinds of probing by one actor: at least medium.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import numpy as np
+
+from pollwatch.events.detection import Detection, Severity
+from pollwatch.events.lines import LineSet
+from pollwatch.events.printable import printable
+from pollwatch.i18n import _, ngettext
+from pollwatch.incidents.activity import Activity, Usual
+from pollwatch.incidents.campaigns import Campaign
+from pollwatch.incidents.kinds import Kind, kind_of, kinds_of
+from pollwatch.incidents.spool import KIND_AUTH, KIND_WEB, STATUS_OK, STATUS_REFUSED, Rows
+
+#: A log-in after this many refusals of the same address is no typing mistake.
+GUESSES: Final = 5
+#: An answer is suspiciously large from this size on ...
+LARGE_BYTES: Final = 20_000
+#: ... and this many times the size that others get.
+TIMES_LARGER: Final = 4
+_SAMPLE: Final = 5
+_GRAVE: Final = frozenset({Kind.SHELL, Kind.THEFT, Kind.ALTERATION, Kind.EXPLOIT})
+_ONLY_TRYING: Final = frozenset({Kind.PROBE, Kind.PASSWORD, Kind.OTHER})
+#: Scanners that universities and companies run over the whole address space and say so.
+RESEARCH: Final = frozenset({"censys", "shodan", "shadowserver", "internet-measurement", "zgrab", "stretchoid",
+                             "binaryedge", "leakix", "expanse", "netcraft", "rapid7"})  # fmt: skip
+
+
+class Outcome(Enum):
+    """What came of it, as far as the logs can say."""
+
+    WORKED = "worked"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Outcome and severity.
+
+    Attributes:
+        sentences: what shows that it worked, beyond what the rules say.
+        lines: the lines that show it.
+    """
+
+    outcome: Outcome
+    severity: Severity
+    sentences: tuple[str, ...]
+    lines: LineSet
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    sentence: str
+    lines: LineSet
+    grave: bool
+
+
+def judge(group: Sequence[Campaign], activity: Activity, usual: Usual) -> Verdict:
+    """What came of a group of campaigns."""
+    detections = [d for campaign in group for d in campaign.detections]
+    proofs = [proof for campaign in group for proof in _proofs(campaign, activity, usual)]
+    told = [d for d in detections if d.succeeded]
+    kinds = kinds_of(detections)
+    if told or proofs:
+        grave = any(p.grave for p in proofs) or any(kind_of(t) in _GRAVE for d in told for t in d.techniques)
+        outcome, severity = Outcome.WORKED, Severity.CRITICAL if grave else Severity.HIGH
+        # A rule may count a harmless success (a robot's log-in) as info: then nothing was won.
+        strongest = max((d.severity for d in told), default=Severity.HIGH)
+        if not proofs and strongest < Severity.MEDIUM:
+            outcome, severity = Outcome.UNKNOWN, max(d.severity for d in detections)
+    else:
+        outcome = Outcome.REFUSED if _all_refused(group, activity) else Outcome.UNKNOWN
+        severity = max(d.severity for d in detections)
+        cap = Severity.MEDIUM if outcome is Outcome.REFUSED or kinds <= _ONLY_TRYING else Severity.HIGH
+        severity = min(severity, cap if kinds & {Kind.FLOOD} != kinds else Severity.HIGH)
+        severity = _weighed(severity, detections, kinds)
+    found = LineSet.union([*(p.lines for p in proofs), *(d.lines for d in told)])
+    return Verdict(outcome, severity, tuple(p.sentence for p in proofs), found)
+
+
+def _weighed(severity: Severity, detections: Sequence[Detection], kinds: frozenset[Kind]) -> Severity:
+    tools = {d.tool.lower() for d in detections if d.tool}
+    if kinds <= {Kind.PROBE, Kind.OTHER} and any(name in tool for tool in tools for name in RESEARCH):
+        return min(severity, Severity.LOW)
+    techniques = {t for d in detections if d.severity >= Severity.LOW for t in d.techniques}
+    many = len(techniques) >= 3 and len(LineSet.union(d.lines for d in detections)) >= 20
+    return max(severity, Severity.MEDIUM) if many and severity == Severity.LOW else severity
+
+
+def _proofs(campaign: Campaign, activity: Activity, usual: Usual) -> list[_Proof]:
+    if campaign.actor[0] != "ip":
+        return []
+    rows = activity.of([campaign.actor[1]])
+    proofs = []
+    if Kind.PASSWORD in campaign.kinds:
+        proofs += _login_after_guesses(campaign, rows, activity)
+    if campaign.kinds & {Kind.EXPLOIT, Kind.THEFT}:
+        proofs += _large_answers(campaign, rows, activity, usual.sizes)
+    return proofs
+
+
+def _login_after_guesses(campaign: Campaign, rows: Rows, activity: Activity) -> list[_Proof]:
+    guessing = [d for d in campaign.detections if Kind.PASSWORD in kinds_of([d]) and d.severity >= Severity.LOW]
+    if not guessing or any(d.succeeded for d in guessing):
+        return []
+    logins = rows.take(rows.kind == KIND_AUTH)
+    refused = np.sort(logins.time[(logins.status == STATUS_REFUSED)])
+    accepted = logins.take((logins.status == STATUS_OK) & (logins.user != 0))
+    before = np.searchsorted(refused, accepted.time)
+    late = accepted.take((before >= GUESSES) & (refused.size > 0))
+    # A day later it may be someone who was let in for a reason; right after the guesses it is not.
+    near = late.take(late.time - refused[np.maximum(np.searchsorted(refused, late.time) - 1, 0)] <= 3_600_000_000)
+    if not len(near):
+        return []
+    sentence = _("A log-in from {ip} was accepted right after {n} refused ones.").format(
+        ip=printable(campaign.actor[1], 60), n=int(np.searchsorted(refused, near.time.min()))
+    )
+    return [_Proof(sentence, activity.lines(near), grave=False)]
+
+
+def _large_answers(campaign: Campaign, rows: Rows, activity: Activity, sizes: Mapping[int, np.ndarray]) -> list[_Proof]:
+    attacks = [d for d in campaign.detections if kinds_of([d]) & {Kind.EXPLOIT, Kind.THEFT}]
+    web = rows.take((rows.kind == KIND_WEB) & (rows.status >= 200) & (rows.status < 300) & (rows.bytes >= LARGE_BYTES))
+    web = web.take(activity.inside(web, LineSet.union(d.lines for d in attacks)))
+    if not len(web):
+        return []
+    own = rows.take((rows.kind == KIND_WEB) & (rows.status >= 200) & (rows.status < 300) & (rows.bytes >= 0))
+    usual = np.array([_usual_size(page, sizes, own) for page in web.stem.tolist()])
+    large = web.take((usual > 0) & (web.bytes >= TIMES_LARGER * usual))
+    if not len(large):
+        return []
+    most = int(np.argmax(large.bytes))
+    sentence = ngettext(
+        "{n} attacked request was answered far larger than the page is for others; the largest with {size} bytes.",
+        "{n} attacked requests were answered far larger than the page is for others; the largest with {size} bytes.",
+        len(large),
+    ).format(n=len(large), size=int(large.bytes[most]))
+    return [_Proof(sentence, activity.lines(large), grave=True)]
+
+
+def _usual_size(page: int, sizes: Mapping[int, np.ndarray], own: Rows) -> float:
+    """What the page weighs for others (95th percentile), else the attacker's own median; 0 = cannot be told."""
+    others = sizes.get(page)
+    if others is not None and others.size >= _SAMPLE:
+        return max(float(np.percentile(others, 95)), 1.0)
+    mine = own.bytes[own.stem == page]
+    return max(float(np.median(mine)) * 2, 1.0) if mine.size >= _SAMPLE else 0.0
+
+
+def _all_refused(group: Sequence[Campaign], activity: Activity) -> bool:
+    """Whether every attack line that has an outcome was refused."""
+    seen = 0
+    for campaign in group:
+        addresses = sorted({ip for d in campaign.detections for ip in d.actors.ip})
+        rows = activity.of(addresses)
+        rows = rows.take(activity.inside(rows, campaign.lines) & (rows.status > 0))
+        if (rows.status < 400).any():
+            return False
+        seen += len(rows)
+    return seen > 0

@@ -1,0 +1,206 @@
+"""An incident in words: its title, one sentence, and why it is believed.
+
+What attackers wrote (account names, hosts) goes through ``printable`` before it stands in a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+from pollwatch.clock import rfc3339
+from pollwatch.events.detection import Actors, Detection, Severity
+from pollwatch.events.lines import LineSet
+from pollwatch.events.printable import printable
+from pollwatch.i18n import _, ngettext
+from pollwatch.incidents.kinds import Kind, kinds_of, leading
+from pollwatch.incidents.merging import Folded
+from pollwatch.incidents.outcome import Outcome, Verdict
+
+_MOST_REASONS: Final = 8
+_NAME: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What an incident is told from.
+
+    Attributes:
+        parts: its folded detections, in order.
+        actors: who acted.
+        places: names of what was acted upon: assets, else hosts, else logs.
+        lines: all its lines.
+        absorbed: how many of them no rule fired on.
+    """
+
+    parts: Sequence[Folded]
+    actors: Actors
+    places: Sequence[str]
+    verdict: Verdict
+    lines: LineSet
+    absorbed: int
+    first_us: int | None
+    last_us: int | None
+
+    @property
+    def detections(self) -> list[Detection]:
+        """Its detections."""
+        return [part.detection for part in self.parts]
+
+    @property
+    def leading_detection(self) -> Detection:
+        """The one that names it: what worked, else what is gravest, else what is most."""
+        worked = [d for d in self.detections if d.succeeded and d.severity >= Severity.MEDIUM]
+        return min(worked or self.detections, key=lambda d: (-d.severity, -len(d.lines), d.rule_id, d.actors))
+
+    @property
+    def kind(self) -> Kind:
+        """The kind that names it."""
+        gravest = self.leading_detection.severity
+        worked = [d for d in self.detections if d.succeeded and d.severity >= Severity.MEDIUM]
+        return leading(kinds_of(worked or [d for d in self.detections if d.severity == gravest]))
+
+
+def place_of(path: str) -> str:
+    """What to call a system of which only the log is known."""
+    return _("the system that writes {log}").format(log=printable(PurePath(path).name or path, _NAME))
+
+
+def actor_words(actors: Actors) -> str:
+    """Who acted, in few words."""
+    if len(actors.ip) == 1:
+        return printable(actors.ip[0], _NAME)
+    if actors.ip:
+        return ngettext("{n} address", "{n} addresses", len(actors.ip)).format(n=len(actors.ip))
+    for names in (actors.user, actors.host, actors.domain):
+        if len(names) == 1:
+            return printable(names[0], _NAME)
+        if names:
+            return _("{first} and {n} more").format(first=printable(names[0], _NAME), n=len(names) - 1)
+    return _("an unnamed source")
+
+
+def place_words(places: Sequence[str]) -> str:
+    """What was acted upon, in few words."""
+    if not places:
+        return _("an unnamed system")
+    if len(places) == 1:
+        return printable(places[0], _NAME)
+    return _("{first} and {n} more").format(first=printable(places[0], _NAME), n=len(places) - 1)
+
+
+def title(story: Story) -> str:
+    """A line for a list: what, where, who."""
+    worked = story.verdict.outcome is Outcome.WORKED
+    template = _titles(worked=worked).get(story.kind) or _("{rule}: {place}, by {actor}")
+    return template.format(
+        rule=printable(story.leading_detection.title, 100),
+        place=place_words(story.places),
+        actor=actor_words(story.actors),
+    )
+
+
+def _titles(*, worked: bool) -> dict[Kind, str]:
+    if worked:
+        return {
+            Kind.SHELL: _("Web shell in use on {place}, by {actor}"),
+            Kind.THEFT: _("Data taken from {place} by {actor}"),
+            Kind.ALTERATION: _("Content altered on {place} by {actor}"),
+            Kind.PRIVILEGE: _("Administrator rights used on {place} by {actor}"),
+            Kind.EXPLOIT: _("Attack that got through on {place}: {rule}, by {actor}"),
+            Kind.PASSWORD: _("Log-in to {place} after password guessing by {actor}"),
+            Kind.ACCESS: _("Account taken over on {place} by {actor}"),
+        }
+    return {
+        Kind.SHELL: _("Web shell sought on {place} by {actor}"),
+        Kind.THEFT: _("Data collection on {place} by {actor}"),
+        Kind.ALTERATION: _("Alteration tried on {place} by {actor}"),
+        Kind.PRIVILEGE: _("Suspicious use of administrator rights on {place} by {actor}"),
+        Kind.EXPLOIT: _("{rule} tried on {place} by {actor}"),
+        Kind.PASSWORD: _("Password guessing on {place} by {actor}"),
+        Kind.ACCESS: _("Unusual log-in to {place} by {actor}"),
+        Kind.FLOOD: _("Flood of traffic to {place} from {actor}"),
+        Kind.LOOKALIKE: _("Lookalike or phishing attempt: {rule}, by {actor}"),
+        Kind.PROBE: _("Probing of {place} by {actor}"),
+    }
+
+
+def summary(story: Story) -> str:
+    """One sentence: who did what to what, when, how much of it, and whether it worked."""
+    span = (
+        _("at an unknown time")
+        if story.first_us is None
+        else _("at {first}").format(first=rfc3339(story.first_us))
+        if story.first_us == story.last_us
+        else _("between {first} and {last}").format(first=rfc3339(story.first_us), last=rfc3339(story.last_us))
+    )
+    template = ngettext(
+        "{span}, {actor} left {n} line of this kind in the logs of {place}: {what}; {outcome}.",
+        "{span}, {actor} left {n} lines of this kind in the logs of {place}: {what}; {outcome}.",
+        len(story.lines),
+    )
+    told = template.format(
+        span=span,
+        actor=actor_words(story.actors),
+        n=len(story.lines),
+        place=place_words(story.places),
+        what=_what(story),
+        outcome=_outcome(story),
+    )
+    return told[:1].upper() + told[1:]
+
+
+def _what(story: Story) -> str:
+    ranked = sorted(story.detections, key=lambda d: (-d.severity, -len(d.lines), d.rule_id))
+    titles = list(dict.fromkeys(printable(d.title, 100) for d in ranked))
+    more = len(titles) - 3
+    shown = ", ".join(titles[:3])
+    return _("{shown} and {n} more").format(shown=shown, n=more) if more > 0 else shown
+
+
+def _outcome(story: Story) -> str:
+    if story.verdict.outcome is Outcome.WORKED:
+        return _("the logs show that it worked")
+    if story.kind is Kind.FLOOD:
+        return _("whether the service held cannot be told from this alone")
+    if story.verdict.outcome is Outcome.REFUSED:
+        return _("every attempt was refused")
+    return _("the logs do not show that it worked, and cannot rule it out")
+
+
+def reasons(story: Story) -> tuple[str, ...]:
+    """Why it is believed: what the rules say, gravest first, then what the answers and the company it kept show."""
+    ranked = sorted(story.parts, key=lambda p: (-p.detection.succeeded, -p.detection.severity, -len(p.detection.lines)))
+    told = list(dict.fromkeys(_reason(part) for part in ranked))
+    more = len(told) - _MOST_REASONS
+    shown = told[:_MOST_REASONS]
+    if more > 0:
+        shown.append(
+            ngettext("{n} more rule says the same kind of thing.", "{n} more rules say the same kind of thing.", more)
+            .format(n=more)
+        )  # fmt: skip
+    shown += story.verdict.sentences
+    if len(story.actors.ip) > 1:
+        shown.append(
+            _("These {n} addresses are taken as one: same aim, same tool or same account, at the same time.").format(
+                n=len(story.actors.ip)
+            )
+        )
+    if story.absorbed:
+        shown.append(
+            ngettext(
+                "{n} further line of the same source belongs to it although it looks harmless by itself.",
+                "{n} further lines of the same source belong to it although they look harmless by themselves.",
+                story.absorbed,
+            ).format(n=story.absorbed)
+        )
+    return tuple(shown)
+
+
+def _reason(part: Folded) -> str:
+    count = len(part.detection.lines)
+    if count <= part.largest:
+        return part.detection.why
+    return _("{why} In all, {n} lines show this.").format(why=part.detection.why, n=count)
