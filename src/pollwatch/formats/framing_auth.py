@@ -48,9 +48,8 @@ def _with_pam(own: Callable[[str], Login], module: str | None) -> Decoder:
     """A decoder that asks PAM's first: its modules speak under the program's name."""
 
     def decode(message: str) -> Login:
-        text = f"{module}: {message}" if module else message
-        if "pam_" in text[:64] or text.startswith("PAM "):
-            decoded = framing_pam.decode(text.strip())
+        if module or message.startswith(("pam_", "PAM ", "(pam_")):
+            decoded = framing_pam.decode(f"{module}: {message}".strip() if module else message.strip())
             if decoded is not None:
                 return decoded
         return own(message)

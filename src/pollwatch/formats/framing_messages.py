@@ -34,9 +34,14 @@ _REPEATED = re.compile(r"message repeated (\d{1,7}) times?: \[ ?(.*)\]\s*", re.D
 _LAST_REPEATED = re.compile(r"(?:-+ )?last message (?:buffered )?(?:repeated )?(\d{1,7}) times?(?: -+)?")
 _PACKET = re.compile(r"(?:^| )(?:IN=\S* OUT=\S* |RULE=|ACTION=).*? ?SRC=(\S+) DST=\S+ ")
 _CLIENT_DNS = re.compile(r"(?:queries: )?(?:info: )?client (?:@0x[0-9a-f]+ )?([0-9A-Fa-f.:]+)#\d+")
-_CLIENT_FIELD = re.compile(r"[,\s]client: ([0-9A-Fa-f.:]+)(?=[,\s]|$)")
-_RHOST = re.compile(r"(?:^|[\s;,])rhost=([0-9A-Fa-f.:]+)(?=[\s;,]|$)")
-_SOURCE_HINT = re.compile(r"SRC=|client|rhost=")
+_FIELD = re.compile(
+    r"(?:^|[\s;,(])(?:client|clientip|rhost|host|rip|src|remote[ _-]?(?:addr|address|ip))(?:: ?|=)"
+    r"\[?([0-9A-Fa-f.:]+)(?=[\]\s;,)]|$)"
+)
+_MAIL_PEER = re.compile(
+    r"(?:warning: |NOQUEUE: \w+: \w+ from |(?:dis)?connect from )?[^\s\[\]]+\[([0-9A-Fa-f.:]+)\](?=[:\s]|$)"
+)
+_SOURCE_HINT = re.compile(r"SRC=|client|host[=:]|rip=|remote|src=|from |warning: ", re.IGNORECASE)
 
 _Process: TypeAlias = tuple[str | None, str | None, int | None]
 
@@ -57,11 +62,11 @@ class _Columns:
 
     logsource: LogSource
     names: tuple[str, ...]
-    rows: list[tuple[str | int | None, ...]] = field(default_factory=list)
+    values: list[str | int | None] = field(default_factory=list)  # row after row; tuples would busy the collector
 
     def batches(self, path: str) -> list[EventBatch]:
         """One batch, or none."""
-        if not self.rows:
+        if not self.values:
             return []
         names = (*self.names, TIME, NUMBER)
         fields = [
@@ -69,7 +74,8 @@ class _Columns:
             for n in names
         ]
         arrays = [
-            pa.array(values, each.type) for values, each in zip(zip(*self.rows, strict=True), fields, strict=True)
+            pa.nulls(len(values), each.type) if values.count(None) == len(values) else pa.array(values, each.type)
+            for values, each in zip((self.values[i :: len(names)] for i in range(len(names))), fields, strict=True)
         ]
         return [EventBatch(self.logsource, path, pa.table(arrays, schema=pa.schema(fields)))]
 
@@ -80,7 +86,7 @@ class MessageReader:
 
     _processes: OrderedDict[_Process, _Remembered] = field(default_factory=OrderedDict)
     _reporters: OrderedDict[tuple[str | None, str | None], Witness] = field(default_factory=OrderedDict)
-    _last: OrderedDict[str | None, tuple[str | None, Login | None, str | None]] = field(default_factory=OrderedDict)
+    _last: dict[str | None, tuple[str | None, Login | None, str | None]] = field(default_factory=dict)
 
     def batches(self, path: str, messages: Messages) -> list[EventBatch]:
         """At most two batches: log-in and privilege, everything else. Every message is in one of them."""
@@ -102,14 +108,11 @@ class MessageReader:
         for host, tag, pid, message, facility, severity, msgid, data, time, number in rows:
             time_us = plausible(time)
             program, login, source, repeat = self._read(host, tag, pid, message, time_us)
+            said = (host, program, pid, message)
             if login is None:
-                other.rows.append(
-                    (host, program, pid, message, facility, severity, msgid, source, data, repeat, time_us, number)
-                )
+                other.values += (*said, facility, severity, msgid, source, data, repeat, time_us, number)
             else:
-                auth.rows.append(
-                    (host, program, pid, message, *login[:8], repeat, facility, severity, data, time_us, number)
-                )
+                auth.values += (*said, *login[:8], repeat, facility, severity, data, time_us, number)
         return [*auth.batches(path), *other.batches(path)]
 
     def _read(
@@ -128,9 +131,9 @@ class MessageReader:
             source = source_of(message)
         elif login is not UNDECODED and program is not None:
             login = self._count_once((host, program, pid), login, time_us, repeat)
+        if len(self._last) >= _MAX_REMEMBERED and host not in self._last:
+            self._last.pop(next(iter(self._last)))
         self._last[host] = (program, login, source)
-        if len(self._last) > _MAX_REMEMBERED:
-            self._last.popitem(last=False)
         return program, login, source, repeat
 
     def _count_once(self, process: _Process, login: Login, time_us: int | None, repeat: int | None) -> Login:
@@ -175,7 +178,7 @@ def source_of(message: str) -> str | None:
         return None
     if packet := _PACKET.search(message):
         return address(packet.group(1))
-    if client := _CLIENT_DNS.match(message):
-        return address(client.group(1))
-    named = only([*_CLIENT_FIELD.findall(message), *_RHOST.findall(message)])
+    if found := _CLIENT_DNS.match(message) or _MAIL_PEER.match(message):
+        return address(found.group(1))
+    named = only(_FIELD.findall(message))
     return address(named) if named else None

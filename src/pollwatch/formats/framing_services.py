@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pollwatch.formats import framing_pam, framing_sshd
 from pollwatch.formats.framing_login import Login, Witness, only, peer, port
 
-_LIKELY = re.compile(r"auth|login|log-in|logged in|password|PAM|pam_", re.IGNORECASE)
+_LIKELY = re.compile(r"auth|login|log-in|logged in|password|pam_|no such user|was not found in", re.IGNORECASE)
 _DOVECOT = re.compile(r"(?:\S+: )*(?:imap|pop3|managesieve|submission|lmtp)-login: (?:Info: )?(.*?user=<.*)", re.DOTALL)
 _DOVECOT_USER = re.compile(r"user=<(.*?)>, method=")
 _DOVECOT_METHOD = re.compile(r", method=([A-Za-z0-9-]+)")
@@ -35,14 +35,14 @@ _PURE_FTPD = re.compile(
     re.DOTALL,
 )
 _PROFTPD = re.compile(
-    r"(?:\S+ )?\(\S*\[([0-9a-fA-F.:]+)\]\)(?:: | - )"
+    r"(?:\S+ )?\(\S*?\[([0-9a-fA-F.:]+)\]\)(?::? - |: )"
     r"(?:USER (.*?)(?: \(Login failed\)(.*)|: (no such user found).*|: (Login successful)\.?)|"
     r"(SECURITY VIOLATION|Maximum login attempts).*)",
     re.DOTALL,
 )
 _VSFTPD = re.compile(r'(?:\[pid \d+\] )?\[(.*)\] (FAIL|OK) LOGIN: Client "([^"\s]+)"(?:, anon .*)?', re.DOTALL)
 _PVE = re.compile(r"authentication failure; rhost=(\S+) user=(.*) msg=.*", re.DOTALL)
-_PVE_SUCCESS = re.compile(r"successful auth for user '([^']*)'")
+_PVE_SUCCESS = re.compile(r"(?:<[^<>]*> )?successful auth for user '([^']*)'")
 _NAMED_LOGIN = re.compile(
     r"(Invalid|Non-existent|Failed|Successful|Unknown|Bad) (?:user )?log[ -]?in (?:attempt )?"
     r"(?:as|for|by|of)(?: user)? "
@@ -52,6 +52,11 @@ _NAMED_LOGIN = re.compile(
 _LIKE_SSHD = re.compile(
     r"(Failed|Accepted) (password|publickey|keyboard-interactive/\S+) for (.*) from (\S+) port (\d{1,5})(?: ssh2)?",
     re.DOTALL,
+)
+_ARR = re.compile(r"(?:\[\w+\] )?Auth: Auth-(Failure|Success|Unauthorized) ip (\S+) username '(.*)'", re.DOTALL)
+_JELLYFIN = re.compile(r"(?:\[[^\]]*\] )*Authentication request for (.*) has been denied \(IP: (\S+)\)\.?", re.DOTALL)
+_LEMON = re.compile(
+    r"(?:\[\w+\] |Lemonldap::NG : )(?:Bad password for (.*)|(.*) was not found in .*) \((\S+)\)", re.DOTALL
 )
 
 
@@ -152,6 +157,18 @@ def _named_login(text: str) -> Login | None:
     return None
 
 
+def _portal(text: str) -> Login | None:
+    """Web portals that put the peer before the name, or behind it at the very end."""
+    if found := _ARR.fullmatch(text):
+        outcome, source, user = found.groups()
+        return Login("success", user, None, *peer(source)) if outcome == "Success" else _failure(user, source)
+    if found := _JELLYFIN.fullmatch(text):
+        return _failure(found.group(1), found.group(2))
+    if found := _LEMON.fullmatch(text):
+        return _failure(found.group(1) or found.group(2), found.group(3))
+    return None
+
+
 def _like_sshd(text: str) -> Login | None:
     """Programs that borrow sshd's words."""
     return framing_sshd.decode(text) if _LIKE_SSHD.fullmatch(text) else None
@@ -166,5 +183,6 @@ _DECODERS: tuple[Callable[[str], Login | None], ...] = (
     _vsftpd,
     _proxmox,
     _named_login,
+    _portal,
     _like_sshd,
 )

@@ -1,4 +1,4 @@
-"""Syslog lines into header and message, a whole block at a time.
+"""Syslog lines into header and message.
 
 Three headers, with or without ``<PRI>`` and an octet count before it (RFC 6587):
 
@@ -6,51 +6,74 @@ Three headers, with or without ``<PRI>`` and an octet count before it (RFC 6587)
   day or the time; English months whatever the locale;
 - the same with an ISO 8601 time, as rsyslog and Debian 12 write it;
 - RFC 5424, structured data kept as it stands, byte-order mark dropped.
+
+The usual shapes of the first two are one match a line; everything else takes the longer way.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
-from pollwatch.formats.framing_times import US_PER_S, Ints, Years, civil_us, local_to_utc, sane
+from pollwatch.formats.framing import iso_us
+from pollwatch.formats.framing_times import US_PER_S, Years, civil_us, local_to_utc, sane
 from pollwatch.formats.interface import ParseContext
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 FACILITIES = (
     *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"),
     *("ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"),
 )
 SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
+    )
+}
 
-_PRI = r"(?s)^(?:\d{1,7} )?(?:<(?P<pri>\d{1,3})>)?"
-_CLOCK = r"(?P<hour>\d{2}):(?P<minute>\d{2}):(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,12}))?"
-_DATE = r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"
-_ZONE = r"(?:(?P<zulu>[Zz])|(?P<sign>[+-])(?P<east_h>\d{2}):?(?P<east_m>\d{2}))"
-_BSD = (
-    _PRI + r"[*.]?(?P<month>(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)) +(?P<day>\d{1,2}) +"
-    r"(?:(?P<year>\d{4}) +)?" + _CLOCK + r"(?: +(?P<late_year>(?:19|20|21)\d{2}))?(?:: | +|$)(?P<rest>.*)$"
+_FLAGS = re.DOTALL | re.ASCII
+_USUAL = r" ([^\s:\[\]]{1,255}) ([^\s:\[\]]{1,128})(?:\[(\d{1,18})\])?: ?(.*)"
+_USUAL_BSD = re.compile(r"(?:<(\d{1,3})>)?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)" + _USUAL, _FLAGS)
+_USUAL_ISO = re.compile(r"(?:<(\d{1,3})>)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*)" + _USUAL, _FLAGS)
+_PRI = r"(?:\d{1,7} )?(?:<(\d{1,3})>)?"
+_BSD = re.compile(
+    _PRI + r"[*.]?((?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec) +\d{1,2} +(?:\d{4} +)?"
+    r"\d\d:\d\d:\d\d(?:[.,]\d{1,12})?(?: +(?:19|20|21)\d\d)?)(?:: | +|$)(.*)",
+    _FLAGS,
 )
-_ISO = _PRI + _DATE + r"[Tt ]" + _CLOCK + r" ?" + _ZONE + r"?(?: +|$)(?P<rest>.*)$"
-_RFC5424 = (
-    _PRI
-    + r"1 (?:-|"
-    + _DATE
-    + r"[Tt]"
-    + _CLOCK
-    + _ZONE
-    + r"?) (?P<hostname>\S+) (?P<program>\S+) (?P<pid>\S+) (?P<msgid>\S+) "
-    r'(?P<structured_data>-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: ?(?P<message>.*))?$'
+_STAMP = re.compile(r"([A-Za-z]{3}) +(\d\d?) +(?:(\d{4}) +)?(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?: +(\d{4}))?", re.ASCII)
+_ISO = re.compile(
+    _PRI + r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:[.,]\d{1,12})?(?: ?(?:[Zz]|[+-]\d\d:?\d\d))?)(?:: | +|$)(.*)", _FLAGS
+)
+_RFC5424 = re.compile(
+    _PRI + r"1 (-|\d{4}-\d\d-\d\d[Tt]\S{8,}) (\S+) (\S+) (\S+) (\S+) "
+    r'(-|(?:\[(?:[^\]"\\]++|\\.|"(?:[^"\\]++|\\.)*+")*+\])++)(?: (.*))?',
+    _FLAGS,
 )
 #: A host holds no brackets and ends in no colon, or "sshd[7]: error: x" would name a host "sshd[7]:".
-_REST = (
-    r"(?s)^(?:(?P<hostname>[^\s\[\]]{0,254}[^\s\[\]:,]) +)?"
-    r"(?P<program>[^\s:\[\]]{1,128})(?:(?:\[(?P<pid>[^\]]{0,64})\])(?:: ?| )|: ?)(?P<message>.*)$"
+_TAGGED = re.compile(
+    r"(?:([^\s\[\]]{0,254}[^\s\[\]:,]) +)?([^\s:\[\]]{1,128})(?:\[([^\]]{0,64})\](?:: ?| )|: ?)(.*)", _FLAGS
 )
-_REST_UNTAGGED = r"(?s)^(?P<hostname>[^\s\[\]]{0,254}[^\s\[\]:,])(?: +(?P<message>.*))?$"
+_UNTAGGED = re.compile(r"([^\s\[\]]{0,254}[^\s\[\]:,])(?: +(.*))?", _FLAGS)
+
+
+class Header(NamedTuple):
+    """One line's header, as text; ``stamp`` is what stands for the time."""
+
+    number: int
+    pri: str | None
+    stamp: str
+    hostname: str | None
+    program: str | None
+    pid: str | None
+    message: str
+    msgid: str | None = None
+    structured_data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,122 +114,93 @@ class Headers:
 
     def split(self, text: Sequence[str], first_number: int) -> tuple[Messages, list[int]]:
         """The block's messages, and the numbers of lines that begin with no syslog header."""
-        lines = pl.DataFrame(
-            {"number": np.arange(first_number, first_number + len(text)), "text": pl.Series(text, dtype=pl.String)}
+        fields: list[Any] = []  # of all headers, one after another: a list of tuples would keep the collector busy
+        foreign: list[int] = []
+        usual_bsd, usual_iso = _USUAL_BSD.fullmatch, _USUAL_ISO.fullmatch
+        for number, line in enumerate(text, first_number):
+            usual = usual_bsd(line) or usual_iso(line)
+            if usual is not None:
+                fields += (number, *usual.groups(), None, None)
+            elif header := _unusual(number, line):
+                fields += header
+            else:
+                foreign.append(number)
+        numbers, pri, stamps, host, program, pid, message, msgid, data = (
+            fields[i :: len(Header._fields)] for i in range(len(Header._fields))
         )
-        parts: list[pl.DataFrame] = []
-        for pattern, read in ((_BSD, self._bsd), (_ISO, self._iso), (_RFC5424, self._rfc5424)):
-            if lines.is_empty():
-                break
-            found = lines.select("number", pl.col("text").str.extract_groups(pattern)).unnest("text")
-            fits = lines["text"].str.contains(pattern)
-            if fits.any():
-                parts.append(read(found.filter(fits)).select(_COLUMNS))
-                lines = lines.filter(~fits)
-        frame = (
-            pl.concat(parts).sort("number") if len(parts) > 1 else parts[0] if parts else pl.DataFrame(schema=_SCHEMA)
+        ranks = [_rank(each) for each in pri]
+        return (
+            Messages(
+                numbers,
+                self._times(stamps),
+                host,
+                program,
+                [int(each) if each and each.isdecimal() else None for each in pid],
+                message,
+                [facility for facility, _ in ranks],
+                [severity for _, severity in ranks],
+                msgid,
+                data,
+            ),
+            foreign,
         )
-        return _messages(frame), lines["number"].to_list()
 
-    def _bsd(self, found: pl.DataFrame) -> pl.DataFrame:
-        month = found["month"].str.to_titlecase().replace_strict(MONTHS, range(1, 13), return_dtype=pl.Int64)
-        found = found.with_columns(month=month, year=pl.coalesce("year", "late_year"))
-        clock, possible = _clock(found)
-        day = _ints(found["day"])
-        written = found["year"].is_not_null().to_numpy()
-        inferred = possible & ~written
-        year = np.where(written, _ints(found["year"]), 1970)
-        months = month.to_numpy()
-        year[inferred] = self._years(months[inferred], day[inferred], clock[inferred])
-        times = local_to_utc(civil_us(year, months, day, clock), self.context.zone)
-        return _tagged(_timed(found, times, possible))
-
-    def _iso(self, found: pl.DataFrame) -> pl.DataFrame:
-        return _tagged(self._dated(found))
-
-    def _rfc5424(self, found: pl.DataFrame) -> pl.DataFrame:
-        nil = [
-            pl.when(pl.col(name) != "-").then(pl.col(name)).alias(name)
-            for name in ("hostname", "program", "pid", "msgid", "structured_data")
-        ]
-        message = pl.col("message").fill_null("").str.strip_prefix("\ufeff")
-        return self._dated(found).with_columns(*nil, message=message)
-
-    def _dated(self, found: pl.DataFrame) -> pl.DataFrame:
-        """Times of full dates; those without a zone are the context's."""
-        clock, possible = _clock(found)
-        times = civil_us(_ints(found["year"]), _ints(found["month"]), _ints(found["day"]), clock)
-        east = (_ints(found["east_h"]) * 3600 + _ints(found["east_m"]) * 60) * US_PER_S
-        east = np.where((found["sign"] == "-").fill_null(value=False).to_numpy(), -east, east)
-        zoned = (found["sign"].is_not_null() | found["zulu"].is_not_null()).to_numpy()
-        times = np.where(zoned, times - east, times)
-        times[~zoned] = local_to_utc(times[~zoned], self.context.zone)
-        return _timed(found, times, possible)
+    def _times(self, stamps: list[str]) -> list[int | None]:
+        """Microseconds UTC of each line's time, in the order of the lines."""
+        zone = self.context.zone
+        times = [iso_us(stamp, zone) if stamp[:1].isdigit() else None for stamp in stamps]
+        lacking = [i for i, stamp in enumerate(stamps) if stamp[:1].isalpha()]
+        if not lacking:
+            return times
+        year, month, day, hour, minute, second, fraction = np.array([_stamp(stamps[i]) for i in lacking], np.int64).T
+        clock = ((hour * 60 + minute) * 60 + second) * US_PER_S + fraction
+        possible = sane(month, day, hour, minute, second)
+        inferred = possible & (year < 0)
+        year[inferred] = self._years(month[inferred], day[inferred], clock[inferred])
+        utc = local_to_utc(civil_us(np.where(possible, year, 1970), month, day, clock), zone).tolist()
+        for i, fine, time_us in zip(lacking, possible.tolist(), utc, strict=True):
+            times[i] = time_us if fine else None
+        return times
 
 
-_SCHEMA = {
-    "number": pl.Int64,
-    "time": pl.Int64,
-    "pri": pl.String,
-    "hostname": pl.String,
-    "program": pl.String,
-    "pid": pl.String,
-    "message": pl.String,
-    "msgid": pl.String,
-    "structured_data": pl.String,
-}
-_COLUMNS = [pl.col(name).cast(kind) for name, kind in _SCHEMA.items()]
+def _unusual(number: int, line: str) -> Header | None:
+    """The header of a line that is not in one of the usual shapes; None where it has none."""
+    if found := _BSD.fullmatch(line) or _ISO.fullmatch(line):
+        pri, stamp, rest = found.groups()
+        return _tagged(number, pri, stamp, rest)
+    if found := _RFC5424.fullmatch(line):
+        pri, stamp, *names, message = found.groups()
+        host, program, pid, msgid, data = (None if name == "-" else name for name in names)
+        text = (message or "").removeprefix("\ufeff")
+        return Header(number, pri, "" if stamp == "-" else stamp, host, program, pid, text, msgid, data)
+    return None
 
 
-def _ints(column: pl.Series) -> Ints:
-    """Digits as numbers, absent ones as 0."""
-    return column.cast(pl.Int64, strict=False).fill_null(0).to_numpy().copy()
+def _tagged(number: int, pri: str | None, stamp: str, rest: str) -> Header:
+    """What stands behind the time: host, tag and message, or host and message, or only a message."""
+    if tagged := _TAGGED.fullmatch(rest):
+        return Header(number, pri, stamp, *tagged.groups())
+    if untagged := _UNTAGGED.fullmatch(rest):
+        return Header(number, pri, stamp, untagged.group(1), None, None, untagged.group(2) or "")
+    return Header(number, pri, stamp, None, None, None, rest)
 
 
-def _clock(found: pl.DataFrame) -> tuple[Ints, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Microseconds of the day, and which rows hold a possible date and time."""
-    month, day = _ints(found["month"]), _ints(found["day"])
-    hour, minute, second = _ints(found["hour"]), _ints(found["minute"]), _ints(found["second"])
-    fraction = _ints(found["fraction"].str.pad_end(6, "0").str.slice(0, 6))
-    clock = ((hour * 60 + minute) * 60 + second) * US_PER_S + fraction
-    return clock, sane(month, day, hour, minute, second)
+@lru_cache(maxsize=1 << 14)
+def _stamp(text: str) -> tuple[int, int, int, int, int, int, int]:
+    """Year (-1: none), month, day, hour, minute, second, microsecond; month 0 where it is no date."""
+    found = _STAMP.fullmatch(text)
+    month = _MONTHS.get(found.group(1).lower(), 0) if found else 0
+    if found is None or not month:
+        return -1, 0, 0, 0, 0, 0, 0
+    _, day, year, hour, minute, second, fraction, late_year = found.groups()
+    microsecond = int((fraction or "")[:6].ljust(6, "0"))
+    return int(year or late_year or -1), month, int(day), int(hour), int(minute), int(second), microsecond
 
 
-def _timed(found: pl.DataFrame, times: Ints, possible: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> pl.DataFrame:
-    column = pl.Series("time", times, dtype=pl.Int64)
-    return found.with_columns(time=pl.select(pl.when(pl.Series(possible)).then(column)).to_series())
-
-
-def _tagged(found: pl.DataFrame) -> pl.DataFrame:
-    """Split what stands behind the time into host, tag and message."""
-    rest = pl.col("rest")
-    tagged = rest.str.extract_groups(_REST)
-    untagged = rest.str.extract_groups(_REST_UNTAGGED)
-    has_tag = tagged.struct.field("message").is_not_null()
-    return found.with_columns(
-        hostname=pl.when(has_tag).then(tagged.struct.field("hostname")).otherwise(untagged.struct.field("hostname")),
-        program=tagged.struct.field("program"),
-        pid=tagged.struct.field("pid"),
-        message=pl.coalesce(tagged.struct.field("message"), untagged.struct.field("message"), rest),
-        msgid=None,
-        structured_data=None,
-    )
-
-
-def _messages(frame: pl.DataFrame) -> Messages:
-    pri = frame["pri"].cast(pl.Int64, strict=False)
-    known = pri.is_between(0, len(FACILITIES) * 8 - 1)
-    pri = pl.select(pl.when(known).then(pri)).to_series()
-    pid = frame["pid"].str.extract(r"^(\d{1,18})$").cast(pl.Int64)
-    return Messages(
-        frame["number"].to_list(),
-        frame["time"].to_list(),
-        frame["hostname"].to_list(),
-        frame["program"].to_list(),
-        pid.to_list(),
-        frame["message"].to_list(),
-        (pri // 8).replace_strict(range(len(FACILITIES)), FACILITIES, default=None, return_dtype=pl.String).to_list(),
-        (pri % 8).replace_strict(range(len(SEVERITIES)), SEVERITIES, default=None, return_dtype=pl.String).to_list(),
-        frame["msgid"].to_list(),
-        frame["structured_data"].to_list(),
-    )
+@lru_cache(maxsize=1024)
+def _rank(pri: str | None) -> tuple[str | None, str | None]:
+    """``(facility, severity)`` of a priority value (RFC 5424 section 6.2.1)."""
+    code = int(pri) if pri else -1
+    if 0 <= code < len(FACILITIES) * len(SEVERITIES):
+        return FACILITIES[code // 8], SEVERITIES[code % 8]
+    return None, None
