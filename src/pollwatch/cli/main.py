@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -17,7 +18,12 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 #: verb -> module in ``pollwatch.cli`` that exports it as ``command``. In the order that ``--help`` shows.
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "scan": "scan",
+    "explain": "explain",
+    "sources": "sources",
+    "report": "report",
+}
 
 
 class LazyGroup(click.RichGroup):
@@ -64,4 +70,8 @@ def run(arguments: Sequence[str]) -> None:
     except PollwatchError as error:
         click.echo(_("pollwatch: {error}").format(error=printable(str(error))), err=True)
         sys.exit(error.exit_code)
+    except Exception:  # noqa: BLE001 - the last resort: 1 would say "findings", and what failed must be seen
+        traceback.print_exc()
+        click.echo(_("pollwatch: internal error; please report the lines above"), err=True)
+        sys.exit(70)
     sys.exit(code if isinstance(code, int) else 0)

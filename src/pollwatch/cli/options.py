@@ -24,6 +24,14 @@ case_dir = click.option(
     help="The case folder: incidents, events and evidence are kept there.",
 )
 
+required_case_dir = click.option(
+    "--case",
+    "case_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="The case folder.",
+)
 config_file = click.option(
     "--config",
     "config_file",

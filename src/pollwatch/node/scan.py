@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,7 @@ from pollwatch.detect.engine import Engine
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.errors import FormatError, RuleError, SourceError
-from pollwatch.events.batch import TIME, EventBatch, LogSource, Parsed
+from pollwatch.events.batch import TIME, EventBatch, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.events.detection import Detection
 from pollwatch.incidents.coverage import CoverageAnswer, coverage
@@ -53,9 +53,11 @@ class ScanReport:
     """What a scan found.
 
     Attributes:
+        inputs: what was read; for a case, all that it has.
         reasons: why lines were quarantined, and how many for each reason.
         failures: inputs that could not be read, or not to their end; the others were scanned all the same.
         refused: rules that did not load, each with its reason.
+        lines_read: by this scan.
     """
 
     inputs: tuple[ScannedInput, ...]
@@ -65,12 +67,21 @@ class ScanReport:
     coverage: tuple[CoverageAnswer, ...]
     failures: tuple[Failure, ...]
     refused: tuple[RuleError, ...]
+    lines_read: int
     elapsed_s: float
 
     @property
     def lines_per_s(self) -> float:
         """Lines read per second of the whole scan."""
-        return sum(each.lines for each in self.inputs) / max(self.elapsed_s, 1e-9)
+        return self.lines_read / max(self.elapsed_s, 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier scans of the same case left: grouped together with what this one finds."""
+
+    detections: Sequence[Detection] = ()
+    events: Iterable[EventBatch] = ()
 
 
 class Recorder(Protocol):
@@ -84,7 +95,7 @@ def scan(
     sources: Sequence[Source],
     options: ScanOptions,
     *,
-    earlier: Sequence[Detection] = (),
+    earlier: Earlier | None = None,
     recorder: Recorder | None = None,
     progress: Callable[[Source, int], None] | None = None,
 ) -> ScanReport:
@@ -93,7 +104,7 @@ def scan(
     Args:
         sources: the inputs, in order.
         options: what to scan with.
-        earlier: detections of earlier scans of the same case; they are grouped with the new ones.
+        earlier: what the case has already.
         recorder: keeps what is read.
         progress: told the bytes read of the current source.
     """
@@ -103,15 +114,16 @@ def scan(
     counts: list[reading.InputCount] = []
     failures: list[Failure] = []
     detections: list[Detection] = []
-    seen: set[LogSource] = set()
     with Grouper(options.calendar, options.assets) as grouper:
-        grouper.add(earlier)
+        if earlier is not None:
+            grouper.add(earlier.detections)
+            for batch in earlier.events:
+                grouper.observe(batch)
         state = engine.start()
         for source in sources:
             count = reading.InputCount(source.path)
             try:
                 for batch in _events(source, options, count, recorder, progress):
-                    seen.add(batch.logsource)
                     grouper.observe(batch)
                     watermark = pc.max(batch.table[TIME]).as_py()
                     state, found = engine.step(state, engine.match(batch), watermark)
@@ -129,9 +141,10 @@ def scan(
         sum((count.reasons for count in counts), Counter()),
         tuple(incidents),
         tuple(detections),
-        tuple(coverage(seen)),
+        tuple(coverage(grouper.telemetry.events, grouper.telemetry)),
         tuple(failures),
-        tuple(engine.report.refused),
+        tuple(each.error for each in engine.report.refused),
+        sum(count.lines for count in counts),
         monotonic_s() - started_s,
     )
 
