@@ -15,11 +15,13 @@ from pollwatch.clock import rfc3339
 from pollwatch.events.detection import Actors
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase, RuleCount
 from pollwatch.incidents.scanned import ScannedInput
+from pollwatch.incidents.workflow import Change
 
 SCAN_SCHEMA: Final = "pollwatch.scan/1"
+INCIDENT_SCHEMA: Final = "pollwatch.incident/1"
 INCIDENTS_SCHEMA: Final = "pollwatch.incidents/1"
 #: The published JSON Schemas (draft 2020-12), shipped in ``incidents/schema``.
-SCHEMA_FILES: Final = ("scan-1.json", "scan-lines-1.json", "incidents-1.json")
+SCHEMA_FILES: Final = ("scan-1.json", "scan-lines-1.json", "incidents-1.json", "incident-1.json")
 
 
 def incident_document(incident: Incident, *, with_lines: bool = False) -> dict[str, Json]:
@@ -63,6 +65,28 @@ def incidents_document(incidents: Iterable[Incident], *, with_lines: bool = Fals
     return {
         "schema": INCIDENTS_SCHEMA,
         "incidents": [incident_document(incident, with_lines=with_lines) for incident in incidents],
+    }
+
+
+def show_document(incident: Incident, history: Iterable[Change], *, with_lines: bool = False) -> dict[str, Json]:
+    """What ``incidents show --json`` writes: the incident, the lines that show it, and what people did with it."""
+    return {
+        "schema": INCIDENT_SCHEMA,
+        "incident": incident_document(incident, with_lines=with_lines),
+        "samples": [
+            {"path": encodable(line.path), "number": line.number, "text": encodable(line.text)}
+            for line in incident.samples
+        ],
+        "history": [
+            {
+                "at": rfc3339(change.at_us),
+                "who": encodable(change.who),
+                "kind": change.kind,
+                "status": change.status,
+                "text": encodable(change.text),
+            }
+            for change in history
+        ],
     }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 
+from pollwatch.events.batch import LogSource
 from pollwatch.events.detection import Detection
 from pollwatch.incidents import rows, tables
 from pollwatch.incidents.export import encodable
@@ -14,7 +16,7 @@ from pollwatch.incidents.packing import pack
 from pollwatch.incidents.quarantine import QuarantineTally
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.store.digest import Content
-from pollwatch.store.events import EventFile
+from pollwatch.store.events import EventFile, EventReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,22 @@ def input_names(connection: sa.Connection) -> dict[str, InputName]:
     columns = tables.INPUTS.c
     found = connection.execute(sa.select(columns.path, columns.id, columns.digest))
     return {path: InputName(input_id, digest) for path, input_id, digest in found}
+
+
+def event_readers(connection: sa.Connection, root: Path, paths: Mapping[int, str]) -> list[EventReader]:
+    """Readers of the events of some inputs, in the order in which those came.
+
+    Args:
+        connection: to the case.
+        root: its ``events`` folder.
+        paths: the wanted inputs and how they are called.
+    """
+    files = tables.EVENT_FILES
+    listed: dict[int, list[EventFile]] = {}
+    for row in connection.execute(sa.select(files).order_by(files.c.input_id, files.c.name)):
+        logsource = LogSource(row.category, row.product, row.service)
+        listed.setdefault(row.input_id, []).append(EventFile(row.name, logsource, row.rows))
+    return [EventReader(root, paths[input_id], each) for input_id, each in listed.items() if input_id in paths]
 
 
 def write_input(connection: sa.Connection, record: InputRecord, now_us: int) -> None:

@@ -3,7 +3,8 @@
 One scan at a time works on a case (a lock that dies with its holder sees to that). Its course::
 
     admit      each input by its content: known already, continuing a known one, or new; gives the name it goes by
-    detections what earlier scans found, to be grouped together with what this one finds
+    detections what earlier scans found, and
+    events     what they read: grouped together with what this scan finds and reads
     block      events and quarantined lines, as they are read
     commit     1. Parquet files get their names (deterministic: doing it twice is doing it once)
                2. one SQLite transaction makes everything visible at the same moment
@@ -15,7 +16,7 @@ has the whole scan, and the next scan does 3. A scan that is started again finds
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -29,7 +30,7 @@ from pollwatch.events.lines import LineSet
 from pollwatch.incidents import rows, tables
 from pollwatch.incidents.export import encodable
 from pollwatch.incidents.incident import Incident, RawLine
-from pollwatch.incidents.inputs import InputName, InputRecord, input_names, write_detections, write_input
+from pollwatch.incidents.inputs import InputName, InputRecord, event_readers, input_names, write_detections, write_input
 from pollwatch.incidents.quarantine import QuarantineTally
 from pollwatch.incidents.regroup import Regrouped, write_incidents
 from pollwatch.incidents.scanned import ScannedInput
@@ -112,6 +113,19 @@ class Intake:
         """
         with self._database.reading() as connection:
             return rows.read_detections(connection, self._paths, without=self._continued())
+
+    def events(self) -> Iterator[EventBatch]:
+        """The events of earlier scans, for grouping to see; again without the inputs that are being continued.
+
+        Raises:
+            StoreError: a file is missing or damaged.
+        """
+        continued = self._continued()
+        wanted = {input_id: path for input_id, path in self._paths.items() if input_id not in continued}
+        with self._database.reading() as connection:
+            readers = event_readers(connection, self._folder.events, wanted)
+        for reader in readers:
+            yield from reader.batches()
 
     def _continued(self) -> set[int]:
         return {each.input_id for each in self._admitted.values() if each.input_id is not None}

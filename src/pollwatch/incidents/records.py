@@ -22,12 +22,13 @@ import sqlalchemy as sa
 
 from pollwatch.clock import Clock
 from pollwatch.errors import StoreError
-from pollwatch.events.batch import EventBatch, LogSource
+from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents import rows, tables
 from pollwatch.incidents.export import encodable
 from pollwatch.incidents.incident import Incident, Status
+from pollwatch.incidents.inputs import event_readers
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.quarantine import Quarantine, QuarantineCount, QuarantinedLine
 from pollwatch.incidents.regroup import Regrouped
@@ -35,7 +36,7 @@ from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.incidents.workflow import Change, ChangeKind
 from pollwatch.store.database import Database
 from pollwatch.store.disk import locked
-from pollwatch.store.events import EventFile, EventReader
+from pollwatch.store.events import EventReader
 from pollwatch.store.folder import CaseFolder
 
 
@@ -267,21 +268,13 @@ class Case:
         connection.execute(sa.insert(tables.INCIDENT_HISTORY).values(values))
 
     def _readers(self, path: str | None) -> list[EventReader]:
-        files = tables.EVENT_FILES
         with self._database.reading() as connection:
             names = _paths(connection)
-            if path is not None and path not in names.values():
-                raise StoreError(f"{path} is no input of the case in {self.folder.root}")
-            found = connection.execute(sa.select(files).order_by(files.c.input_id, files.c.name)).all()
-        listed: dict[int, list[EventFile]] = {}
-        for row in found:
-            logsource = LogSource(row.category, row.product, row.service)
-            listed.setdefault(row.input_id, []).append(EventFile(row.name, logsource, row.rows))
-        return [
-            EventReader(self.folder.events, names[input_id], each)
-            for input_id, each in listed.items()
-            if path in (None, names[input_id])
-        ]
+            if path is not None:
+                names = {input_id: name for input_id, name in names.items() if name == path}
+                if not names:
+                    raise StoreError(f"{path} is no input of the case in {self.folder.root}")
+            return event_readers(connection, self.folder.events, names)
 
 
 def _paths(connection: sa.Connection) -> dict[int, str]:

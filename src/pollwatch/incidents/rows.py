@@ -169,9 +169,7 @@ def read_incidents(connection: sa.Connection, paths: Mapping[int, str], only: st
         _incident(row, _line_set(lines.get(row.id, {}), paths), samples.get(row.id, ()))
         for row in connection.execute(query)
     ]
-    found.sort(
-        key=lambda each: (each.election.priority, -each.severity, each.first_us is None, each.first_us or 0, each.id)
-    )
+    found.sort(key=lambda i: (i.election.priority, -i.severity, i.first_us or 0, i.id))
     return {incident.id: incident for incident in found}
 
 
