@@ -22,7 +22,9 @@ VERBS: dict[str, str] = {
     "scan": "scan",
     "explain": "explain",
     "sources": "sources",
+    "incidents": "incidents",
     "report": "report",
+    "config": "config",
 }
 
 
