@@ -23,6 +23,7 @@ _WORD = re.compile(r'(?s)[ \t]*+("(?:[^"\\]|\\.)*+"(?=[ \t]|$)|[^" \t]++)')
 _STATUS = re.compile(r"[1-9][0-9]{2}\Z")
 _METHOD = re.compile(r"[A-Z]{3,16} |\\x|-$")
 _NUMBER = re.compile(r"[0-9]+\Z|-\Z")
+_PLAIN_IPV4 = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\Z")
 _MOST_WORDS = 64
 
 Fields = dict[str, str | None]
@@ -67,7 +68,9 @@ def _read_before(words: list[str]) -> Fields:
 
 def is_address(word: str) -> bool:
     """Whether a word is an IP address, perhaps with a port or a comma behind it."""
-    if not word[:1] or word[0] not in "0123456789abcdefABCDEF:[" or len(word) > 64:
+    if _PLAIN_IPV4.match(word):
+        return True
+    if not word or word[0] not in "0123456789abcdefABCDEF:[" or len(word) > 64:
         return False
     word = word.rstrip(",")
     for candidate in (word, split_host_port(word)[0]):

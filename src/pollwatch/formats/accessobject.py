@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pollwatch.formats.accessline import Fields, read_access
@@ -63,6 +64,7 @@ _DURATION = re.compile(r"([0-9.]{1,20})(ns|us|µs|ms|s)\Z")
 _UNITS = {"ns": "ns", "us": "us", "µs": "us", "ms": "ms", "s": "seconds"}
 _REQUEST_LINE = re.compile(r"\S+ .* HTTP/[0-9]|-?\Z", re.DOTALL)
 _DEEPEST = 3
+_LONGEST_KEYS = 4096
 _MOST_MEMBERS = 512
 
 
@@ -82,9 +84,27 @@ def object_fields(value: Mapping[str, Any]) -> Fields | None:
         return fields
     if is_foreign(value):
         return None
-    found = _by_name(value)
-    fields = {field: found[name] for field, names in _NAMES.items() for name in _first(names, found)}
+    nested = any(isinstance(member, (dict, list)) for member in value.values())
+    if nested or sum(map(len, value)) > _LONGEST_KEYS:
+        found = _by_name(value)
+        fields = {field: found[name] for field, names in _NAMES.items() for name in _first(names, found)}
+    else:
+        fields = {
+            field: as_text(value[key])
+            for field, keys in _keys_of(tuple(value))
+            for key in _first(tuple(key for key in keys if value[key] is not None), value)
+        }
     return _settled(fields, value)
+
+
+@lru_cache(maxsize=256)
+def _keys_of(keys: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """For each field the keys of a flat record that may hold it, the usual name first; the records of a log agree."""
+    by_name: dict[str, str] = {}
+    for key in keys[:_MOST_MEMBERS]:
+        by_name.setdefault(_PUNCTUATION.sub("", key.lower()), key)
+    plan = ((field, tuple(by_name[name] for name in names if name in by_name)) for field, names in _NAMES.items())
+    return tuple((field, held) for field, held in plan if held)
 
 
 def carried_text(value: Mapping[str, Any]) -> str | None:
@@ -145,7 +165,7 @@ def _with_duration(fields: Fields, value: Mapping[str, Any]) -> Fields:
     return fields
 
 
-def _first(names: tuple[str, ...], found: Mapping[str, str | None]) -> Iterator[str]:
+def _first(names: tuple[str, ...], found: Mapping[str, Any]) -> Iterator[str]:
     for name in names:
         if name in found:
             yield name

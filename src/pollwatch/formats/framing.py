@@ -120,14 +120,21 @@ def to_table(columns: Mapping[str, Sequence[Value]], times: Sequence[int | None]
     import pyarrow as pa  # noqa: PLC0415 - heavy: see above
 
     arrays = {
-        name: pa.array([as_int64(v) for v in values], pa.int64())
-        if name in INTEGERS
-        else pa.array([as_text(v) for v in values], pa.string())
+        name: pa.array([as_int64(v) for v in values], pa.int64()) if name in INTEGERS else _texts(values)
         for name, values in columns.items()
     }
     arrays[TIME] = pa.array(times, pa.int64())
     arrays[NUMBER] = pa.array(numbers, pa.int64())
     return pa.table(arrays, schema=schema_of(tuple(columns)))
+
+
+def _texts(values: Sequence[Value]) -> pa.Array:
+    import pyarrow as pa  # noqa: PLC0415 - heavy: see above
+
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowInvalid, TypeError, UnicodeError):  # something else than text among them
+        return pa.array([as_text(v) for v in values], pa.string())
 
 
 def schema_of(columns: Sequence[str]) -> pa.Schema:
@@ -212,7 +219,6 @@ def plausible_mask(times: Times) -> npt.NDArray[np.bool_]:
     return within
 
 
-@lru_cache(maxsize=4096)
 def iso_us(text: str, zone: dt.tzinfo = dt.UTC) -> int | None:
     """Microseconds of an ISO 8601 time (``2026-11-03T20:00:00.123456+0100``, space for T, Z, no zone), else None.
 
@@ -220,8 +226,13 @@ def iso_us(text: str, zone: dt.tzinfo = dt.UTC) -> int | None:
         text: the time as logged; digits beyond microseconds are cut.
         zone: of times that name none.
     """
+    return _iso_us(text.strip(), zone) if len(text) < 64 else None
+
+
+@lru_cache(maxsize=4096)
+def _iso_us(text: str, zone: dt.tzinfo) -> int | None:
     try:
-        moment = dt.datetime.fromisoformat(text.strip())
+        moment = dt.datetime.fromisoformat(text)
         return plausible(from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=zone)))
     except (ValueError, OverflowError):
         return None

@@ -14,21 +14,24 @@ _STAMP = (
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)"
 )
 
-#: In what Rust's and Python's dialect share. Group 1 is the line that was carried.
+_PROGRAM = r"[A-Za-z0-9_./@-]+(?:\[[0-9]+\])?:"
+
+#: One expression per transport, in what Rust's and Python's dialect share; group 1 is the line that was carried.
 CARRIED = (
-    r"(?s)^(?:"
-    r"<[0-9]{1,3}>1 [^ ]{1,64} [^ ]{1,255} [^ ]{1,48} [^ ]{1,128} [^ ]{1,32} (?:-|\[[^\]]{0,1024}\])"  # RFC 5424
-    rf"|(?:<[0-9]{{1,3}}>)?{_STAMP} [^ ]{{1,255}} [A-Za-z0-9_./@-]{{1,64}}(?:\[[0-9]{{1,10}}\])?:"  # RFC 3164
-    rf"|(?:<[0-9]{{1,3}}>)?{_STAMP} [A-Za-z][A-Za-z0-9_./@-]{{1,64}}(?:\[[0-9]{{1,10}}\])?:"  # without a host
-    rf"|{_STAMP} std(?:out|err) [FP]"  # Kubernetes
-    r"|[A-Za-z0-9][A-Za-z0-9_.-]{0,64} *\|"  # docker compose
-    r"|<[0-9]{1,3}>[A-Za-z0-9_./-]{1,64}(?:\[[0-9]{1,10}\])?:"  # a priority alone
-    r")\x{feff}? ?(.*)$"
+    rf"(?s)^(?:<[0-9]+>)?{_STAMP} [^ ]+ {_PROGRAM} ?(.*)$",  # RFC 3164
+    r"(?s)^<[0-9]+>1 [^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ (?:-|\[[^\]]*\]) ?(.*)$",  # RFC 5424
+    rf"(?s)^{_STAMP} std(?:out|err) [FP] (.*)$",  # Kubernetes
+    r"(?s)^[A-Za-z0-9][A-Za-z0-9_.-]* *\| ?(.*)$",  # docker compose
+    rf"(?s)^(?:<[0-9]+>)?{_STAMP} {_PROGRAM} ?(.*)$",  # RFC 3164 without the host
+    rf"(?s)^<[0-9]+>{_PROGRAM} ?(.*)$",  # a priority alone
 )
-_CARRIED = re.compile(CARRIED.replace(r"\x{feff}", "\ufeff"))
+_CARRIED = tuple(re.compile(pattern) for pattern in CARRIED)
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def carried(text: str) -> str | None:
     """The line behind a transport's header, or None where there is no header."""
-    match = _CARRIED.match(text)
-    return match[1] if match else None
+    for pattern in _CARRIED:
+        if match := pattern.match(text):
+            return match[1].removeprefix(_BYTE_ORDER_MARK)
+    return None

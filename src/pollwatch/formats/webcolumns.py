@@ -25,7 +25,7 @@ class Requests:
     odd: list[Fields] = field(default_factory=list)
     strptime: str = ""
 
-    def read_layouts(self, texts: Sequence[str], layouts: Sequence[Layout], carried: str) -> list[int]:
+    def read_layouts(self, texts: Sequence[str], layouts: Sequence[Layout], carried: Sequence[str]) -> list[int]:
         """Read every line that fits a layout, bare or behind a transport's header.
 
         Returns:
@@ -36,13 +36,14 @@ class Requests:
             {NUMBER: pl.int_range(len(texts), dtype=pl.Int64, eager=True), "text": pl.Series(texts, dtype=pl.String)}
         )
         left = self._each_layout(lines, layouts)
-        if len(left):
-            inside = left.with_columns(pl.col("text").str.extract(carried, 1)).drop_nulls()
+        for header in carried:
+            if not len(left):
+                break
+            inside = left.with_columns(pl.col("text").str.extract(header, 1)).drop_nulls()
             if len(inside):
-                fitting = inside[NUMBER].to_list()
-                unread = set(self._each_layout(inside, layouts)[NUMBER].to_list())
-                read = [place for place in fitting if place not in unread]
-                left = left.filter(~pl.col(NUMBER).is_in(read))
+                unread = self._each_layout(inside, layouts)
+                read = inside.join(unread, on=NUMBER, how="anti")
+                left = left.join(read, on=NUMBER, how="anti", maintain_order="left")
         return left[NUMBER].to_list()
 
     def _each_layout(self, lines: pl.DataFrame, layouts: Sequence[Layout]) -> pl.DataFrame:

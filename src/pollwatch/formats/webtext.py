@@ -78,15 +78,12 @@ def absolute_form(uri: str) -> tuple[str, str] | None:
     return (match[1], uri[match.end() :]) if match else None
 
 
-@lru_cache(maxsize=65536)
 def client_address(text: str | None) -> str | None:
     """The client as an address without port, or the name that the server logged instead; None where there is none.
 
     Of a list (``X-Forwarded-For``) the last entry counts: the nearest proxy wrote it, the client wrote the others.
     """
-    if text is None:
-        return None
-    last = text.rpartition(",")[2].strip()
+    last = text.rpartition(",")[2].strip() if text else ""
     if last in {"", "-", "unix:", "unknown"}:
         return None
     host = split_host_port(last)[0] or last
@@ -101,7 +98,6 @@ def host_name(text: str | None) -> str | None:
     return split_host_port(text)[0] or None
 
 
-@lru_cache(maxsize=65536)
 def any_time_us(text: str | None, zone: dt.tzinfo = dt.UTC) -> int | None:
     """Microseconds of a time in any notation that web logs use (common log, ISO 8601, counted since 1970), else None.
 
@@ -109,8 +105,11 @@ def any_time_us(text: str | None, zone: dt.tzinfo = dt.UTC) -> int | None:
         text: the time as logged, without brackets.
         zone: of times that name none.
     """
-    if not text or len(text) > 64:
-        return None
+    return _any_time_us(text, zone) if text and len(text) <= 64 else None
+
+
+@lru_cache(maxsize=16384)
+def _any_time_us(text: str, zone: dt.tzinfo) -> int | None:
     match = _CLF_TIME.match(text)
     if match is None:
         return epoch_us(text) if text[:10].isdecimal() and "-" not in text else iso_us(text, zone)
