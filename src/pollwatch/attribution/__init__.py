@@ -1,1 +1,1 @@
-"""Who did it: claims, opinions and denials, each signed, on evidence that the other side can check."""
+"""Who did it: signed claims, the opinions and denials that travel with them. Light: a rival audits this."""

@@ -20,7 +20,6 @@ from pollwatch.evidence import durable
 from pollwatch.evidence.keys import KeyType, Signer
 
 _SECRET_BYTES: Final = 32
-_NAMES: Final = ("statement", "witness", "gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +60,37 @@ class MemberKeys:
     id_secret: bytes = field(repr=False)
 
     @classmethod
-    def create(cls, folder: Path, handle: str) -> MemberKeys:
-        """Make fresh keys in a folder, each in a file that only its owner can read.
+    def create(cls, inner: Path, outer: Path, handle: str) -> MemberKeys:
+        """Make fresh keys, each in a file that only its owner can read.
+
+        Args:
+            inner: folder of the keys that never leave the inside node.
+            outer: folder of the gateway's keys.
+            handle: first part of the keys' names.
 
         Raises:
             SignatureError: there are keys already; a key is never overwritten.
         """
-        durable.make_folder(folder, mode=0o700)
-        Signer.generate(f"{handle}/statement").save(folder / "statement.key")
-        Signer.generate(f"{handle}/witness", KeyType.COSIGNATURE).save(folder / "witness.key")
-        Signer.generate(f"{handle}/gateway").save(folder / "gateway.key")
-        durable.create_file(folder / "ids.secret", os.urandom(_SECRET_BYTES).hex().encode("ascii"))
-        return cls.load(folder)
+        durable.make_folder(inner, mode=0o700)
+        durable.make_folder(outer, mode=0o700)
+        Signer.generate(f"{handle}/statement").save(inner / "statement.key")
+        Signer.generate(f"{handle}/witness", KeyType.COSIGNATURE).save(outer / "witness.key")
+        Signer.generate(f"{handle}/gateway").save(outer / "gateway.key")
+        durable.create_file(inner / "ids.secret", os.urandom(_SECRET_BYTES).hex().encode("ascii"))
+        return cls.load(inner, outer)
 
     @classmethod
-    def load(cls, folder: Path) -> MemberKeys:
+    def load(cls, inner: Path, outer: Path) -> MemberKeys:
         """Read a member's keys.
 
         Raises:
             SignatureError: a key is missing, damaged, or readable by others.
         """
         try:
-            secret = bytes.fromhex((folder / "ids.secret").read_text("ascii"))
+            secret = bytes.fromhex((inner / "ids.secret").read_text("ascii"))
         except (OSError, ValueError) as error:
-            raise SignatureError(f"the keys in {folder} are not complete ({error})") from error
-        return cls(Signer.load(folder / "statement.key"), GatewayKeys.load(folder), secret)
-
-
-def exist(folder: Path) -> bool:
-    """Whether a member's keys were made here."""
-    return any((folder / f"{name}.key").exists() for name in _NAMES)
+            raise SignatureError(f"the keys in {inner} are not complete ({error})") from error
+        return cls(Signer.load(inner / "statement.key"), GatewayKeys.load(outer), secret)
 
 
 def handle_of(name: str) -> str:

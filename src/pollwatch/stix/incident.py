@@ -16,6 +16,7 @@ from pollwatch.events.detection import Severity
 from pollwatch.incidents.incident import Incident, Phase, Status
 from pollwatch.stix import constants, ids, objects
 from pollwatch.stix.constants import StixObject
+from pollwatch.stix.leaf import Leaf
 from pollwatch.stix.objects import Maker
 
 #: How many actors of one incident are named; a flood from 420,000 addresses is described, not listed.
@@ -34,25 +35,6 @@ _INVESTIGATION: Final[dict[Status, str]] = {
     "closed": "closed",
     "false-positive": "closed",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A commitment in a log that its owner can open later.
-
-    Attributes:
-        log: the log's origin.
-        index: the entry's place.
-        leaf: RFC 6962 leaf hash in hex.
-    """
-
-    log: str
-    index: int
-    leaf: str
-
-    def record(self) -> dict[str, str | int]:
-        """The commitment as JSON."""
-        return {"log": self.log, "index": self.index, "leaf": self.leaf}
 
 
 @dataclass(frozen=True, slots=True)
