@@ -1,1 +1,1 @@
-"""What goes to other members, and the ledger of all that went."""
+"""What goes to other members and what comes from them: delivery, receipts, the disclosure ledger, the inbox."""

@@ -1,0 +1,70 @@
+"""The joint watch's own SQLite files: one for the inside node, one for the gateway.
+
+Plain ``sqlite3``: the gateway needs a mailbox and not a mapper, and what is recorded here is only ever added to
+(triggers refuse every change). Opened per use; WAL lets the command line read while the gateway writes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from pollwatch.errors import StoreError
+
+#: What the inside node keeps.
+RECORD: Final = """
+CREATE TABLE IF NOT EXISTS disclosures (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, receiver TEXT NOT NULL, subject TEXT NOT NULL,
+    content TEXT NOT NULL, tlp TEXT NOT NULL, released_by TEXT NOT NULL, legal_basis TEXT NOT NULL,
+    sha256 TEXT NOT NULL, body BLOB NOT NULL, log_index INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS receipts (
+    number INTEGER PRIMARY KEY REFERENCES disclosures, received_us INTEGER NOT NULL, note BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS objects (
+    id TEXT NOT NULL, sha256 TEXT NOT NULL, type TEXT NOT NULL, author TEXT NOT NULL, at_us INTEGER NOT NULL,
+    body BLOB NOT NULL, PRIMARY KEY (id, sha256)) STRICT;
+CREATE TABLE IF NOT EXISTS views (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, size INTEGER NOT NULL, at_us INTEGER NOT NULL,
+    note BLOB NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS disclosures_stay BEFORE UPDATE ON disclosures
+    BEGIN SELECT RAISE(ABORT, 'the disclosure ledger is only ever added to'); END;
+CREATE TRIGGER IF NOT EXISTS disclosures_remain BEFORE DELETE ON disclosures
+    BEGIN SELECT RAISE(ABORT, 'the disclosure ledger is only ever added to'); END;
+CREATE TRIGGER IF NOT EXISTS receipts_stay BEFORE UPDATE ON receipts
+    BEGIN SELECT RAISE(ABORT, 'a receipt is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS receipts_remain BEFORE DELETE ON receipts
+    BEGIN SELECT RAISE(ABORT, 'a receipt is never changed'); END;
+"""
+
+#: What the gateway keeps until the inside node has fetched it.
+MAILBOX: Final = """
+CREATE TABLE IF NOT EXISTS mail (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, sha256 TEXT NOT NULL, sender TEXT NOT NULL, tlp TEXT NOT NULL,
+    sent_us INTEGER NOT NULL, received_us INTEGER NOT NULL, body BLOB NOT NULL, receipt BLOB NOT NULL,
+    fetched_us INTEGER, UNIQUE (sha256, sender, sent_us)) STRICT;
+"""
+
+
+@contextmanager
+def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
+    """A connection in one transaction: committed at the end, rolled back by an error.
+
+    Raises:
+        StoreError: the file cannot be opened or written.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.executescript(schema)
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be used: {error}") from error

@@ -1,0 +1,198 @@
+"""Another member's gateway, seen from here. Every answer may be a lie, a flood or a silence.
+
+Time and size of everything are bounded, redirects are not followed, and whatever goes wrong becomes a
+:class:`pollwatch.errors.PeerError` that names the member.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from pollwatch.clock import monotonic_s
+from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError
+from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
+from pollwatch.evidence.request import build_add_checkpoint
+from pollwatch.evidence.tiles import TileReader
+from pollwatch.evidence.witness import Conflict, Cosigned, Refused, Response, parse_response
+from pollwatch.members.charter import Charter, SignedCharter, difference
+from pollwatch.members.member import Member
+from pollwatch.sharing.delivery import CHARTER_HEADER, NOTE_HEADER
+
+_TIMEOUT_S: Final = 10.0
+_WHOLE_S: Final = 60.0  # of one answer: a peer that drips bytes holds us no longer
+_MAX_ANSWER: Final = 1 << 20
+_MAX_TILE: Final = 256 * (2 + 65_535)
+_NOT_FOUND: Final = 404
+_OTHER_CHARTER: Final = 409
+_MAX_CONFLICTS: Final = 3
+
+
+class Peer:
+    """A connection to one member's gateway; use it with ``with``."""
+
+    def __init__(self, member: Member, charter: Charter, transport: httpx.BaseTransport | None = None) -> None:
+        """Connect when needed.
+
+        Args:
+            member: whose gateway.
+            charter: the one in force here; the other side refuses where it has another.
+            transport: another way to reach it than TCP.
+        """
+        self.member = member
+        self._charter = charter
+        self._client = httpx.Client(
+            timeout=_TIMEOUT_S,
+            transport=transport,
+            follow_redirects=False,
+            trust_env=False,
+            headers={CHARTER_HEADER: charter.digest, "accept-encoding": "identity", "user-agent": "pollwatch"},
+        )
+
+    def __enter__(self) -> Self:
+        """The peer itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def checkpoint(self) -> SignedCheckpoint:
+        """The latest checkpoint of its shared log, signed by its log key.
+
+        Raises:
+            PeerError: it cannot be reached, or serves something else.
+        """
+        data = self._get("/log/checkpoint")
+        if data is None:
+            raise PeerError(f"{self.member.name} serves no checkpoint of its shared log")
+        return self._opened(data)
+
+    def witnessed(self, log_hash: str) -> SignedCheckpoint | None:
+        """The checkpoint of some log that it cosigned last (tlog-witness, monitoring); unchecked.
+
+        Args:
+            log_hash: SHA-256 of the log's origin in hex.
+        """
+        data = self._get(f"/witness/{log_hash}/checkpoint")
+        try:
+            return None if data is None else SignedCheckpoint.parse(data)
+        except EvidenceError as error:
+            raise PeerError(f"{self.member.name} serves no readable witnessed checkpoint: {error}") from error
+
+    def tiles(self, size: int) -> TileReader:
+        """Its shared log at a size, tile by tile; nothing in it is trusted."""
+        return TileReader(self._tile, size)
+
+    def cosign(self, signed: SignedCheckpoint, tiles: TileReader) -> Cosigned | Refused:
+        """Ask it to cosign our checkpoint.
+
+        Args:
+            signed: our latest checkpoint.
+            tiles: our shared log, for the consistency proof from whatever it cosigned last.
+
+        Raises:
+            PeerError: it cannot be reached, or answers nonsense. Its refusal is an answer, and no veto.
+        """
+        old = 0
+        for _attempt in range(_MAX_CONFLICTS):
+            size = signed.checkpoint.size
+            proof = tiles.consistency(old, size) if 0 < old <= size else ()
+            answer = self._post("/witness/add-checkpoint", build_add_checkpoint(old, proof, signed))
+            try:
+                outcome = parse_response(answer, signed, (self.member.witness,))
+            except EvidenceError as error:
+                raise PeerError(f"{self.member.name}: {error}") from error
+            if not isinstance(outcome, Conflict):
+                return outcome
+            if outcome.size > size:
+                return Refused(_OTHER_CHARTER, f"it says it has cosigned size {outcome.size}, and we have only {size}")
+            old = outcome.size
+        return Refused(_OTHER_CHARTER, "it names another last size each time it is asked")
+
+    def deliver(self, note: str, body: bytes) -> bytes:
+        """Deliver a body; the receipt, unchecked.
+
+        Raises:
+            PolicyError: it holds another charter; the message says what differs.
+            PeerError: it cannot be reached, or refuses; the message says why.
+        """
+        answer = self._post("/inbox", body, {NOTE_HEADER: note, "content-type": "application/stix+json;version=2.1"})
+        if answer.status == _OTHER_CHARTER:
+            raise PolicyError(self._charter_quarrel())
+        if answer.status != httpx.codes.OK:
+            reason = answer.body[:300].decode("utf-8", "replace").strip()
+            raise PeerError(f"{self.member.name} refused the delivery ({answer.status}): {reason}")
+        return answer.body
+
+    def charter(self) -> SignedCharter:
+        """The charter that it holds; its signatures have been checked.
+
+        Raises:
+            PeerError: it cannot be reached, or serves none.
+        """
+        data = self._get("/charter")
+        if data is None:
+            raise PeerError(f"{self.member.name} serves no charter")
+        try:
+            return SignedCharter.parse(data)
+        except (EvidenceError, FormatError, PolicyError) as error:
+            raise PeerError(f"{self.member.name} serves no valid charter: {error}") from error
+
+    def _charter_quarrel(self) -> str:
+        try:
+            lines = difference(self._charter, self.charter().charter)
+        except PeerError as error:
+            return str(error)
+        return f"{self.member.name} holds another charter:\n  " + "\n  ".join(lines or ("only its signatures differ",))
+
+    def _opened(self, data: bytes) -> SignedCheckpoint:
+        try:
+            return open_checkpoint(data, self.member.log)
+        except EvidenceError as error:
+            raise PeerError(f"{self.member.name} serves no checkpoint of its own: {error}") from error
+
+    def _tile(self, path: str) -> bytes:
+        data = self._get(f"/log/{path}", _MAX_TILE)
+        if data is None:
+            raise FileNotFoundError(path)
+        return data
+
+    def _get(self, path: str, limit: int = _MAX_ANSWER) -> bytes | None:
+        answer = self._request("GET", path, limit=limit)
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != httpx.codes.OK:
+            raise PeerError(f"{self.member.name} answers {answer.status} to GET {path}")
+        return answer.body
+
+    def _post(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> Response:
+        return self._request("POST", path, body, headers)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        limit: int = _MAX_ANSWER,
+    ) -> Response:
+        address = self.member.address + path
+        received = bytearray()
+        deadline_s = monotonic_s() + _WHOLE_S
+        try:
+            with self._client.stream(method, address, content=body, headers=headers) as answer:
+                for chunk in answer.iter_raw():
+                    received += chunk
+                    if monotonic_s() > deadline_s:
+                        raise PeerError(f"{self.member.name} takes over {_WHOLE_S:.0f} s to answer {path}")
+                    if len(received) > limit:
+                        raise PeerError(f"{self.member.name} answers {path} with more than {limit} bytes")
+                return Response(answer.status_code, answer.headers.get("content-type", ""), bytes(received))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise PeerError(f"{self.member.name} cannot be reached at {address}: {reason}") from error
