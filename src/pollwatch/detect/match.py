@@ -1,4 +1,8 @@
-"""``match``: which rules fit which rows of a batch. Witnesses first, then the rule's tree over the rows that are left."""
+"""``match``: which rules fit which rows of a batch.
+
+First one scan per column for the literals that the rules' tests need (``sigma.witness``); then each rule's tree
+is walked over the few rows where it can still hold, asking the tests themselves.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pollwatch.detect.columns import Columns, Mask, Rows
+from pollwatch.detect.columns import Column, Columns, Mask, Rows
 from pollwatch.detect.sigma.plan import And, EventRule, Leaf, Node, Not, Number, Or
 from pollwatch.detect.sigma.route import narrowed, routes
-from pollwatch.detect.sigma.witness import Witness, witness
+from pollwatch.detect.sigma.witness import literals
 from pollwatch.events.batch import EventBatch, LogSource
 
 
@@ -37,12 +41,11 @@ class Planned:
 
     rule: EventRule
     condition: Node
-    witness: Witness | None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The rules of one logsource, and the literals to scan each of its fields for."""
+    """The rules of one logsource, and the literals to scan each field for (None: every text column)."""
 
     rules: tuple[Planned, ...]
     literals: dict[str | None, tuple[str, ...]]
@@ -57,12 +60,22 @@ def plan(rules: Sequence[EventRule], logsource: LogSource) -> Plan:
         ]
         if not conditions and rule.logsource.covers(logsource):
             conditions = [rule.condition]
-        planned += [Planned(rule, _ordered(each), witness(each)) for each in conditions]
-    literals: dict[str | None, set[str]] = defaultdict(set)
+        planned += [Planned(rule, _ordered(each)) for each in conditions]
+    wanted: dict[str | None, set[str]] = defaultdict(set)
     for each in planned:
-        for field, literal in each.witness.pairs if each.witness else ():
-            literals[field].add(literal)
-    return Plan(tuple(planned), {field: tuple(sorted(texts)) for field, texts in literals.items()})
+        for leaf in _leaves(each.condition):
+            wanted[leaf.field].update(literals(leaf) or ())
+    return Plan(tuple(planned), {field: tuple(sorted(texts)) for field, texts in wanted.items() if texts})
+
+
+def _leaves(node: Node) -> list[Leaf]:
+    match node:
+        case Leaf():
+            return [node]
+        case Not(child):
+            return _leaves(child)
+        case And(children) | Or(children):
+            return [leaf for child in children for leaf in _leaves(child)]
 
 
 def _ordered(node: Node) -> Node:
@@ -85,8 +98,9 @@ def _cost(node: Node) -> int:
         case Leaf(_, Number()):
             return 0
         case Leaf(field, _):
-            # Texts that differ on every line cost most.
-            return 30 if field and ("uri" in field or "message" in field or "refer" in field) else 5
+            # Texts that differ on every line cost most, unless a witness has sorted them out already.
+            varied = field is not None and any(part in field for part in ("uri", "message", "refer"))
+            return (10 if literals(node) else 30) if varied else 5
         case Not(child):
             return _cost(child) + 1
         case And(children) | Or(children):
@@ -95,80 +109,123 @@ def _cost(node: Node) -> int:
 
 def match(plan: Plan, batch: EventBatch) -> Matches:
     """Which rules of the plan fit which rows. Pure."""
-    columns = Columns(batch)
-    every = np.arange(columns.length, dtype=np.int64)
-    found = _scan(plan, columns)
+    search = _Search(plan, batch)
     hits: dict[str, Rows] = {}
     for planned in plan.rules:
-        rows = every if planned.witness is None else _candidates(planned.witness, found, columns, every)
+        rows = search.possible(planned.condition)
+        if rows is None:
+            rows = search.every
         if not rows.size:
             continue
-        fitting = rows[holds_on(planned.condition, columns, rows)]
+        fitting = rows[search.holds(planned.condition, rows)]
         if fitting.size:
             rule_id = planned.rule.info.id
             hits[rule_id] = np.union1d(hits[rule_id], fitting) if rule_id in hits else fitting
     return Matches(batch, tuple(RuleHits(rule_id, rows) for rule_id, rows in hits.items()))
 
 
-def holds_on(node: Node, columns: Columns, rows: Rows) -> Mask:
-    """Which of the rows fulfil the condition; each child is asked only where it can still matter."""
-    match node:
-        case Leaf(field, test):
-            return columns.test(field, test, rows)
-        case Not(child):
-            return ~holds_on(child, columns, rows)
-        case And(children):
-            result = np.ones(len(rows), dtype=bool)
-            for child in children:
-                left = np.flatnonzero(result)
-                if not left.size:
-                    break
-                result[left] = holds_on(child, columns, rows[left])
-            return result
-        case Or(children):
-            result = np.zeros(len(rows), dtype=bool)
-            for child in children:
-                left = np.flatnonzero(~result)
-                if not left.size:
-                    break
-                result[left] = holds_on(child, columns, rows[left])
-            return result
+class _Search:
+    """One batch under search: its columns, and where each literal stands."""
 
+    def __init__(self, plan: Plan, batch: EventBatch) -> None:
+        self.columns = Columns(batch)
+        self.every = np.arange(self.columns.length, dtype=np.int64)
+        self._none = self.every[:0]
+        self._found: dict[tuple[str | None, str], list[Rows]] = defaultdict(list)
+        self._scanned: set[str | None] = set()
+        for field, texts in plan.literals.items():
+            self._scan(field, texts)
 
-def _scan(plan: Plan, columns: Columns) -> dict[tuple[str | None, str], list[Rows]]:
-    """Rows by witness. A field that is no text here has the empty witness key: all its rules look at every row."""
-    found: dict[tuple[str | None, str], list[Rows]] = defaultdict(list)
-    for field, literals in plan.literals.items():
-        if field is None:
-            targets = columns.keyword_columns()
-        else:
-            column = columns.column(field)
-            if column is None:
-                continue
-            if not column.is_text:
-                for literal in literals:
-                    found[field, literal].append(np.arange(columns.length, dtype=np.int64))
-                continue
-            targets = [column]
-        for column in targets:
-            codes, texts = column.literals(list(literals))
-            by_literal: dict[str, list[int]] = defaultdict(list)
-            for code, text in zip(codes.tolist(), texts, strict=True):
-                by_literal[text].append(code)
-            for text, hit in by_literal.items():
-                found[field, text].append(column.rows_of(np.array(hit, dtype=np.int64)))
-    return found
+    def _scan(self, field: str | None, texts: tuple[str, ...]) -> None:
+        columns = self.columns.keyword_columns() if field is None else [self.columns.column(field)]
+        if any(column is not None and not column.is_text for column in columns):
+            return  # a number has no text to scan; its tests are asked on every row
+        self._scanned.add(field)
+        for column in columns:
+            if column is not None:
+                self._scan_column(field, column, texts)
 
+    def _scan_column(self, field: str | None, column: Column, texts: tuple[str, ...]) -> None:
+        codes, found = column.literals(list(texts))
+        by_literal: dict[str, list[int]] = defaultdict(list)
+        for code, text in zip(codes.tolist(), found, strict=True):
+            by_literal[text].append(code)
+        for text, hit in by_literal.items():
+            self._found[field, text].append(column.rows_of(np.array(hit, dtype=np.int64)))
 
-def _candidates(
-    needed: Witness, found: dict[tuple[str | None, str], list[Rows]], columns: Columns, every: Rows
-) -> Rows:
-    parts = [rows for pair in needed.pairs if pair in found for rows in found[pair]]
-    if not parts:
-        return every[:0]
-    if len(parts) == 1:
-        return parts[0]
-    mark = np.zeros(columns.length, dtype=bool)
-    for rows in parts:
-        mark[rows] = True
-    return np.flatnonzero(mark)
+    def _standing(self, leaf: Leaf) -> Rows | None:
+        """The rows in which one of a leaf's literals stands; None where that says nothing."""
+        needed = literals(leaf)
+        if needed is None or leaf.field not in self._scanned:
+            return None
+        parts = [rows for text in needed for rows in self._found.get((leaf.field, text), ())]
+        return self._union(parts)
+
+    def _union(self, parts: Sequence[Rows]) -> Rows:
+        if len(parts) < 2:
+            return parts[0] if parts else self._none
+        mark = np.zeros(self.columns.length, dtype=bool)
+        for rows in parts:
+            mark[rows] = True
+        return np.flatnonzero(mark)
+
+    def possible(self, node: Node) -> Rows | None:
+        """The rows in which a condition can hold, as far as literals tell; None for every row."""
+        match node:
+            case Leaf():
+                return self._standing(node)
+            case Not():
+                return None
+            case And(children):
+                least: Rows | None = None
+                for child in children:
+                    rows = self.possible(child)
+                    if rows is not None:
+                        least = rows if least is None else np.intersect1d(least, rows, assume_unique=True)
+                        if not least.size:
+                            break
+                return least
+            case Or(children):
+                parts: list[Rows] = []
+                for child in children:
+                    rows = self.possible(child)
+                    if rows is None:
+                        return None
+                    if rows.size:
+                        parts.append(rows)
+                return self._union(parts)
+
+    def holds(self, node: Node, rows: Rows) -> Mask:
+        """Which of the rows fulfil the condition; each child is asked only where it can still matter."""
+        match node:
+            case Leaf():
+                return self._leaf(node, rows)
+            case Not(child):
+                return ~self.holds(child, rows)
+            case And(children):
+                result = np.ones(len(rows), dtype=bool)
+                for child in children:
+                    left = np.flatnonzero(result)
+                    if not left.size:
+                        break
+                    result[left] = self.holds(child, rows[left])
+                return result
+            case Or(children):
+                result = np.zeros(len(rows), dtype=bool)
+                for child in children:
+                    left = np.flatnonzero(~result)
+                    if not left.size:
+                        break
+                    result[left] = self.holds(child, rows[left])
+                return result
+
+    def _leaf(self, leaf: Leaf, rows: Rows) -> Mask:
+        standing = self._standing(leaf)
+        if standing is None:
+            return self.columns.test(leaf.field, leaf.test, rows)
+        result = np.zeros(len(rows), dtype=bool)
+        if standing.size:
+            asked = np.flatnonzero(np.isin(rows, standing, assume_unique=True))
+            if asked.size:
+                result[asked] = self.columns.test(leaf.field, leaf.test, rows[asked])
+        return result

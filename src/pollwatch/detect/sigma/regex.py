@@ -21,6 +21,7 @@ from pollwatch.detect.sigma.plan import Regex
 from pollwatch.errors import RuleError
 
 CAP = 2_048
+_LARGEST_CLASS = 24
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 
 
@@ -101,7 +102,7 @@ def necessary(test: Regex) -> frozenset[str] | None:
 
     None where no such set is known. Longer sets and shorter literals are still right, only less useful.
     """
-    if "[:" in test.pattern:
+    if "[:" in test.pattern and ":]" in test.pattern:
         return None  # RE2 reads [[:alpha:]] as a class, Python reads it as brackets
     try:
         tree = parser.parse(test.pattern, _python(test).flags)
@@ -117,7 +118,7 @@ def _necessary(items: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's
 
     def consider(candidate: frozenset[str] | None) -> None:
         nonlocal best
-        if candidate and (best is None or quality(candidate) > quality(best)):
+        if candidate and (best is None or _quality(candidate) > _quality(best)):
             best = candidate
 
     def end_run() -> None:
@@ -146,11 +147,22 @@ def _necessary(items: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's
 
 def _class(argument: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
     literals = [value for code, value in argument if code is codes.LITERAL and value < 0x80]
-    if len(literals) != len(argument) or len(literals) > 8:
+    if len(literals) != len(argument) or len(literals) > _LARGEST_CLASS:
         return None
     return frozenset(chr(value).lower() for value in literals)
 
 
-def quality(literals: frozenset[str]) -> tuple[int, int]:
-    """Which set makes the better prefilter: longest shortest member first, then fewest members."""
-    return min(map(len, literals)), -len(literals)
+#: Characters that seldom stand in what is logged of honest visitors.
+_SELDOM = frozenset("'\"()<>{}[]$;|`*^\\!@~#,\x00")
+#: Sets whose every member is at least this rare are worth scanning for.
+USEFUL = 2
+
+
+def rarity(literal: str) -> int:
+    """How seldom a literal is likely to stand in a text: its length, odd characters counting three times."""
+    return sum(3 if char in _SELDOM else 1 for char in literal)
+
+
+def _quality(literals: frozenset[str]) -> tuple[int, int]:
+    """Which set makes the better prefilter: whose commonest member is rarest, then the smallest."""
+    return min(map(rarity, literals)), -len(literals)
