@@ -1,19 +1,17 @@
 """Which harmless-looking lines belong to an incident because of who wrote them.
 
-A scanner's requests that met an existing page, the log-in that worked after a thousand that did not, the session
-that followed: no rule fires on them, yet they are part of what happened. But an address can be an office, a
-proxy, a mobile carrier: one bad request from there must not drag a thousand innocent ones in.
-
-So lines are claimed per *visitor* (address and user agent; for log-in messages the address) and per *visit*
-(pauses of half an hour end one), and only where the visitor is mostly hostile:
+A scanner's requests that met an existing page, the look around before the first blow, the log-in that worked after
+a thousand that did not, the session that followed: no rule fires on them, yet they are part of what happened. But
+an address can be an office, a proxy, a mobile carrier: one bad request from there must not drag a thousand
+innocent ones in. So lines are claimed by share:
 
 - hostile share = detected / (detected + undetected that were answered well). Undetected refusals (404, 403, a
   closed connection) speak for nobody and count on neither side.
-- a visit that holds detected lines is claimed whole when its share is at least ``VISIT_SHARE``;
-- every other visit of that visitor between the incident's first and last line (with ``SLACK_US``) is claimed
-  when the visitor's share over all visits is at least ``VISITOR_SHARE``;
-- where a log-in was accepted from a hostile address, the rest of that connection is claimed as well: messages
-  of the same process that name no address.
+- A *visitor* is an address with one user agent (log-in and error messages have none); half an hour's pause ends
+  a *visit*. A visit that holds detected lines is claimed whole when its share is at least ``VISIT_SHARE``.
+- Whatever a visitor, or a whole address, left within a day of the incident is claimed when the share of all that
+  is at least ``MOSTLY``.
+- What names no address is claimed by connection and by session (``sessions``).
 
 Only incidents of medium or more claim lines.
 """
@@ -29,14 +27,15 @@ import numpy.typing as npt
 from pollwatch.clock import US_PER_S
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.activity import Activity, Mask
-from pollwatch.incidents.spool import KIND_AUTH, KIND_WEB, NO_TIME, Rows
+from pollwatch.incidents.sessions import same_process, session
+from pollwatch.incidents.spool import KIND_WEB, NO_TIME, Rows
 
-SLACK_US: Final = 300 * US_PER_S
+NEAR_US: Final = 24 * 3600 * US_PER_S
 VISIT_US: Final = 1800 * US_PER_S
-#: A connection's messages stand near one another; process numbers come around again.
-PROCESS_US: Final = 12 * 3600 * US_PER_S
 VISIT_SHARE: Final = 0.25
-VISITOR_SHARE: Final = 0.5
+MOSTLY: Final = 0.5
+
+Groups = npt.NDArray[np.int64]
 
 
 def absorbed(
@@ -54,52 +53,46 @@ def absorbed(
     if first_us is None or last_us is None:
         return LineSet({})
     rows = activity.of(addresses)
-    near = rows.take((rows.time >= first_us - SLACK_US) & (rows.time <= last_us + VISIT_US) & (rows.time != NO_TIME))
+    near = rows.take((rows.time >= first_us - NEAR_US) & (rows.time <= last_us + NEAR_US) & (rows.time != NO_TIME))
     if not len(near):
         return LineSet({})
-    order = np.lexsort((near.number, near.path, near.time, _visitor(near), near.ip))
-    near = near.take(order)
+    near = near.take(np.lexsort((near.number, near.path, near.time, _agent(near), near.ip)))
     detected = activity.inside(near, lines)
-    claimed = _claim(near, detected, last_us)
-    found = activity.lines(near.take(claimed & ~detected))
-    follow_up = _same_process(near.take(claimed | detected), activity.unaddressed)
-    return found | activity.lines(follow_up)
+    ours = _claim(near, detected) | detected
+    mine = near.take(ours)
+    found = activity.lines(near.take(ours & ~detected))
+    found |= activity.lines(same_process(mine, activity.unaddressed))
+    return found | activity.lines(session(mine, activity.unaddressed, activity.logins))
 
 
-def _visitor(rows: Rows) -> npt.NDArray[np.uint32]:
-    """What tells the visitors of one address apart: the user agent; log-in messages have none."""
+def _agent(rows: Rows) -> npt.NDArray[np.uint32]:
+    """What tells the visitors of one address apart: the user agent; other messages than requests have none."""
     return np.where(rows.kind == KIND_WEB, rows.thread, np.uint32(0))
 
 
-def _claim(rows: Rows, detected: Mask, last_us: int) -> Mask:
+def _claim(rows: Rows, detected: Mask) -> Mask:
     """Which rows are claimed; rows are sorted by address, visitor, time."""
-    visitor = _visitor(rows)
-    changes = (np.diff(rows.ip) != 0) | (np.diff(visitor) != 0)
-    starts = np.concatenate([[True], changes])
-    visits = np.concatenate([[True], changes | (np.diff(rows.time) > VISIT_US)])
-    by_visitor, by_visit = np.cumsum(starts) - 1, np.cumsum(visits) - 1
     well = ~detected & (rows.status >= 200) & (rows.status < 400)
-    visitor_share = _share(by_visitor, detected, well)[by_visitor]
-    visit_share = _share(by_visit, detected, well)[by_visit]
-    holds = np.bincount(by_visit, detected)[by_visit] > 0
-    within = rows.time <= last_us + SLACK_US
-    claimed: Mask = (holds & (visit_share >= VISIT_SHARE)) | (within & (visitor_share >= VISITOR_SHARE))
+    new_address = np.diff(rows.ip) != 0
+    new_visitor = new_address | (np.diff(_agent(rows)) != 0)
+    new_visit = new_visitor | (np.diff(rows.time) > VISIT_US)
+    visit, visitor, address = (_numbered(each) for each in (new_visit, new_visitor, new_address))
+    holds = np.bincount(visit, detected)[visit] > 0
+    claimed: Mask = (
+        (holds & (_share(visit, detected, well) >= VISIT_SHARE))
+        | (_share(visitor, detected, well) >= MOSTLY)
+        | (_share(address, detected, well) >= MOSTLY)
+    )
     return claimed
 
 
-def _share(group: npt.NDArray[np.int64], detected: Mask, well: Mask) -> npt.NDArray[np.float64]:
+def _numbered(begins: Mask) -> Groups:
+    """0, 1, 2 ...: the group of each row, from where new groups begin after the first row."""
+    return np.concatenate([[0], np.cumsum(begins)]).astype(np.int64)
+
+
+def _share(group: Groups, detected: Mask, well: Mask) -> npt.NDArray[np.float64]:
+    """Each row's group's hostile share."""
     bad, good = np.bincount(group, detected), np.bincount(group, well)
-    share: npt.NDArray[np.float64] = bad / np.maximum(bad + good, 1)
+    share: npt.NDArray[np.float64] = (bad / np.maximum(bad + good, 1))[group]
     return share
-
-
-def _same_process(rows: Rows, unaddressed: Rows) -> Rows:
-    """Messages without an address that the processes behind these rows wrote."""
-    auth = rows.take((rows.kind == KIND_AUTH) & (rows.thread != 0))
-    if not len(auth) or not len(unaddressed):
-        return Rows.join([])
-    known = np.argsort(auth.thread, kind="stable")
-    threads, times = auth.thread[known], auth.time[known]
-    candidates = unaddressed.take(np.isin(unaddressed.thread, threads) & (unaddressed.time != NO_TIME))
-    at = np.minimum(np.searchsorted(threads, candidates.thread), len(threads) - 1)
-    return candidates.take(np.abs(candidates.time - times[at]) <= PROCESS_US)

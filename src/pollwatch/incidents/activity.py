@@ -1,7 +1,7 @@
 """What the actors of detections did besides: their rows of the spool, and how others use the same pages and tools.
 
-Two passes over the spool. The first keeps the rows of the addresses that detections name (and, for log-in
-messages, rows without an address, which belong to a connection by their process). The second looks at everybody
+Two passes over the spool. The first keeps the rows of the addresses that detections name (and, of log-in
+messages, those without an address, and all log-ins that were accepted). The second looks at everybody
 else, only where it must be known: who else uses a user agent, who else asks for a page and how large it is then.
 """
 
@@ -18,7 +18,8 @@ import numpy.typing as npt
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.campaigns import Campaign, Traits
 from pollwatch.incidents.kinds import Kind, kind_of
-from pollwatch.incidents.spool import KIND_AUTH, KIND_WEB, Rows, Spool, hash_of
+from pollwatch.incidents.sessions import TOOLS
+from pollwatch.incidents.spool import KIND_AUTH, KIND_OTHER, KIND_WEB, STATUS_OK, Rows, Spool, hash_of, short
 
 Mask = npt.NDArray[np.bool_]
 
@@ -59,12 +60,17 @@ class Activity:
         wanted = np.unique(np.fromiter((h for h in self._hash.values() if h), dtype=np.uint64))
         kept: list[Rows] = []
         unaddressed: list[Rows] = []
+        logins: list[Rows] = []
+        tools = short(hash_of(TOOLS))
         for rows in spool.batches() if wanted.size else ():
             kept.append(rows.take(np.isin(rows.ip, wanted)))
-            unaddressed.append(rows.take((rows.kind == KIND_AUTH) & (rows.ip == 0)))
+            nameless = (rows.kind == KIND_AUTH) | ((rows.kind == KIND_OTHER) & np.isin(rows.stem, tools))
+            unaddressed.append(rows.take(nameless & (rows.ip == 0)))
+            logins.append(rows.take((rows.kind == KIND_AUTH) & (rows.status == STATUS_OK) & (rows.ip != 0)))
         rows = Rows.join(kept)
         self._rows = rows.take(np.argsort(rows.ip, kind="stable"))
         self.unaddressed = Rows.join(unaddressed)
+        self.logins = Rows.join(logins)
         self._path_ids = {path: number for number, path in enumerate(spool.paths)}
 
     def of(self, addresses: Sequence[str]) -> Rows:
@@ -145,10 +151,10 @@ def looks(campaign: Campaign, activity: Activity) -> Looks:
     attacks: dict[str, list[LineSet]] = defaultdict(list)
     for detection in campaign.detections:
         if detection.techniques and kind_of(detection.techniques[0]) in _ON_PAGES:
-            attacks[detection.techniques[0]].append(detection.lines)
-    for technique, lines in attacks.items():
+            attacks[detection.rule_id].append(detection.lines)
+    for rule, lines in attacks.items():
         stems, counts = np.unique(web.take(activity.inside(web, LineSet.union(lines))).stem, return_counts=True)
-        pages.update((stem, technique) for stem in stems[(counts >= _REPEATED) & (stems != 0)].tolist())
+        pages.update((stem, rule) for stem in stems[(counts >= _REPEATED) & (stems != 0)].tolist())
     return Looks(frozenset(np.unique(web.thread).tolist()) - {_NO_AGENT}, frozenset(pages))
 
 
@@ -156,7 +162,7 @@ def give_traits(found: Sequence[Campaign], activity: Activity) -> Usual:
     """Set each campaign's traits; returns how others behave, for those who weigh answers."""
     seen = [looks(campaign, activity) for campaign in found]
     agents = {agent for look in seen for agent in look.agents}
-    usual = activity.usual(agents, {page for look in seen for page, _technique in look.pages})
+    usual = activity.usual(agents, {page for look in seen for page, _rule in look.pages})
     hostile: dict[int, set[str]] = defaultdict(set)
     for campaign, look in zip(found, seen, strict=True):
         for agent in look.agents:

@@ -10,9 +10,10 @@ Campaigns of different actors are one group only for a stated reason (:func:`gro
   campaign stands out are lines of that detection. A flood never collects campaigns: an intrusion under its cover
   stays an incident of its own;
 - the same attack tool with the same rare user agent, against the same target, at overlapping times;
-- the same page attacked by the same technique, more than once or twice: a page that ordinary visitors use (one
+- the same page attacked in the same way, more than once or twice: a page that ordinary visitors use (one
   that nobody else asks for is a scanner's word list, and two scanners share it by chance), at overlapping times;
 - the same account guessed, one that is no word-list name, at overlapping times on the same target;
+- floods of the same target within an hour: many sources that each send more than people do are one flood;
 - an account that acts (sudo, su) on the host where it was just taken over.
 
 Everything here rests on content, never on order of arrival.
@@ -32,12 +33,12 @@ from pollwatch.election.assets import host_name
 from pollwatch.events.detection import Detection
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.kinds import Kind, is_flood, kinds_of
-from pollwatch.incidents.merging import Folded
+from pollwatch.incidents.merging import Folded, order_of
 
 _HOUR_US: Final = 3600 * US_PER_S
 PAUSE_US: Final = 14 * 24 * _HOUR_US
 #: How far apart two actors' activity may lie and still count as overlapping.
-OVERLAP_US: Final = 6 * _HOUR_US
+OVERLAP_US: Final = 24 * _HOUR_US
 #: A flood or a distributed attack that pauses longer than this has ended.
 WAVE_US: Final = 6 * _HOUR_US
 TAKEOVER_US: Final = 24 * _HOUR_US
@@ -61,7 +62,7 @@ class Traits:
 
     Attributes:
         agents: rare user agents: of sources that are nearly all hostile.
-        pages: attacked pages that ordinary visitors use too, each with the technique used on it.
+        pages: attacked pages that ordinary visitors use too, each with the rule that fired on it.
     """
 
     agents: frozenset[int] = frozenset()
@@ -139,6 +140,7 @@ def campaigns(folded: Iterable[Folded]) -> list[Campaign]:
     found: list[Campaign] = []
     for actor, parts in by_actor.items():
         pause = WAVE_US if actor[0] == "many" else PAUSE_US
+        parts = _outgrown(parts)  # noqa: PLW2901 - the same parts, fewer
         timeless = [part for part in parts if part.detection.first_us is None]
         runs: list[list[Folded]] = []
         end_us = 0
@@ -156,13 +158,27 @@ def campaigns(folded: Iterable[Folded]) -> list[Campaign]:
     return found
 
 
+def _outgrown(parts: Sequence[Folded]) -> list[Folded]:
+    """Without those that are an earlier report of the same run: same rule, all lines also in a later, larger one."""
+    kept: list[Folded] = []
+    by_rule: dict[tuple[object, ...], list[Folded]] = defaultdict(list)
+    for part in sorted(parts, key=lambda p: -len(p.detection.lines)):
+        larger = by_rule[part.detection.rule_id, part.detection.severity, part.detection.succeeded]
+        mine = part.detection.lines
+        if not any(common(mine, other.detection.lines) == len(mine) for other in larger):
+            larger.append(part)
+            kept.append(part)
+    return sorted(kept, key=lambda p: order_of(p.detection))
+
+
 def groups(found: Sequence[Campaign]) -> list[list[Campaign]]:
     """Campaigns that are one thing that happened, by the reasons in this module's docstring."""
     joined = _Union(len(found))
     _join_waves(found, joined)
-    features: tuple[Callable[[Campaign], Iterable[Hashable]], ...] = (_tools, _pages, _accounts)
-    for feature in features:
-        _join_alike(found, joined, feature)
+    _join_alike(found, joined, _tools)
+    _join_alike(found, joined, _pages)
+    _join_alike(found, joined, _accounts)
+    _join_alike(found, joined, _floods, apart_us=_HOUR_US)
     _join_takeovers(found, joined)
     return [[found[index] for index in members] for members in joined.sets()]
 
@@ -222,11 +238,16 @@ def common(one: LineSet, other: LineSet) -> int:
     )
 
 
-def _join_alike(found: Sequence[Campaign], joined: _Union, feature: Callable[[Campaign], Iterable[Hashable]]) -> None:
+def _join_alike(
+    found: Sequence[Campaign],
+    joined: _Union,
+    feature: Callable[[Campaign], Iterable[Hashable]],
+    apart_us: int = OVERLAP_US,
+) -> None:
     """Join campaigns that share a feature at one place at overlapping times."""
     buckets: dict[tuple[Hashable, str], list[int]] = defaultdict(list)
     for index, campaign in enumerate(found):
-        if campaign.actor[0] == "ip" and campaign.first_us is not None:
+        if campaign.first_us is not None:
             for value in feature(campaign):
                 for place in campaign.places:
                     buckets[value, place].append(index)
@@ -234,14 +255,23 @@ def _join_alike(found: Sequence[Campaign], joined: _Union, feature: Callable[[Ca
         members.sort(key=lambda i: (found[i].first_us or 0, i))
         leader, end_us = members[0], found[members[0]].last_us or 0
         for index in members[1:]:
-            if (found[index].first_us or 0) - end_us <= OVERLAP_US:
+            if (found[index].first_us or 0) - end_us <= apart_us:
                 joined.join(leader, index)
                 end_us = max(end_us, found[index].last_us or 0)
             else:
                 leader, end_us = index, found[index].last_us or 0
 
 
+def _floods(campaign: Campaign) -> Iterable[Hashable]:
+    return ("flood",) if Kind.FLOOD in campaign.kinds and campaign.kinds <= _ONLY_VOLUME else ()
+
+
+_ONLY_VOLUME: Final = frozenset({Kind.FLOOD, Kind.PROBE, Kind.OTHER})
+
+
 def _tools(campaign: Campaign) -> Iterable[Hashable]:
+    if campaign.actor[0] != "ip":
+        return ()
     tools = {d.tool.lower() for d in campaign.detections if d.tool}
     return [(tool, agent) for tool in tools for agent in campaign.traits.agents]
 
@@ -251,6 +281,8 @@ def _pages(campaign: Campaign) -> Iterable[Hashable]:
 
 
 def _accounts(campaign: Campaign) -> Iterable[Hashable]:
+    if campaign.actor[0] != "ip":
+        return ()
     named: set[str] = set()
     for detection in campaign.detections:
         if Kind.PASSWORD in kinds_of([detection]):

@@ -26,7 +26,7 @@ from pollwatch.events.lines import LineSet, Numbers
 from pollwatch.incidents.absorption import absorbed
 from pollwatch.incidents.activity import Activity, Usual, give_traits
 from pollwatch.incidents.advice import advice
-from pollwatch.incidents.campaigns import Campaign, campaigns, groups
+from pollwatch.incidents.campaigns import CLAIMED, Campaign, campaigns, groups, share
 from pollwatch.incidents.coverage import Telemetry
 from pollwatch.incidents.identity import incident_id
 from pollwatch.incidents.incident import ElectionContext, Incident, RuleCount
@@ -104,10 +104,10 @@ class Grouper:
             fetch: called once, with the lines that are to be shown.
         """
         found = campaigns(self._folder.done())
-        addresses = sorted({ip for c in found if not _flooding(c) for d in c.detections for ip in d.actors.ip})
+        addresses = sorted({ip for c in found for d in c.detections for ip in d.actors.ip})
         activity = Activity(self._spool, addresses)
         usual = give_traits(found, activity)
-        drafts = [_draft(group, activity, usual) for group in groups(found)]
+        drafts = _followed([_draft(group, activity, usual) for group in groups(found)], activity, usual)
         told = [self._told(draft, lines, taken) for taken in (set[str](),) for draft, lines in _partition(drafts)]
         texts = fetch([line for each in told for line in each.picked]) if told else {}
         incidents = [each.incident(texts) for each in told]
@@ -189,23 +189,36 @@ class _Told:
         )
 
 
-def _flooding(campaign: Campaign) -> bool:
-    """Whether it is a flood of many addresses: their other doings are not looked into."""
-    return campaign.is_wave and campaign.actor[1] == "flood"
-
-
 def _draft(group: Sequence[Campaign], activity: Activity, usual: Usual) -> _Draft:
     parts = tuple(sorted((part for c in group for part in c.parts), key=lambda part: order_of(part.detection)))
     verdict = judge(group, activity, usual)
     fired = LineSet.union(part.detection.lines for part in parts)
     claimed = LineSet({})
-    if verdict.severity >= Severity.MEDIUM:
-        own = [c for c in group if not _flooding(c)]
-        addresses = sorted({ip for c in own for d in c.detections for ip in d.actors.ip})
-        if addresses:
-            times = [t for c in own for t in (c.first_us, c.last_us) if t is not None]
-            claimed = absorbed(activity, addresses, fired, min(times, default=None), max(times, default=None))
+    addresses = sorted({ip for c in group for d in c.detections for ip in d.actors.ip})
+    if addresses and verdict.severity >= Severity.MEDIUM:
+        times = [t for c in group for t in (c.first_us, c.last_us) if t is not None]
+        claimed = absorbed(activity, addresses, fired, min(times, default=None), max(times, default=None))
     return _Draft(tuple(group), parts, verdict, fired, claimed | verdict.lines)
+
+
+def _followed(drafts: Sequence[_Draft], activity: Activity, usual: Usual) -> list[_Draft]:
+    """Drafts of accounts (or of nobody) that lie within what an address's incident claims are part of that one.
+
+    Such is the account that an intruder adds: its line names the new account and no address, but it stands in the
+    intruder's session.
+    """
+    joins: dict[int, list[Campaign]] = {}
+    left: list[int] = []
+    claimants = [(n, draft.claimed) for n, draft in enumerate(drafts) if len(draft.claimed)]
+    for index, draft in enumerate(drafts):
+        nameless = all(campaign.actor[0] not in {"ip", "many"} for campaign in draft.campaigns)
+        near = claimants if nameless else ()
+        home = next((n for n, claimed in near if share(draft.fired, claimed) >= CLAIMED), None)
+        if home is None:
+            left.append(index)
+        else:
+            joins.setdefault(home, []).extend(draft.campaigns)
+    return [_draft([*drafts[i].campaigns, *joins[i]], activity, usual) if i in joins else drafts[i] for i in left]
 
 
 def _partition(drafts: Sequence[_Draft]) -> list[tuple[_Draft, LineSet]]:

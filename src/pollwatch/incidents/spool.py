@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from pollwatch.events.batch import NUMBER, TIME, EventBatch
-from pollwatch.events.taxonomy import AUTH, WEB, actor_columns
+from pollwatch.events.taxonomy import AUTH, SYSLOG, WEB, actor_columns
 
 #: Stands for "no time" in the ``time`` column.
 NO_TIME = np.iinfo(np.int64).min
@@ -164,8 +164,11 @@ def _rows(batch: EventBatch, path_id: int) -> pa.RecordBatch:
     elif kind == KIND_AUTH:
         thread = short(texts.process())
         status = texts.outcome()
+        stem = short(texts.hashed("program"))
         acting = texts.hashed("ruser")
         user = np.where(acting != 0, acting, user)
+    elif batch.logsource == SYSLOG:
+        stem = short(texts.hashed("program"))
     return pa.record_batch(
         [
             np.full(size, path_id, dtype=np.int32),
