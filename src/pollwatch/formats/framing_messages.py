@@ -150,20 +150,20 @@ class MessageReader:
             login = login._replace(user=known.invalid_user)
         reporter = process[:2]
         reported = self._reporters.get(reporter, Witness.NOBODY)
-        if login.witness > reported and login.witness is not Witness.PROBE:
+        if login.witness > max(reported, Witness.PAM) and login.witness is not Witness.PROBE:
             self._reporters[reporter] = login.witness
             self._reporters.move_to_end(reporter)
             if len(self._reporters) > _MAX_REMEMBERED:
                 self._reporters.popitem(last=False)
-        if login.witness < reported and login.witness is not Witness.PROBE:
+        if login.witness is Witness.PAM and reported > Witness.PAM:
             return login._replace(action="disconnect")
         counted = known.counted if known else Witness.NOBODY
-        if Witness.NOBODY < counted < login.witness and repeat is None:
-            self._remember(process, _Remembered(time_us or 0))
-            return login._replace(action="disconnect")
+        follow_up = Witness.NOBODY < counted < login.witness and repeat is None
+        # A report that follows up is itself followed by a higher witness's: PAM, on PAM's behalf, the program.
+        waiting = login.witness if not follow_up or login.witness < Witness.SERVICE else Witness.NOBODY
         name = known.invalid_user if known else None
-        self._remember(process, _Remembered(time_us or 0, login.witness, name, login[3:5]))
-        return login
+        self._remember(process, _Remembered(time_us or 0, waiting, name, known.source if known else login[3:5]))
+        return login._replace(action="disconnect") if follow_up else login
 
     def _remember(self, process: _Process, what: _Remembered) -> None:
         self._processes[process] = what

@@ -84,7 +84,7 @@ def failure(text: str, *, follow_up: bool = False) -> Login:
     """
     sources = _RHOST.findall(text)
     who = peer(only(sources) or "")
-    ruser = _RUSER.search(text)
+    ruser = _RUSER.search(text) if len(sources) < 2 else None
     user = _USER.search(text, text.rfind(" rhost=")) if len(sources) == 1 else None
     names = (user.group(1) if user else None, (ruser.group(1) or None) if ruser else None)
     if follow_up:

@@ -19,10 +19,10 @@ _WITH_KEY = re.compile(r" from (\S+) port (\d{1,5}) ssh\d?: [A-Za-z0-9@.-]+ ")
 _INVALID = re.compile(r"(?:Invalid|Illegal) user (.*) from (\S+)(?: port (\d{1,5}))?", re.DOTALL)
 _PREAUTH_USER = re.compile(r"input_userauth_request: (?:invalid|illegal) user (.*?)(?: \[preauth\])?", re.DOTALL)
 _ENDED = re.compile(
-    r"(?:Connection (?:closed|reset|timed out) by|Disconnected from|Timeout before authentication for|"
-    r"Connection (?:closed|reset|timed out)(?: with)?|Disconnecting)"
-    r" (?:(?:authenticating|invalid) user (.*) |user (\S+) )?(?:connection from )?(\S+)"
-    r"(?: port (\d{1,5})|:(\d{1,5}))?(?: to \S+)?(?:, pid = \d+)?\.?(?: \[preauth\])?",
+    r"(?:Connection (?:closed|reset|timed out)(?: by| with)?|Disconnected from|Timeout before authentication for) "
+    r"(?:(?:authenticating|invalid) user (.*) (\S+) port (\d{1,5})|"
+    r"(?:user (\S+) |connection from )?(\S+)(?: port (\d{1,5})|:(\d{1,5}))?)"
+    r"(?: to \S+)?(?:, pid = \d+)?\.?(?: \[preauth\])?",
     re.DOTALL,
 )
 _BEFORE_PEER = re.compile(
@@ -109,10 +109,11 @@ def _preauth_user(text: str) -> Login:
 def _ended(text: str) -> Login:
     """The connection's end; after "invalid user" the address is the last thing said."""
     if found := _ENDED.fullmatch(text):
-        invalid, known, source, source_port, old_port = found.groups()
-        who = peer(source)
-        if who[0] or source_port:
-            return Login("disconnect", known or invalid, None, *who, port(source_port or old_port))
+        invalid, its_source, its_port, known, source, source_port, old_port = found.groups()
+        who = peer(its_source or source)
+        if who[0]:
+            user = known if invalid is None else invalid
+            return Login("disconnect", user, None, *who, port(its_port or source_port or old_port))
     return _connection(text)
 
 
