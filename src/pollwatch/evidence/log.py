@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,12 +28,13 @@ from types import TracebackType
 from typing import Self
 
 from pollwatch.clock import US_PER_S, Clock
-from pollwatch.errors import EvidenceError, ProofError, SignatureError, StoreError
+from pollwatch.errors import ProofError, SignatureError, StoreError
 from pollwatch.evidence import checkpoint as checkpoints
 from pollwatch.evidence import durable, fsck, merkle, tiles
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
 from pollwatch.evidence.note import Signature
+from pollwatch.evidence.signedstate import SignedState
 from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader
 
 _CHECKPOINT = "checkpoint"
@@ -52,7 +52,7 @@ class Log:
         self._signers = tuple(signers)
         self._clock = clock
         self._lock = lock
-        self._state = _SignedState(folder / "state.sqlite", self.origin)
+        self._state = SignedState(folder / "state.sqlite", self.origin)
         self._reader = TileReader(self._fetch, 0)
         self._root = merkle.EMPTY_ROOT
         try:
@@ -181,7 +181,7 @@ class Log:
             grown = self._reader.resized(new)
             root = grown.root()
             self._state.advance(first, self._root, new, root)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, StoreError) as error:
             # The swap may or may not have reached the disk. Only opening again can tell, so go no further.
             self.close()
             raise StoreError(f"log {self.folder} could not be written ({error}); open it again") from error
@@ -190,11 +190,29 @@ class Log:
         self._remove_partials(first, new)
         return range(first, new)
 
-    def add_cosignatures(self, lines: Sequence[Signature]) -> None:
-        """Publish the present checkpoint with cosignatures that the caller has checked; repeats change nothing."""
-        merged = self._signed.adding(lines)
-        if merged != self._signed:
-            self._signed = self._publish(merged)
+    def add_cosignatures(self, lines: Sequence[Signature], to: SignedCheckpoint | None = None) -> None:
+        """Keep cosignatures that the caller has checked, and publish them where they are on the present checkpoint.
+
+        Args:
+            lines: the cosignature lines; repeats change nothing.
+            to: the checkpoint of this log that they are on (witnesses may answer late); default: the present one.
+
+        Raises:
+            StoreError: the disk says no.
+        """
+        subject = to or self._signed
+        kept = self._state.cosigned(subject.checkpoint.size, exactly=True)
+        merged = (kept or subject).adding(lines)
+        if kept is not None and kept.checkpoint != subject.checkpoint:
+            raise ProofError(f"log {self.origin}: cosignatures are on a checkpoint that this log did not sign")
+        if merged != kept:
+            self._state.keep_cosigned(merged)
+        if subject.checkpoint == self._signed.checkpoint and self._signed.adding(lines) != self._signed:
+            self._signed = self._publish(self._signed.adding(lines))
+
+    def cosigned(self, size: int) -> SignedCheckpoint | None:
+        """The earliest cosigned checkpoint of at least this size; None where no witness has cosigned one yet."""
+        return self._state.cosigned(size)
 
     def _recover(self) -> SignedCheckpoint:
         """Learn the signed state, check that the tiles still carry it, and publish it where that was cut short."""
@@ -316,47 +334,6 @@ def open_reader(public: Path, verifier: Verifier) -> tuple[SignedCheckpoint, Til
         raise StoreError(f"{public} holds no readable log: {error}") from error
     signed = checkpoints.open_checkpoint(data, verifier)
     return signed, TileReader(lambda path: (public / path).read_bytes(), signed.checkpoint.size)
-
-
-class _SignedState:
-    """What the log has committed itself to: one row, moved only by compare-and-swap."""
-
-    def __init__(self, path: Path, origin: str) -> None:
-        self._origin = origin
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA synchronous = EXTRA")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS signed (id INTEGER PRIMARY KEY CHECK (id = 1),"
-                " origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT"
-            )
-        except sqlite3.Error as error:
-            raise StoreError(f"signed state {path} cannot be opened: {error}") from error
-
-    def load(self) -> tuple[int, bytes] | None:
-        try:
-            row = self._db.execute("SELECT origin, size, root FROM signed").fetchone()
-        except sqlite3.Error as error:
-            raise StoreError(f"signed state of log {self._origin} cannot be read: {error}") from error
-        if row is None:
-            return None
-        if row[0] != self._origin:
-            raise SignatureError(f"this is log {row[0]!r}, not {self._origin!r}")
-        return int(row[1]), bytes(row[2])
-
-    def begin(self) -> tuple[int, bytes]:
-        self._db.execute("INSERT INTO signed VALUES (1, ?, 0, ?)", (self._origin, merkle.EMPTY_ROOT))
-        return 0, merkle.EMPTY_ROOT
-
-    def advance(self, old: int, old_root: bytes, new: int, new_root: bytes) -> None:
-        moved = self._db.execute(
-            "UPDATE signed SET size = ?, root = ? WHERE size = ? AND root = ?", (new, new_root, old, old_root)
-        ).rowcount
-        if moved != 1:
-            raise EvidenceError(f"log {self._origin}: the signed state is no longer at {old}; another writer was here")
-
-    def close(self) -> None:
-        self._db.close()
 
 
 def _remove_folder(folder: Path) -> None:

@@ -6,7 +6,8 @@ code serves a tree in memory and a log of tiles on disk. Verification needs noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -144,6 +145,58 @@ def prove_consistency(old: int, new: int, subtree: Subtree) -> Proof:
     if not whole:
         proof.append(subtree(start, end))
     return tuple(reversed(proof))
+
+
+def prove_subset(indexes: Iterable[int], size: int, subtree: Subtree) -> Proof:
+    """One proof for several leaves of one tree: the hashes of all largest subtrees without any of them, left to right.
+
+    Raises:
+        ProofError: an index is not in the tree.
+    """
+    wanted = sorted(set(indexes))
+    if not wanted or wanted[0] < 0 or wanted[-1] >= size:
+        raise ProofError(f"leaves to prove must be in the tree of {size}, and at least one")
+    proof: list[bytes] = []
+
+    def walk(start: int, end: int) -> None:
+        if bisect_left(wanted, start) == bisect_left(wanted, end):
+            proof.append(subtree(start, end))
+        elif end - start > 1:
+            middle = start + split(end - start)
+            walk(start, middle)
+            walk(middle, end)
+
+    walk(0, size)
+    return tuple(proof)
+
+
+def root_from_subset(leaves: Mapping[int, bytes], size: int, proof: Sequence[bytes]) -> bytes:
+    """The root that a subset proof leads to; ``leaves`` maps index to leaf hash.
+
+    Raises:
+        ProofError: an index is not in the tree, or the proof has the wrong length.
+    """
+    wanted = sorted(leaves)
+    if not wanted or wanted[0] < 0 or wanted[-1] >= size:
+        raise ProofError(f"leaves to prove must be in the tree of {size}, and at least one")
+    _check_hashes((*leaves.values(), *proof))
+    rest = iter(proof)
+
+    def walk(start: int, end: int) -> bytes:
+        if bisect_left(wanted, start) == bisect_left(wanted, end):
+            given = next(rest, None)
+            if given is None:
+                raise ProofError("the proof of several leaves is too short")
+            return given
+        if end - start == 1:
+            return leaves[start]
+        middle = start + split(end - start)
+        return node_hash(walk(start, middle), walk(middle, end))
+
+    root = walk(0, size)
+    if next(rest, None) is not None:
+        raise ProofError("the proof of several leaves is too long")
+    return root
 
 
 def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:

@@ -14,6 +14,7 @@ then refuse it, and its silence shows as a missing seal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pollwatch.errors import ProofError, SignatureError
 from pollwatch.evidence import checkpoint as checkpoints
@@ -24,7 +25,6 @@ from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.note import Note
 from pollwatch.evidence.tiles import TileReader
 
-KIND = "fork-proof"
 MAX_BYTES = 1 << 16
 
 
@@ -39,6 +39,7 @@ class ForkProof:
         path: the prefix path in the larger tree; empty for equal sizes.
     """
 
+    KIND: ClassVar[str] = "fork-proof"
     log: Verifier
     smaller: SignedCheckpoint
     larger: SignedCheckpoint
@@ -71,7 +72,7 @@ class ForkProof:
     def to_bytes(self) -> bytes:
         """The portable file: canonical JSON."""
         return document(
-            KIND,
+            self.KIND,
             1,
             {
                 "log": self.log.vkey,
@@ -90,7 +91,7 @@ class ForkProof:
             SignatureError: a malformed key or checkpoint in it.
         """
         fields = Fields.load(data, "fork proof", max_bytes=MAX_BYTES)
-        fields.kind(KIND)
+        fields.kind(cls.KIND)
         log = Verifier.parse(fields.text("log"))
         smaller, larger = (SignedCheckpoint.parse(fields.text(key).encode()) for key in ("smaller", "larger"))
         path = fields.hexes("path", merkle.HASH_BYTES)

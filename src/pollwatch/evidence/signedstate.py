@@ -1,0 +1,98 @@
+"""What a log has committed itself to: one row in SQLite, moved only by compare-and-swap.
+
+NEVER restore the file from a backup: an older state would let the log sign a second history.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from pollwatch.errors import EvidenceError, SignatureError, StoreError
+from pollwatch.evidence import merkle
+from pollwatch.evidence.checkpoint import SignedCheckpoint
+
+
+class SignedState:
+    """One log's signed state and the cosigned checkpoints it collected. Not for several threads."""
+
+    def __init__(self, path: Path, origin: str) -> None:
+        """Open (or make) the state file of the log with this origin.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        self._origin = origin
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA synchronous = EXTRA")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS signed (id INTEGER PRIMARY KEY CHECK (id = 1),"
+                " origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT"
+            )
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS cosigned (size INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT"
+            )
+        except sqlite3.Error as error:
+            raise StoreError(f"signed state {path} cannot be opened: {error}") from error
+
+    def load(self) -> tuple[int, bytes] | None:
+        """Size and root; None for a log that was never begun.
+
+        Raises:
+            SignatureError: it is another log's state.
+            StoreError: the disk says no.
+        """
+        try:
+            row = self._db.execute("SELECT origin, size, root FROM signed").fetchone()
+        except sqlite3.Error as error:
+            raise StoreError(f"signed state of log {self._origin} cannot be read: {error}") from error
+        if row is None:
+            return None
+        if row[0] != self._origin:
+            raise SignatureError(f"this is log {row[0]!r}, not {self._origin!r}")
+        return int(row[1]), bytes(row[2])
+
+    def begin(self) -> tuple[int, bytes]:
+        """Enter the empty log."""
+        self._db.execute("INSERT INTO signed VALUES (1, ?, 0, ?)", (self._origin, merkle.EMPTY_ROOT))
+        return 0, merkle.EMPTY_ROOT
+
+    def advance(self, old: int, old_root: bytes, new: int, new_root: bytes) -> None:
+        """Move from one state to the next, durably, if it still is the one we know.
+
+        Raises:
+            EvidenceError: it is not; another writer was here.
+            StoreError: the disk says no.
+        """
+        try:
+            moved = self._db.execute(
+                "UPDATE signed SET size = ?, root = ? WHERE size = ? AND root = ?", (new, new_root, old, old_root)
+            ).rowcount
+        except sqlite3.Error as error:
+            raise StoreError(f"signed state of log {self._origin} cannot be written: {error}") from error
+        if moved != 1:
+            raise EvidenceError(f"log {self._origin}: the signed state is no longer at {old}; another writer was here")
+
+    def cosigned(self, size: int, *, exactly: bool = False) -> SignedCheckpoint | None:
+        """The earliest kept checkpoint of at least this size (or of exactly this size)."""
+        row = self._db.execute(
+            "SELECT size, note FROM cosigned WHERE size >= ? ORDER BY size LIMIT 1", (size,)
+        ).fetchone()
+        return None if row is None or (exactly and row[0] != size) else SignedCheckpoint.parse(row[1])
+
+    def keep_cosigned(self, signed: SignedCheckpoint) -> None:
+        """Keep a cosigned checkpoint, instead of what was kept for its size.
+
+        Raises:
+            StoreError: the disk says no.
+        """
+        try:
+            values = (signed.checkpoint.size, signed.to_bytes())
+            self._db.execute("INSERT OR REPLACE INTO cosigned VALUES (?, ?)", values)
+        except sqlite3.Error as error:
+            raise StoreError(f"log {self._origin}: a cosignature could not be kept: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
