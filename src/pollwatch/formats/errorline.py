@@ -1,4 +1,4 @@
-r"""One line of an Apache (2.2, 2.4) or nginx error log.
+r"""One line of an Apache (2.2, 2.4), nginx or LiteSpeed error log.
 
 What an attacker writes stands in these lines unquoted. Apache names the client before it; nginx behind it, so that
 a file name like ``/x, client: 192.0.2.1, server: a, request: "`` can pose as the client. Where a line names several
@@ -39,11 +39,15 @@ _NGINX_ITEMS = re.compile(
     r'(?:, subrequest: "[^"]*+")?(?:, upstream: "(?P<upstream>[^"]*+)")?(?:, host: "(?P<host>[^"]*+)")?'
     r'(?:, referrer: "(?P<referrer>.*)")?\s*$'
 )
+_LITESPEED = re.compile(
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2}) (?P<clock>[0-9:]{8})(?:\.(?P<fraction>[0-9]{1,6}))? "
+    r"\[(?P<level>[A-Z]{4,7})\] \[[0-9]+\] (?:\[(?P<client>[0-9A-Fa-f.:]+|\[[0-9A-Fa-f.:]+\]):[0-9]+[^\]]*\] )?"
+)
 _MODSECURITY_ITEM = re.compile(r'\[(hostname|uri|id|msg|severity) "((?:[^"\\]|\\.){0,4096}+)"\]')
 _MODSECURITY = re.compile(r"ModSecurity[: ]")
 _USER = re.compile(
-    r"\buser [\"']?([^\s\"':,]{1,256})[\"']?:? (?:was |in realm [^:]{1,256}: )?"
-    r"(?:not found|authentication failure|password mismatch|denied|authenticated)",
+    r"\b(?:user |username:)[\"']?([^\s\"':,]{1,256})[\"']?:? (?:was |in realm [^:]{1,256}: )?"
+    r"(?:not found|authentication failure|password mismatch|denied|failed to authenticate|ip:)",
     re.IGNORECASE,
 )
 _URI_AT_END = re.compile(r"(?:not found: |authentication failure for \")(/[^\s\",]{0,8192})")
@@ -69,6 +73,8 @@ def read_error(text: str, zone: dt.tzinfo) -> ErrorLine | None:
         return _read_apache(text, apache, zone)
     if text[:1].isdecimal() and (nginx := _NGINX.match(text)):
         return _read_nginx(text, nginx, zone)
+    if text[:1].isdecimal() and (litespeed := _LITESPEED.match(text)):
+        return _read_litespeed(text, litespeed, zone)
     return None
 
 
@@ -131,6 +137,19 @@ def _read_nginx(text: str, head: re.Match[str], zone: dt.tzinfo) -> ErrorLine:
     date = (int(head["year"]), int(head["month"]), int(head["day"]))
     message = str(values["message"])
     return ErrorLine(_time_us(date, head["clock"], "", zone), values | _said(message, values))
+
+
+def _read_litespeed(text: str, head: re.Match[str], zone: dt.tzinfo) -> ErrorLine:
+    message = text[head.end() :]
+    client = head["client"]
+    values: dict[str, Value] = {
+        "c-ip": client_address(client.strip("[]") if client else None),
+        "level": head["level"].lower(),
+        "message": message,
+    }
+    date = (int(head["year"]), int(head["month"]), int(head["day"]))
+    time_us = _time_us(date, head["clock"], head["fraction"] or "", zone)
+    return ErrorLine(time_us, values | _said(message, values))
 
 
 def _said(message: str, known: dict[str, Value]) -> dict[str, Value]:

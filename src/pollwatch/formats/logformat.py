@@ -78,6 +78,7 @@ class _Value:
     field: str
     spaced: bool = False
     strptime: str = ""
+    pattern: str = ""
 
 
 def compile_layout(definition: str, dialect: str = "") -> Layout:
@@ -153,6 +154,8 @@ def _apache_value(argument: str | None, letter: str, whole: str) -> list[str | _
         name = argument.lower()
         column = _HEADERS.get(name, name) if letter == "i" else f"cs-cookie-{name}" if letter == "C" else name
         return [_Value(column, spaced=True)]
+    if letter == "q":  # brings its own question mark
+        return [_Value("query", pattern=r'(?:\?[^ "]*)?')]
     if letter == "a" and argument == "c":  # the peer itself, before mod_remoteip believed a header
         return [_Value("peer")]
     if letter not in _APACHE:
@@ -182,9 +185,13 @@ def _nginx_parts(text: str) -> list[str | _Value]:
     at = 0
     for match in _NGINX_VARIABLE.finditer(text):
         name = (match[1] or match[2]).lower()
-        parts += [text[at : match.start()], _Value(_NGINX.get(name, name), spaced=name.startswith(_NGINX_LISTS))]
+        parts += [text[at : match.start()], _Value("", pattern=r"\??") if name == "is_args" else _nginx_value(name)]
         at = match.end()
     return [*parts, text[at:]]
+
+
+def _nginx_value(name: str) -> _Value:
+    return _Value(_NGINX.get(name, name), spaced=name.startswith(_NGINX_LISTS))
 
 
 def _layout(parts: list[str | _Value]) -> Layout:
@@ -209,12 +216,22 @@ def _layout(parts: list[str | _Value]) -> Layout:
 
 
 def _value_pattern(value: _Value, before: str | _Value, after: str | _Value | None) -> str:
+    if value.pattern:
+        return value.pattern
     if isinstance(after, str) and after[0] == '"' and isinstance(before, str) and before.endswith('"'):
         return _QUOTED
     if value.field in _TYPED:
         return _TYPED[value.field]
     if after is None or isinstance(after, _Value):
-        return ".*?" if after else ".*" if _to_the_end(value) else r"[^\s]*"
+        return (
+            r"[^? ]*"
+            if value.field == "stem" and after
+            else ".*?"
+            if after
+            else ".*"
+            if _to_the_end(value)
+            else r"[^\s]*"
+        )
     words = 1 + value.strptime.count(" ")
     if after[0] == " " and (value.spaced or words > 1):
         return _LIST if words == 1 else " ".join(["[^ ]+"] * words)

@@ -33,7 +33,7 @@ _COMBINED = (
 _AGENT = r' "(?P<f7>(?:[^"\\]|\\.)*)" "(?P<f8>(?:[^"\\]|\\.)*)"(?P<f9>(?: .*)?)$'
 _FIELDS = ("client", "", "user", "time", "request", "status", "bytes")
 _BEHIND = ("referer", "agent", "extra")
-_VHOST = r"(?s)^(?P<v>[^ ,]+) (?P<f0>[0-9A-Fa-f:.]*[0-9][0-9A-Fa-f:.]*|::1?) "
+_VHOST = r"(?s)^(?P<v>[^ ,<]+) (?P<f0>[0-9A-Fa-f:.]*[0-9][0-9A-Fa-f:.]*|::1?) "
 _PROXY_MANAGER = (
     r"(?s)^\[(?P<f0>[^\]]+)\](?: [A-Z-]+)?(?: [0-9-]+)? (?P<f1>[0-9]{3}) - (?P<f2>[^ ]+) [a-z]+ (?P<f3>[^ ]+) "
     r'"(?P<f4>(?:[^"\\]|\\.)*)" \[Client (?P<f5>[^\]]+)\] \[Length (?P<f6>[^\]]+)\] '

@@ -47,7 +47,8 @@ class WebLog:
 
 
 def _fit(line: str) -> float:
-    return completeness(read_request(line))
+    complete = completeness(read_request(line))
+    return complete if complete > 0.5 else 0.0
 
 
 WEB_LOG = WebLog()
