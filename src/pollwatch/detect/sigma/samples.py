@@ -1,0 +1,91 @@
+"""A rule's own samples: lines on which it must fire, and lines on which it must stay silent.
+
+They stand in the rule under ``pollwatch.samples``, as ``fire`` and ``silent``. Each is a list of lines, or of
+mappings that make lines:
+
+- ``line``: a line; ``@n@`` becomes 1, 2, ..., and ``@clf@``, ``@bsd@``, ``@err@``, ``@iso@`` the time as access
+  logs, syslog, nginx's error log and RFC 3339 write it.
+- ``request``: instead of a line, the request of an access-log line; with ``status``, ``agent``, ``ip``, ``referer``.
+- ``times`` and ``every``: how many such lines, how many seconds apart.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pollwatch.clock import UTC
+from pollwatch.errors import RuleError
+
+#: When the first line of every sample happens: an election night.
+START = dt.datetime(2026, 11, 3, 20, 0, tzinfo=UTC)
+_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+_KEYS = {"line", "request", "status", "agent", "ip", "referer", "times", "every"}
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Lines that must make a rule fire, and lines that must not."""
+
+    fire: tuple[str, ...]
+    silent: tuple[str, ...]
+
+
+def samples(path: Path) -> dict[str, Samples]:
+    """The samples in a rule file, by the id of their rule; a rule without any has empty ones.
+
+    Raises:
+        RuleError: the samples are not understood; the message says where.
+    """
+    try:
+        documents = [each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if isinstance(each, dict)]
+        return {str(each.get("id")): _samples(each) for each in documents}
+    except (RuleError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RuleError(f"{path}: samples not understood: {error}") from error
+
+
+def _samples(document: Mapping[str, Any]) -> Samples:
+    own = document.get("pollwatch") or {}
+    stated = own.get("samples") or {}
+    if not isinstance(stated, dict) or set(stated) - {"fire", "silent"}:
+        raise RuleError("'samples' holds fire and silent, nothing else")
+    return Samples(tuple(_lines(stated.get("fire") or ())), tuple(_lines(stated.get("silent") or ())))
+
+
+def _lines(entries: Sequence[Any]) -> list[str]:
+    lines: list[str] = []
+    moment = START
+    for entry in entries:
+        made = {"line": entry} if isinstance(entry, str) else entry
+        if not isinstance(made, dict) or set(made) - _KEYS or ("line" in made) == ("request" in made):
+            raise RuleError(f"a sample is a line, or a mapping with 'line' or 'request': {entry!r}")
+        for number in range(1, int(made.get("times", 1)) + 1):
+            lines.append(_filled(made, number, moment))
+            moment += dt.timedelta(seconds=float(made.get("every", 1)))
+    return lines
+
+
+def _filled(made: Mapping[str, Any], number: int, moment: dt.datetime) -> str:
+    text = str(made["line"]) if "line" in made else _request(made)
+    for token, value in (
+        ("@n@", str(number)),
+        ("@clf@", moment.strftime("[%d/%b/%Y:%H:%M:%S +0000]")),
+        ("@bsd@", f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S}"),
+        ("@err@", moment.strftime("%Y/%m/%d %H:%M:%S")),
+        ("@iso@", moment.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")),
+    ):
+        text = text.replace(token, value)
+    return text
+
+
+def _request(made: Mapping[str, Any]) -> str:
+    agent = str(made.get("agent", _AGENT)).replace('"', '\\"')
+    return (
+        f"{made.get('ip', '203.0.113.66')} - - @clf@ \"{made['request']} HTTP/1.1\" {made.get('status', 200)} 1234"
+        f" \"{made.get('referer', '-')}\" \"{agent}\""
+    )
