@@ -1,0 +1,178 @@
+"""The checks of a bundle, from the lines up to the shared log's checkpoint. Each returns what it proved, or raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pollwatch.errors import ProofError, QuorumError, SignatureError
+from pollwatch.evidence import checkpoint as checkpoints
+from pollwatch.evidence import merkle
+from pollwatch.evidence.bundle import Bundle, OpenedBatch, OpenedIncident
+from pollwatch.evidence.checkpoint import Checkpoint, Signed, SignedCheckpoint
+from pollwatch.evidence.keys import Verifier
+from pollwatch.evidence.manifest import Batch, IncidentEntry, PrivateEntry, parse_private
+from pollwatch.evidence.policy import Policy
+from pollwatch.evidence.references import References
+from pollwatch.evidence.salted import commitment
+from pollwatch.evidence.seal import Seal
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """Who cosigned, of those that count.
+
+    Attributes:
+        names: name in the policy to the earliest time that witness states, in seconds; earliest first.
+        quorum_s: when the quorum was complete; None where it is not.
+    """
+
+    names: Mapping[str, int]
+    quorum_s: int | None
+
+
+def check_log(signed: SignedCheckpoint, log: tuple[Verifier, ...], policy: Policy | None) -> None:
+    """Check the log's own signatures, and that the reader's policy knows the log.
+
+    Raises:
+        SignatureError: not signed by the log, signed wrongly, or by a log that the policy does not know.
+    """
+    if policy is not None and log[0] not in policy.logs:
+        raise SignatureError(
+            f"the log key {log[0].name} ({log[0].fingerprint}) is not in the policy: "
+            "the bundle is not from whom you think, or its owner has a new key"
+        )
+    if any(key.name != log[0].name for key in log):
+        raise SignatureError(f"keys.json names keys of other logs than {log[0].name}")
+    checkpoints.open_checkpoint(signed.to_bytes(), log[0])
+    checkpoints.verify(signed, log)
+
+
+def check_witnesses(signed: SignedCheckpoint, policy: Policy | None) -> Witnessed:
+    """Count the cosignatures of the policy's witnesses.
+
+    Raises:
+        SignatureError: a cosignature by one of them is wrong.
+    """
+    if policy is None:
+        return Witnessed({}, None)
+    times: dict[str, int] = {}
+    for name, key in policy.witnesses.items():
+        found = checkpoints.verify(signed, (key,))
+        stated = [each.time_s for each in found if each.time_s is not None]
+        if stated:
+            times[name] = min(stated)
+    ordered = dict(sorted(times.items(), key=lambda item: item[1]))
+    return Witnessed(ordered, _quorum_time(ordered, policy))
+
+
+def check_claimed_witnesses(signed: SignedCheckpoint, witnesses: Iterable[Verifier]) -> tuple[Signed, ...]:
+    """Cosignatures by keys that only the issuer vouches for.
+
+    Raises:
+        SignatureError: one of them is wrong.
+    """
+    return checkpoints.verify(signed, witnesses)
+
+
+def check_seal(bundle: Bundle) -> tuple[Seal, Checkpoint]:
+    """From the shared log's checkpoint down to the private log's.
+
+    Raises:
+        ProofError: the seal is not in the shared log, or the opening is not its.
+        SignatureError: the opened text is no checkpoint.
+    """
+    bundle.seal.place.verify(bundle.seal.data)
+    seal = Seal.parse(bundle.seal.data)
+    seal.check(bundle.seal.opening)
+    return seal, bundle.seal.opening.checkpoint
+
+
+def check_entries(bundle: Bundle, private: Checkpoint) -> dict[int, PrivateEntry]:
+    """The private entries at their places in the sealed tree.
+
+    Raises:
+        ProofError: one is not there, or is of no known type.
+    """
+    found: dict[int, PrivateEntry] = {}
+    for entry in bundle.entries:
+        merkle.verify_inclusion(entry.index, private.size, merkle.leaf_hash(entry.data), entry.proof, private.root)
+        found[entry.index] = parse_private(entry.data)
+    return found
+
+
+def check_batch(batch: OpenedBatch, entries: Mapping[int, PrivateEntry]) -> None:
+    """Lines, byte for byte, in the batch that the private log holds.
+
+    Raises:
+        ProofError: a line, its number, or the input's name is not what was sealed.
+    """
+    manifest = entries.get(batch.entry)
+    if not isinstance(manifest, Batch):
+        raise ProofError(f"lines: entry {batch.entry} of the private log is no batch, or is not in the bundle")
+    if commitment(batch.source_salt, batch.source.encode("utf-8")) != manifest.source:
+        raise ProofError(f"lines of entry {batch.entry}: the input's name is not the one that was sealed")
+    leaves = {each.number - manifest.first_number: commitment(each.salt, each.raw) for each in batch.lines}
+    if len(leaves) != len(batch.lines) or list(leaves) != sorted(leaves):
+        raise ProofError(f"lines of entry {batch.entry}: not in ascending order")
+    if merkle.root_from_subset(leaves, manifest.lines, batch.proof) != manifest.root:
+        raise ProofError(f"lines of entry {batch.entry}: a line, its number or its salt is not what was sealed")
+
+
+def check_incident(opened: OpenedIncident, bundle: Bundle, entries: Mapping[int, PrivateEntry]) -> IncidentEntry:
+    """The incident as it was sealed, and that all lines shown are its lines.
+
+    Raises:
+        ProofError: its content or its references are not what was sealed, or a line is not among them.
+    """
+    entry = entries.get(opened.entry)
+    if not isinstance(entry, IncidentEntry):
+        raise ProofError(f"incident: entry {opened.entry} of the private log is no incident, or is not in the bundle")
+    if commitment(opened.content_salt, opened.content) != entry.content:
+        raise ProofError("incident/content.json is not what was sealed")
+    if commitment(opened.references_salt, opened.references) != entry.references:
+        raise ProofError("incident/references.json is not what was sealed")
+    references = References.parse(opened.references)
+    for batch in bundle.batches:
+        belonging = references.batch(batch.entry)
+        for line in batch.lines:
+            if line.number not in belonging:
+                raise ProofError(f"line {line.number} of entry {batch.entry} is not one of the incident's lines")
+    return entry
+
+
+def check_nothing_idle(bundle: Bundle, entries: Mapping[int, PrivateEntry]) -> None:
+    """Lines without their batch entry, or twice, would be shown without proof.
+
+    Raises:
+        ProofError: such a thing is there.
+    """
+    indexes = [batch.entry for batch in bundle.batches]
+    if len(set(indexes)) != len(indexes) or not set(indexes) <= entries.keys() or len(entries) != len(bundle.entries):
+        raise ProofError("bundle: an entry or batch stands twice, or lacks its log entry")
+
+
+def parse_policy(data: bytes | None) -> Policy | None:
+    """The reader's policy.
+
+    Raises:
+        QuorumError: malformed.
+    """
+    if data is None:
+        return None
+    policy = Policy.parse(data)
+    if not policy.logs:
+        raise QuorumError("the policy names no log; add a line 'log VKEY'")
+    return policy
+
+
+def _quorum_time(ordered: Mapping[str, int], policy: Policy) -> int | None:
+    """When the last witness that the quorum needed had signed."""
+    if policy.quorum == "none":
+        return None
+    seen: list[str] = []
+    for name, time_s in ordered.items():
+        seen.append(name)
+        if policy.is_met(seen):
+            return time_s
+    return None

@@ -1,0 +1,217 @@
+"""Check a bundle or a fork proof, offline, trusting nobody: ``python -m pollwatch.evidence.verify FILE``.
+
+This is the part that a rival audits. It reaches no network, database, web framework or parser of logs; it depends on
+``cryptography``, ``rfc8785`` and Python's own library. Without a policy it believes the keys that the file names, says
+their fingerprints, and grades the result ``asserted``. With the reader's own policy (C2SP tlog-policy), foreign logs
+are refused, and cosignatures of the policy's witnesses count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pollwatch.clock import US_PER_S, rfc3339
+from pollwatch.errors import PollwatchError, ProofError, SignatureError, SourceError
+from pollwatch.events.printable import printable
+from pollwatch.evidence import container, opened
+from pollwatch.evidence.bundle import Bundle, read_bundle
+from pollwatch.evidence.checkpoint import Checkpoint
+from pollwatch.evidence.manifest import IncidentEntry
+from pollwatch.evidence.monitor import ForkProof
+from pollwatch.evidence.policy import Policy
+from pollwatch.evidence.report import Grade, Report, Statement, Weight
+from pollwatch.evidence.seal import Seal
+from pollwatch.i18n import _
+
+_ZIP = b"PK"
+_LINE_CHARS = 1000
+
+
+def verify_file(path: Path, policy: bytes | None = None) -> Report:
+    """Check a file.
+
+    Args:
+        path: a bundle (zip) or a fork proof (JSON).
+        policy: the reader's C2SP policy file; None believes the file's own keys and grades it ``asserted``.
+
+    Raises:
+        SourceError: the file cannot be read.
+        EvidenceError: something does not fit; the message says what and where.
+    """
+    try:
+        if path.stat().st_size > container.MAX_BYTES:
+            raise ProofError(f"{path} is over the limit of {container.MAX_BYTES} bytes")
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    return verify_bytes(data, policy)
+
+
+def verify_bytes(data: bytes, policy: bytes | None = None) -> Report:
+    """Check a file's content; see :func:`verify_file`."""
+    trusted = opened.parse_policy(policy)
+    if data.startswith(_ZIP):
+        return _verify_bundle(read_bundle(data), trusted)
+    if data.startswith(b"{"):
+        return _verify_fork(ForkProof.parse(data), trusted)
+    raise ProofError("neither a bundle nor a fork proof: its first bytes are wrong; it was changed, or is another file")
+
+
+def _verify_bundle(bundle: Bundle, policy: Policy | None) -> Report:
+    signed = bundle.seal.place.signed
+    log = bundle.keys.log
+    opened.check_log(signed, log, policy)
+    seal, private = opened.check_seal(bundle)
+    entries = opened.check_entries(bundle, private)
+    opened.check_nothing_idle(bundle, entries)
+    for batch in bundle.batches:
+        opened.check_batch(batch, entries)
+    incident = opened.check_incident(bundle.incident, bundle, entries) if bundle.incident else None
+    witnessed = opened.check_witnesses(signed, policy)
+    claimed = opened.check_claimed_witnesses(signed, bundle.keys.witnesses)
+    keys = [("log", key) for key in log]
+    if policy is None:
+        keys += [("witness, as the file says", each.verifier) for each in claimed]
+    else:
+        keys += [("witness", policy.witnesses[name]) for name in witnessed.names]
+    statements = (
+        *_about_log(bundle, seal, private),
+        *_about_content(bundle, incident),
+        *_about_witnesses(witnessed, policy, len(claimed)),
+        *_about_limits(),
+    )
+    quorum_us = None if witnessed.quorum_s is None else witnessed.quorum_s * US_PER_S
+    grade: Grade = "asserted" if quorum_us is None else "quorum"
+    return Report("bundle", grade, log[0].name, tuple(keys), quorum_us, statements)
+
+
+def _verify_fork(proof: ForkProof, policy: Policy | None) -> Report:
+    proof.verify()
+    if policy is not None and proof.log not in policy.logs:
+        raise SignatureError(
+            f"the log key {proof.log.name} ({proof.log.fingerprint}) is not in the policy: whoever made this fork, "
+            "it is not a log that you know"
+        )
+    sizes = {"smaller": proof.smaller.checkpoint.size, "larger": proof.larger.checkpoint.size}
+    statements = (
+        _said_by(
+            "proven",
+            _("The key of log {log} signed two histories that cannot both be true: at sizes {smaller} and {larger}."),
+            log=proof.log.name,
+            **sizes,
+        ),
+        _said_by("proven", _("Nobody without that key could have made this proof; it needs no witness.")),
+        _said_by("not-proven", _("Which of the two histories is the true one, and who used the key.")),
+    )
+    keys = (("log", proof.log),)
+    return Report("fork-proof", "asserted", proof.log.name, keys, None, statements)
+
+
+def _about_log(bundle: Bundle, seal: Seal, private: Checkpoint) -> list[Statement]:
+    log = bundle.keys.log[0].name
+    found = [
+        _said_by("proven", _("Every byte of this file is as the key of log {log} signed it."), log=log),
+        _said_by(
+            "proven",
+            _("{entries} private entries stand in a log whose state at size {size} is entry {index} of {log}, sealed."),
+            entries=len(bundle.entries),
+            size=private.size,
+            index=bundle.seal.place.index,
+            log=log,
+        ),
+        _said_by("said", _("The owner dates the seal {time}."), time=_time(seal.at_us)),
+        _said_by("said", _("The owner dates this file {time}."), time=_time(bundle.created_us)),
+    ]
+    if seal.rivals:
+        text = _(
+            "The seal names checkpoints of {count} other logs: where they are real, it is not older than they are."
+        )
+        found.append(_said_by("said", text, count=len(seal.rivals)))
+    return found
+
+
+def _about_content(bundle: Bundle, incident: IncidentEntry | None) -> list[Statement]:
+    found = []
+    shown = sum(len(batch.lines) for batch in bundle.batches)
+    if incident is not None:
+        text = _("Incident {id} (severity {severity}) was sealed as it is shown here; it has {lines} lines.")
+        found.append(_said_by("proven", text, id=incident.id, severity=incident.severity, lines=incident.lines))
+    if shown:
+        text = _("{shown} log lines are, byte for byte, those that were sealed, under the record numbers they show.")
+        found.append(_said_by("proven", text, shown=shown))
+    for name in sorted(bundle.attachments):
+        text = _("Attachment {name} is in the file; what it says is its author's word, checked by its own signature.")
+        found.append(_said_by("said", text, name=name))
+    return found
+
+
+def _about_witnesses(witnessed: opened.Witnessed, policy: Policy | None, claimed: int) -> list[Statement]:
+    if policy is None:
+        text = _(
+            "{count} witnesses cosigned, by keys that only this file vouches for; give --policy to make them count."
+        )
+        return [_said_by("said", text, count=claimed)]
+    found = [
+        _said_by(
+            "proven", _("Witness {name} saw this state of the log at {time}."), name=name, time=_time(at * US_PER_S)
+        )
+        for name, at in witnessed.names.items()
+    ]
+    if witnessed.quorum_s is not None:
+        text = _("It existed no later than {time}: by then the policy's quorum had cosigned.")
+        found.append(_said_by("proven", text, time=_time(witnessed.quorum_s * US_PER_S)))
+    else:
+        text = _("Too few of the policy's witnesses cosigned for its quorum; a refusal proves nothing either way.")
+        found.append(_said_by("not-proven", text))
+    return found
+
+
+def _about_limits() -> list[Statement]:
+    return [
+        _said_by("not-proven", _("That what the lines say is true: only that it is what was recorded then.")),
+        _said_by("not-proven", _("That nothing was left out: what its owner keeps closed stays closed.")),
+    ]
+
+
+def _said_by(weight: Weight, template: str, **values: object) -> Statement:
+    shown = {key: printable(value, 255) if isinstance(value, str) else value for key, value in values.items()}
+    return Statement(weight, template.format(**shown))
+
+
+def _time(us: int) -> str:
+    """RFC 3339, or the bare number where a signer states an absurd time."""
+    try:
+        return rfc3339(us) or ""
+    except (OverflowError, ValueError):
+        return f"{us} us"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The verifier on its own, for somebody who audits nothing but this package.
+
+    Returns:
+        0 when everything fits, 4 when something does not, 3 when the file cannot be read.
+    """
+    parser = argparse.ArgumentParser(prog="python -m pollwatch.evidence.verify", description=__doc__)
+    parser.add_argument("file", type=Path, help=_("a bundle or a fork proof"))
+    parser.add_argument("--policy", type=Path, help=_("the logs and witnesses that you know (C2SP tlog-policy)"))
+    given = parser.parse_args(arguments)
+    try:
+        policy = given.policy.read_bytes() if given.policy else None
+        report = verify_file(given.file, policy)
+    except OSError as error:
+        sys.stderr.write(printable(f"{error}", _LINE_CHARS) + "\n")
+        return SourceError.exit_code
+    except PollwatchError as error:
+        sys.stderr.write(_("Does not verify: {error}").format(error=printable(str(error), _LINE_CHARS)) + "\n")
+        return error.exit_code
+    for line in report.lines():
+        sys.stdout.write(printable(line, _LINE_CHARS) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
