@@ -83,11 +83,15 @@ def test_what_is_committed_is_in_wal_mode_and_durable(tmp_path: Path) -> None:
 def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """Whatever a block wrote before it raised is not there; the error comes through."""
     database = Database(tmp_path / "case.sqlite")
-    row = {"alias": "x", "incident_id": "y"}
-    with pytest.raises(KeyError), database.writing() as connection:
-        connection.execute(sa.text("PRAGMA defer_foreign_keys = ON"))
-        connection.execute(sa.insert(tables.INCIDENT_ALIASES).values(row))
-        raise KeyError
+
+    def write_and_fail() -> None:
+        with database.writing() as connection:
+            connection.execute(sa.text("PRAGMA defer_foreign_keys = ON"))
+            connection.execute(sa.insert(tables.INCIDENT_ALIASES).values(alias="x", incident_id="y"))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_and_fail()
     with database.reading() as connection:
         assert connection.execute(sa.select(tables.INCIDENT_ALIASES)).all() == []
     database.close()
@@ -113,6 +117,11 @@ def test_a_migration_that_is_cut_short_leaves_no_half_schema(tmp_path: Path, mon
 
 def test_several_processes_open_a_new_case_at_the_same_moment(tmp_path: Path) -> None:
     """All of them succeed, and the tables are made once."""
-    script = "import sys; from pathlib import Path; from pollwatch.store.database import Database as D; D(Path(sys.argv[1])).close()"
-    started = [subprocess.Popen([sys.executable, "-W", "error", "-c", script, tmp_path / "case.sqlite"]) for _ in range(4)]
+    script = (
+        "import sys; from pathlib import Path; from pollwatch.store.database import Database;"
+        "Database(Path(sys.argv[1])).close()"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-W", "error", "-c", script, tmp_path / "case.sqlite"]) for _ in range(4)
+    ]
     assert [process.wait(60) for process in started] == [0, 0, 0, 0]

@@ -65,9 +65,9 @@ class Intake:
             inputs = connection.execute(
                 sa.select(tables.INPUTS.c.size_bytes, tables.INPUTS.c.digest, tables.INPUTS.c.id)
             )
-            self._current = {Content(size, digest): input_id for size, digest, input_id in inputs}
+            self._current: dict[Content, int] = {Content(row.size_bytes, row.digest): row.id for row in inputs}
             contents = connection.execute(sa.select(tables.CONTENTS.c.digest, tables.CONTENTS.c.input_id))
-            self._known: dict[str, int | None] = dict(contents.tuples().all())
+            self._known: dict[str, int | None] = {row.digest: row.input_id for row in contents}
             listed = list(connection.execute(sa.select(tables.EVENT_FILES.c.name)).scalars())
         remove_leftovers(folder.events, listed)
         self._events = EventWriter(folder.events)
@@ -87,23 +87,44 @@ class Intake:
             How the case calls it: ``path``, or ``path@DIGEST`` where another input has that name already. The scan
             uses this as the input's path throughout. ``None``: the case has this content; leave it out.
         """
-        content, input_id = digest.content, None
-        if content.digest in self._known:
-            return None
-        for known, known_id in self._current.items():
-            if known.digest == digest.grown_from and all(a.input_id != known_id for a in self._admitted.values()):
-                input_id = known_id
-        name = self._name(encodable(path), content, input_id)
-        self._admitted[name] = _Admitted(content, input_id)
-        self._known[content.digest] = input_id
-        if input_id is not None:
-            self._paths[input_id] = name
-        return name
+        return self.admit_all({path: digest})[path]
 
-    def _name(self, path: str, content: Content, input_id: int | None) -> str:
-        taken = {name for known, name in self._paths.items() if known != input_id} | self._admitted.keys()
-        candidates = [path, *(f"{path}@{content.digest[:digits]}" for digits in (8, 16, 64))]
-        return next(name for name in candidates if name not in taken)
+    def admit_all(self, digests: Mapping[str, ContentDigest]) -> dict[str, str | None]:
+        """Admit several inputs at once: rotated logs (``a.log`` is ``a.log.1`` now) can so hand their names on.
+
+        Args:
+            digests: by path as their user named it.
+
+        Returns:
+            For each path what :meth:`admit` returns.
+        """
+        fresh: dict[str, _Admitted] = {}
+        for path, digest in digests.items():
+            content = digest.content
+            if content.digest not in self._known:
+                input_id = self._continuable(digest.grown_from)
+                fresh[path] = _Admitted(content, input_id)
+                self._known[content.digest] = input_id
+                if input_id is not None:
+                    self._paths.pop(input_id)
+        names = {path: self._admit(encodable(path), each) for path, each in fresh.items()}
+        return {path: names.get(path) for path in digests}
+
+    def _continuable(self, grown_from: str) -> int | None:
+        """The input that has this content now, unless another one continues it already."""
+        for content, input_id in self._current.items():
+            if content.digest == grown_from and input_id in self._paths and input_id not in self._continued():
+                return input_id
+        return None
+
+    def _admit(self, path: str, admitted: _Admitted) -> str:
+        taken = {*self._paths.values(), *self._admitted}
+        digest = admitted.content.digest
+        name = next(n for n in (path, *(f"{path}@{digest[:digits]}" for digits in (8, 16, 64))) if n not in taken)
+        self._admitted[name] = admitted
+        if admitted.input_id is not None:
+            self._paths[admitted.input_id] = name
+        return name
 
     def detections(self) -> list[Detection]:
         """What earlier scans found, without what the admitted inputs will show again because they continue others.

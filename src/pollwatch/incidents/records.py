@@ -287,7 +287,7 @@ def _resolve(connection: sa.Connection, name: str) -> str:
     """The id of an incident from its id, an id that was merged into it, or an unambiguous beginning of either."""
     ids: dict[str, str] = {each: each for each in connection.execute(sa.select(tables.INCIDENTS.c.id)).scalars()}
     aliases = connection.execute(sa.select(tables.INCIDENT_ALIASES.c.alias, tables.INCIDENT_ALIASES.c.incident_id))
-    ids |= dict(aliases.tuples().all())
+    ids |= {row.alias: row.incident_id for row in aliases}
     if name in ids:
         return ids[name]
     fitting: list[str] = sorted({ids[each] for each in ids if name and each.startswith(name)})
