@@ -84,7 +84,8 @@ def test_every_column_of_the_taxonomy_is_there() -> None:
         ("common", "apache"),
         ('$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent', "nginx"),
         (
-            "log_format short '$remote_addr - ${remote_user} [$time_local] '\n  '\"$request\" $status $body_bytes_sent';",
+            ("log_format short '$remote_addr - ${remote_user} [$time_local] '\n"
+            "  '\"$request\" $status $body_bytes_sent';"),
             "nginx",
         ),
     ],

@@ -224,7 +224,7 @@ def _value_pattern(value: _Value, before: str | _Value, after: str | _Value | No
         return _TYPED[value.field]
     if after is None or isinstance(after, _Value):
         return (
-            r"[^? ]*"
+            r"[^?]*"
             if value.field == "stem" and after
             else ".*?"
             if after

@@ -166,7 +166,8 @@ def _with_request(frame: pl.DataFrame) -> pl.DataFrame:
 def _with_target(frame: pl.DataFrame) -> pl.DataFrame:
     """``uri``, ``stem`` and ``query`` out of each other; the host of an absolute form where none was logged."""
     uri = _sent(frame, "uri")
-    query = _sent(frame, "query").str.strip_prefix("?")
+    query = _sent(frame, "query")
+    query = pl.select(pl.when(query != "").then(query.str.strip_prefix("?")))[:, 0]
     stem = _sent(frame, "stem")
     if "stem" in frame.columns:
         uri = uri.to_frame("uri").select(
