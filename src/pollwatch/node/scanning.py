@@ -14,7 +14,6 @@ from pathlib import Path
 from pollwatch import config
 from pollwatch.clock import UTC, Clock
 from pollwatch.events.printable import printable
-from pollwatch.node import casework
 from pollwatch.node.reading import ReadOptions
 from pollwatch.node.scan import ScanOptions, ScanReport, scan
 from pollwatch.sources.files import expand
@@ -58,6 +57,8 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
             if request.case_dir is None:
                 report = scan(sources, options, progress=progress)
             else:
+                from pollwatch.node import casework  # noqa: PLC0415 - brings SQLAlchemy, 0.4 s
+
                 report = casework.scan_into(request.case_dir, sources, options, clock, progress=progress)
     return replace(report, failures=(*failures, *report.failures))
 
