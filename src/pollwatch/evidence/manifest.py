@@ -18,6 +18,21 @@ from pollwatch.evidence.posted import Posted
 from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES
 
+__all__ = [
+    "Batch",
+    "Canary",
+    "Disclosure",
+    "Documents",
+    "ForkProof",
+    "IncidentEntry",
+    "Posted",
+    "PrivateEntry",
+    "Seal",
+    "SharedEntry",
+    "parse_private",
+    "parse_shared",
+]
+
 _H = merkle.HASH_BYTES
 _E = TypeVar("_E")
 

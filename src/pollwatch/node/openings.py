@@ -1,0 +1,185 @@
+"""What the owner of a case keeps secret so that it can open its seals later: seeds, salts, blinding values.
+
+One SQLite file beside the logs, readable by its owner only. A row is written before its log entry is appended, for an
+entry whose opening is lost proves nothing; it gets the entry's index afterwards. Rows without index are settled when
+the file is opened: their entry either made it into the log or it did not.
+Erasing a row erases its proof, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pollwatch.errors import StoreError
+from pollwatch.evidence.seal import Opening, Seal
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBatch:
+    """A sealed batch, with its secret seed."""
+
+    entry: int
+    path: str
+    first_number: int
+    lines: int
+    seed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeptIncident:
+    """A sealed incident, with what its entry commits to."""
+
+    entry: int
+    content: bytes
+    content_salt: bytes
+    references: bytes
+    references_salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSeal:
+    """A seal in the shared log, with its opening."""
+
+    entry: int
+    data: bytes
+    opening: Opening
+
+
+class Openings:
+    """The owner's file. Not for several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file.
+
+        Raises:
+            StoreError: it cannot be used.
+        """
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"the openings {path} cannot be used: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def batch_entry(self, digest: bytes) -> int | None:
+        """The entry of the batch with this content, if it was sealed."""
+        return self._number("SELECT entry FROM batches WHERE digest = ?", (digest,))
+
+    def keep_batch(self, digest: bytes, batch: KeptBatch, manifest: bytes) -> int:
+        """Keep a batch before it is appended; gives the row to :meth:`settle`."""
+        values = (digest, batch.path, batch.first_number, batch.lines, batch.seed, manifest)
+        return self._insert(
+            "INSERT INTO batches (digest, path, first_number, lines, seed, manifest) VALUES (?, ?, ?, ?, ?, ?)", values
+        )
+
+    def batches_of(self, path: str) -> tuple[KeptBatch, ...]:
+        """All sealed batches of an input, latest first."""
+        with self._named():
+            rows = self._db.execute(
+                "SELECT entry, path, first_number, lines, seed FROM batches"
+                " WHERE path = ? AND entry IS NOT NULL ORDER BY entry DESC",
+                (path,),
+            ).fetchall()
+        return tuple(KeptBatch(*row) for row in rows)
+
+    def incident_entry(self, incident: str, digest: bytes) -> int | None:
+        """The entry of an incident as it is now understood, if that was sealed."""
+        return self._number("SELECT entry FROM incidents WHERE id = ? AND digest = ?", (incident, digest))
+
+    def latest_incident(self, incident: str) -> int | None:
+        """The latest entry of an incident."""
+        return self._number("SELECT max(entry) FROM incidents WHERE id = ?", (incident,))
+
+    def incident(self, entry: int) -> KeptIncident | None:
+        """What an incident entry committed to."""
+        with self._named():
+            row = self._db.execute(
+                "SELECT entry, content, content_salt, refs, refs_salt FROM incidents WHERE entry = ?", (entry,)
+            ).fetchone()
+        return KeptIncident(*row) if row else None
+
+    def keep_incident(self, incident: str, digest: bytes, kept: KeptIncident, manifest: bytes) -> int:
+        """Keep an incident before it is appended; gives the row to :meth:`settle`."""
+        values = (incident, digest, kept.content, kept.content_salt, kept.references, kept.references_salt, manifest)
+        return self._insert(
+            "INSERT INTO incidents (id, digest, content, content_salt, refs, refs_salt, manifest)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+
+    def keep_seal(self, seal: Seal, opening: Opening) -> int:
+        """Keep a seal before it is appended; gives the row to :meth:`settle`."""
+        values = (seal.to_bytes(), opening.blind, opening.text, opening.checkpoint.size)
+        return self._insert("INSERT INTO seals (manifest, blind, text, private_size) VALUES (?, ?, ?, ?)", values)
+
+    def seal_covering(self, private_size: int) -> KeptSeal | None:
+        """The earliest seal over a private log of at least this size."""
+        with self._named():
+            row = self._db.execute(
+                "SELECT entry, manifest, blind, text FROM seals"
+                " WHERE private_size >= ? AND entry IS NOT NULL ORDER BY entry LIMIT 1",
+                (private_size,),
+            ).fetchone()
+        return KeptSeal(row[0], row[1], Opening(row[2], row[3])) if row else None
+
+    def settle(self, table: str, row: int, entry: int) -> None:
+        """Note the index that a kept row's entry got."""
+        with self._named():
+            self._db.execute(_SETTLE[table], (entry, row))
+
+    def settle_rest(self, table: str, find: Callable[[bytes], int | None]) -> None:
+        """After a crash: find the entries of rows that have no index, and drop rows whose entry was never appended."""
+        with self._named():
+            rows: Sequence[tuple[int, bytes]] = self._db.execute(_UNSETTLED[table]).fetchall()
+            for row, manifest in rows:
+                entry = find(manifest)
+                if entry is None:
+                    self._db.execute(_DROP[table], (row,))
+                else:
+                    self._db.execute(_SETTLE[table], (entry, row))
+
+    def _number(self, query: str, values: tuple[object, ...]) -> int | None:
+        with self._named():
+            row = self._db.execute(query, values).fetchone()
+        return None if row is None or row[0] is None else int(row[0])
+
+    def _insert(self, statement: str, values: tuple[object, ...]) -> int:
+        with self._named():
+            return int(self._db.execute(statement, values).lastrowid or 0)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"the case's openings cannot be read or written: {error}") from error
+
+
+_TABLES = ("batches", "incidents", "seals")
+_SETTLE = {name: f"UPDATE {name} SET entry = ? WHERE row = ?" for name in _TABLES}  # noqa: S608 - our own names
+_UNSETTLED = {name: f"SELECT row, manifest FROM {name} WHERE entry IS NULL" for name in _TABLES}  # noqa: S608 - same
+_DROP = {name: f"DELETE FROM {name} WHERE row = ?" for name in _TABLES}  # noqa: S608 - same
+_SCHEMA = """
+PRAGMA secure_delete = ON;
+CREATE TABLE IF NOT EXISTS batches (
+    row INTEGER PRIMARY KEY, entry INTEGER UNIQUE, digest BLOB NOT NULL UNIQUE, path TEXT NOT NULL,
+    first_number INTEGER NOT NULL, lines INTEGER NOT NULL, seed BLOB NOT NULL, manifest BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS batches_by_path ON batches (path, entry);
+CREATE TABLE IF NOT EXISTS incidents (
+    row INTEGER PRIMARY KEY, entry INTEGER UNIQUE, id TEXT NOT NULL, digest BLOB NOT NULL, content BLOB NOT NULL,
+    content_salt BLOB NOT NULL, refs BLOB NOT NULL, refs_salt BLOB NOT NULL, manifest BLOB NOT NULL,
+    UNIQUE (id, digest)) STRICT;
+CREATE TABLE IF NOT EXISTS seals (
+    row INTEGER PRIMARY KEY, entry INTEGER UNIQUE, manifest BLOB NOT NULL, blind BLOB NOT NULL, text TEXT NOT NULL,
+    private_size INTEGER NOT NULL) STRICT;
+"""

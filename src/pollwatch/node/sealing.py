@@ -1,0 +1,295 @@
+"""A case's evidence: its keys, its private and its shared log, and what opens them.
+
+::
+
+    CASE/evidence/keys/       signer keys, readable by their owner only
+    CASE/evidence/private/    everything that was recorded; nobody else ever sees it
+    CASE/evidence/shared/     seals and posted documents; shared/public is what others read
+    CASE/evidence/openings.sqlite   seeds and salts (:mod:`pollwatch.node.openings`)
+
+Sealing is idempotent: what was sealed already, byte for byte, keeps its entry.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from struct import pack
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from pollwatch import canonical
+from pollwatch.clock import Clock
+from pollwatch.errors import ProofError, StoreError
+from pollwatch.evidence import durable, salted
+from pollwatch.evidence.checkpoint import Checkpoint
+from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.log import Log
+from pollwatch.evidence.manifest import Batch, IncidentEntry, PrivateEntry
+from pollwatch.evidence.monitor import ForkProof
+from pollwatch.evidence.posted import Posted
+from pollwatch.evidence.references import BatchLines, References
+from pollwatch.evidence.seal import seal_now
+from pollwatch.incidents.export import incident_document
+from pollwatch.incidents.incident import Incident
+from pollwatch.node.openings import KeptBatch, KeptIncident, Openings
+
+#: Gives the raw records ``first_number`` to ``first_number + count - 1`` of an input again: (path, first, count).
+FetchRaw = Callable[[str, int, int], Sequence[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """Earliest and latest time in a batch; None where unknown."""
+
+    first_us: int | None = None
+    last_us: int | None = None
+
+
+class CaseEvidence:
+    """One case's evidence, open for sealing. Use :meth:`open`, and close it (or use ``with``)."""
+
+    def __init__(self, private: Log, shared: Log, openings: Openings, clock: Clock) -> None:
+        """Take over open parts; :meth:`open` is what callers use."""
+        self.private = private
+        self.shared = shared
+        self.openings = openings
+        self._clock = clock
+
+    @classmethod
+    def open(cls, case_dir: Path, clock: Clock, handle: str = "watch") -> CaseEvidence:
+        """Open a case's evidence; the first time, make its keys and logs.
+
+        Args:
+            case_dir: the case folder.
+            clock: for times in seals and cosignatures.
+            handle: what new logs' names begin with; eight random bytes follow, so that they are unique.
+
+        Raises:
+            StoreError: another process has it open, or the disk says no.
+            SignatureError: a key is missing, damaged, or readable by others.
+            ProofError: a log does not carry what it signed.
+        """
+        folder = case_dir / "evidence"
+        keys = CaseKeys.open_or_create(folder, handle)
+        shared = Log.open(folder / "shared", (keys.shared, keys.shared_quantum), clock)
+        try:
+            private = Log.open(folder / "private", (keys.private,), clock)
+        except BaseException:
+            shared.close()
+            raise
+        try:
+            evidence = cls(private, shared, Openings(folder / "openings.sqlite"), clock)
+        except BaseException:
+            private.close()
+            shared.close()
+            raise
+        evidence._settle()
+        return evidence
+
+    def close(self) -> None:
+        """Let another process work on the case."""
+        self.openings.close()
+        self.private.close()
+        self.shared.close()
+
+    def __enter__(self) -> Self:
+        """The evidence itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def seal_batch(self, path: str, first_number: int, lines: Sequence[bytes], span: TimeSpan | None = None) -> int:
+        """Seal consecutive records of an input.
+
+        Args:
+            path: the input, as the case names it.
+            first_number: 1-based number of the first record.
+            lines: their raw bytes; at least one.
+            span: earliest and latest time in them.
+
+        Returns:
+            The batch's index in the private log; the same as before where the same records were sealed before.
+        """
+        if not lines:
+            raise ProofError(f"{path}: a batch without lines seals nothing")
+        digest = _batch_digest(path, first_number, lines)
+        known = self.openings.batch_entry(digest)
+        if known is not None:
+            return known
+        seed = salted.new_seed()
+        times = span or TimeSpan()
+        manifest = Batch(
+            salted.commitment(salted.source_salt(seed), _label(path)),
+            first_number,
+            len(lines),
+            times.first_us,
+            times.last_us,
+            salted.line_tree(seed, lines).root(),
+        ).to_bytes()
+        row = self.openings.keep_batch(digest, KeptBatch(-1, path, first_number, len(lines), seed), manifest)
+        return self._append("batches", row, manifest)
+
+    def seal_incident(self, incident: Incident) -> int:
+        """Seal an incident as it is now understood; its lines must have been sealed.
+
+        Returns:
+            Its index in the private log; the same as before where nothing about it changed.
+
+        Raises:
+            ProofError: some of its lines are in no sealed batch.
+        """
+        content, references = _content(incident), self._references(incident)
+        digest = sha256(len(content).to_bytes(8, "big") + content + references.to_bytes()).digest()
+        known = self.openings.incident_entry(incident.id, digest)
+        if known is not None:
+            return known
+        kept = KeptIncident(-1, content, salted.new_salt(), references.to_bytes(), salted.new_salt())
+        manifest = IncidentEntry(
+            incident.id,
+            incident.severity.word,
+            incident.first_us,
+            incident.last_us,
+            references.lines,
+            salted.commitment(kept.content_salt, kept.content),
+            salted.commitment(kept.references_salt, kept.references),
+        ).to_bytes()
+        row = self.openings.keep_incident(incident.id, digest, kept, manifest)
+        return self._append("incidents", row, manifest)
+
+    def publish_seal(self, rivals: Sequence[Checkpoint] = ()) -> int:
+        """Seal the private log's present state into the shared log; at a fixed interval, also when nothing happened.
+
+        Args:
+            rivals: the latest checkpoint seen of each other member's log.
+
+        Returns:
+            The seal's index in the shared log.
+        """
+        rows: list[int] = []
+        entry = seal_now(
+            self.private,
+            self.shared,
+            rivals,
+            self._clock.now_us(),
+            lambda seal, opening: rows.append(self.openings.keep_seal(seal, opening)),
+        )
+        self.openings.settle("seals", rows[0], entry)
+        return entry
+
+    def append_private(self, entry: PrivateEntry) -> int:
+        """Record something else (a disclosure, documents, a canary); its salts are the caller's to keep."""
+        return self.private.append([entry.to_bytes()])[0]
+
+    def post(self, entry: Posted | ForkProof) -> int:
+        """Post a document in the shared log, for everybody to read; gives its index there."""
+        return self.shared.append([entry.to_bytes()])[0]
+
+    def latest_entry(self, incident_id: str) -> int | None:
+        """The private log's index of the latest understanding of an incident; None if it was never sealed."""
+        return self.openings.latest_incident(incident_id)
+
+    def _append(self, table: str, row: int, manifest: bytes) -> int:
+        entry = self.private.append([manifest])[0]
+        self.openings.settle(table, row, entry)
+        return entry
+
+    def _settle(self) -> None:
+        """Make up for a crash between keeping an opening and noting its entry: the entry can only be at the end."""
+        for table, log in (("batches", self.private), ("incidents", self.private), ("seals", self.shared)):
+            self.openings.settle_rest(table, partial(_last_index, log))
+
+    def _references(self, incident: Incident) -> References:
+        by_entry: dict[int, list[int]] = {}
+        for path, numbers in incident.lines.by_path.items():
+            left = numbers
+            for batch in self.openings.batches_of(path):
+                inside = (left >= batch.first_number) & (left < batch.first_number + batch.lines)
+                if inside.any():
+                    by_entry[batch.entry] = left[inside].tolist()
+                    left = left[~inside]
+            if left.size:
+                raise ProofError(f"incident {incident.id}: line {int(np.min(left))} of {path} was never sealed")
+        return References(tuple(BatchLines.of(entry, by_entry[entry]) for entry in sorted(by_entry)))
+
+
+@dataclass(frozen=True, slots=True)
+class CaseKeys:
+    """The keys of a case's two logs.
+
+    Attributes:
+        shared: signs the shared log (type 01).
+        shared_quantum: cosigns it with ML-DSA, under the same name.
+        private: signs the private log.
+    """
+
+    shared: Signer
+    shared_quantum: Signer
+    private: Signer
+
+    @classmethod
+    def open_or_create(cls, folder: Path, handle: str) -> CaseKeys:
+        """Read the keys; make them where there is neither key nor log.
+
+        Raises:
+            SignatureError: a key is missing, damaged, or readable by others.
+            StoreError: the disk says no.
+        """
+        keys = folder / "keys"
+        try:
+            durable.make_folder(folder, mode=0o700)
+            durable.make_folder(keys, mode=0o700)
+            if not (folder / "shared").exists():
+                cls._create_missing(keys, handle)
+        except OSError as error:
+            raise StoreError(f"{keys} cannot be written: {error}") from error
+        return cls(*(Signer.load(keys / f"{name}.key") for name in ("shared", "shared-mldsa", "private")))
+
+    @classmethod
+    def _create_missing(cls, keys: Path, handle: str) -> None:
+        """Make what a crash may have left out; the log's name is drawn once, with the first key."""
+        first = keys / "shared.key"
+        if not first.exists():
+            Signer.generate(f"{handle}-{secrets.token_hex(8)}/shared").save(first)
+        name = Signer.load(first).name
+        if not (keys / "shared-mldsa.key").exists():
+            Signer.generate(name, KeyType.MLDSA44).save(keys / "shared-mldsa.key")
+        if not (keys / "private.key").exists():
+            Signer.generate(name.removesuffix("/shared") + "/private").save(keys / "private.key")
+
+
+def _content(incident: Incident) -> bytes:
+    """What is sealed about an incident: all but its work-flow status, which changes without the incident changing."""
+    document = incident_document(incident)
+    document.pop("status", None)
+    return canonical.dumps(document)
+
+
+def _label(path: str) -> bytes:
+    return path.encode("utf-8", "replace")
+
+
+def _batch_digest(path: str, first_number: int, lines: Sequence[bytes]) -> bytes:
+    """Names exactly these records: lengths first, so that no two batches run together."""
+    digest = sha256(pack(">QQQ", len(_label(path)), first_number, len(lines)) + _label(path))
+    digest.update(np.fromiter(map(len, lines), dtype=">u8", count=len(lines)).tobytes())
+    digest.update(b"".join(lines))
+    return digest.digest()
+
+
+def _last_index(log: Log, manifest: bytes) -> int | None:
+    """Where an entry stands among the last of a log."""
+    for index in range(log.size - 1, max(-1, log.size - 257), -1):
+        if log.entry(index) == manifest:
+            return index
+    return None
