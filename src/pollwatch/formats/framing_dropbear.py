@@ -13,7 +13,7 @@ _UNKNOWN = re.compile(
 )
 _ACCEPTED = re.compile(
     rf"(?:PAM )?([Pp]assword|[Pp]ubkey) auth succeeded for '([^']*)'"
-    rf"(?: with \S+ key \S+ \S+)?(?: with key .*)? from {_PEER}",
+    rf"(?: with .*)? from {_PEER}",
     re.DOTALL,
 )
 _EXIT = re.compile(rf"Exit (?:before auth|\([^)]*\)) from {_PEER}: ?.*", re.DOTALL)
