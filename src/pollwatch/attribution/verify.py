@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -24,6 +24,7 @@ from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchE
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 from pollwatch.members.charter import Charter, SignedCharter
+from pollwatch.members.member import Member
 from pollwatch.stix import accept, bundle
 from pollwatch.stix.constants import StixObject
 
@@ -50,20 +51,23 @@ def verify_record(data: bytes, charter: SignedCharter) -> tuple[Judged, ...]:
     try:
         charter.check_complete()
         received = bundle.read(data)
-        return judge(received, charter.charter)
+        return judge(received, accept.check(received, charter.charter), charter.charter)
     except (FormatError, PolicyError) as error:
         raise SignatureError(str(error)) from error
 
 
-def judge(received: Sequence[StixObject], charter: Charter) -> tuple[Judged, ...]:
-    """The claims among these objects with the opinions on them, everything checked.
+def judge(received: Sequence[StixObject], authors: Mapping[str, Member], charter: Charter) -> tuple[Judged, ...]:
+    """The claims among these objects with the opinions on them.
+
+    Args:
+        received: the objects.
+        authors: who signed them, as :func:`pollwatch.stix.accept.check` found.
+        charter: the one in force.
 
     Raises:
-        SignatureError: an object that nobody signed, or that was changed.
-        FormatError: a malformed object.
+        FormatError: a malformed claim or opinion.
         PolicyError: an opinion on a claim that is not here, or in a part that is not its author's.
     """
-    authors = accept.check(received, charter)
     found = {
         each["id"]: claims.from_stix(each, authors[each["id"]], charter) for each in received if claims.is_claim(each)
     }

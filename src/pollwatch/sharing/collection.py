@@ -60,6 +60,14 @@ class Collection:
             ).fetchall()
         return tuple(Held(author, at_us, canonical.loads(body)) for author, at_us, body in rows)
 
+    def created(self, author: Member) -> dict[str, str]:
+        """When each object of an author was first made, by id."""
+        with database.opened(self._path, database.RECORD) as opened:
+            rows = opened.execute(
+                "SELECT id, body FROM objects WHERE author = ? ORDER BY rowid", (author.name,)
+            ).fetchall()
+        return {identifier: str(canonical.loads(body).get("created")) for identifier, body in reversed(rows)}
+
     def get(self, identifier: str) -> Held:
         """The latest version of an object, by its id or the beginning of it.
 

@@ -18,7 +18,7 @@ from pollwatch.members.marking import Tlp
 from pollwatch.sharing import database
 
 _COLUMNS = (
-    "number, at_us, receiver, subject, content, tlp, released_by, legal_basis, sha256, body, log_index,"
+    "number, at_us, receiver, subject, content, tlp, released_by, legal_basis, sha256, body, salt, log_index,"
     " received_us, note"
 )
 
@@ -56,6 +56,7 @@ class Disclosure:
         number: its number in the ledger.
         at_us: when it was recorded.
         release: what left.
+        salt: with which the entry commits to :func:`entry_of`.
         log_index: place of its entry in the private log.
         received_us: when, as the receiver's receipt says; None while there is none.
         receipt: the signed note; empty while there is none.
@@ -64,18 +65,14 @@ class Disclosure:
     number: int
     at_us: int
     release: Release
+    salt: bytes = field(repr=False)
     log_index: int
     received_us: int | None
     receipt: bytes = field(repr=False)
 
-    @property
-    def entry(self) -> dict[str, str]:
-        """What the private log seals about it, see :func:`entry_of`."""
-        return entry_of(self.release, self.at_us)
-
 
 def entry_of(release: Release, at_us: int) -> dict[str, str]:
-    """The fields of a release's entry in the private log: everything but the bytes, which it commits to by hash."""
+    """What the entry in the private log commits to: everything but the bytes, and their hash."""
     return {
         "receiver": release.receiver,
         "subject": release.subject,
@@ -94,7 +91,7 @@ class Ledger:
         """Use the record file at this path; it is made when needed."""
         self._path = path
 
-    def record(self, release: Release, at_us: int, log_index: int) -> Disclosure:
+    def record(self, release: Release, at_us: int, salt: bytes, log_index: int) -> Disclosure:
         """Write a release down, before it leaves.
 
         Raises:
@@ -103,7 +100,7 @@ class Ledger:
         with database.opened(self._path, database.RECORD) as opened:
             cursor = opened.execute(
                 "INSERT INTO disclosures (at_us, receiver, subject, content, tlp, released_by, legal_basis, sha256,"
-                " body, log_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " body, salt, log_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     at_us,
                     release.receiver,
@@ -114,13 +111,14 @@ class Ledger:
                     release.legal_basis,
                     release.sha256,
                     release.body,
+                    salt,
                     log_index,
                 ),
             )
             number = cursor.lastrowid
         if number is None:
             raise StoreError("the ledger gave no number; nothing was released")
-        return Disclosure(number, at_us, release, log_index, None, b"")
+        return Disclosure(number, at_us, release, salt, log_index, None, b"")
 
     def confirm(self, number: int, received_us: int, receipt: bytes) -> None:
         """Keep the receipt of a disclosure; a second one changes nothing."""
@@ -131,10 +129,13 @@ class Ledger:
         """Everything that ever left, oldest first: to one member, or to all."""
         return tuple(self._select("? IN ('', receiver)", receiver))
 
-    def unconfirmed(self, receiver: str, content: str) -> Disclosure | None:
-        """A disclosure of this content to this member that has no receipt yet."""
-        found = self._select("receiver = ? AND content = ? AND note IS NULL", receiver, content)
-        return next(iter(found), None)
+    def known(self, receiver: str, content: str) -> Disclosure | None:
+        """The disclosure of this content to this member, if it was made: with or without receipt."""
+        return next(self._select("receiver = ? AND content = ?", receiver, content), None)
+
+    def unconfirmed(self) -> tuple[Disclosure, ...]:
+        """Disclosures without receipt: they may or may not have arrived."""
+        return tuple(self._select("note IS NULL"))
 
     def get(self, number: int) -> Disclosure:
         """One disclosure.
@@ -157,6 +158,8 @@ class Ledger:
 
 
 def _disclosure(row: tuple[Any, ...]) -> Disclosure:
-    number, at_us, receiver, subject, content, tlp, released_by, basis, sha256, body, index, received_us, note = row
+    number, at_us, receiver, subject, content, tlp, released_by, basis, sha256, body, salt, index, received_us, note = (
+        row
+    )
     release = Release(receiver, subject, content, Tlp.parse(tlp), released_by, basis, bytes(body), sha256)
-    return Disclosure(number, at_us, release, index, received_us, bytes(note or b""))
+    return Disclosure(number, at_us, release, bytes(salt), index, received_us, bytes(note or b""))

@@ -7,8 +7,8 @@ our own stands in a property extension whose definition travels along.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pollwatch.evidence.keys import Signer
@@ -28,7 +28,8 @@ class Maker:
         statement: its key.
         secret: from which stable ids follow (:func:`pollwatch.stix.ids.stable_id`).
         tlp: the marking of all of them.
-        now_us: creation time.
+        now_us: the time.
+        created: when objects were first made that are now made again, by id; STIX keeps that over all versions.
     """
 
     member: Member
@@ -36,16 +37,18 @@ class Maker:
     secret: bytes
     tlp: Tlp
     now_us: int
+    created: Mapping[str, str] = field(default_factory=dict)
 
     def make(self, kind: str, key: str, **properties: Any) -> StixObject:  # noqa: ANN401 - JSON values
         """A signed object; properties that are None or empty are left out."""
         now = ids.timestamp(self.now_us)
+        identifier = ids.stable_id(self.secret, kind, key)
         made: StixObject = {
             "type": kind,
             "spec_version": "2.1",
-            "id": ids.stable_id(self.secret, kind, key),
+            "id": identifier,
             "created_by_ref": self.member.identity,
-            "created": now,
+            "created": self.created.get(identifier, now),
             "modified": now,
             "object_marking_refs": [constants.marking_id(self.tlp)],
         }

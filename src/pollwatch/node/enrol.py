@@ -1,0 +1,177 @@
+"""Becoming a member: keys and a card, a charter drafted from cards, signatures, and its coming into force."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pollwatch.clock import US_PER_S, Clock
+from pollwatch.errors import ConfigError, FormatError, PolicyError, SignatureError
+from pollwatch.evidence import durable
+from pollwatch.members.charter import Charter, Quorum, SignedCharter, difference
+from pollwatch.members.keys import MemberKeys, handle_of
+from pollwatch.members.marking import Tlp
+from pollwatch.members.member import Member, Role, make_card, read_card
+from pollwatch.node import rail
+from pollwatch.node.jointfolder import JointFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a charter says besides who is in it.
+
+    Attributes:
+        name: of the joint watch.
+        elections: what is watched.
+        quorum: how many must agree; None = all voting members from all blocs, and one cosigner.
+        tlp_default: marking of a release that names no other.
+        reply_window_s: how long a respondent has to answer.
+    """
+
+    name: str
+    elections: tuple[str, ...]
+    quorum: Quorum | None
+    tlp_default: Tlp
+    reply_window_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What came of signing a charter.
+
+    Attributes:
+        signed: the charter with its signatures so far.
+        in_force: whether it came into force here, or was already.
+    """
+
+    signed: SignedCharter
+    in_force: bool
+
+
+def introduce(case_dir: Path, name: str, bloc: str, role: Role, address: str, clock: Clock) -> bytes:
+    """Make a member's keys, where there are none yet, and its card.
+
+    Returns:
+        The card, to be handed to whoever drafts the charter.
+
+    Raises:
+        PolicyError: this node has introduced itself as somebody else already.
+        FormatError: a name or address that cannot be.
+    """
+    folder = JointFolder(case_dir)
+    if folder.card.exists():
+        member = read_card(folder.card.read_bytes())
+        if (member.name, member.bloc, member.role, member.address) != (name, bloc, role, address):
+            raise PolicyError(
+                f"{case_dir} is {member.name} (bloc {member.bloc}, {member.role.value}, {member.address}) already; "
+                f"a member does not change by itself: use another case folder, or move {folder.root} away"
+            )
+        return folder.card.read_bytes()
+    durable.make_folder(folder.root, mode=0o700)
+    handle = handle_of(name)
+    with rail.opened(case_dir, clock, handle) as evidence:
+        log = evidence.shared.verifier
+    keys = MemberKeys.create(folder.inner, folder.outer, handle)
+    outer = keys.outer
+    member = Member(
+        name,
+        bloc,
+        role,
+        address,
+        f"identity--{uuid.uuid4()}",
+        log,
+        outer.witness.verifier,
+        keys.statement.verifier,
+        outer.gateway.verifier,
+    )
+    card = make_card(member, keys.statement)
+    durable.create_file(folder.card, card, mode=0o644)
+    return card
+
+
+def draft(cards: Sequence[bytes], terms: Terms, clock: Clock, previous: str = "") -> Charter:
+    """A charter for the members that introduced themselves, effective now.
+
+    Raises:
+        SignatureError: a card that its owner did not sign.
+        FormatError: members that do not fit together, or a quorum that they cannot reach.
+    """
+    members = tuple(sorted((read_card(card) for card in cards), key=lambda each: each.name))
+    voters = [each for each in members if each.role is Role.MEMBER]
+    quorum = terms.quorum or Quorum(len(voters), len({each.bloc for each in voters}), min(1, len(members) - 1))
+    effective_us = clock.now_us() // US_PER_S * US_PER_S
+    return Charter(
+        terms.name, members, terms.elections, quorum, terms.tlp_default, terms.reply_window_s, effective_us, previous
+    )
+
+
+def begin(case_dir: Path, charter: Charter) -> SignedCharter:
+    """Sign a draft as the first.
+
+    Raises:
+        SignatureError: this node is not in it.
+    """
+    keys, _member = _self(case_dir)
+    return SignedCharter.begin(charter, keys.statement)
+
+
+def sign(case_dir: Path, data: bytes, clock: Clock) -> Signing:
+    """Add this node's signature to a charter, and put it in force when it was the last.
+
+    Raises:
+        PolicyError: the charter has this member otherwise than its card, or does not follow the one in force.
+        SignatureError: a signature on it is wrong, or this node is not in it.
+    """
+    keys, member = _self(case_dir)
+    signed = SignedCharter.parse(data)
+    mine = signed.charter.by_statement_key(keys.statement.verifier)
+    if mine is None:
+        raise SignatureError(f"the charter {signed.charter.name!r} does not name the statement key of this node")
+    if mine != member:
+        raise PolicyError(f"the charter has {member.name} otherwise than its card says: {_changed(mine, member)}")
+    _check_follows(case_dir, signed.charter)
+    signed = signed.signing(keys.statement)
+    if signed.missing():
+        return Signing(signed, in_force=False)
+    _enforce(case_dir, signed, clock)
+    return Signing(signed, in_force=True)
+
+
+def _enforce(case_dir: Path, signed: SignedCharter, clock: Clock) -> None:
+    """Post the charter in the shared log, then put it in force; cut short in between, signing again does both."""
+    folder = JointFolder(case_dir)
+    if folder.charter.exists() and folder.load_charter().charter == signed.charter:
+        return
+    with rail.opened(case_dir, clock) as evidence:
+        rail.post(evidence, "charter", signed.charter.digest, signed.to_bytes())
+    durable.write_file(folder.charter, signed.to_bytes())
+
+
+def _check_follows(case_dir: Path, charter: Charter) -> None:
+    folder = JointFolder(case_dir)
+    if not folder.charter.exists():
+        if charter.previous:
+            raise PolicyError("the charter follows an earlier one that is not in force here; sign that one first")
+        return
+    current = folder.load_charter().charter
+    if current.digest not in {charter.digest, charter.previous}:
+        lines = "\n  ".join(difference(current, charter))
+        raise PolicyError(f"another charter is in force here, and this one does not follow it:\n  {lines}")
+
+
+def _self(case_dir: Path) -> tuple[MemberKeys, Member]:
+    folder = JointFolder(case_dir)
+    try:
+        card = folder.card.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{case_dir} is no member yet; see: pollwatch members card --help") from None
+    return MemberKeys.load(folder.inner, folder.outer), read_card(card)
+
+
+def _changed(charter: Member, card: Member) -> str:
+    theirs, ours = charter.record(), card.record()
+    if theirs == ours:
+        raise FormatError("members are equal")
+    return "; ".join(f"{key} is {theirs[key]!r} and not {ours[key]!r}" for key in ours if ours[key] != theirs[key])

@@ -1,0 +1,237 @@
+"""The gateway: all that other members can reach.
+
+::
+
+    GET  /charter                           the charter in force
+    GET  /log/checkpoint, /log/tile/...     the shared log (tlog-tiles)
+    POST /witness/add-checkpoint            cosign another member's checkpoint (tlog-witness)
+    GET  /witness/HASH/checkpoint           what was cosigned last (tlog-witness, monitoring)
+    POST /inbox                             deliver a STIX bundle; answers with a signed receipt
+
+It has the shared log, the mailbox and two keys, and no way to the case, the private log or the statement key.
+Every request is bounded in size and time before it is believed; what is refused is told why in one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+from typing import Final, TypeVar
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from pollwatch.clock import Clock
+from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError
+from pollwatch.evidence import request as requests
+from pollwatch.evidence.witness import Witness
+from pollwatch.node.jointfolder import GatewayMembership
+from pollwatch.sharing.delivery import CHARTER_HEADER, NOTE_HEADER, open_delivery
+from pollwatch.sharing.inbox import Mailbox, MailboxFullError
+from pollwatch.stix import bundle
+
+_TILE: Final = re.compile(
+    r"tile/(?:entries|[0-9]|[1-5][0-9]|6[0-3])/(?:x[0-9]{3}/){0,5}[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?", re.ASCII
+)
+_BODY_S: Final = 30.0
+_FRESH: Final = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+_FOREVER: Final = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+_NOTE: Final = "text/plain; charset=utf-8"
+_T = TypeVar("_T")
+
+
+class Gateway:
+    """The handlers of one member's gateway."""
+
+    def __init__(self, membership: GatewayMembership, clock: Clock) -> None:
+        """Open witness state and mailbox.
+
+        Raises:
+            StoreError: they cannot be opened.
+        """
+        self._me = membership.me
+        self._charter = membership.charter
+        self._public = membership.folder.public
+        self._keys = membership.keys
+        self._mailbox = Mailbox(membership.folder.mailbox, clock)
+        others = membership.charter.charter.others(membership.me.name)
+        self._witness = Witness(
+            membership.folder.witness, (membership.keys.witness,), clock, [each.log for each in others]
+        )
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        routes = [
+            Route("/charter", self.charter),
+            Route("/log/checkpoint", self.checkpoint),
+            Route("/log/{path:path}", self.tile),
+            Route("/witness/add-checkpoint", self.add_checkpoint, methods=["POST"]),
+            Route("/witness/{log}/checkpoint", self.witnessed),
+            Route("/inbox", self.inbox, methods=["POST"]),
+        ]
+        handlers = {HTTPException: _refused, PollwatchError: _failed}
+        return Starlette(routes=routes, exception_handlers=handlers)
+
+    async def charter(self, _request: Request) -> Response:
+        """The charter in force."""
+        return Response(self._charter.to_bytes(), media_type=_NOTE, headers=_FRESH)
+
+    async def checkpoint(self, _request: Request) -> Response:
+        """The shared log's latest checkpoint."""
+        return await self._file("checkpoint", _NOTE, _FRESH)
+
+    async def tile(self, request: Request) -> Response:
+        """A tile of the shared log; its bytes never change."""
+        path = request.path_params["path"]
+        if not _TILE.fullmatch(path):
+            raise HTTPException(404, "no such tile")
+        return await self._file(path, "application/octet-stream", _FOREVER)
+
+    async def add_checkpoint(self, request: Request) -> Response:
+        """Cosign a member's checkpoint, if its log has merely grown."""
+        body = await _body(request, requests.MAX_BYTES)
+        answer = await run_in_threadpool(self._witness.add_checkpoint, body)
+        return Response(answer.body, answer.status, headers={**_FRESH, "content-type": answer.content_type})
+
+    async def witnessed(self, request: Request) -> Response:
+        """The checkpoint of a member's log that was cosigned last."""
+        answer = await run_in_threadpool(self._witness.monitoring, request.path_params["log"])
+        return Response(answer.body, answer.status, headers={**_FRESH, "content-type": answer.content_type})
+
+    async def inbox(self, request: Request) -> Response:
+        """Take a delivery. The sender's signature is checked before its body is read."""
+        theirs = request.headers.get(CHARTER_HEADER, "")
+        if theirs and theirs != self._charter.charter.digest:
+            raise HTTPException(409, f"here charter {self._charter.charter.digest} is in force; see /charter")
+        note = request.headers.get(NOTE_HEADER, "")
+        if not note:
+            raise HTTPException(401, f"a delivery carries its sender's signed note in the header {NOTE_HEADER}")
+        delivery, sender = _checked(lambda: open_delivery(note, self._charter.charter, self._me))
+        length = request.headers.get("content-length", "")
+        if not length.isdecimal():
+            raise HTTPException(411, "say content-length")
+        if int(length) > bundle.MAX_BYTES:
+            raise HTTPException(413, f"a delivery has at most {bundle.MAX_BYTES} bytes")
+        await run_in_threadpool(self._mailbox.check_room, sender, int(length))
+        body = await _body(request, bundle.MAX_BYTES)
+        charter, key = self._charter.charter, self._keys.gateway
+        receipt = await run_in_threadpool(_checked, lambda: self._mailbox.receive(delivery, sender, body, charter, key))
+        return Response(receipt, media_type=_NOTE, headers=_FRESH)
+
+    async def _file(self, path: str, media_type: str, headers: dict[str, str]) -> Response:
+        data = await run_in_threadpool(_read, self._public / path)
+        return Response(data, media_type=media_type, headers=headers)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise HTTPException(404, "not here") from None
+
+
+def _checked(check: Callable[[], _T]) -> _T:
+    """What a check gives, or the answer that its failure deserves."""
+    try:
+        return check()
+    except MailboxFullError as error:
+        raise HTTPException(429, str(error), {"retry-after": "300"}) from error
+    except FormatError as error:
+        raise HTTPException(400, str(error)) from error
+    except (EvidenceError, PolicyError) as error:
+        raise HTTPException(403, str(error)) from error
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The whole body, as long as it stays small and comes soon."""
+    received = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                received += chunk
+                if len(received) > limit:
+                    raise HTTPException(413, f"at most {limit} bytes")
+    except TimeoutError:
+        raise HTTPException(408, "the body came too slowly") from None
+    return bytes(received)
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    """One line that says why; never what was sent."""
+    status, detail, headers = (
+        (error.status_code, error.detail, error.headers) if isinstance(error, HTTPException) else (500, "", None)
+    )
+    line = detail.encode("utf-8", "replace").decode("utf-8").replace("\n", " ")[:500]
+    return PlainTextResponse(line + "\n", status, {**_FRESH, **(headers or {})})
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    """Our own trouble (a full disk): said in general, for it is nobody else's business."""
+    status = 429 if isinstance(error, MailboxFullError) else 503
+    return PlainTextResponse("not now; try again later\n", status, _FRESH)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says where it listens and takes SIGTERM for an ordinary end."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self.servers:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+
+def serve(case_dir: Path, host: str, port: int, clock: Clock, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first.
+
+    Args:
+        case_dir: the member's folder.
+        host: address to listen on.
+        port: port to listen on; 0 = any free one.
+        clock: for cosignatures and receipts.
+        ready: told the address once it listens.
+
+    Raises:
+        ConfigError: no charter is in force here.
+        SystemExit: the port is taken (uvicorn says so on stderr).
+    """
+    app = Gateway(GatewayMembership.open(case_dir), clock).app()
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        lifespan="off",
+        ws="none",
+        http="h11",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=128,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=32 << 10,
+    )
+    _Server(config, ready).run()

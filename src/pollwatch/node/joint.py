@@ -1,0 +1,281 @@
+"""Acting as a member: publish, take in, claim, and answer. Used by the command line and by the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from pollwatch import canonical
+from pollwatch.attribution import claim as claims
+from pollwatch.attribution import opinion as opinions
+from pollwatch.attribution.claim import Claim, Statement
+from pollwatch.attribution.opinion import Opinion
+from pollwatch.attribution.scale import Stance
+from pollwatch.attribution.verify import Judged, judge
+from pollwatch.clock import Clock
+from pollwatch.errors import PeerError, PolicyError
+from pollwatch.evidence import log as logs
+from pollwatch.evidence.note import Signature
+from pollwatch.evidence.witness import Cosigned
+from pollwatch.members.marking import Tlp
+from pollwatch.node import rail, releasing
+from pollwatch.node.jointfolder import Membership
+from pollwatch.node.releasing import Decision, Sent
+from pollwatch.sharing.collection import Collection
+from pollwatch.sharing.inbox import Mail, Mailbox
+from pollwatch.sharing.peer import Peer
+from pollwatch.sharing.views import Views
+from pollwatch.stix import accept, bundle, constants, ids, objects
+from pollwatch.stix.constants import StixObject
+from pollwatch.stix.objects import Maker
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigning:
+    """What one member did when asked to cosign.
+
+    Attributes:
+        member: its name.
+        problem: why it did not; empty when it did. A refusal is no veto.
+    """
+
+    member: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The shared log's state as it was published.
+
+    Attributes:
+        size: entries.
+        root: in hex.
+        cosignings: by member.
+        grade: ``quorum`` where as many cosigned as the charter asks for, else ``asserted``.
+    """
+
+    size: int
+    root: str
+    cosignings: tuple[Cosigning, ...]
+    grade: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A delivery that was taken in.
+
+    Attributes:
+        mail: the delivery.
+        kinds: how many objects of each STIX type.
+        new: how many objects were not held before.
+        judged: the claims in it, with opinions.
+    """
+
+    mail: Mail
+    kinds: dict[str, int]
+    new: int
+    judged: tuple[Judged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A claim or an opinion that was signed, sealed in the shared log and sent to the others."""
+
+    id: str
+    log_index: int
+    sent: tuple[Sent, ...]
+
+
+def publish(membership: Membership, clock: Clock) -> Published:
+    """Seal the private log's state into the shared log, publish its checkpoint, and ask the others to cosign it.
+
+    It is published at once, with whatever cosignatures come; nobody's silence or refusal holds it up.
+
+    Raises:
+        StoreError: the log cannot be written.
+    """
+    views = Views(membership.folder.record)
+    seen = [view.checkpoint for each in membership.peers if (view := views.latest(each.log.name)) is not None]
+    with rail.opened(membership.folder.case, clock) as evidence:
+        evidence.publish_seal(seen)
+        key = evidence.shared.verifier
+    # The log is not held while others are waited for.
+    signed, tiles = logs.open_reader(membership.folder.public, key)
+    lines: list[Signature] = []
+    cosignings: list[Cosigning] = []
+    for member in membership.peers:
+        try:
+            with Peer(member, membership.charter) as peer:
+                outcome = peer.cosign(signed, tiles)
+        except PeerError as error:
+            cosignings.append(Cosigning(member.name, str(error)))
+            continue
+        if isinstance(outcome, Cosigned):
+            lines += outcome.lines
+            cosignings.append(Cosigning(member.name, ""))
+        else:
+            cosignings.append(Cosigning(member.name, f"refused ({outcome.status}): {outcome.reason}"))
+    with rail.opened(membership.folder.case, clock) as evidence:
+        if evidence.shared.signed.checkpoint == signed.checkpoint:
+            evidence.shared.add_cosignatures(lines)
+    enough = sum(not each.problem for each in cosignings) >= membership.charter.quorum.cosigners
+    grade = "quorum" if enough and membership.charter.quorum.cosigners else "asserted"
+    return Published(signed.checkpoint.size, signed.checkpoint.root.hex(), tuple(cosignings), grade)
+
+
+def take_in(membership: Membership, clock: Clock) -> tuple[TakenIn, ...]:
+    """Fetch what waits at the gateway, check it again, keep it, and seal claims and opinions in the shared log.
+
+    Raises:
+        EvidenceError: what waits does not check out although the gateway took it: the gateway cannot be trusted.
+    """
+    mailbox = Mailbox(membership.folder.mailbox, clock)
+    collection = Collection(membership.folder.record)
+    taken = []
+    for mail in mailbox.waiting():
+        received = bundle.read(mail.body)
+        authors = accept.check(received, membership.charter)
+        judged = judge(received, authors, membership.charter)
+        held = {each.source["id"] for kind in ("relationship", "opinion") for each in collection.of_type(kind)}
+        spoken = [each for each in received if _is_spoken(each) and each["id"] not in held]
+        if spoken:
+            with rail.opened(membership.folder.case, clock) as evidence:
+                for each in spoken:
+                    rail.post(evidence, _kind(each), each["id"], canonical.dumps(each))
+        new = collection.add(received, authors, clock.now_us())
+        mailbox.fetched(mail)
+        taken.append(TakenIn(mail, accept.kinds(received), len(new), judged))
+    return tuple(taken)
+
+
+def claim(membership: Membership, statement: Statement, decision: Decision, clock: Clock) -> Spoken:
+    """Sign a claim, seal it in the shared log, and send it to all other members.
+
+    Raises:
+        PolicyError: the incident was never released or received, or the claim contradicts itself.
+    """
+    context = _context(membership, statement.incident)
+    tlp = _marking(context)
+    actor = next(each for each in context if each["type"] == "threat-actor")
+    made, _target = claims.to_stix(statement, actor, releasing.maker(membership, tlp, clock.now_us()))
+    return _speak(membership, made, tlp, decision, clock)
+
+
+def opine(membership: Membership, claim_id: str, stance: Stance, text: str, decision: Decision, clock: Clock) -> Spoken:
+    """Sign an opinion of a claim, seal it in the shared log, and send it to all other members.
+
+    Raises:
+        PolicyError: there is no such claim, it is one's own, or no reason is given.
+    """
+    subject = find_claim(membership, claim_id)
+    tlp = constants.marking_of(subject.source) or membership.charter.tlp_default
+    made = opinions.to_stix(subject, stance, text, releasing.maker(membership, tlp, clock.now_us()))
+    return _speak(membership, made, tlp, decision, clock)
+
+
+def find_claim(membership: Membership, claim_id: str) -> Claim:
+    """A claim that was made or received, by its id or the beginning of it.
+
+    Raises:
+        PolicyError: there is none.
+    """
+    held = Collection(membership.folder.record).get(claim_id)
+    if not claims.is_claim(held.source):
+        raise PolicyError(f"{claim_id} is no claim but a {ids.kind_of(held.source['id'])}")
+    return claims.from_stix(held.source, membership.charter.member(held.author), membership.charter)
+
+
+def all_judged(membership: Membership) -> tuple[Judged, ...]:
+    """Every claim that was made or received, with every opinion on it."""
+    collection = Collection(membership.folder.record)
+    charter = membership.charter
+    given: list[Opinion] = [
+        opinions.from_stix(each.source, charter.member(each.author)) for each in collection.of_type("opinion")
+    ]
+    made = [
+        claims.from_stix(each.source, charter.member(each.author), charter)
+        for each in collection.of_type("relationship")
+        if claims.is_claim(each.source)
+    ]
+    return tuple(Judged(each, tuple(o for o in given if o.claim == each.id)) for each in made)
+
+
+def record_of(membership: Membership, claim_id: str) -> bytes:
+    """A claim with what it is about and every opinion on it, as a STIX bundle that anyone can check offline.
+
+    There is no way to leave an opinion out: the respondent's denial travels with the claim.
+
+    Raises:
+        PolicyError: there is no such claim.
+    """
+    subject = find_claim(membership, claim_id)
+    return bundle.write(bundle.order(_record(membership, subject.source)))
+
+
+def _record(membership: Membership, claim_object: StixObject, *more: StixObject) -> list[StixObject]:
+    extension = claim_object["extensions"][constants.CLAIM_EXTENSION]
+    given = [
+        each.source
+        for each in Collection(membership.folder.record).of_type("opinion")
+        if each.source["object_refs"] == [claim_object["id"]]
+    ]
+    target = constants.CONSTANTS.get(claim_object["target_ref"])
+    frame = [constants.PROJECT, constants.SIGNATURE_DEFINITION, constants.CLAIM_DEFINITION]
+    frame += [objects.identity(each, membership.charter) for each in membership.charter.members]
+    frame += [] if target is None else [target]
+    context = _context(membership, extension["incident"])
+    return [constants.marking(_marking(context)), *frame, *context, claim_object, *given, *more]
+
+
+def _speak(membership: Membership, made: StixObject, tlp: Tlp, decision: Decision, clock: Clock) -> Spoken:
+    """Seal first, then keep, then send: what others hold is on record before they hold it."""
+    with rail.opened(membership.folder.case, clock) as evidence:
+        index = rail.post(evidence, _kind(made), made["id"], canonical.dumps(made))
+    collection = Collection(membership.folder.record)
+    collection.add((made,), {made["id"]: membership.me}, clock.now_us())
+    about = made if claims.is_claim(made) else collection.get(made["object_refs"][0]).source
+    subject = f"{_kind(made)} {made['id']}"
+    prepared = releasing.prepare(membership, subject, tlp, _fixed(_record(membership, about)), clock)
+    sent = [releasing.release(membership, prepared, each, decision, clock) for each in membership.peers]
+    return Spoken(made["id"], index, tuple(sent))
+
+
+def _fixed(made: Iterable[StixObject]) -> Callable[[Maker], Iterable[StixObject]]:
+    everything = tuple(made)
+    return lambda _maker: everything
+
+
+def _context(membership: Membership, incident: str) -> list[StixObject]:
+    """The incident, its actor, and the relationship between them, as they were released or received."""
+    collection = Collection(membership.folder.record)
+    main = collection.get(incident).source
+    for held in reversed(collection.of_type("relationship")):
+        link = held.source
+        if (link["relationship_type"], link["source_ref"]) == ("related-to", main["id"]):
+            return [main, collection.get(link["target_ref"]).source, link]
+    raise PolicyError(f"{incident} is no incident that was released or received; release it first: pollwatch share")
+
+
+def incident_object_id(membership: Membership, incident_id: str) -> str:
+    """The STIX id of one of our incidents, by our own id; ids that are STIX already stay."""
+    if incident_id.startswith("incident--"):
+        return incident_id
+    return ids.stable_id(membership.keys.id_secret, "incident", incident_id)
+
+
+def _marking(context: Iterable[StixObject]) -> Tlp:
+    return max((each for each in map(constants.marking_of, context) if each is not None), default=Tlp.AMBER_STRICT)
+
+
+def _is_spoken(each: StixObject) -> bool:
+    return claims.is_claim(each) or each["type"] == "opinion"
+
+
+def _kind(each: StixObject) -> str:
+    return "claim" if claims.is_claim(each) else "opinion"
+
+
+def fingerprint(data: bytes) -> str:
+    """SHA-256 in hex, for people to compare."""
+    return sha256(data).hexdigest()

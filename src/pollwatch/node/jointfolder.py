@@ -1,0 +1,172 @@
+"""Where a member's joint watch lies in its case folder, and what is needed to act as that member.
+
+::
+
+    CASE/evidence/shared/public   the shared log as files: what peers may read
+    CASE/joint/charter.note       the charter in force, signed by all
+    CASE/joint/card.note          how this member introduces itself
+    CASE/joint/keys/              inside only: the statement key
+    CASE/joint/record.sqlite      inside only: ledger, objects, views of peers' logs
+    CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
+    CASE/joint/gateway/           the gateway's: witness and receipt keys, witness state, mailbox
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pollwatch.errors import ConfigError
+from pollwatch.members.charter import Charter, SignedCharter
+from pollwatch.members.keys import GatewayKeys, MemberKeys
+from pollwatch.members.member import Member
+
+
+@dataclass(frozen=True, slots=True)
+class JointFolder:
+    """The paths in one case folder."""
+
+    case: Path
+
+    @property
+    def root(self) -> Path:
+        """Everything of the joint watch."""
+        return self.case / "joint"
+
+    @property
+    def inner(self) -> Path:
+        """Keys that stay inside."""
+        return self.root / "keys"
+
+    @property
+    def outer(self) -> Path:
+        """What the gateway has."""
+        return self.root / "gateway"
+
+    @property
+    def card(self) -> Path:
+        """The member's own card."""
+        return self.root / "card.note"
+
+    @property
+    def charter(self) -> Path:
+        """The charter in force."""
+        return self.root / "charter.note"
+
+    @property
+    def record(self) -> Path:
+        """Ledger, objects and views."""
+        return self.root / "record.sqlite"
+
+    @property
+    def outbox(self) -> Path:
+        """Releases that were previewed and not yet made."""
+        return self.root / "outbox"
+
+    @property
+    def mirrors(self) -> Path:
+        """Peers' logs as last seen."""
+        return self.root / "mirrors"
+
+    @property
+    def forks(self) -> Path:
+        """Proofs that a peer's log forked."""
+        return self.root / "forks"
+
+    @property
+    def mailbox(self) -> Path:
+        """What peers delivered."""
+        return self.outer / "mail.sqlite"
+
+    @property
+    def witness(self) -> Path:
+        """What was cosigned. NEVER restore it from a backup."""
+        return self.outer / "witness.sqlite"
+
+    @property
+    def public(self) -> Path:
+        """The shared log as files."""
+        return self.case / "evidence" / "shared" / "public"
+
+    def load_charter(self) -> SignedCharter:
+        """The charter in force.
+
+        Raises:
+            ConfigError: there is none here.
+            SignatureError: it was changed.
+            PolicyError: somebody's signature is missing.
+        """
+        try:
+            data = self.charter.read_bytes()
+        except FileNotFoundError:
+            raise ConfigError(
+                f"no charter is in force in {self.case}; see: pollwatch charter new --help, then charter sign"
+            ) from None
+        signed = SignedCharter.parse(data)
+        signed.check_complete()
+        return signed
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A member, ready to act.
+
+    Attributes:
+        folder: where it lives.
+        charter: the one in force.
+        me: how the charter names it.
+        keys: its keys, the log's aside.
+    """
+
+    folder: JointFolder
+    charter: Charter
+    me: Member
+    keys: MemberKeys
+
+    @classmethod
+    def open(cls, case_dir: Path) -> Membership:
+        """Open a member's folder.
+
+        Raises:
+            ConfigError: no charter is in force, or it does not name this member's key.
+            SignatureError: keys are missing, or can be read by others.
+        """
+        folder = JointFolder(case_dir)
+        charter = folder.load_charter().charter
+        keys = MemberKeys.load(folder.inner, folder.outer)
+        me = charter.by_statement_key(keys.statement.verifier)
+        if me is None:
+            raise ConfigError(f"the charter in {folder.charter} does not name the statement key of this node")
+        return cls(folder, charter, me, keys)
+
+    @property
+    def peers(self) -> tuple[Member, ...]:
+        """The other members."""
+        return self.charter.others(self.me.name)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayMembership:
+    """What the gateway knows: no key that speaks for the member."""
+
+    folder: JointFolder
+    charter: SignedCharter
+    me: Member
+    keys: GatewayKeys
+
+    @classmethod
+    def open(cls, case_dir: Path) -> GatewayMembership:
+        """Open a gateway's folder.
+
+        Raises:
+            ConfigError: no charter is in force, or it does not name this gateway's keys.
+            SignatureError: keys are missing, or can be read by others.
+        """
+        folder = JointFolder(case_dir)
+        signed = folder.load_charter()
+        keys = GatewayKeys.load(folder.outer)
+        mine = (keys.witness.verifier, keys.gateway.verifier)
+        me = next((each for each in signed.charter.members if (each.witness, each.gateway) == mine), None)
+        if me is None:
+            raise ConfigError(f"the charter in {folder.charter} does not name the keys of this gateway")
+        return cls(folder, signed, me, keys)

@@ -1,0 +1,45 @@
+"""The case's evidence, opened for a moment: the joint watch's verbs wait for one another instead of failing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pollwatch.clock import Clock
+from pollwatch.evidence import durable, merkle
+from pollwatch.evidence.posted import Posted
+from pollwatch.node.sealing import CaseEvidence
+from pollwatch.stix.leaf import Leaf
+from pollwatch.store import disk
+
+#: A longer document is posted by its digest: an entry holds 65,535 bytes, and JSON in JSON doubles its quotes.
+_MAX_INLINE: Final = 24_000
+
+
+@contextmanager
+def opened(case_dir: Path, clock: Clock, handle: str = "watch") -> Iterator[CaseEvidence]:
+    """The evidence of a case; waits for another verb of the joint watch that has it open.
+
+    Raises:
+        StoreError: a scan has it open, or the disk says no.
+        EvidenceError: it does not check out.
+    """
+    durable.make_folder(case_dir / "joint", mode=0o700)
+    with disk.locked(case_dir / "joint" / "lock"), CaseEvidence.open(case_dir, clock, handle) as evidence:
+        yield evidence
+
+
+def post(evidence: CaseEvidence, kind: str, subject: str, data: bytes) -> int:
+    """Post a document in the shared log, in clear where it fits; gives its index."""
+    return evidence.post(Posted.of(kind, subject, data, inline=len(data) <= _MAX_INLINE))
+
+
+def incident_leaf(evidence: CaseEvidence, incident_id: str) -> Leaf | None:
+    """The private log's commitment to an incident; None where it was never sealed."""
+    index = evidence.latest_entry(incident_id)
+    if index is None:
+        return None
+    leaf = merkle.leaf_hash(evidence.private.entry(index))
+    return Leaf(evidence.private.origin, index, leaf.hex())

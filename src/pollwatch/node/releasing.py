@@ -1,0 +1,190 @@
+"""Releasing to another member: prepare, preview, record, deliver, keep the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from pollwatch import canonical
+from pollwatch.clock import Clock
+from pollwatch.errors import PeerError
+from pollwatch.evidence import durable, salted
+from pollwatch.evidence.manifest import Disclosure as DisclosureEntry
+from pollwatch.incidents.incident import Incident
+from pollwatch.members.marking import Tlp, check_release
+from pollwatch.members.member import Member
+from pollwatch.node import rail
+from pollwatch.node.jointfolder import Membership
+from pollwatch.sharing.collection import Collection
+from pollwatch.sharing.delivery import Delivery, open_receipt
+from pollwatch.sharing.ledger import Disclosure, Ledger, Release, entry_of
+from pollwatch.sharing.peer import Peer
+from pollwatch.stix import accept, bundle, objects
+from pollwatch.stix import incident as incidents
+from pollwatch.stix.constants import StixObject
+from pollwatch.stix.leaf import Leaf
+from pollwatch.stix.objects import Maker
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decided that something leaves, and why that is allowed."""
+
+    released_by: str
+    legal_basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What would leave, byte for byte.
+
+    Attributes:
+        subject: what it is about.
+        content: digest of what is told, whenever it is told.
+        tlp: marking of the whole.
+        body: the bytes.
+    """
+
+    subject: str
+    content: str
+    tlp: Tlp
+    body: bytes = field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes, in hex."""
+        return sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of a release to one member.
+
+    Attributes:
+        disclosure: its record in the ledger.
+        again: whether it had been received before, so that nothing left now.
+        problem: why there is no receipt; empty when there is one.
+    """
+
+    disclosure: Disclosure
+    again: bool = False
+    problem: str = ""
+
+
+def maker(membership: Membership, tlp: Tlp, now_us: int) -> Maker:
+    """Makes this member's objects; what was made before keeps its creation time."""
+    created = Collection(membership.folder.record).created(membership.me)
+    return Maker(membership.me, membership.keys.statement, membership.keys.id_secret, tlp, now_us, created)
+
+
+def prepare_incident(membership: Membership, incident: Incident, tlp: Tlp | None, clock: Clock) -> Prepared:
+    """An incident as it would leave. Preparing it again gives the same bytes until the incident changes.
+
+    Raises:
+        PolicyError: the marking forbids it.
+        StoreError: the preview cannot be kept.
+    """
+    marking = check_release(membership.charter.tlp_default if tlp is None else tlp, ())
+    with rail.opened(membership.folder.case, clock) as evidence:
+        leaf = rail.incident_leaf(evidence, incident.id)
+    return prepare(membership, f"incident {incident.id}", marking, _incident_builder(membership, incident, leaf), clock)
+
+
+def _incident_builder(
+    membership: Membership, incident: Incident, leaf: Leaf | None
+) -> Callable[[Maker], Iterable[StixObject]]:
+    evidence = () if leaf is None else (leaf,)
+    identity = objects.identity(membership.me, membership.charter)
+    return lambda made_by: incidents.to_stix(incident, made_by, identity, evidence).everything
+
+
+def prepare(
+    membership: Membership,
+    subject: str,
+    tlp: Tlp,
+    build: Callable[[Maker], Iterable[StixObject]],
+    clock: Clock,
+) -> Prepared:
+    """What a builder makes, as it would leave; kept, so that what was previewed is what leaves.
+
+    Raises:
+        PolicyError: the marking forbids it.
+    """
+    keys = membership.keys
+    timeless = Maker(membership.me, keys.statement, keys.id_secret, tlp, 0)
+    content = sha256(bundle.write(bundle.order(build(timeless)))).hexdigest()
+    path = membership.folder.outbox / f"{content}.json"
+    if path.exists():
+        body = path.read_bytes()
+    else:
+        body = bundle.write(bundle.order(build(maker(membership, tlp, clock.now_us()))))
+        durable.make_folder(path.parent, mode=0o700)
+        durable.write_file(path, body, mode=0o600)
+    check_release(tlp, ((each["id"], accept.marking(each)) for each in bundle.read(body)))
+    return Prepared(subject, content, tlp, body)
+
+
+def release(membership: Membership, prepared: Prepared, receiver: Member, decision: Decision, clock: Clock) -> Sent:
+    """Record a release, then deliver it. What was received already is not sent again.
+
+    A receiver that cannot be reached is no error here: the release is on record, and :func:`retry` sends the same
+    bytes again.
+
+    Raises:
+        PolicyError: the receiver holds another charter.
+        StoreError: it cannot be recorded; then nothing has left.
+    """
+    ledger = Ledger(membership.folder.record)
+    disclosure = ledger.known(receiver.name, prepared.content)
+    if disclosure is None:
+        disclosure = _record(membership, ledger, prepared, receiver, decision, clock)
+    elif disclosure.receipt:
+        return Sent(disclosure, again=True)
+    return _deliver(membership, ledger, disclosure)
+
+
+def retry(membership: Membership) -> tuple[Sent, ...]:
+    """Send everything again that has no receipt yet: the same bytes, under the same numbers."""
+    ledger = Ledger(membership.folder.record)
+    return tuple(_deliver(membership, ledger, each) for each in ledger.unconfirmed())
+
+
+def _record(
+    membership: Membership, ledger: Ledger, prepared: Prepared, receiver: Member, decision: Decision, clock: Clock
+) -> Disclosure:
+    """Seal, then write down; if we stop in between, a commitment to something that never left stays in the log."""
+    at_us, salt = clock.now_us(), salted.new_salt()
+    left = Release(
+        receiver.name,
+        prepared.subject,
+        prepared.content,
+        prepared.tlp,
+        decision.released_by,
+        decision.legal_basis,
+        prepared.body,
+        prepared.sha256,
+    )
+    commitment = salted.commitment(salt, canonical.dumps(entry_of(left, at_us)))
+    with rail.opened(membership.folder.case, clock) as evidence:
+        index = evidence.append_private(DisclosureEntry(receiver.name, prepared.tlp.label, commitment, at_us))
+    received = bundle.read(prepared.body)
+    Collection(membership.folder.record).add(received, accept.check(received, membership.charter), at_us)
+    return ledger.record(left, at_us, salt, index)
+
+
+def _deliver(membership: Membership, ledger: Ledger, disclosure: Disclosure) -> Sent:
+    left = disclosure.release
+    receiver = membership.charter.member(left.receiver)
+    delivery = Delivery(
+        membership.charter.digest, membership.me.name, receiver.name, left.sha256, left.tlp, disclosure.at_us
+    )
+    note = delivery.to_header(membership.keys.statement)
+    try:
+        with Peer(receiver, membership.charter) as peer:
+            answer = peer.deliver(note, left.body)
+    except PeerError as error:
+        return Sent(disclosure, problem=str(error))
+    receipt = open_receipt(answer, delivery, receiver.gateway)
+    ledger.confirm(disclosure.number, receipt.received_us, answer)
+    return Sent(ledger.get(disclosure.number))
