@@ -60,6 +60,9 @@ _FOREIGN = frozenset({"event_type", "ecs", "ecs.version", "__REALTIME_TIMESTAMP"
 _FOREIGN_STARTS = ("http.request.", "http.response.", "url.")
 _TEXTS = ("log", "message", "msg", "line")
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: A backslash that escapes an ``x``; the backslashes before it escape each other.
+_NOT_JSON_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\x")
 _DURATION = re.compile(r"([0-9.]{1,20})(ns|us|µs|ms|s)\Z")
 _UNITS = {"ns": "ns", "us": "us", "µs": "us", "ms": "ms", "s": "seconds"}
 _REQUEST_LINE = re.compile(r"\S+ .* HTTP/[0-9]|-?\Z", re.DOTALL)
@@ -70,14 +73,32 @@ _MOST_MEMBERS = 512
 
 def read_object(text: str) -> Fields | None:
     """The request that a JSON text reports, or None where it is no JSON object or reports none."""
+    value, escaped = decode_object(text)
+    return object_fields(value, escaped=escaped) if isinstance(value, dict) else None
+
+
+def decode_object(text: str) -> tuple[dict[str, Any] | str, bool]:
+    r"""The JSON object that the text is (or the reason why it is none), and whether its values are escaped as in text.
+
+    Apache, and nginx without ``escape=json``, write ``\x16`` into JSON, which JSON does not have: exactly the lines of
+    attacks would be lost.
+    """
     value = json_object(text)
-    return object_fields(value) if isinstance(value, dict) else None
+    if isinstance(value, str) and "\\x" in text:
+        mended = json_object(_NOT_JSON_ESCAPE.sub(r"\1\\\\x", text))
+        if isinstance(mended, dict):
+            return mended, True
+    return value, False
 
 
-def object_fields(value: Mapping[str, Any]) -> Fields | None:
+def object_fields(value: Mapping[str, Any], *, escaped: bool = False) -> Fields | None:
     """The fields of a request (names of ``webfields.FIELDS``), or None where the object reports none.
 
     An object around a whole access line (container runtimes, log shippers) is read by that line.
+
+    Args:
+        value: the decoded record.
+        escaped: its texts are still escaped the way text logs are; else they are made so, for what reads the fields.
     """
     inside = carried_text(value)
     if inside is not None and (fields := read_access(inside)) is not None:
@@ -94,7 +115,16 @@ def object_fields(value: Mapping[str, Any]) -> Fields | None:
             for field, keys in _keys_of(tuple(value))
             for key in _first(tuple(key for key in keys if value[key] is not None), value)
         }
-    return _settled(fields, value)
+    settled = _settled(fields, value)
+    if settled is None or escaped:
+        return settled
+    return {field: text and _as_text_logs_have_it(text) for field, text in settled.items()}
+
+
+def _as_text_logs_have_it(text: str) -> str:
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    return text if text.isprintable() else _CONTROL.sub(lambda control: f"\\x{ord(control[0]):02x}", text)
 
 
 @lru_cache(maxsize=256)
@@ -126,7 +156,25 @@ def is_foreign(value: Mapping[str, Any]) -> bool:
 
 def _settled(fields: Fields, value: Mapping[str, Any]) -> Fields | None:
     """The fields without contradictions among them, or None where they are no request."""
+    _settle_target(fields)
+    asked = "request" in fields or ("method" in fields and ("uri" in fields or "stem" in fields))
+    if not asked or not ("client" in fields or "status" in fields):
+        return None
+    if "status" not in fields and isinstance(message := value.get("msg", value.get("message")), str):
+        fields["message"] = as_text(message)  # an application's own record: what it says matters most
+    if time := fields.get("time"):
+        fields["time"] = time.strip("[]")  # Apache's %t brings its brackets
+    if (version := fields.get("version")) and version[0].isdigit():
+        fields["version"] = f"HTTP/{version}"
+    return _with_duration(fields, value)
+
+
+def _settle_target(fields: Fields) -> None:
+    """Leave one way to say what was asked for: the request line, else ``uri``, else ``stem`` and ``query``."""
     request = fields.pop("request", None)
+    if request and request[0] == "/" and " " not in request and "method" in fields:  # a path under that name
+        fields.setdefault("stem", request)
+        request = None
     if request is not None and _REQUEST_LINE.match(request):
         for name in ("method", "uri", "stem", "query", "version"):
             fields.pop(name, None)
@@ -141,14 +189,6 @@ def _settled(fields: Fields, value: Mapping[str, Any]) -> Fields | None:
         fields.pop("stem", None)
     if "uri" in fields:
         fields.pop("query", None)
-    asked = "request" in fields or ("method" in fields and ("uri" in fields or "stem" in fields))
-    if not asked or not ("client" in fields or "status" in fields):
-        return None
-    if "status" not in fields and isinstance(message := value.get("msg", value.get("message")), str):
-        fields["message"] = as_text(message)  # an application's own record: what it says matters most
-    if (version := fields.get("version")) and version[0].isdigit():
-        fields["version"] = f"HTTP/{version}"
-    return _with_duration(fields, value)
 
 
 def _with_duration(fields: Fields, value: Mapping[str, Any]) -> Fields:

@@ -10,9 +10,9 @@ from pollwatch.events.batch import EventBatch, Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import WEB
 from pollwatch.formats.accessline import Fields
-from pollwatch.formats.accessobject import carried_text, object_fields
+from pollwatch.formats.accessobject import carried_text, decode_object, object_fields
 from pollwatch.formats.errorline import ErrorLine, read_error
-from pollwatch.formats.framing import EMPTY_LINE, WEB_ERROR_SHAPE, Rows, json_object
+from pollwatch.formats.framing import EMPTY_LINE, WEB_ERROR_SHAPE, Rows
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 from pollwatch.formats.weblines import completeness, read_request
 
@@ -63,9 +63,9 @@ class _WebJsonParser:
 
 def _read(text: str, zone: dt.tzinfo) -> Fields | ErrorLine | str:
     """A request, an error message, or why the record is neither."""
-    value = json_object(text)
+    value, escaped = decode_object(text)
     if isinstance(value, dict):
-        if (fields := object_fields(value)) is not None:
+        if (fields := object_fields(value, escaped=escaped)) is not None:
             return fields
         inside = carried_text(value)
         error = read_error(inside, zone) if inside is not None else None
