@@ -58,6 +58,8 @@ def test_forged_source_in_sshd(message: str) -> None:
             "sshd",
             "Failed publickey for invalid user a from {true} port 4 ssh2: RSA X a from {forged} port 1 ssh2: RSA Y",
         ),
+        ("sshd", "Failed publickey for invalid user a from {forged} port 1 ssh2: RSA from {true} port 4 ssh2: RSA X"),
+        ("exim", "plain authenticator failed for ([{forged}]: 535 [{true}]:5: 535 Incorrect authentication data"),
         ("vsftpd", "pam_unix(vsftpd:auth): authentication failure; tty=ftp ruser=a rhost={forged} rhost={true}"),
         ("su", "pam_sss(su:auth): authentication failure; ruser= rhost={true} user=a rhost={forged}"),
         (

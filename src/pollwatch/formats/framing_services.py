@@ -27,7 +27,7 @@ _SASL = re.compile(
 )
 _SASL_USER = re.compile(r", sasl_username=(\S*)$")
 _EXIM = re.compile(r"(\S+) authenticator failed for .*", re.DOTALL)
-_EXIM_PEER = re.compile(r" \[([0-9a-fA-F.:]+)\](?::(\d{1,5}))?(?: I=\S+)?: 535 ")
+_EXIM_PEER = re.compile(r" \[([0-9a-fA-F.:]+)\](?::(\d{1,5}))?(?: I=\S+)?: 535(?= )")
 _EXIM_USER = re.compile(r" \(set_id=([^()]*)\)$")
 _PURE_FTPD = re.compile(
     r"\([^@()]*@([^\s()]+)\) \[(?:WARNING|INFO|NOTICE|ERROR)\] "

@@ -15,7 +15,7 @@ _TAIL = r"(?: ssh\d?)?(?: \[preauth\])?"
 _SEVERITY = re.compile(r"(?:(?:error|fatal|warning|info|debug\d?): )+")
 _KNOWN = re.compile(rf"(\S+) (\S+) for (\S+) from (\S+) port (\d{{1,5}}){_TAIL}(?:: .*)?", re.DOTALL)
 _ANY = re.compile(rf"(\S+) (\S+) for (?:(?:invalid|illegal) user )?(.*) from (\S+) port (\d{{1,5}}){_TAIL}", re.DOTALL)
-_WITH_KEY = re.compile(r" from (\S+) port (\d{1,5}) ssh\d?: [A-Za-z0-9@.-]+ ")
+_WITH_KEY = re.compile(r" from (\S+) port (\d{1,5}) ssh\d?: [A-Za-z0-9@.-]+(?= )")
 _INVALID = re.compile(r"(?:Invalid|Illegal) user (.*) from (\S+)(?: port (\d{1,5}))?", re.DOTALL)
 _PREAUTH_USER = re.compile(r"input_userauth_request: (?:invalid|illegal) user (.*?)(?: \[preauth\])?", re.DOTALL)
 _ENDED = re.compile(
@@ -30,7 +30,7 @@ _BEFORE_PEER = re.compile(
     r" \S+ port \d{1,5}: ",
     re.DOTALL,
 )
-_PEER_BEFORE_REASON = re.compile(r" (\S+) port (\d{1,5}): ")
+_PEER_BEFORE_REASON = re.compile(r" (\S+) port (\d{1,5}):(?= )")  # looks ahead: two readings may share a space
 _RECEIVED = re.compile(r"Received disconnect from (\S+?)(?: port (\d{1,5}))?: ?(?:\d+:|\d+: )?.*", re.DOTALL)
 _MAXIMUM = re.compile(
     r"maximum authentication attempts exceeded for (?:(?:invalid|illegal) user )?(.*)"
