@@ -147,7 +147,7 @@ def test_journal_messages() -> None:
         '"MESSAGE":[70,97,105,108,101,100,32,112,97,115,115,119,111,114,100,32,102,111,114,32,255,32,102,114,111,109,32,'
         "50,48,51,46,48,46,49,49,51,46,55,32,112,111,114,116,32,52,32,115,115,104,50]}",
         '{"__REALTIME_TIMESTAMP":["1795435200000002","3"],"MESSAGE":["one","two"],"PRIORITY":9}',
-        '{"__REALTIME_TIMESTAMP":{"x":1},"MESSAGE":{"x":1}}',
+        '{"__REALTIME_TIMESTAMP":{"x":1},"MESSAGE":[["x"],300]}',
     )
     assert [what for what, _ in found] == [AUTH, SYSLOG, SYSLOG]
     assert found[0][1]["action"] == "failure"

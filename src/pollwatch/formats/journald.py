@@ -12,7 +12,7 @@ from typing import Any
 from pollwatch.events.batch import Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.formats.framing import as_int64
-from pollwatch.formats.framing_json import json_records
+from pollwatch.formats.framing_json import as_column, json_records
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 _MARK = '"__REALTIME_TIMESTAMP"'
@@ -80,9 +80,10 @@ def _first(entry: dict[str, Any], *names: str) -> object:
 def _text(entry: dict[str, Any], *names: str) -> str | None:
     """A field's text; bytes that are no UTF-8 show as U+FFFD."""
     value = _first(entry, *names)
-    if isinstance(value, list):
+    if isinstance(value, list) and _is_bytes(value):
         return bytes(value).decode("utf-8", "replace")
-    return value if value is None or isinstance(value, str) else str(value)
+    column = as_column(value)
+    return column if column is None or isinstance(column, str) else str(column)
 
 
 def _is_bytes(value: list[Any]) -> bool:
