@@ -142,7 +142,14 @@ class Bundle:
     attachments: Mapping[str, bytes]
 
     def members(self) -> dict[str, bytes]:
-        """Every member but the index and its signature."""
+        """Every member but the index and its signature.
+
+        Raises:
+            ProofError: two entries or two batches would be one member.
+        """
+        for indexes in ([each.index for each in self.entries], [each.entry for each in self.batches]):
+            if len(set(indexes)) != len(indexes):
+                raise ProofError("bundle: an entry or a batch stands twice")
         members = {COVER: self.cover.encode("utf-8"), KEYS: _keys_document(self.keys)}
         members[_SEAL] = self.seal.data
         opening = self.seal.opening

@@ -133,6 +133,8 @@ def check_incident(opened: OpenedIncident, bundle: Bundle, entries: Mapping[int,
     if commitment(opened.references_salt, opened.references) != entry.references:
         raise ProofError("incident/references.json is not what was sealed")
     references = References.parse(opened.references)
+    if references.lines != entry.lines:
+        raise ProofError(f"the incident has {entry.lines} lines, but its references name {references.lines}")
     for batch in bundle.batches:
         belonging = references.batch(batch.entry)
         for line in batch.lines:
@@ -142,14 +144,13 @@ def check_incident(opened: OpenedIncident, bundle: Bundle, entries: Mapping[int,
 
 
 def check_nothing_idle(bundle: Bundle, entries: Mapping[int, PrivateEntry]) -> None:
-    """Lines without their batch entry, or twice, would be shown without proof.
+    """Lines without their batch entry would be shown without proof.
 
     Raises:
-        ProofError: such a thing is there.
+        ProofError: there are such lines.
     """
-    indexes = [batch.entry for batch in bundle.batches]
-    if len(set(indexes)) != len(indexes) or not set(indexes) <= entries.keys() or len(entries) != len(bundle.entries):
-        raise ProofError("bundle: an entry or batch stands twice, or lacks its log entry")
+    if not {batch.entry for batch in bundle.batches} <= entries.keys():
+        raise ProofError("bundle: lines of a batch whose log entry is not in the bundle")
 
 
 def parse_policy(data: bytes | None) -> Policy | None:

@@ -55,10 +55,11 @@ class TimeSpan:
 class CaseEvidence:
     """One case's evidence, open for sealing. Use :meth:`open`, and close it (or use ``with``)."""
 
-    def __init__(self, private: Log, shared: Log, openings: Openings, clock: Clock) -> None:
+    def __init__(self, keys: CaseKeys, private: Log, shared: Log, openings: Openings, clock: Clock) -> None:
         """Take over open parts; :meth:`open` is what callers use."""
         self.private = private
         self.shared = shared
+        self.shared_signer = keys.shared
         self.openings = openings
         self._clock = clock
 
@@ -85,7 +86,7 @@ class CaseEvidence:
             shared.close()
             raise
         try:
-            evidence = cls(private, shared, Openings(folder / "openings.sqlite"), clock)
+            evidence = cls(keys, private, shared, Openings(folder / "openings.sqlite"), clock)
         except BaseException:
             private.close()
             shared.close()

@@ -1,0 +1,199 @@
+"""From a sealed incident to a bundle that a third party can check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pollwatch.clock import Clock, rfc3339
+from pollwatch.errors import ProofError, StoreError
+from pollwatch.evidence import bundle as bundles
+from pollwatch.evidence import merkle, salted
+from pollwatch.evidence.bundle import (
+    Bundle,
+    BundleKeys,
+    OpenedBatch,
+    OpenedEntry,
+    OpenedIncident,
+    OpenedLine,
+    OpenedSeal,
+)
+from pollwatch.evidence.keys import Verifier
+from pollwatch.evidence.manifest import Batch
+from pollwatch.evidence.references import References
+from pollwatch.evidence.seal import Seal
+from pollwatch.evidence.tlogproof import TlogProof
+from pollwatch.i18n import _
+from pollwatch.incidents.incident import Incident
+from pollwatch.node.openings import KeptBatch, KeptIncident, KeptSeal
+from pollwatch.node.sealing import CaseEvidence, FetchRaw
+
+MAX_LINES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What else goes into a bundle.
+
+    Attributes:
+        attachments: file name to bytes: a claim, its denial, STIX objects, each signed by its author.
+        witnesses: keys of the witnesses that cosign the shared log.
+        policy: the C2SP policy file that the issuer proposes.
+        max_lines: of an incident with more lines, this many are shown, spread evenly; all are committed to.
+    """
+
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
+    witnesses: tuple[Verifier, ...] = ()
+    policy: bytes | None = None
+    max_lines: int = MAX_LINES
+
+
+def export(
+    evidence: CaseEvidence,
+    incident: Incident,
+    out: Path,
+    clock: Clock,
+    fetch_raw: FetchRaw | None,
+    extras: Extras | None = None,
+) -> Bundle:
+    """Write the bundle of an incident; seal it first where its present form was not sealed yet.
+
+    Args:
+        evidence: the case's.
+        incident: as the case has it now.
+        out: the file to write.
+        clock: for the time of export.
+        fetch_raw: gives an input's raw records again; None leaves the lines out and proves the incident alone.
+        extras: what else goes in.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ProofError: an input is no longer as it was sealed, or the incident's lines were never sealed.
+        StoreError: the file cannot be written.
+    """
+    given = extras or Extras()
+    entry = evidence.seal_incident(incident)
+    if evidence.openings.seal_covering(entry + 1) is None:
+        evidence.publish_seal()
+    kept = evidence.openings.incident(entry)
+    seal = evidence.openings.seal_covering(entry + 1)
+    if kept is None or seal is None:
+        raise StoreError(
+            f"incident {incident.id}: what opens its entry {entry} was erased; it cannot be proven any more"
+        )
+    chosen = _spread(References.parse(kept.references), given.max_lines) if fetch_raw else {}
+    batches = tuple(_opened_batches(evidence, incident, chosen, fetch_raw)) if fetch_raw else ()
+    bundle = Bundle(
+        created_us=clock.now_us(),
+        cover=_cover(incident, evidence, seal),
+        keys=BundleKeys(evidence.shared.verifiers, given.witnesses),
+        seal=_opened_seal(evidence, seal),
+        entries=tuple(_opened_entry(evidence, seal, index) for index in sorted({entry, *chosen})),
+        batches=batches,
+        incident=_opened_incident(kept),
+        policy=given.policy,
+        attachments=given.attachments,
+    )
+    try:
+        bundles.write_bundle(out, bundle, evidence.shared_signer)
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written: {error.strerror}") from error
+    return bundle
+
+
+def _spread(references: References, limit: int) -> dict[int, list[int]]:
+    """Record numbers by batch entry: all, or so many that they spread evenly, the first and the last among them."""
+    every = [
+        (batch.entry, number)
+        for batch in references.batches
+        for first, last in batch.ranges
+        for number in range(first, last + 1)
+    ]
+    if len(every) > limit:
+        every = [every[place * (len(every) - 1) // max(1, limit - 1)] for place in range(limit)]
+    chosen: dict[int, list[int]] = {}
+    for entry, number in every:
+        chosen.setdefault(entry, []).append(number)
+    return chosen
+
+
+def _opened_batches(
+    evidence: CaseEvidence, incident: Incident, chosen: Mapping[int, Sequence[int]], fetch_raw: FetchRaw
+) -> Iterator[OpenedBatch]:
+    kept = {batch.entry: batch for path in incident.lines.by_path for batch in evidence.openings.batches_of(path)}
+    for entry in sorted(chosen):
+        if entry not in kept:
+            raise ProofError(f"the seed of batch {entry} was erased; its lines cannot be proven any more")
+        yield _opened_batch(kept[entry], Batch.parse(evidence.private.entry(entry)), chosen[entry], fetch_raw)
+
+
+def _opened_batch(kept: KeptBatch, manifest: Batch, numbers: Sequence[int], fetch_raw: FetchRaw) -> OpenedBatch:
+    raw = fetch_raw(kept.path, kept.first_number, kept.lines)
+    if len(raw) != kept.lines:
+        raise ProofError(f"{kept.path}: {len(raw)} records where {kept.lines} were sealed; give the original file")
+    tree = salted.line_tree(kept.seed, raw)
+    if tree.root() != manifest.root:
+        last = kept.first_number + kept.lines - 1
+        raise ProofError(f"{kept.path}: records {kept.first_number} to {last} are no longer what was sealed")
+    places = [number - kept.first_number for number in numbers]
+    lines = tuple(
+        OpenedLine(number, salted.salts(kept.seed, 1, place)[0], raw[place])
+        for number, place in zip(numbers, places, strict=True)
+    )
+    source_salt = salted.source_salt(kept.seed)
+    return OpenedBatch(kept.entry, kept.path, source_salt, lines, merkle.prove_subset(places, kept.lines, tree.subtree))
+
+
+def _opened_entry(evidence: CaseEvidence, seal: KeptSeal, index: int) -> OpenedEntry:
+    proof = evidence.private.inclusion(index, seal.opening.checkpoint.size)
+    return OpenedEntry(index, evidence.private.entry(index), proof)
+
+
+def _opened_incident(kept: KeptIncident) -> OpenedIncident:
+    return OpenedIncident(kept.entry, kept.content, kept.content_salt, kept.references, kept.references_salt)
+
+
+def _opened_seal(evidence: CaseEvidence, seal: KeptSeal) -> OpenedSeal:
+    """The seal in the earliest checkpoint that a witness cosigned, or else in the present one."""
+    signed = evidence.shared.cosigned(seal.entry + 1) or evidence.shared.signed
+    proof = evidence.shared.inclusion(seal.entry, signed.checkpoint.size)
+    return OpenedSeal(seal.data, seal.opening, TlogProof(seal.entry, proof, signed))
+
+
+def _cover(incident: Incident, evidence: CaseEvidence, seal: KeptSeal) -> str:
+    """The cover sheet. Names nothing that an attacker wrote."""
+    text = _(
+        "EVIDENCE BUNDLE\n"
+        "\n"
+        "Incident {incident}, severity {severity}, {lines} log lines, from {first} to {last}.\n"
+        "Sealed {sealed} in log {log}\n"
+        "(key fingerprint {fingerprint}).\n"
+        "\n"
+        "What this file proves, to anybody, without trusting its sender:\n"
+        "- the log lines in lines/ are byte for byte those that were recorded and sealed;\n"
+        "- the incident in incident/ was described in these words when it was sealed;\n"
+        "- it existed no later than the times that independent witnesses state in seal/shared.tlog-proof.\n"
+        "\n"
+        "What it does not prove: that what the lines say is true, or that nothing was left out.\n"
+        "\n"
+        "How to check it (no network is needed):\n"
+        "  pollwatch verify THIS-FILE --policy YOUR-POLICY\n"
+        "or, with the audited part alone:\n"
+        "  python -m pollwatch.evidence.verify THIS-FILE --policy YOUR-POLICY\n"
+        "The policy names the logs and witnesses that you know. Get their keys from their owners, not from this file.\n"
+        "Log lines are raw bytes that an attacker may have written: do not open them with tools that interpret them.\n"
+        "They may hold personal data: keep and pass on this file accordingly.\n"
+    )
+    return text.format(
+        incident=incident.id,
+        severity=incident.severity.word,
+        lines=len(incident.lines),
+        first=rfc3339(incident.first_us) or "?",
+        last=rfc3339(incident.last_us) or "?",
+        sealed=rfc3339(Seal.parse(seal.data).at_us),
+        log=evidence.shared.origin,
+        fingerprint=evidence.shared.verifier.fingerprint,
+    )
