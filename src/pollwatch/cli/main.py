@@ -24,6 +24,14 @@ VERBS: dict[str, str] = {
     "sources": "sources",
     "incidents": "incidents",
     "report": "report",
+    "charter": "charter",
+    "members": "members",
+    "gateway": "gateway",
+    "share": "share",
+    "inbox": "inbox",
+    "disclosures": "disclosures",
+    "claim": "claim",
+    "opinion": "opinion",
     "config": "config",
 }
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, replace
 
 from pollwatch import canonical
 from pollwatch.attribution import claim as claims
@@ -28,6 +27,7 @@ from pollwatch.sharing.peer import Peer
 from pollwatch.sharing.views import Views
 from pollwatch.stix import accept, bundle, constants, ids, objects
 from pollwatch.stix.constants import StixObject
+from pollwatch.stix.leaf import Leaf
 from pollwatch.stix.objects import Maker
 
 
@@ -158,6 +158,7 @@ def claim(membership: Membership, statement: Statement, decision: Decision, cloc
     context = _context(membership, statement.incident)
     tlp = _marking(context)
     actor = next(each for each in context if each["type"] == "threat-actor")
+    statement = statement if statement.evidence else replace(statement, evidence=_evidence(context[0]))
     made, _target = claims.to_stix(statement, actor, releasing.maker(membership, tlp, clock.now_us()))
     return _speak(membership, made, tlp, decision, clock)
 
@@ -264,6 +265,12 @@ def incident_object_id(membership: Membership, incident_id: str) -> str:
     return ids.stable_id(membership.keys.id_secret, "incident", incident_id)
 
 
+def _evidence(incident: StixObject) -> tuple[Leaf, ...]:
+    """The commitments that came with an incident."""
+    extension = incident.get("extensions", {}).get(constants.CLAIM_EXTENSION, {})
+    return tuple(Leaf.from_record(each) for each in extension.get("evidence", ()))
+
+
 def _marking(context: Iterable[StixObject]) -> Tlp:
     return max((each for each in map(constants.marking_of, context) if each is not None), default=Tlp.AMBER_STRICT)
 
@@ -274,8 +281,3 @@ def _is_spoken(each: StixObject) -> bool:
 
 def _kind(each: StixObject) -> str:
     return "claim" if claims.is_claim(each) else "opinion"
-
-
-def fingerprint(data: bytes) -> str:
-    """SHA-256 in hex, for people to compare."""
-    return sha256(data).hexdigest()

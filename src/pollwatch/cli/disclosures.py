@@ -1,0 +1,81 @@
+"""``pollwatch disclosures``: what did we ever tell them?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from pollwatch.canonical import pretty
+from pollwatch.cli import options
+from pollwatch.clock import rfc3339
+from pollwatch.errors import PeerError
+
+if TYPE_CHECKING:
+    from pollwatch.sharing.ledger import Disclosure
+
+
+@click.command()
+@options.required_case_dir
+@click.option("--to", "receiver", default="", metavar="MEMBER", help="Only what left for this member.")
+@click.option("--show", "number", type=int, metavar="N", help="Write the bytes of disclosure N to stdout.")
+@click.option("--retry", "again", is_flag=True, help="Send everything again that has no receipt: the same bytes.")
+@options.as_json
+def command(*, case_dir: Path, receiver: str, number: int | None, again: bool, as_json: bool) -> int:
+    """List everything that ever left for other members: what, when, to whom, by whose decision, with receipt."""
+    from pollwatch.cli import present, share
+    from pollwatch.node import releasing
+    from pollwatch.node.jointfolder import Membership
+    from pollwatch.sharing.ledger import Ledger
+
+    membership = Membership.open(case_dir)
+    ledger = Ledger(membership.folder.record)
+    if number is not None:
+        sys.stdout.buffer.write(ledger.get(number).release.body)
+        return 0
+    if again:
+        sent = releasing.retry(membership)
+        for each in sent:
+            share.tell(each)
+        return PeerError.exit_code if any(each.problem for each in sent) else 0
+    found = ledger.all(membership.charter.member(receiver).name if receiver else "")
+    if as_json:
+        click.echo(pretty({"schema": "pollwatch.disclosures/1", "disclosures": [_document(each) for each in found]}))
+    else:
+        present.plain(
+            [
+                (
+                    str(each.number),
+                    rfc3339(each.at_us) or "",
+                    each.release.receiver,
+                    each.release.tlp.label,
+                    each.release.subject,
+                    each.release.released_by,
+                    f"{len(each.release.body)} B",
+                    each.release.sha256[:16],
+                    rfc3339(each.received_us) or "no receipt",
+                )
+                for each in found
+            ]
+        )
+    return 0
+
+
+def _document(each: Disclosure) -> dict[str, str | int | None]:
+    left = each.release
+    return {
+        "number": each.number,
+        "time": rfc3339(each.at_us),
+        "to": left.receiver,
+        "subject": left.subject,
+        "tlp": left.tlp.word,
+        "released_by": left.released_by,
+        "legal_basis": left.legal_basis,
+        "sha256": left.sha256,
+        "bytes": len(left.body),
+        "private_log_index": each.log_index,
+        "received": rfc3339(each.received_us),
+        "receipt": each.receipt.decode("utf-8") or None,
+    }

@@ -1,0 +1,138 @@
+"""``pollwatch members``: introduce oneself, publish, and look after the others' logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from pollwatch.canonical import pretty
+from pollwatch.cli import options
+from pollwatch.clock import SystemClock
+from pollwatch.errors import SplitError
+from pollwatch.events.printable import printable
+from pollwatch.i18n import _
+
+if TYPE_CHECKING:
+    from pollwatch.node.watching import Checked
+
+
+@click.group()
+def command() -> None:
+    """Introduce this node, publish its log, and check the logs of the other members."""
+
+
+@command.command()
+@options.required_case_dir
+@click.option("--name", required=True, help="Name of the organisation.")
+@click.option("--bloc", required=True, help="Which members it would side with; members of one bloc count as one.")
+@click.option("--address", required=True, metavar="URL", help="Where the others reach its gateway.")
+@click.option("--role", type=click.Choice(("member", "observer", "auditor")), default="member", show_default=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+def card(*, case_dir: Path, name: str, bloc: str, address: str, role: str, output: Path | None) -> int:
+    """Make this node's keys and its card, which goes to whoever drafts the charter.
+
+    The keys stay in the case folder, readable by their owner only. Asked again, it gives the same card.
+    """
+    from pollwatch.members.member import Role, read_card
+    from pollwatch.node import enrol
+
+    data = enrol.introduce(case_dir, name, bloc, Role(role), address.rstrip("/"), SystemClock())
+    if output is None:
+        click.echo(data.decode("utf-8"), nl=False)
+    else:
+        output.write_bytes(data)
+    fingerprint = read_card(data).statement.fingerprint
+    click.echo(_("fingerprint, to read out over the telephone: {digest}").format(digest=fingerprint), err=True)
+    return 0
+
+
+@command.command()
+@options.required_case_dir
+@click.option(
+    "--every",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="Go on at this interval until stopped: seals come at a fixed time, also when nothing happened.",
+)
+@options.as_json
+def publish(*, case_dir: Path, every: int | None, as_json: bool) -> int:
+    """Seal what was recorded, publish the shared log, and ask the other members to cosign it.
+
+    Nobody's silence or refusal holds it up; it only lowers the grade to "asserted".
+    """
+    import time
+
+    from pollwatch.node import joint
+    from pollwatch.node.jointfolder import Membership
+
+    membership = Membership.open(case_dir)
+    while True:
+        published = joint.publish(membership, SystemClock())
+        cosignings = [{"member": each.member, "problem": each.problem} for each in published.cosignings]
+        if as_json:
+            document = {"schema": "pollwatch.published/1", "size": published.size, "root": published.root}
+            click.echo(pretty({**document, "grade": published.grade, "cosignings": cosignings}))
+        else:
+            words = _("published size {size}, root {root}: {grade}")
+            click.echo(words.format(size=published.size, root=published.root[:16], grade=published.grade))
+            for each in published.cosignings:
+                click.echo(f"  {printable(each.member)}: {printable(each.problem) or _('cosigned')}")
+        if every is None:
+            return 0
+        time.sleep(every)
+
+
+@command.command(epilog="Exit codes: 0 all is well, 4 a log forked or is damaged, 5 a member cannot be reached.")
+@click.argument("names", nargs=-1, metavar="[MEMBER...]")
+@options.required_case_dir
+@options.as_json
+def check(*, names: tuple[str, ...], case_dir: Path, as_json: bool) -> int:
+    """Fetch the logs of the other members, read all of them, and compare with what was seen before.
+
+    A log that contradicts itself leaves a proof file that anybody can check: pollwatch verify FILE.
+    """
+    from pollwatch.node import watching
+    from pollwatch.node.jointfolder import Membership
+
+    checked = watching.check_peers(Membership.open(case_dir), SystemClock(), names)
+    if as_json:
+        click.echo(pretty({"schema": "pollwatch.members-check/1", "members": [_document(each) for each in checked]}))
+    else:
+        for each in checked:
+            click.echo(f"{printable(each.member)}: {_verdict(each)}")
+            click.echo(f"  {printable(each.detail)}")
+            if each.proof is not None:
+                click.echo(_("  proof: {path} (pollwatch verify {path})").format(path=each.proof))
+    return _exit_code(checked)
+
+
+def _exit_code(checked: tuple[Checked, ...]) -> int:
+    if any(each.verdict in {"forked", "damaged", "went-back"} for each in checked):
+        return SplitError.exit_code
+    return 5 if any(each.verdict == "unreachable" for each in checked) else 0
+
+
+def _document(each: Checked) -> dict[str, str | int | None]:
+    return {
+        "member": each.member,
+        "verdict": each.verdict.value,
+        "size": each.size,
+        "before": each.before,
+        "detail": each.detail,
+        "proof": str(each.proof) if each.proof is not None else None,
+    }
+
+
+def _verdict(each: Checked) -> str:
+    words = {
+        "first-seen": _("seen for the first time, {size} entries, all read"),
+        "unchanged": _("as before, {size} entries, all read"),
+        "grown": _("grew from {before} to {size} entries, all read"),
+        "went-back": _("went back from {before} to {size} entries"),
+        "forked": _("FORKED: it signed two histories"),
+        "damaged": _("DAMAGED: it is not what its checkpoint says"),
+        "unreachable": _("cannot be reached"),
+    }[each.verdict.value]
+    return words.format(size=each.size, before=each.before)
