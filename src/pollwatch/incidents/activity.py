@@ -99,9 +99,9 @@ class Activity:
             for path_id in np.unique(rows.path).tolist()
         )
 
-    def usual(self, agents: set[int], pages: set[int]) -> Usual:
-        """How the addresses that no detection names use these agents and pages."""
-        hostile = np.unique(self._rows.ip)
+    def usual(self, hostile_addresses: Sequence[str], agents: set[int], pages: set[int]) -> Usual:
+        """How all but the hostile addresses use these agents and pages."""
+        hostile = hash_of(hostile_addresses)
         users: dict[int, set[int]] = defaultdict(set)
         visitors: dict[int, set[int]] = defaultdict(set)
         sizes: dict[int, list[int]] = defaultdict(list)
@@ -162,7 +162,9 @@ def give_traits(found: Sequence[Campaign], activity: Activity) -> Usual:
     """Set each campaign's traits; returns how others behave, for those who weigh answers."""
     seen = [looks(campaign, activity) for campaign in found]
     agents = {agent for look in seen for agent in look.agents}
-    usual = activity.usual(agents, {page for look in seen for page, _rule in look.pages})
+    # Who is only counted into a flood may be an ordinary visitor, and must not change what is taken as usual.
+    attackers = sorted({ip for c in found if not c.floods for d in c.detections for ip in d.actors.ip})
+    usual = activity.usual(attackers, agents, {page for look in seen for page, _rule in look.pages})
     hostile: dict[int, set[str]] = defaultdict(set)
     for campaign, look in zip(found, seen, strict=True):
         for agent in look.agents:

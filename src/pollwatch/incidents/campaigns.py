@@ -109,6 +109,11 @@ class Campaign:
         return self.actor[0] == "many"
 
     @property
+    def floods(self) -> bool:
+        """Whether it is a flood of many addresses."""
+        return self.is_wave and self.actor[1] == "flood"
+
+    @property
     def kinds(self) -> frozenset[Kind]:
         """The kinds of its techniques."""
         return kinds_of(self.detections)
@@ -215,11 +220,10 @@ def _join_waves(found: Sequence[Campaign], joined: _Union) -> None:
         if not wave.is_wave:
             continue
         lines = wave.lines
-        flood = wave.actor[1] == "flood"
         for ip in sorted({ip for d in wave.detections for ip in d.actors.ip}):
             for other in by_ip.get(ip, ()):
-                volume_only = found[other].kinds <= {Kind.FLOOD}
-                if (not flood or volume_only) and share(found[other].lines, lines) >= CLAIMED:
+                volume_only = found[other].kinds == {Kind.FLOOD}
+                if (not wave.floods or volume_only) and share(found[other].lines, lines) >= CLAIMED:
                     joined.join(index, other)
 
 

@@ -30,6 +30,7 @@ from pollwatch.incidents.campaigns import CLAIMED, Campaign, campaigns, groups, 
 from pollwatch.incidents.coverage import Telemetry
 from pollwatch.incidents.identity import incident_id
 from pollwatch.incidents.incident import ElectionContext, Incident, RuleCount
+from pollwatch.incidents.kinds import is_flood
 from pollwatch.incidents.merging import Folded, Folder, order_of
 from pollwatch.incidents.outcome import Verdict, judge
 from pollwatch.incidents.phases import phases, tactics_of, techniques_of
@@ -56,6 +57,16 @@ class _Draft:
         """Who keeps a line that two claim: the smallest."""
         wave = all(campaign.is_wave for campaign in self.campaigns)
         return wave, -self.verdict.severity, order_of(self.parts[0].detection)
+
+    @property
+    def floods(self) -> bool:
+        """Whether it is nothing but a flood from many addresses."""
+        return any(c.is_wave for c in self.campaigns) and all(is_flood(part.detection) for part in self.parts)
+
+    @property
+    def nameless(self) -> bool:
+        """Whether the log names no address in it."""
+        return all(campaign.actor[0] not in {"ip", "many"} for campaign in self.campaigns)
 
 
 class Grouper:
@@ -209,10 +220,9 @@ def _followed(drafts: Sequence[_Draft], activity: Activity, usual: Usual) -> lis
     """
     joins: dict[int, list[Campaign]] = {}
     left: list[int] = []
-    claimants = [(n, draft.claimed) for n, draft in enumerate(drafts) if len(draft.claimed)]
+    claimants = [(n, draft.claimed) for n, draft in enumerate(drafts) if len(draft.claimed) and not draft.nameless]
     for index, draft in enumerate(drafts):
-        nameless = all(campaign.actor[0] not in {"ip", "many"} for campaign in draft.campaigns)
-        near = claimants if nameless else ()
+        near = claimants if draft.nameless else ()
         home = next((n for n, claimed in near if share(draft.fired, claimed) >= CLAIMED), None)
         if home is None:
             left.append(index)
@@ -226,10 +236,14 @@ def _partition(drafts: Sequence[_Draft]) -> list[tuple[_Draft, LineSet]]:
 
     A draft whose every line belongs to others adds no incident: its lines are told there.
     """
-    ranked = sorted(drafts, key=lambda draft: draft.rank)
     taken = _Taken(lines for draft in drafts for lines in (draft.fired, draft.claimed))
-    own = [taken.take(draft.fired) for draft in ranked]
-    return [(draft, fired | taken.take(draft.claimed)) for draft, fired in zip(ranked, own, strict=True) if len(fired)]
+    found: list[tuple[_Draft, LineSet]] = []
+    for flood in (False, True):  # what others claim they keep, too: a flood that comes on top changes nothing
+        ranked = sorted((draft for draft in drafts if draft.floods is flood), key=lambda draft: draft.rank)
+        own = [taken.take(draft.fired) for draft in ranked]
+        pairs = zip(ranked, own, strict=True)
+        found += [(draft, fired | taken.take(draft.claimed)) for draft, fired in pairs if len(fired)]
+    return found
 
 
 class _Taken:

@@ -36,7 +36,7 @@ def chosen(detections: Sequence[Detection], success: LineSet, lines: LineSet) ->
             seen.add(detection.rule_id)
             picked.setdefault(first_line(detection.lines))
     for path in sorted(lines.by_path):
-        for number in lines.by_path[path][: MOST - len(picked)].tolist() if len(picked) < MOST else ():
+        for number in lines.by_path[path][:MOST].tolist():
             picked.setdefault((path, number))
     return sorted(list(picked)[:MOST])
 
