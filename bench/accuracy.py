@@ -31,7 +31,10 @@ DATA = ROOT.parent / "shared" / "data"
 NOW_US = 1_780_000_000_000_000
 BLOCK = 50_000
 #: Folders of the hub's tests that are about remote log-in and web servers.
-HUB = re.compile(r"ssh|nginx|apache2?[-_]|http|modsec|CVE-20(?!23-4911)|spring4shell|traefik|caddy|litespeed|haproxy|bunkerweb|envoy|pam-|cve_|zoneminder|magento|vmware|sap-")
+HUB = re.compile(
+    r"^(?!endlessh|sshesame|apache-guacamole|magento|litespeed-admin|tcpudp)"  # other programs' own logs
+    r".*(?:ssh|nginx|apache2?[-_]|http|modsec|CVE-20(?!23-4911)|spring4shell|traefik|caddy|litespeed|haproxy|bunkerweb|envoy|pam-|cve_|zoneminder|vmware|sap-)"
+)
 
 
 def web_batch(requests: Sequence[dict[str, str | None]]) -> EventBatch:
@@ -88,7 +91,7 @@ def httpparams(engine: Engine, misses: int) -> None:
 def crs_requests() -> Iterator[tuple[str, bool, dict[str, str | None]]]:
     """``(rule family, attack?, request)`` of tests whose request line or headers carry what they test."""
     for path in sorted((DATA / "coreruleset-tests").rglob("9*.yaml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         for test in document.get("tests", ()):
             for stage in test.get("stages", ()):
                 request = stage.get("input", {})
@@ -98,7 +101,12 @@ def crs_requests() -> Iterator[tuple[str, bool, dict[str, str | None]]]:
                 if request.get("data") or request.get("encoded_request") or "cookie" in headers:
                     continue
                 agent, referer = headers.get("user-agent"), headers.get("referer")
-                if "?" not in uri and uri.count("/") < 2 and (agent is None or "OWASP CRS" in agent) and referer is None:
+                if (
+                    "?" not in uri
+                    and uri.count("/") < 2
+                    and (agent is None or "OWASP CRS" in agent)
+                    and referer is None
+                ):
                     continue
                 yield path.parent.name, bool(expected.get("expect_ids")), {
                     "uri": uri, "method": str(request.get("method", "GET")), "agent": agent, "referer": referer
@@ -124,7 +132,9 @@ def coreruleset(engine: Engine, misses: int) -> None:
     for attack in (True, False):
         parts = [(found[key], total[key]) for key in total if key[1] == attack]
         some, every = sum(part[0] for part in parts), sum(part[1] for part in parts)
-        print(f"  {'attacks' if attack else 'look-alikes':45} {some:4} of {every:4}  {100 * some / max(every, 1):.1f} %")
+        print(
+            f"  {'attacks' if attack else 'look-alikes':45} {some:4} of {every:4}  {100 * some / max(every, 1):.1f} %"
+        )
 
 
 def scan(engine: Engine, path: Path) -> list[Detection]:

@@ -81,7 +81,7 @@ def _uri_columns(array: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, np.ndar
     padded = pc.if_else(has_query, array, pc.binary_join_element_wise(array, "", "?"))
     query = pc.list_element(pc.split_pattern(padded, "?", max_splits=1), 1) if len(array) else array
     query = pc.if_else(has_query, query, pa.scalar(None, pa.string()))
-    stem_norm, stem_layers = _normalised(stem, plus=False)
+    stem_norm, stem_layers = _normalised(stem, plus=True)
     query_norm, query_layers = _normalised(query, plus=True)
     whole = pc.if_else(has_query, pc.binary_join_element_wise(stem_norm, query_norm, "?"), stem_norm)
     return stem_norm, query_norm, whole, np.maximum(stem_layers, query_layers)
@@ -117,7 +117,7 @@ def normalise(text: str, *, plus: bool = True) -> tuple[str, int]:
 
     Args:
         text: as sent.
-        plus: whether ``+`` means a space, as it does in queries but not in paths.
+        plus: whether ``+`` means a space, as in queries (and in paths, to careless servers).
     """
     if len(text) > LONGEST:
         text = text[: LONGEST - _TAIL] + text[-_TAIL:]
