@@ -16,9 +16,13 @@ from typing import BinaryIO
 
 from pollwatch.clock import Clock
 from pollwatch.errors import SourceError
+from pollwatch.events.batch import Parsed
+from pollwatch.events.block import LineBlock
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.records import Case
+from pollwatch.node.reading import span_of
 from pollwatch.node.scan import Earlier, ScanOptions, ScanReport, scan
+from pollwatch.node.sealing import CaseEvidence, TimeSpan
 from pollwatch.sources.decompress import chunks
 from pollwatch.sources.interface import Source
 
@@ -45,6 +49,19 @@ class Renamed:
         return self.source.open()
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Seals raw lines and hands events on, block by block."""
+
+    intake: Intake
+    evidence: CaseEvidence
+
+    def block(self, source: Source, block: LineBlock, parsed: Parsed) -> None:
+        first_us, last_us = span_of(parsed)
+        self.evidence.seal_batch(source.path, block.first_number, block.raw, TimeSpan(first_us, last_us))
+        self.intake.block(source, block, parsed)
+
+
 def scan_into(
     case_dir: Path,
     sources: Sequence[Source],
@@ -62,12 +79,16 @@ def scan_into(
         StoreError: the case cannot be read or written; it is then as before.
         EvidenceError: the case's evidence does not check out; nothing is added to it.
     """
-    with Case.open(case_dir, clock) as case:
+    with Case.open(case_dir, clock) as case, CaseEvidence.open(case_dir, clock) as evidence:
         with case.scanning() as intake:
             admitted = _admit(sources, intake)
             earlier = Earlier(intake.detections(), case.events())
-            report = scan(admitted, options, earlier=earlier, recorder=intake, progress=progress)
+            recorder = _Kept(intake, evidence)
+            report = scan(admitted, options, earlier=earlier, recorder=recorder, progress=progress)
             intake.commit(report.inputs, report.detections, report.incidents)
+        for incident in case.incidents():
+            evidence.seal_incident(incident)
+        evidence.publish_seal()
         return replace(report, inputs=tuple(case.inputs()), incidents=tuple(case.incidents()))
 
 

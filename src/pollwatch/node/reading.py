@@ -82,12 +82,17 @@ class InputCount:
         self.parsed += sum(map(len, parsed.batches))
         self.quarantined += len(parsed.quarantined)
         self.reasons.update(each.reason for each in parsed.quarantined)
-        for batch in parsed.batches:
-            span = pc.min_max(batch.table[TIME])
-            low, high = span["min"].as_py(), span["max"].as_py()
-            if low is not None:
-                self.first_us = low if self.first_us is None else min(self.first_us, low)
-                self.last_us = high if self.last_us is None else max(self.last_us, high)
+        low, high = span_of(parsed)
+        if low is not None and high is not None:
+            self.first_us = low if self.first_us is None else min(self.first_us, low)
+            self.last_us = high if self.last_us is None else max(self.last_us, high)
+
+
+def span_of(parsed: Parsed) -> tuple[int | None, int | None]:
+    """The earliest and the latest time among the events of a block; None where none has one."""
+    spans = [pc.min_max(batch.table[TIME]).as_py() for batch in parsed.batches]
+    known = [span for span in spans if span["min"] is not None]
+    return min((s["min"] for s in known), default=None), max((s["max"] for s in known), default=None)
 
 
 @dataclass(frozen=True, slots=True)
