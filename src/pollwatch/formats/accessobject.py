@@ -11,7 +11,8 @@ Suricata's EVE, ECS, journald and Kubernetes audit records also speak of request
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -66,6 +67,7 @@ _NOT_JSON_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\x")
 _DURATION = re.compile(r"([0-9.]{1,20})(ns|us|µs|ms|s)\Z")
 _UNITS = {"ns": "ns", "us": "us", "µs": "us", "ms": "ms", "s": "seconds"}
 _REQUEST_LINE = re.compile(r"\S+ .* HTTP/[0-9]|-?\Z", re.DOTALL)
+_NESTED = frozenset({dict, list})
 _DEEPEST = 3
 _LONGEST_KEYS = 4096
 _MOST_MEMBERS = 512
@@ -100,57 +102,73 @@ def object_fields(value: Mapping[str, Any], *, escaped: bool = False) -> Fields 
         value: the decoded record.
         escaped: its texts are still escaped the way text logs are; else they are made so, for what reads the fields.
     """
-    inside = carried_text(value)
-    if inside is not None and (fields := read_access(inside)) is not None:
-        return fields
-    if is_foreign(value):
+    plan = _plan_of(tuple(value))
+    for key in plan.carriers:
+        if (inside := _line_in(value[key])) is not None and (fields := read_access(inside)) is not None:
+            return fields
+    if plan.foreign or _is_ecs(value.get("http")):
         return None
-    nested = any(isinstance(member, (dict, list)) for member in value.values())
-    if nested or sum(map(len, value)) > _LONGEST_KEYS:
-        found = _by_name(value)
-        fields = {field: found[name] for field, names in _NAMES.items() for name in _first(names, found)}
-    else:
-        fields = {
-            field: as_text(value[key])
-            for field, keys in _keys_of(tuple(value))
-            for key in _first(tuple(key for key in keys if value[key] is not None), value)
-        }
+    fields = _by_name(value) if not _NESTED.isdisjoint(map(type, value.values())) else _by_plan(value, plan)
     settled = _settled(fields, value)
     if settled is None or escaped:
         return settled
-    return {field: text and _as_text_logs_have_it(text) for field, text in settled.items()}
+    for field, text in settled.items():
+        if text and ("\\" in text or not text.isprintable()):
+            settled[field] = _as_text_logs_have_it(text)
+    return settled
 
 
 def _as_text_logs_have_it(text: str) -> str:
-    if "\\" in text:
-        text = text.replace("\\", "\\\\")
-    return text if text.isprintable() else _CONTROL.sub(lambda control: f"\\x{ord(control[0]):02x}", text)
+    return _CONTROL.sub(lambda control: f"\\x{ord(control[0]):02x}", text.replace("\\", "\\\\"))
 
 
-@lru_cache(maxsize=256)
-def _keys_of(keys: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """For each field the keys of a flat record that may hold it, the usual name first; the records of a log agree."""
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the keys of a record say, whatever their values are: the records of one log mostly agree on them."""
+
+    foreign: bool
+    carriers: tuple[str, ...]
+    fields: tuple[tuple[str, tuple[str, ...]], ...]  # for each field the keys that may hold it, the usual one first
+
+
+def _plan_of(keys: tuple[str, ...]) -> _Plan:
+    return _remembered_plan(keys) if sum(map(len, keys)) <= _LONGEST_KEYS else _make_plan(keys)
+
+
+def _make_plan(keys: tuple[str, ...]) -> _Plan:
     by_name: dict[str, str] = {}
     for key in keys[:_MOST_MEMBERS]:
         by_name.setdefault(_PUNCTUATION.sub("", key.lower()), key)
-    plan = ((field, tuple(by_name[name] for name in names if name in by_name)) for field, names in _NAMES.items())
-    return tuple((field, held) for field, held in plan if held)
+    held = ((field, tuple(by_name[name] for name in names if name in by_name)) for field, names in _NAMES.items())
+    foreign = not _FOREIGN.isdisjoint(keys) or any(key.startswith(_FOREIGN_STARTS) for key in keys)
+    carriers = tuple(key for key in _TEXTS if key in keys)
+    return _Plan(foreign, carriers, tuple((field, found) for field, found in held if found))
+
+
+_remembered_plan = lru_cache(maxsize=256)(_make_plan)
+
+
+def _by_plan(value: Mapping[str, Any], plan: _Plan) -> Fields:
+    fields: Fields = {}
+    for field, keys in plan.fields:
+        for key in keys:
+            if (member := value[key]) is not None:
+                fields[field] = as_text(member)
+                break
+    return fields
 
 
 def carried_text(value: Mapping[str, Any]) -> str | None:
     """The text line inside a record that only carries it (``{"log": "...", "stream": "stdout"}``), else None."""
-    for name in _TEXTS:
-        text = value.get(name)
-        if isinstance(text, str) and len(text) > 20:
-            return text.rstrip("\r\n")
-    return None
+    return next((line for key in _TEXTS if (line := _line_in(value.get(key))) is not None), None)
 
 
-def is_foreign(value: Mapping[str, Any]) -> bool:
-    """Whether the record is of a format of its own that also speaks of requests."""
-    if not _FOREIGN.isdisjoint(value) or any(name.startswith(_FOREIGN_STARTS) for name in value):
-        return True
-    http = value.get("http")
+def _line_in(text: object) -> str | None:
+    return text.rstrip("\r\n") if isinstance(text, str) and len(text) > 20 else None
+
+
+def _is_ecs(http: object) -> bool:
+    """Whether ``http`` is what the Elastic Common Schema has under that name."""
     return isinstance(http, dict) and any(isinstance(http.get(part), dict) for part in ("request", "response"))
 
 
@@ -205,16 +223,9 @@ def _with_duration(fields: Fields, value: Mapping[str, Any]) -> Fields:
     return fields
 
 
-def _first(names: tuple[str, ...], found: Mapping[str, Any]) -> Iterator[str]:
-    for name in names:
-        if name in found:
-            yield name
-            return
-
-
-def _by_name(value: Mapping[str, Any]) -> dict[str, str | None]:
-    """Members as text by their bare name, outer ones before inner ones."""
-    found: dict[str, str | None] = {}
+def _by_name(value: Mapping[str, Any]) -> Fields:
+    """The fields of a nested record: members by their bare name, outer ones before inner ones."""
+    found: dict[str, str] = {}
     level = [("", value)]
     for _ in range(_DEEPEST):
         inner: list[tuple[str, Mapping[str, Any]]] = []
@@ -227,9 +238,9 @@ def _by_name(value: Mapping[str, Any]) -> dict[str, str | None]:
                 if isinstance(member, dict):
                     if name in _OPENED:
                         inner.append((name, member))
-                elif not isinstance(member, list):
-                    text = as_text(member)
+                elif not isinstance(member, list) and (text := as_text(member)) is not None:
                     found.setdefault(name, text)
                     found.setdefault(around + name, text)
         level = inner
-    return {name: text for name, text in found.items() if text is not None}
+    held = ((field, next((found[name] for name in names if name in found), None)) for field, names in _NAMES.items())
+    return {field: text for field, text in held if text is not None}

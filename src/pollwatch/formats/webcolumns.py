@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ class Requests:
     places: list[int] = field(default_factory=list)
     odd: list[Fields] = field(default_factory=list)
     strptime: str = ""
+    fitting: Counter[Layout] = field(default_factory=Counter)
 
     def read_layouts(self, texts: Sequence[str], layouts: Sequence[Layout], carried: Sequence[str]) -> list[int]:
         """Read every line that fits a layout, bare or behind a transport's header.
@@ -54,9 +56,14 @@ class Requests:
             groups = lines["text"].str.extract_groups(layout.pattern).struct.unnest()
             fits = ~pl.select(pl.all_horizontal(column.is_null() for column in groups))[:, 0]
             if fits.any():
+                self.fitting[layout] += int(fits.sum())
                 self.frames.append(_fields(groups.filter(fits), layout).with_columns(lines[NUMBER].filter(fits)))
                 lines = lines.filter(~fits)
         return lines
+
+    def most_fitting_first(self, layouts: Sequence[Layout]) -> Sequence[Layout]:
+        """The layouts with the one that fitted most lines of this block in front: try it first on the next."""
+        return sorted(layouts, key=lambda layout: -self.fitting[layout])
 
     def add(self, place: int, fields: Fields) -> None:
         """One more request, read by itself."""

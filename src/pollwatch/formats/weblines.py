@@ -33,7 +33,7 @@ _COMBINED = (
 _AGENT = r' "(?P<f7>(?:[^"\\]|\\.)*)" "(?P<f8>(?:[^"\\]|\\.)*)"(?P<f9>(?: .*)?)$'
 _FIELDS = ("client", "", "user", "time", "request", "status", "bytes")
 _BEHIND = ("referer", "agent", "extra")
-_VHOST = r"(?s)^(?P<v>[^ ,<]+) (?P<f0>[0-9A-Fa-f:.]*[0-9][0-9A-Fa-f:.]*|::1?) "
+_VHOST = r"(?s)^(?P<v>[^ ,<]+) (?P<f0>[0-9A-Fa-f:.]+) "
 _PROXY_MANAGER = (
     r"(?s)^\[(?P<f0>[^\]]+)\](?: [A-Z-]+)?(?: [0-9-]+)? (?P<f1>[0-9]{3}) - (?P<f2>[^ ]+) [a-z]+ (?P<f3>[^ ]+) "
     r'"(?P<f4>(?:[^"\\]|\\.)*)" \[Client (?P<f5>[^\]]+)\] \[Length (?P<f6>[^\]]+)\] '
@@ -62,7 +62,7 @@ class WebLines:
 
     Attributes:
         zone: of times that name none.
-        layouts: what the lines look like, most usual first.
+        layouts: what the lines look like, most usual first; no line fits two, so that their order changes nothing.
         loose: whether lines that fit no layout may still be read as requests; not where the user said what the
             layout is: a loose reading could take for the client what only the client itself wrote.
         otherwise: what becomes of a line that is neither request nor error message: an event, or a reason to
@@ -81,6 +81,7 @@ class WebLines:
 
         requests = Requests(self.zone)
         left = requests.read_layouts(block.text, self.layouts, CARRIED)
+        self.layouts = requests.most_fitting_first(self.layouts)
         errors, quarantined = Rows(WEB_ERROR_SHAPE), []
         for at in left:
             number, text = block.first_number + at, block.text[at]
