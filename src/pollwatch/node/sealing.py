@@ -254,7 +254,16 @@ class CaseKeys:
                 cls._create_missing(keys, handle)
         except OSError as error:
             raise StoreError(f"{keys} cannot be written: {error}") from error
-        return cls(*(Signer.load(keys / f"{name}.key") for name in ("shared", "shared-mldsa", "private")))
+        return cls.load(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> CaseKeys:
+        """Read the keys of a case that has them.
+
+        Raises:
+            SignatureError: a key is missing, damaged, or readable by others.
+        """
+        return cls(*(Signer.load(folder / "keys" / f"{name}.key") for name in ("shared", "shared-mldsa", "private")))
 
     @classmethod
     def _create_missing(cls, keys: Path, handle: str) -> None:

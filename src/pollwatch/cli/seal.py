@@ -1,0 +1,111 @@
+"""``pollwatch seal``: seal a case's state, and export what was sealed so that others can check it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from pollwatch.cli import options
+from pollwatch.clock import SystemClock
+from pollwatch.errors import SourceError, UsageError
+from pollwatch.i18n import _
+
+if TYPE_CHECKING:
+    from pollwatch.evidence.keys import Verifier
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}", re.ASCII)
+
+
+@click.group(name="seal")
+def command() -> None:
+    """Seal what a case holds, and export evidence that others can check."""
+
+
+@command.command()
+@options.required_case_dir
+def now(*, case_dir: Path) -> None:
+    """Seal the case's present state into its shared log. Run it at a fixed interval, also when nothing happened."""
+    from pollwatch.incidents.records import Case
+    from pollwatch.node.sealing import CaseEvidence
+
+    clock = SystemClock()
+    with Case.open(case_dir, clock, create=False), CaseEvidence.open(case_dir, clock) as evidence:
+        index = evidence.publish_seal()
+        click.echo(_("Seal {index} of log {log}.").format(index=index, log=evidence.shared.origin), err=True)
+
+
+@command.command()
+@click.argument("incident", metavar="ID")
+@options.required_case_dir
+@click.option("-o", "--output", "out", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE")
+@click.option(
+    "--attach",
+    "attached",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Put a file in, such as a signed claim and its denial; may be given more than once.",
+)
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Propose this policy to the reader, who should have an own one; its witnesses are named in the bundle.",
+)
+@click.option(
+    "--max-lines", default=2000, show_default=True, type=click.IntRange(1), help="Show at most so many lines."
+)
+@click.option("--without-lines", is_flag=True, help="Prove the incident alone; needed where the originals are gone.")
+def export(
+    *,
+    incident: str,
+    case_dir: Path,
+    out: Path,
+    attached: tuple[Path, ...],
+    policy_file: Path | None,
+    max_lines: int,
+    without_lines: bool,
+) -> None:
+    """Export incident ID as a bundle that anybody can check with `pollwatch verify`.
+
+    Its log lines are read again from where they were scanned, and must still be what was sealed.
+    """
+    from pollwatch.evidence.policy import Policy
+    from pollwatch.incidents.records import Case
+    from pollwatch.node import bundling, rereading
+    from pollwatch.node.sealing import CaseEvidence
+
+    clock = SystemClock()
+    policy = _read(policy_file) if policy_file else None
+    witnesses: tuple[Verifier, ...] = tuple(Policy.parse(policy).witnesses.values()) if policy else ()
+    extras = bundling.Extras(_attachments(attached), witnesses, policy, max_lines)
+    fetch = None if without_lines else rereading.Rereader(rereading.find_file)
+    with Case.open(case_dir, clock, create=False) as case, CaseEvidence.open(case_dir, clock) as evidence:
+        bundle = bundling.export(evidence, case.incident(incident), out, clock, fetch, extras)
+    shown = sum(len(batch.lines) for batch in bundle.batches)
+    click.echo(
+        _("{file}: {shown} log lines. Check it with: pollwatch verify {file}").format(file=out, shown=shown), err=True
+    )
+
+
+def _attachments(paths: tuple[Path, ...]) -> dict[str, bytes]:
+    """Files by name; a name is kept plain, so that it can mean nothing else where the bundle is unpacked."""
+    found: dict[str, bytes] = {}
+    for path in paths:
+        if not _NAME.fullmatch(path.name) or path.name in found:
+            raise UsageError(
+                _("{name!r} cannot be attached: use letters, digits, . _ - and each name once").format(name=path.name)
+            )
+        found[path.name] = _read(path)
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
