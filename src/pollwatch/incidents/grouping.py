@@ -64,6 +64,11 @@ class _Draft:
         return any(c.is_wave for c in self.campaigns) and all(is_flood(part.detection) for part in self.parts)
 
     @property
+    def follows(self) -> bool:
+        """Whether what lies among its claimed lines is its actor's doing; a flood claims by volume."""
+        return not self.nameless and not self.floods
+
+    @property
     def nameless(self) -> bool:
         """Whether the log names no address in it."""
         return all(campaign.actor[0] not in {"ip", "many"} for campaign in self.campaigns)
@@ -220,7 +225,7 @@ def _followed(drafts: Sequence[_Draft], activity: Activity, usual: Usual) -> lis
     """
     joins: dict[int, list[Campaign]] = {}
     left: list[int] = []
-    claimants = [(n, draft.claimed) for n, draft in enumerate(drafts) if len(draft.claimed) and not draft.nameless]
+    claimants = [(n, draft.claimed) for n, draft in enumerate(drafts) if len(draft.claimed) and draft.follows]
     for index, draft in enumerate(drafts):
         near = claimants if draft.nameless else ()
         home = next((n for n, claimed in near if share(draft.fired, claimed) >= CLAIMED), None)

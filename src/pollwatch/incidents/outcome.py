@@ -8,6 +8,8 @@ Severity is earned. Rules say how grave an attempt looks; what came of it moves 
 - *refused* (every attempt answered with an error or a refusal): at most medium, however ugly the attempts.
 - *unknown* (answered, but answers tell nothing): as the rules say, at most high; at most medium where there was
   only probing or guessing.
+- a handful of guesses or probes within an hour, none of which worked, is what every server on the internet sees
+  all day: at most low. The same over days is patience, and stays as it is.
 - known research scanners that only probe: at most low. Many kinds of probing by one actor: at least medium.
 """
 
@@ -20,6 +22,7 @@ from typing import Final
 
 import numpy as np
 
+from pollwatch.clock import US_PER_S
 from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.events.printable import printable
@@ -36,6 +39,10 @@ LARGE_BYTES: Final = 20_000
 #: ... and this many times the size that others get.
 TIMES_LARGER: Final = 4
 _SAMPLE: Final = 5
+#: Fewer lines than this ...
+FEW: Final = 20
+#: ... within this time are background noise.
+BRIEF_US: Final = 3600 * US_PER_S
 _GRAVE: Final = frozenset({Kind.SHELL, Kind.THEFT, Kind.ALTERATION, Kind.EXPLOIT})
 _ONLY_TRYING: Final = frozenset({Kind.PROBE, Kind.PASSWORD, Kind.OTHER})
 #: Scanners that universities and companies run over the whole address space and say so.
@@ -100,9 +107,17 @@ def _weighed(severity: Severity, detections: Sequence[Detection], kinds: frozens
     tools = {d.tool.lower() for d in detections if d.tool}
     if kinds <= {Kind.PROBE, Kind.OTHER} and any(name in tool for tool in tools for name in RESEARCH):
         return min(severity, Severity.LOW)
+    fired = LineSet.union(d.lines for d in detections)
+    if kinds <= _ONLY_TRYING and severity == Severity.MEDIUM and len(fired) < FEW and _span_us(detections) < BRIEF_US:
+        return Severity.LOW
     techniques = {t for d in detections if d.severity >= Severity.LOW for t in d.techniques}
-    many = len(techniques) >= 3 and len(LineSet.union(d.lines for d in detections)) >= 20
+    many = len(techniques) >= 3 and len(fired) >= FEW
     return max(severity, Severity.MEDIUM) if many and severity == Severity.LOW else severity
+
+
+def _span_us(detections: Sequence[Detection]) -> int:
+    times = [t for d in detections for t in (d.first_us, d.last_us) if t is not None]
+    return max(times) - min(times) if times else 0
 
 
 def _proofs(campaign: Campaign, activity: Activity, usual: Usual) -> list[_Proof]:
