@@ -1,0 +1,112 @@
+"""The engine and the plain evaluator agree on every rule and event."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pollwatch.detect.match import match, plan
+from pollwatch.detect.sigma import regex
+from pollwatch.detect.sigma.plain import matches
+from pollwatch.detect.sigma.plan import (
+    And,
+    Cidr,
+    Compare,
+    EventRule,
+    Exists,
+    Leaf,
+    Node,
+    Not,
+    Null,
+    Number,
+    Or,
+    Regex,
+    RuleInfo,
+    SameAs,
+    Text,
+    Wild,
+)
+from pollwatch.events.batch import EventBatch
+from pollwatch.events.detection import Severity
+from pollwatch.events.taxonomy import WEB
+
+# Few letters, so that things meet; odd ones, whose case or width is not simple.
+LETTERS = "abUS'(<;$ .\n\\sſKİßΣςk0"
+texts = st.text(LETTERS, max_size=8)
+patterns = st.sampled_from(
+    ["a", "^ab", "us", "[ab]'", "(?:us|k)", r"\bs\b", "s+$", "a.b", "(?:a|b){2}", r"\$\w", "(?i)us", "ß", "x*", "a|", "(?=s)u?s"]
+)
+parts = st.lists(st.one_of(st.sampled_from(list(Wild)), st.text(LETTERS, min_size=1, max_size=3)), max_size=5)
+tests = st.one_of(
+    st.builds(Text, parts.map(tuple), st.booleans()),
+    st.builds(Regex, patterns, st.sampled_from(["", "i", "s", "im"])),
+    st.builds(Number, st.sampled_from(list(Compare)), st.integers(-2, 3).map(float)),
+    st.just(Null()),
+    st.builds(Exists, st.booleans()),
+    st.just(Cidr(ip_network("192.0.2.0/24"))),
+    st.builds(SameAs, st.sampled_from(["a", "b", "n", "none"]), st.booleans(), st.booleans()),
+)
+leaves = st.builds(Leaf, st.sampled_from(["a", "b", "n", "ip", "none", "B"]), tests)
+keywords = st.builds(
+    Leaf, st.none(), st.one_of(st.builds(Regex, patterns), parts.map(lambda p: Text((Wild.MANY, *p, Wild.MANY))))
+)
+
+
+def groups(children: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    """And, Or and Not over the given conditions."""
+    some = st.lists(children, min_size=1, max_size=3).map(tuple)
+    return st.one_of(st.builds(And, some), st.builds(Or, some), st.builds(Not, children))
+
+
+conditions: st.SearchStrategy[Node] = st.recursive(st.one_of(leaves, keywords), groups, max_leaves=6)
+events = st.fixed_dictionaries(
+    {
+        "a": st.one_of(st.none(), texts),
+        "b": st.one_of(st.none(), texts),
+        "n": st.one_of(st.none(), st.integers(-2, 3)),
+        "ip": st.sampled_from([None, "192.0.2.7", "198.51.100.1", "::ffff:192.0.2.9", "no address"]),
+        "norm.a": st.one_of(st.none(), texts),
+    }
+)
+
+
+def table(rows: list[dict[str, object]]) -> pa.Table:
+    """The events as a batch's table."""
+    schema = {"a": pa.string(), "b": pa.string(), "n": pa.int64(), "ip": pa.string(), "norm.a": pa.string()}
+    columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in schema.items()}
+    numbers = pa.array(range(1, len(rows) + 1), pa.int64())
+    return pa.table({"time_us": pa.nulls(len(rows), pa.int64()), "number": numbers, **columns})
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(conditions, min_size=1, max_size=4), st.lists(events, min_size=1, max_size=8))
+def test_engine_equals_plain(rules: list[Node], rows: list[dict[str, object]]) -> None:
+    """Neither the prefilter nor the columns change any verdict."""
+    made = [EventRule(RuleInfo(str(at), "", "", Severity.LOW), WEB, each) for at, each in enumerate(rules)]
+    batch = EventBatch(WEB, "x", table(rows))
+    found = {hit.rule_id: hit.rows.tolist() for hit in match(plan(made, WEB), batch).hits}
+    full = [{"time_us": None, "number": at + 1, **row} for at, row in enumerate(rows)]
+    for rule in made:
+        expected = [at for at, row in enumerate(full) if matches(rule.condition, row)]
+        assert found.get(rule.info.id, []) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.from_regex(r"[ab'(]{1,3}(\?|\*|\+)?(\|[ab;<]{1,2})?([ab]|\[ab'\]|\(a\|';\)){0,2}", fullmatch=True),
+    st.lists(st.text("ab'(;<AB", max_size=8), min_size=1, max_size=5),
+)
+def test_witnesses_are_necessary(pattern: str, values: list[str]) -> None:
+    """Where a pattern is found, one of its witnesses stands in the lower-cased text."""
+    test = Regex(pattern)
+    try:
+        regex.check(test)
+    except Exception:  # noqa: BLE001 - what is no pattern has no witness
+        return
+    needed = regex.necessary(test)
+    for value, hit in zip(values, regex.found(test, values), strict=True):
+        if hit and needed is not None:
+            assert any(literal in value.lower() for literal in needed)
