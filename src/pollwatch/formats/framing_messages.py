@@ -1,4 +1,4 @@
-"""Syslog messages, from whichever envelope, into log-in and other events.
+"""Syslog messages, from whichever envelope, into log-ins, firewalls' packets and other events.
 
 State machine, per input, in the order of the lines (so that the size of blocks changes nothing):
 
@@ -21,7 +21,8 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
-from pollwatch.events.taxonomy import AUTH, AUTH_COLUMNS, SYSLOG, SYSLOG_COLUMNS
+from pollwatch.events.taxonomy import AUTH, AUTH_COLUMNS, FLOW, FLOW_COLUMNS, SYSLOG, SYSLOG_COLUMNS
+from pollwatch.formats import framing_firewall
 from pollwatch.formats.framing import INTEGERS, plausible
 from pollwatch.formats.framing_auth import decode
 from pollwatch.formats.framing_login import UNDECODED, Login, Witness, address, only
@@ -32,7 +33,6 @@ _MAX_REMEMBERED = 20_000
 _MAX_REPEAT = 1_000_000
 _REPEATED = re.compile(r"message repeated (\d{1,7}) times?: \[ ?(.*)\]\s*", re.DOTALL)
 _LAST_REPEATED = re.compile(r"(?:-+ )?last message (?:buffered )?(?:repeated )?(\d{1,7}) times?(?: -+)?")
-_PACKET = re.compile(r"(?:^| )(?:IN=\S* OUT=\S* |RULE=|ACTION=).*? ?SRC=(\S+) DST=\S+ ")
 _CLIENT_DNS = re.compile(r"(?:queries: )?(?:info: )?client (?:@0x[0-9a-f]+ )?([0-9A-Fa-f.:]+)#\d+")
 _FIELD = re.compile(
     r"(?:^|[\s;,(])(?:client|clientip|rhost|host|rip|src|remote[ _-]?(?:addr|address|ip))(?:: ?|=)"
@@ -41,8 +41,7 @@ _FIELD = re.compile(
 _MAIL_PEER = re.compile(
     r"(?:warning: |NOQUEUE: \w+: \w+ from |(?:dis)?connect from )?[^\s\[\]]+\[([0-9A-Fa-f.:]+)\](?=[:\s]|$)"
 )
-_SOURCE_HINT = re.compile(r"SRC=|client|host[=:]|rip=|remote|src=|from |warning: ", re.IGNORECASE)
-
+_SOURCE_HINT = re.compile(r"client|host[=:]|rip=|remote|src=|from |warning: ", re.IGNORECASE)
 _Process: TypeAlias = tuple[str | None, str | None, int | None]
 
 
@@ -89,8 +88,9 @@ class MessageReader:
     _last: dict[str | None, tuple[str | None, Login | None, str | None]] = field(default_factory=dict)
 
     def batches(self, path: str, messages: Messages) -> list[EventBatch]:
-        """At most two batches: log-in and privilege, everything else. Every message is in one of them."""
+        """At most three batches: log-in and privilege, packets, everything else. Every message is in one of them."""
         auth = _Columns(AUTH, (*AUTH_COLUMNS, "facility", "severity", "structured_data"))
+        packets = _Columns(FLOW, (*FLOW_COLUMNS, "hostname", "program", "pid", "message", "repeat"))
         other = _Columns(SYSLOG, (*SYSLOG_COLUMNS, "structured_data", "repeat"))
         rows = zip(
             messages.hostname,
@@ -109,11 +109,14 @@ class MessageReader:
             time_us = plausible(time)
             program, login, source, repeat = self._read(host, tag, pid, message, time_us)
             said = (host, program, pid, message)
-            if login is None:
+            if login is None and (packet := framing_firewall.decode(program, message)):
+                ends, size, action = packet[:5], packet.bytes_out, packet.action
+                packets.values += (*ends, None, size, None, 1, action, *said, repeat, time_us, number)
+            elif login is None:
                 other.values += (*said, facility, severity, msgid, source, data, repeat, time_us, number)
             else:
                 auth.values += (*said, *login[:8], repeat, facility, severity, data, time_us, number)
-        return [*auth.batches(path), *other.batches(path)]
+        return [batch for each in (auth, packets, other) for batch in each.batches(path)]
 
     def _read(
         self, host: str | None, tag: str | None, pid: int | None, message: str, time_us: int | None
@@ -176,8 +179,6 @@ def source_of(message: str) -> str | None:
     """The address that a message other than a log-in names as its peer, where only one can be meant."""
     if not _SOURCE_HINT.search(message):
         return None
-    if packet := _PACKET.search(message):
-        return address(packet.group(1))
     if found := _CLIENT_DNS.match(message) or _MAIL_PEER.match(message):
         return address(found.group(1))
     named = only(_FIELD.findall(message))
