@@ -43,6 +43,13 @@ def test_unknown_format_names_the_nearest_and_all() -> None:
         registry.by_name("ngnix:$remote_addr")
 
 
+@pytest.mark.parametrize("name", registry.ALSO_CALLED)
+def test_also_called(name: str) -> None:
+    """Every other name leads to a format that exists."""
+    each, _ = registry.by_name(name)
+    assert each in registry.ALL
+
+
 def test_a_definition_may_hold_colons() -> None:
     """Only the first colon ends the name."""
     each, definition = registry.by_name("Apache:%h [%{%H:%M}t]")
@@ -141,6 +148,13 @@ def test_a_user_agent_cannot_pose_as_a_request() -> None:
     forged = f'{FORGED} - - [03/Nov/2026:20:00:00 +0000] \\"GET /admin HTTP/1.1\\" 200 5'
     found = row("weblog", LINE.replace('"x"', f'"{forged}"'))
     assert (found["c-ip"], found["cs-uri"]) == (CLIENT, "/")
+
+
+def test_another_programs_message_cannot_pose_as_a_request() -> None:
+    """Attack: an account name that is a log line. sshd's message stays what it is: no request."""
+    line = f"Nov  3 20:00:00 gw sshd[7]: Failed password for invalid user x {LINE.replace(CLIENT, FORGED)} port 1 ssh2"
+    (quarantined,) = parse("weblog", line).quarantined
+    assert quarantined.number == 1
 
 
 def test_a_file_name_cannot_pose_as_the_client() -> None:

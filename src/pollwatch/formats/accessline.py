@@ -34,10 +34,10 @@ def read_access(text: str) -> Fields | None:
     head = _HEAD.match(text)
     if head is None:
         return None
-    words = head["before"].split()
-    if not words:
+    before = _read_before(head["before"].split())
+    if before is None:
         return None
-    fields: Fields = {"time": head["time"], **_read_before(words)}
+    fields: Fields = {"time": head["time"], **before}
     request = _REQUEST.match(text, head.end())
     behind = _read_behind(text, request.end()) if request else None
     if request and behind is not None:
@@ -52,10 +52,15 @@ def read_access(text: str) -> Fields | None:
     return None
 
 
-def _read_before(words: list[str]) -> Fields:
-    """Who asked, from what stands before the time: ``[vhost] client ident [id] user``."""
+def _read_before(words: list[str]) -> Fields | None:
+    """Who asked, from what stands before the time: ``[vhost] client ident [id] user``; None where it is prose.
+
+    Another program's message may quote what an attacker wrote as a name: it must not pass for a request.
+    """
     at = next((n for n, word in enumerate(words[:4]) if is_address(word)), None)
     if at is None:
+        if not 1 < len(words) < 5:
+            return None
         at = 1 if len(words) > 3 and words[1] != "-" else 0
     vhost = words[at - 1] if at else None
     client = words[at]

@@ -35,6 +35,24 @@ ALL: tuple[Format, ...] = (
     JsonLines(),
 )
 
+#: What people call some of them. A name of Apache's or nginx's own layouts needs no definition: they are recognised.
+ALSO_CALLED = {
+    "access": "weblog",
+    "combined": "weblog",
+    "common": "weblog",
+    "vhost_combined": "weblog",
+    "error": "weberror",
+    "apache-error": "weberror",
+    "nginx-error": "weberror",
+    "nginx-json": "weblog-json",
+    "auth": "syslog",
+    "journal": "journald",
+    "eve": "suricata",
+    "json": "jsonlines",
+    "ndjson": "jsonlines",
+    "ecs": "jsonlines",
+}
+
 #: Below this a format is not believed: fewer than one record in ten fits.
 BELIEVABLE = 0.1
 
@@ -74,9 +92,10 @@ def by_name(spec: str) -> tuple[Format, str]:
     """
     name, _, definition = spec.partition(":")
     formats = {each.name: each for each in ALL}
-    found = formats.get(name.strip().lower())
+    wanted = name.strip().lower()
+    found = formats.get(ALSO_CALLED.get(wanted, wanted))
     if found is None:
-        near = difflib.get_close_matches(name.strip().lower(), formats, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(wanted, [*formats, *ALSO_CALLED], n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise FormatError(f"there is no format {name!r}.{hint} The formats are: {', '.join(formats)}")
     return found, definition
