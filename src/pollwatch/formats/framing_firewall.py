@@ -23,7 +23,8 @@ _MIKROTIK = re.compile(
 )
 _ASA = re.compile(
     r"(?:%(?:ASA|FTD|PIX)-\d-\d{6}: )?(Deny|Built|Denied) (?:inbound |outbound )?(\w+) (?:connection \d+ )?"
-    r"(?:src|for|from) (?:[^\s:]+:)?([0-9A-Fa-f.:]+)/(\d{1,5}) .*?(?:dst |to )(?:[^\s:]+:)?([0-9A-Fa-f.:]+)/(\d{1,5}).*",
+    r"(?:src|for|from) (?:[^\s:]+:)?([0-9A-Fa-f.:]+)/(\d{1,5}) .*?(?:dst |to )"
+    r"(?:[^\s:]+:)?([0-9A-Fa-f.:]+)/(\d{1,5}).*",
     re.DOTALL,
 )
 #: Where protocol, length, source and target stand in filterlog's fields; ports follow the target.
