@@ -116,9 +116,9 @@ def publish(membership: Membership, clock: Clock) -> Published:
             cosignings.append(Cosigning(member.name, ""))
         else:
             cosignings.append(Cosigning(member.name, f"refused ({outcome.status}): {outcome.reason}"))
-    with rail.opened(membership.folder.case, clock) as evidence:
-        if evidence.shared.signed.checkpoint == signed.checkpoint:
-            evidence.shared.add_cosignatures(lines)
+    if lines:
+        with rail.opened(membership.folder.case, clock) as evidence:
+            evidence.shared.add_cosignatures(lines, signed)
     enough = sum(not each.problem for each in cosignings) >= membership.charter.quorum.cosigners
     grade = "quorum" if enough and membership.charter.quorum.cosigners else "asserted"
     return Published(signed.checkpoint.size, signed.checkpoint.root.hex(), tuple(cosignings), grade)
@@ -212,6 +212,14 @@ def record_of(membership: Membership, claim_id: str) -> bytes:
     """
     subject = find_claim(membership, claim_id)
     return bundle.write(bundle.order(_record(membership, subject.source)))
+
+
+def attachments(membership: Membership, incident_id: str) -> dict[str, bytes]:
+    """What travels with the evidence of an incident: the charter, and each claim about it with all opinions on it."""
+    incident = incident_object_id(membership, incident_id)
+    found = {"charter.note": membership.folder.charter.read_bytes()}
+    mine = [each.claim.id for each in all_judged(membership) if each.claim.statement.incident == incident]
+    return found | {f"claim-{number}.json": record_of(membership, each) for number, each in enumerate(mine, 1)}
 
 
 def _record(membership: Membership, claim_object: StixObject, *more: StixObject) -> list[StixObject]:
