@@ -13,6 +13,7 @@ from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import WEB, WEB_COLUMNS, WEB_ERROR, WEB_ERROR_COLUMNS
 from pollwatch.formats import registry
 from pollwatch.formats.errorline import read_error
+from pollwatch.formats.framing_web import WebMessages
 from pollwatch.formats.interface import ParseContext
 from pollwatch.formats.logformat import compile_layout
 from pollwatch.formats.transport import carried
@@ -251,6 +252,28 @@ def test_transports(header: str) -> None:
     """What carries a line comes off, and the line behind it is read as if it stood alone."""
     assert carried(header + LINE) == LINE
     assert row("weblog", header + LINE) == row("weblog", LINE)
+
+
+@pytest.mark.parametrize(
+    "program", ["nginx", "apache2", "httpd", "nginx_access", "portal-nginx", "docker/nginx", "Caddy"]
+)
+def test_web_servers_in_syslog(program: str) -> None:
+    """A web server's message is the request or the error message that it reports, under its envelope's time."""
+    web = WebMessages()
+    assert web.take(program, LINE, 1, 7)
+    assert web.take(program, f"2026/11/03 20:00:00 [error] 1#1: *1 x, client: {CLIENT}, server: a", 2_000_000, 8)
+    assert not web.take(program, "signal process started", 3, 9)
+    request, error = web.batches("log")
+    assert (request.logsource, request.table[NUMBER].to_pylist()) == (WEB, [7])
+    assert (error.logsource, error.table["time_us"].to_pylist()) == (WEB_ERROR, [2_000_000])
+
+
+@pytest.mark.parametrize("program", [None, "sshd", "sudo", "notnginxatall", "x" * 200])
+def test_other_programs_are_not_believed(program: str | None) -> None:
+    """Attack: a log line in an account name or a command. Only a web server's own messages are requests."""
+    web = WebMessages()
+    assert not web.take(program, LINE, 1, 7)
+    assert web.batches("log") == []
 
 
 def test_a_line_alone_has_no_header() -> None:

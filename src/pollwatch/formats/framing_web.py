@@ -1,0 +1,66 @@
+"""Web servers' lines among the messages of syslog and the journal.
+
+A log host has everything in one file. What a web server says there is a request or an error message like any other;
+only programs that are web servers are believed, for in other programs' messages an attacker may have put the words.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass, field
+
+from pollwatch.events.batch import EventBatch
+from pollwatch.events.taxonomy import WEB
+from pollwatch.formats.accessline import Fields
+from pollwatch.formats.errorline import read_error
+from pollwatch.formats.framing import WEB_ERROR_SHAPE, Rows
+from pollwatch.formats.weblines import read_request
+
+_WEB_SERVER = re.compile(
+    r"(?i)(?:.*[/_.-])?(?:nginx|apache2?|httpd|caddy|traefik|lighttpd|litespeed|lshttpd)(?:[/_.-].*)?\Z"
+)
+
+
+def is_web_server(program: str | None) -> bool:
+    """Whether a syslog tag is a web server's: ``nginx``, ``apache2``, ``nginx_access``, ``httpd-portal``, ..."""
+    return program is not None and len(program) < 128 and _WEB_SERVER.match(program) is not None
+
+
+@dataclass(slots=True)
+class WebMessages:
+    """The requests and error messages of one block, gathered one by one in the order of their numbers."""
+
+    numbers: list[int] = field(default_factory=list)
+    requests: list[Fields] = field(default_factory=list)
+    errors: Rows = field(default_factory=lambda: Rows(WEB_ERROR_SHAPE))
+
+    def take(self, program: str | None, message: str, time_us: int | None, number: int) -> bool:
+        """Whether the message was a web server's request or error message, and is now an event of this block.
+
+        Args:
+            program: the envelope's tag; only web servers' messages are taken.
+            message: what stands behind the tag.
+            time_us: the envelope's time: it knows its zone, an error log's own time does not.
+            number: the record's number.
+        """
+        if not is_web_server(program):
+            return False
+        if (error := read_error(message, dt.UTC)) is not None:
+            self.errors.add(number, error.time_us if time_us is None else time_us, error.values)
+            return True
+        if (fields := read_request(message)) is None:
+            return False
+        self.numbers.append(number)
+        self.requests.append(fields)
+        return True
+
+    def batches(self, path: str) -> list[EventBatch]:
+        """At most two: requests, error messages."""
+        batches = self.errors.batches(path)
+        if self.numbers:
+            from pollwatch.formats.webfields import Notation, fields_frame, web_table  # noqa: PLC0415 - heavy: polars
+
+            table = web_table(fields_frame(self.requests, self.numbers), Notation())
+            batches.insert(0, EventBatch(WEB, path, table))
+        return batches
