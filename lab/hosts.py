@@ -87,9 +87,7 @@ class Servers:
         config = self.work / "nginx.conf"
         text = (HERE / "nginx.conf").read_text(encoding="utf-8")
         config.write_text(
-            text.replace("{OUT}", str(self.out))
-            .replace("{ROOT}", str(self.work / "site"))
-            .replace("{RUN}", str(self.work / "run")),
+            text.replace("{OUT}", str(self.out)).replace("{RUN}", str(self.work / "run")),
             encoding="utf-8",
         )
         faked = {
@@ -98,7 +96,6 @@ class Servers:
             "FAKETIME_TIMESTAMP_FILE": str(self.clock),
             "FAKETIME_NO_CACHE": "1",
         }
-        faked |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
         portal = network.within(space, sys.executable, str(HERE / "portal.py"), str(self.work / "uploads"))
         self.started.append(subprocess.Popen(portal, stdin=subprocess.DEVNULL))
         variables = [f"{name}={value}" for name, value in faked.items()]

@@ -54,7 +54,9 @@ def versions() -> dict[str, str]:
 
 
 def name_sites(work: Path) -> None:
-    """Let the tools find the two sites by name, in this mount namespace only."""
+    """Let the tools find the two sites by name, and nginx its files under /srv; in this mount namespace only."""
+    (work / "site").mkdir()
+    network.run("mount", "--bind", str(work / "site"), "/srv")
     names = work / "hosts"
     names.write_text(
         f"127.0.0.1 localhost\n{hosts.WEB} voters.alderland.example results.alderland.example\n", encoding="utf-8"
