@@ -13,7 +13,7 @@ from pollwatch.events.detection import Severity
 
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)")
 _OWN = "pollwatch"
-_OWN_KEYS = {"why", "samples"}
+_OWN_KEYS = {"why", "samples", "mute"}
 
 
 def rule_info(rule: SigmaRuleBase, path: str) -> RuleInfo:
@@ -44,6 +44,7 @@ def rule_info(rule: SigmaRuleBase, path: str) -> RuleInfo:
         success="success" in own,
         why=_why(rule),
         path=path,
+        output=not _own(rule).get("mute", False),
     )
 
 
@@ -52,12 +53,20 @@ def _tactics(tags: list[str]) -> list[str]:
     return [name.replace("_", "-") for name in names if not re.fullmatch(r"[tgs]\d{4}.*", name)]
 
 
-def _why(rule: SigmaRuleBase) -> str:
+def _own(rule: SigmaRuleBase) -> dict[str, object]:
+    """Our own field of a rule: ``why`` (a template), ``samples``, ``mute`` (it only feeds correlations)."""
     own = rule.custom_attributes.get(_OWN) or {}
-    if not isinstance(own, dict) or (unknown := set(own) - _OWN_KEYS):
-        names = ", ".join(sorted(map(str, unknown))) if isinstance(own, dict) else type(own).__name__
-        raise RuleError(f"field 'pollwatch' holds {names}; it may hold why and samples")
-    why = own.get("why") or ""
+    if not isinstance(own, dict):
+        raise RuleError(f"field 'pollwatch' is a {type(own).__name__}; it holds why, samples and mute")
+    if unknown := set(own) - _OWN_KEYS:
+        raise RuleError(
+            f"field 'pollwatch' holds {', '.join(sorted(map(str, unknown)))}; it holds why, samples and mute"
+        )
+    return own
+
+
+def _why(rule: SigmaRuleBase) -> str:
+    why = _own(rule).get("why") or ""
     if not isinstance(why, str):
         raise RuleError("field 'pollwatch.why' must be text")
     check_template(why)

@@ -86,6 +86,6 @@ def _filled(made: Mapping[str, Any], number: int, moment: dt.datetime) -> str:
 def _request(made: Mapping[str, Any]) -> str:
     agent = str(made.get("agent", _AGENT)).replace('"', '\\"')
     return (
-        f"{made.get('ip', '203.0.113.66')} - - @clf@ \"{made['request']} HTTP/1.1\" {made.get('status', 200)} 1234"
-        f" \"{made.get('referer', '-')}\" \"{agent}\""
+        f'{made.get("ip", "203.0.113.66")} - - @clf@ "{made["request"]} HTTP/1.1" {made.get("status", 200)} 1234'
+        f' "{made.get("referer", "-")}" "{agent}"'
     )
