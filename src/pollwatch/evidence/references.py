@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,7 +11,7 @@ from pollwatch.errors import ProofError
 from pollwatch.evidence.fields import Fields, document
 
 KIND = "references"
-MAX_BYTES = 64 << 20
+MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ class BatchLines:
 
     def __contains__(self, number: object) -> bool:
         """Whether this record is one of them."""
-        return isinstance(number, int) and any(first <= number <= last for first, last in self.ranges)
+        if not isinstance(number, int):
+            return False
+        place = bisect_right(self.ranges, number, key=lambda pair: pair[0])
+        return place > 0 and number <= self.ranges[place - 1][1]
 
     @property
     def lines(self) -> int:
@@ -80,6 +84,7 @@ class References:
             batches.append(BatchLines(each.number("entry"), tuple(map(_range, each.many("ranges")))))
             each.done()
         fields.done()
+        # Each range's ends, as pairs that ascend if and only if batches and ranges do and nothing overlaps.
         ends = [
             edge
             for batch in batches

@@ -18,6 +18,7 @@ WIDTH = 256
 HEIGHT = 8
 MAX_ENTRY_BYTES = 65_535
 _CACHED_TILES = 2048
+_CACHED_TREES = 512
 
 Fetch: TypeAlias = Callable[[str], bytes]
 """The content of a path below the log's root (``tile/0/000``). Raises FileNotFoundError where there is none."""
@@ -80,10 +81,11 @@ class TileReader:
     fetch: Fetch
     size: int
     _cache: dict[tuple[int, int, int], bytes] = field(default_factory=dict, repr=False)
+    _trees: dict[tuple[int, int, int], merkle.Tree] = field(default_factory=dict, repr=False)
 
     def resized(self, size: int) -> TileReader:
         """The same log at another size; what was read stays cached."""
-        return TileReader(self.fetch, size, self._cache)
+        return TileReader(self.fetch, size, self._cache, self._trees)
 
     def tile(self, level: int, index: int) -> bytes:
         """The hashes of a tile, as far as the log's size reaches (32 bytes each).
@@ -166,9 +168,17 @@ class TileReader:
     def _node(self, height: int, index: int) -> bytes:
         level, rest = divmod(height, HEIGHT)
         first = index << rest
-        tile = self.tile(level, first // WIDTH)
-        start = first % WIDTH * merkle.HASH_BYTES
-        return merkle.root_of(split_hashes(tile[start : start + (merkle.HASH_BYTES << rest)]))
+        return self._tree(level, first // WIDTH).subtree(first % WIDTH, first % WIDTH + (1 << rest))
+
+    def _tree(self, level: int, index: int) -> merkle.Tree:
+        """The tree within a tile; proofs ask for many nodes of few tiles."""
+        key = (level, index, tile_width(level, index, self.size))
+        if key not in self._trees:
+            tree = merkle.Tree(split_hashes(self.tile(level, index)))
+            if len(self._trees) >= _CACHED_TREES:
+                self._trees.pop(next(iter(self._trees)))
+            self._trees[key] = tree
+        return self._trees[key]
 
     def _fetch_either(self, path: str, full: str, width: int) -> bytes:
         """A tile; a partial one may have been removed once it was full."""

@@ -24,7 +24,7 @@ from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.report import Grade, Report, Statement, Weight
 from pollwatch.evidence.seal import Seal
-from pollwatch.i18n import _
+from pollwatch.i18n import _, ngettext
 
 _ZIP = b"PK"
 _LINE_CHARS = 1000
@@ -116,18 +116,23 @@ def _about_log(bundle: Bundle, seal: Seal, private: Checkpoint) -> list[Statemen
         _said_by("proven", _("Every byte of this file is as the key of log {log} signed it."), log=log),
         _said_by(
             "proven",
-            _("{entries} private entries stand in a log whose state at size {size} is entry {index} of {log}, sealed."),
+            ngettext(
+                "{entries} entry of the owner's private log is shown; its state of size {size}, with it, is sealed.",
+                "{entries} entries of the owner's private log are shown; its state of size {size}, with them, is sealed.",
+                len(bundle.entries),
+            ),
             entries=len(bundle.entries),
             size=private.size,
-            index=bundle.seal.place.index,
-            log=log,
         ),
+        _said_by("proven", _("The seal is entry {index} of {log}."), index=bundle.seal.place.index, log=log),
         _said_by("said", _("The owner dates the seal {time}."), time=_time(seal.at_us)),
         _said_by("said", _("The owner dates this file {time}."), time=_time(bundle.created_us)),
     ]
     if seal.rivals:
-        text = _(
-            "The seal names checkpoints of {count} other logs: where they are real, it is not older than they are."
+        text = ngettext(
+            "The seal names a checkpoint of {count} other log: if that is real, the seal is not older.",
+            "The seal names checkpoints of {count} other logs: if they are real, the seal is not older.",
+            len(seal.rivals),
         )
         found.append(_said_by("said", text, count=len(seal.rivals)))
     return found
@@ -137,10 +142,18 @@ def _about_content(bundle: Bundle, incident: IncidentEntry | None) -> list[State
     found = []
     shown = sum(len(batch.lines) for batch in bundle.batches)
     if incident is not None:
-        text = _("Incident {id} (severity {severity}) was sealed as it is shown here; it has {lines} lines.")
+        text = ngettext(
+            "Incident {id} (severity {severity}) was sealed as it is shown here; it has {lines} line.",
+            "Incident {id} (severity {severity}) was sealed as it is shown here; it has {lines} lines.",
+            incident.lines,
+        )
         found.append(_said_by("proven", text, id=incident.id, severity=incident.severity, lines=incident.lines))
     if shown:
-        text = _("{shown} log lines are, byte for byte, those that were sealed, under the record numbers they show.")
+        text = ngettext(
+            "{shown} log line is, byte for byte, the one that was sealed, under the record number it shows.",
+            "{shown} log lines are, byte for byte, those that were sealed, under the record numbers they show.",
+            shown,
+        )
         found.append(_said_by("proven", text, shown=shown))
     for name in sorted(bundle.attachments):
         text = _("Attachment {name} is in the file; what it says is its author's word, checked by its own signature.")
@@ -150,10 +163,17 @@ def _about_content(bundle: Bundle, incident: IncidentEntry | None) -> list[State
 
 def _about_witnesses(witnessed: opened.Witnessed, policy: Policy | None, claimed: int) -> list[Statement]:
     if policy is None:
-        text = _(
-            "{count} witnesses cosigned, by keys that only this file vouches for; give --policy to make them count."
-        )
-        return [_said_by("said", text, count=claimed)]
+        found = [
+            _said_by("not-proven", _("Who owns the log: without --policy its key is believed as the file names it."))
+        ]
+        if claimed:
+            text = ngettext(
+                "{count} witness cosigned, by a key that only this file vouches for; --policy makes it count.",
+                "{count} witnesses cosigned, by keys that only this file vouches for; --policy makes them count.",
+                claimed,
+            )
+            found.append(_said_by("said", text, count=claimed))
+        return found
     found = [
         _said_by(
             "proven", _("Witness {name} saw this state of the log at {time}."), name=name, time=_time(at * US_PER_S)

@@ -106,17 +106,18 @@ def export(
 
 def _spread(references: References, limit: int) -> dict[int, list[int]]:
     """Record numbers by batch entry: all, or so many that they spread evenly, the first and the last among them."""
-    every = [
-        (batch.entry, number)
-        for batch in references.batches
-        for first, last in batch.ranges
-        for number in range(first, last + 1)
-    ]
-    if len(every) > limit:
-        every = [every[place * (len(every) - 1) // max(1, limit - 1)] for place in range(limit)]
+    total = references.lines
+    shown = min(total, limit)
+    places = iter([place * (total - 1) // max(1, shown - 1) for place in range(shown)])
     chosen: dict[int, list[int]] = {}
-    for entry, number in every:
-        chosen.setdefault(entry, []).append(number)
+    place = next(places, None)
+    passed = 0
+    for batch in references.batches:
+        for first, last in batch.ranges:
+            while place is not None and place <= passed + last - first:
+                chosen.setdefault(batch.entry, []).append(first + place - passed)
+                place = next(places, None)
+            passed += last - first + 1
     return chosen
 
 

@@ -213,14 +213,17 @@ class CaseEvidence:
     def _references(self, incident: Incident) -> References:
         by_entry: dict[int, list[int]] = {}
         for path, numbers in incident.lines.by_path.items():
-            left = numbers
+            taken = np.zeros(numbers.size, dtype=bool)
             for batch in self.openings.batches_of(path):
-                inside = (left >= batch.first_number) & (left < batch.first_number + batch.lines)
-                if inside.any():
-                    by_entry[batch.entry] = left[inside].tolist()
-                    left = left[~inside]
-            if left.size:
-                raise ProofError(f"incident {incident.id}: line {int(np.min(left))} of {path} was never sealed")
+                ends = (batch.first_number, batch.first_number + batch.lines)
+                start, stop = np.searchsorted(numbers, ends).tolist()
+                fresh = ~taken[start:stop]
+                if fresh.any():
+                    by_entry[batch.entry] = numbers[start:stop][fresh].tolist()
+                    taken[start:stop] = True
+            if not taken.all():
+                missing = int(numbers[int(np.argmin(taken))])
+                raise ProofError(f"incident {incident.id}: line {missing} of {path} was never sealed")
         return References(tuple(BatchLines.of(entry, by_entry[entry]) for entry in sorted(by_entry)))
 
 
@@ -261,8 +264,11 @@ class CaseKeys:
         """Read the keys of a case that has them.
 
         Raises:
+            StoreError: nothing was ever sealed here.
             SignatureError: a key is missing, damaged, or readable by others.
         """
+        if not (folder / "keys").is_dir():
+            raise StoreError(f"no evidence in {folder}; `pollwatch scan PATH... --case DIR` makes it")
         return cls(*(Signer.load(folder / "keys" / f"{name}.key") for name in ("shared", "shared-mldsa", "private")))
 
     @classmethod
