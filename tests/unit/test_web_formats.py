@@ -138,6 +138,22 @@ def test_the_client_never_comes_from_a_header_where_the_peer_is_known() -> None:
     assert found["x-forwarded-for"] == FORGED
 
 
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("127.0.0.1", f"{FORGED}, {CLIENT}", CLIENT),
+        ("::1", CLIENT, CLIENT),
+        ("unix:", CLIENT, CLIENT),
+        ("127.0.0.1", "' OR 1=1", "127.0.0.1"),
+        ("127.0.0.1", "-", "127.0.0.1"),
+        ("10.0.0.7", CLIENT, "10.0.0.7"),
+    ],
+)
+def test_a_proxy_on_this_machine_is_seen_through(peer: str, forwarded: str, client: str) -> None:
+    """Behind a proxy on the same machine the client is whom that proxy saw; a peer elsewhere may be lying."""
+    assert row("weblog", LINE.replace(CLIENT, peer) + f' "{forwarded}"')["c-ip"] == client
+
+
 def test_without_a_peer_the_nearest_proxy_vouches() -> None:
     """Attack: the client prepends addresses to X-Forwarded-For; the last one was written by our own proxy."""
     found = row('apache:%{X-Forwarded-For}i "%r" %>s', f'{FORGED}, {CLIENT} "GET / HTTP/1.1" 200')

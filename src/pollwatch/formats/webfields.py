@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pollwatch.clock import US_PER_S
 from pollwatch.events.batch import NUMBER, TIME
+from pollwatch.formats.accessline import is_address
 from pollwatch.formats.framing import plausible, schema_of
 from pollwatch.formats.webextras import read_extras
 from pollwatch.formats.webtext import absolute_form, any_time_us, client_address, host_name, split_request, unescape
@@ -45,6 +46,7 @@ FIELDS = (
     "extra",  # what stood behind the fields of a known layout
 )
 
+_LOOPBACK = ("127.0.0.1", "::1")
 _WELL_FORMED = r"^(?P<method>[A-Z]+) (?P<uri>/[^ ]*) (?P<version>HTTP/[0-9](?:\.[0-9])?)$"
 
 
@@ -137,12 +139,20 @@ def _mapped(column: pl.Series, change: Callable[[str | None], str | None]) -> pl
 
 
 def _client(frame: pl.DataFrame) -> pl.Series:
-    """The peer; where the log does not name it, the hop that the nearest proxy vouches for."""
+    """The first hop that is not our own.
+
+    A peer on this machine, or none at all, is our own proxy: the last entry of X-Forwarded-For is whom it saw. Any
+    other peer counts itself, for it could have written the header.
+    """
     client = _text(frame, "client")
-    if "client" not in frame.columns:
-        client = _text(frame, "forwarded")
     odd = ~client.str.contains(r"^(?:[0-9]{1,3}\.){3}[0-9]{1,3}$")
-    return _where(client, odd, client_address)
+    client = _where(client, odd, client_address)
+    own = (client.is_null() | client.is_in(_LOOPBACK)).arg_true()
+    if not len(own) or "forwarded" not in frame.columns:
+        return client
+    seen = [text and client_address(text) for text in frame["forwarded"].gather(own)]
+    hops = [hop if hop and is_address(hop) else peer for hop, peer in zip(seen, client.gather(own), strict=True)]
+    return client.clone().scatter(own, pl.Series(hops, dtype=pl.String))
 
 
 def _with_request(frame: pl.DataFrame) -> pl.DataFrame:
