@@ -81,7 +81,7 @@ class Column:
         if self._text is None or not literals:
             return np.empty(0, dtype=np.int64), []
         # The long s folds to s in a regular expression that ignores case, but lower-casing leaves it.
-        lower = self._text.str.to_lowercase().str.replace_all("ſ", "s", literal=True)
+        lower = self._text.str.to_lowercase().str.replace_all("\u017f", "s", literal=True)
         codes = lower.str.contains_any(literals).arg_true()
         if not len(codes):
             return np.empty(0, dtype=np.int64), []

@@ -39,7 +39,7 @@ def from_run(info: RuleInfo, run: Run, behind: Observations, names: Names) -> De
     return _detection(info, seen, names, run.example, run.logsource, run.distinct)
 
 
-def _detection(  # noqa: PLR0913 - what a detection is made of
+def _detection(
     info: RuleInfo, seen: Observations, names: Names, example: str, logsource: LogSource, distinct: int = 0
 ) -> Detection:
     timed = seen.time[seen.time != NO_TIME]

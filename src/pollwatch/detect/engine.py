@@ -152,7 +152,7 @@ class Engine:
                     run.example, run.logsource = _example(run, observer, batch, state.names), batch.logsource
         return runs
 
-    def _report(  # noqa: PLR0913 - one correlation's part of a step
+    def _report(
         self,
         rule: CorrelationRule,
         table: correlate.Table,

@@ -177,23 +177,21 @@ class _Search:
             case Not():
                 return None
             case And(children):
-                least: Rows | None = None
-                for child in children:
-                    rows = self.possible(child)
-                    if rows is not None:
-                        least = rows if least is None else np.intersect1d(least, rows, assume_unique=True)
-                        if not least.size:
-                            break
-                return least
+                return self._everywhere(children)
             case Or(children):
-                parts: list[Rows] = []
-                for child in children:
-                    rows = self.possible(child)
-                    if rows is None:
-                        return None
-                    if rows.size:
-                        parts.append(rows)
-                return self._union(parts)
+                parts = [self.possible(child) for child in children]
+                known = [rows for rows in parts if rows is not None]
+                return self._union([rows for rows in known if rows.size]) if len(known) == len(parts) else None
+
+    def _everywhere(self, children: Sequence[Node]) -> Rows | None:
+        least: Rows | None = None
+        for child in children:
+            rows = self.possible(child)
+            if rows is not None:
+                least = rows if least is None else np.intersect1d(least, rows, assume_unique=True)
+                if not least.size:
+                    break
+        return least
 
     def holds(self, node: Node, rows: Rows) -> Mask:
         """Which of the rows fulfil the condition; each child is asked only where it can still matter."""

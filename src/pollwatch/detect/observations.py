@@ -160,7 +160,8 @@ class Observer:
         if "repeat" not in self._table.column_names:
             return np.ones(self._table.num_rows, dtype=np.int64)
         repeat = pc.fill_null(self._table["repeat"].combine_chunks(), 1).to_numpy(zero_copy_only=False)
-        return np.clip(repeat.astype(np.int64, copy=False), 1, 10_000)
+        weights: Codes = np.clip(repeat.astype(np.int64, copy=False), 1, 10_000)
+        return weights
 
     def example(self, row: int) -> str:
         """What a line said, for people: its request, message or signature. Attacker-written."""

@@ -1,4 +1,4 @@
-"""The sentence that says why: a rule's template, filled in with numbers and with what the attacker wrote, made inert."""
+"""The sentence that says why: a rule's template, filled in with numbers and what the attacker wrote, made inert."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def temporal(start: Ints, kind: Ints, alternatives: Sequence[Sequence[int]], lea
 
 
 def temporal_ordered(start: Ints, kind: Ints, kinds: int) -> Ints:
-    """Windows in which one event of every kind stands, in the order of the kinds; the window ends with the last kind."""
+    """Windows in which one event of every kind stands, in their order; the window ends with the last kind."""
     index = np.arange(len(kind), dtype=np.int64)
     chain = np.maximum.accumulate(np.where(kind == 0, index, -1))
     for each in range(1, kinds):

@@ -19,7 +19,7 @@ from pollwatch.events.text import normalise
         ("UN%49ON/**/SEL%45CT+1", "union select 1"),
         ("/*!50000union*/ /*!select*/ 1", " union select 1"),
         ("union%0a%0dselect", "union select"),
-        ("ｕｎｉｏｎ", "union"),
+        ("\uff55\uff4e\uff49\uff4f\uff4e", "union"),
         ("&lt;script&gt;", "<script>"),
         ("&#60;script&#x3e;", "<script>"),
         ("\\u003cscript\\x3e", "<script>"),

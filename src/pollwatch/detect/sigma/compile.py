@@ -107,7 +107,7 @@ def _keyword(value: types.SigmaType) -> Node:
     raise RuleError(f"a keyword must be text or a regular expression, not {type(test).__name__.lower()}")
 
 
-def _test(value: types.SigmaType) -> Test:  # noqa: PLR0911 - one line per type of Sigma's values
+def _test(value: types.SigmaType) -> Test:  # noqa: C901, PLR0911 - one line per type of Sigma's values
     match value:
         case types.SigmaRegularExpression():
             return _regex(value)

@@ -78,12 +78,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
 def _parsed(file: Path, refused: list[Refused]) -> list[Any]:
     """The rules and filters in one file, as pySigma understands them."""
     try:
-        if file.stat().st_size > _LARGEST_BYTES:
-            raise RuleError(f"{file}: larger than {_LARGEST_BYTES} bytes; split it")
-        documents = list(yaml.load_all(file.read_text(encoding="utf-8"), SigmaYAMLLoader))  # noqa: S506 - a safe loader
-        for number, document in enumerate(documents, 1):
-            if document is not None and not isinstance(document, dict):
-                raise RuleError(f"{file}: document {number} is no mapping, so it is no Sigma rule")
+        documents = _documents(file)
         collection = SigmaCollection.from_dicts(
             documents, collect_errors=True, collect_filters=True, resolve_references=False
         )
@@ -100,6 +95,16 @@ def _parsed(file: Path, refused: list[Refused]) -> list[Any]:
     for rule in found:
         refused += [_refusal(file, rule, problem) for problem in rule.errors[:1]]
     return [rule for rule in found if not rule.errors]
+
+
+def _documents(file: Path) -> list[Any]:
+    if file.stat().st_size > _LARGEST_BYTES:
+        raise RuleError(f"{file}: larger than {_LARGEST_BYTES} bytes; split it")
+    documents = list(yaml.load_all(file.read_text(encoding="utf-8"), SigmaYAMLLoader))
+    for number, document in enumerate(documents, 1):
+        if document is not None and not isinstance(document, dict):
+            raise RuleError(f"{file}: document {number} is no mapping, so it is no Sigma rule")
+    return documents
 
 
 def _filtered(parsed: Sequence[tuple[Path, Any]], refused: list[Refused]) -> list[tuple[Path, Any]]:

@@ -74,7 +74,7 @@ def _python(test: Regex) -> re.Pattern[str]:
         raise RuleError(f"regular expression {test.pattern[:80]!r} is not understood: {error}") from error
 
 
-def _nested_repeat(items: Any, inside: bool = False) -> bool:  # noqa: ANN401, FBT001, FBT002 - CPython's own parse tree
+def _nested_repeat(items: Any, inside: bool = False) -> bool:  # noqa: ANN401, C901, FBT001, FBT002 - CPython's parse tree
     for code, argument in items:
         if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
             _, most, body = argument
@@ -112,37 +112,29 @@ def necessary(test: Regex) -> frozenset[str] | None:
 
 
 def _necessary(items: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
-    """The best set of a sequence: of all its parts (each of which must be there), the one with the longest literals."""
-    best: frozenset[str] | None = None
-    run: list[str] = []
-
-    def consider(candidate: frozenset[str] | None) -> None:
-        nonlocal best
-        if candidate and (best is None or _quality(candidate) > _quality(best)):
-            best = candidate
-
-    def end_run() -> None:
-        if run:
-            consider(frozenset({"".join(run)}))
-        run.clear()
-
+    """The best set of a sequence: each of its parts must be there, so the one with the rarest literals."""
+    candidates: list[frozenset[str] | None] = []
+    run = ""
     for code, argument in items:
         if code is codes.LITERAL and argument < 0x80:
-            run.append(chr(argument).lower())
+            run += chr(argument).lower()
             continue
-        end_run()
-        if code is codes.SUBPATTERN:
-            consider(_necessary(argument[3]))
-        elif code is codes.BRANCH:
-            branches = [_necessary(branch) for branch in argument[1]]
-            if all(branches):
-                consider(frozenset[str]().union(*(branch for branch in branches if branch)))
-        elif code in (codes.MAX_REPEAT, codes.MIN_REPEAT) and argument[0] > 0:
-            consider(_necessary(argument[2]))
-        elif code is codes.IN:
-            consider(_class(argument))
-    end_run()
-    return best
+        candidates += [frozenset({run}) if run else None, _part(code, argument)]
+        run = ""
+    candidates.append(frozenset({run}) if run else None)
+    return max((each for each in candidates if each), key=_quality, default=None)
+
+
+def _part(code: Any, argument: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
+    if code is codes.SUBPATTERN:
+        return _necessary(argument[3])
+    if code is codes.BRANCH:
+        branches = [_necessary(branch) for branch in argument[1]]
+        known = [branch for branch in branches if branch]
+        return frozenset[str]().union(*known) if len(known) == len(branches) else None
+    if code in (codes.MAX_REPEAT, codes.MIN_REPEAT) and argument[0] > 0:
+        return _necessary(argument[2])
+    return _class(argument) if code is codes.IN else None
 
 
 def _class(argument: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree

@@ -35,7 +35,9 @@ _PROGRAMS = {"sshd", "sudo", "su", "login", "cron", "vsftpd", "clamav", "guacamo
 _ANY_AUTH = {"auth", "authpriv", "auth.log", "secure"}
 
 
-def routes(logsource: LogSource) -> tuple[tuple[LogSource, Node | None], ...]:
+def routes(  # noqa: PLR0911 - one way per kind of name
+    logsource: LogSource,
+) -> tuple[tuple[LogSource, Node | None], ...]:
     """Our logsources that a rule's logsource means, each with a condition that narrows it further, or None."""
     known = (WEB, WEB_ERROR, AUTH, SYSLOG, IDS, DNS, FLOW)
     if logsource.product in _WEB_PRODUCTS and logsource.category in ("", "webserver"):

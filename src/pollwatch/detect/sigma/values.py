@@ -1,4 +1,4 @@
-"""The tests of a rule's leaves on single values. Obviously right comes first; the engine asks once per distinct value."""
+"""The tests of a rule's leaves on single values. Obviously right first; the engine asks once per distinct value."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LONGEST = 65_536
 Predicate: TypeAlias = Callable[[str], bool]
 
 
-def holds(test: Test, values: Sequence[Value]) -> list[bool]:
+def holds(test: Test, values: Sequence[Value]) -> list[bool]:  # noqa: PLR0911 - one line per kind of test
     """For each value, whether the test holds. :class:`SameAs` needs the event and is not asked here.
 
     Raises:
@@ -94,7 +94,7 @@ def as_number(value: Value) -> float | None:
     return value
 
 
-def _compares(op: Compare, value: float | None, number: float) -> bool:
+def _compares(op: Compare, value: float | None, number: float) -> bool:  # noqa: PLR0911 - one line per operator
     if value is None:
         return False
     match op:
@@ -123,7 +123,7 @@ def _inside(test: Cidr, value: Value) -> bool:
     return (mapped or address) in test.network or address in test.network
 
 
-def _part_of(part: TimePart, value: Value) -> int | None:
+def _part_of(part: TimePart, value: Value) -> int | None:  # noqa: PLR0911 - one line per part
     moment = _moment(value)
     if moment is None:
         return None
@@ -162,7 +162,7 @@ def text_predicate(test: Text) -> Predicate:
     return inner if test.cased else lambda text: inner(text.lower())
 
 
-def _pattern(parts: tuple[str | Wild, ...]) -> Predicate:
+def _pattern(parts: tuple[str | Wild, ...]) -> Predicate:  # noqa: PLR0911 - one line per shape
     match parts:
         case ():
             return lambda text: not text
