@@ -114,11 +114,45 @@ def test_research_scanners_stay_low() -> None:
     assert "Nothing needs to be done now" in found.advice[0]
 
 
-def test_a_success_that_a_rule_calls_harmless_changes_nothing() -> None:
-    """A rule of level info may note that something worked; that is no compromise."""
+def test_what_is_told_for_the_record_opens_no_incident() -> None:
+    """Sigma's informational level (a log-in was accepted) is no case; a named robot is worth a note."""
     scene = Scene()
-    scene.fire("robot logged in", [scene.request("198.51.100.9", 1)], severity=Severity.INFO, succeeded=True)
+    scene.fire("log-in accepted", [scene.request("198.51.100.9", 1)], severity=Severity.INFO, succeeded=True)
+    assert scene.incidents() == []
+    scene.fire("robot", [scene.request("198.51.100.8", 1)], severity=Severity.INFO, tool="zgrab")
     assert one(scene).severity is Severity.INFO
+
+
+def test_a_slowed_visitor_is_no_flood_and_a_flood_is_not_small() -> None:
+    """Forty refusals to one busy visitor need nobody; thousands in minutes do, with all that the flooders sent."""
+    busy, flooded = Scene(), Scene()
+    lines = [busy.request("192.0.2.1", n, sc_status=503) for n in range(40)]
+    busy.fire("slowed", lines, techniques=("T1499",), severity=Severity.LOW)
+    assert one(busy).severity is Severity.INFO
+    for ip in ("198.51.100.1", "198.51.100.2"):
+        answered = [flooded.request(ip, n * 0.1) for n in range(400)]
+        refused = [flooded.request(ip, 40 + n * 0.1, sc_status=503) for n in range(400)]
+        assert answered
+        flooded.fire("slowed", refused, techniques=("T1499",), severity=Severity.LOW)
+    passer_by = [flooded.request("192.0.2.9", n, sc_status=503) for n in range(8)]
+    flooded.fire("slowed", passer_by, techniques=("T1499",), severity=Severity.LOW)
+    flood, bystander = flooded.incidents()
+    assert flood.severity is Severity.MEDIUM
+    assert len(flood.lines) == 1_600
+    assert flood.actors.ip == ("198.51.100.1", "198.51.100.2")
+    assert (bystander.severity, bystander.actors.ip) == (Severity.INFO, ("192.0.2.9",))
+
+
+def test_a_few_brief_guesses_are_background_noise() -> None:
+    """Six tries as root within a minute, all refused: every server sees that all day."""
+    scene = Scene("auth.log")
+    lines = [scene.message("failure", n, src_ip="203.0.113.5", user="root") for n in range(6)]
+    scene.fire("guessing", lines, techniques=("T1110.001",))
+    assert one(scene).severity is Severity.LOW
+    patient = Scene("auth.log")
+    lines = [patient.message("failure", n * 9_000, src_ip="203.0.113.5", user="root") for n in range(6)]
+    patient.fire("guessing", lines, techniques=("T1110.001",))
+    assert one(patient).severity is Severity.MEDIUM
 
 
 def test_many_ways_of_probing_are_more_than_each() -> None:

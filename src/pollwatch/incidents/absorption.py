@@ -39,7 +39,12 @@ Groups = npt.NDArray[np.int64]
 
 
 def absorbed(
-    activity: Activity, addresses: Sequence[str], lines: LineSet, first_us: int | None, last_us: int | None
+    activity: Activity,
+    addresses: Sequence[str],
+    lines: LineSet,
+    first_us: int | None,
+    last_us: int | None,
+    mostly: float = MOSTLY,
 ) -> LineSet:
     """The further lines of these addresses that belong to an incident.
 
@@ -49,6 +54,7 @@ def absorbed(
         lines: the lines that made its detections fire.
         first_us: its first moment; without times nothing is claimed.
         last_us: its last moment.
+        mostly: the share from which all that a visitor or an address left is claimed.
     """
     if first_us is None or last_us is None:
         return LineSet({})
@@ -58,7 +64,7 @@ def absorbed(
         return LineSet({})
     near = near.take(np.lexsort((near.number, near.path, near.time, _agent(near), near.ip)))
     detected = activity.inside(near, lines)
-    ours = _claim(near, detected) | detected
+    ours = _claim(near, detected, mostly) | detected
     mine = near.take(ours)
     found = activity.lines(near.take(ours & ~detected))
     found |= activity.lines(same_process(mine, activity.unaddressed))
@@ -70,7 +76,7 @@ def _agent(rows: Rows) -> npt.NDArray[np.uint32]:
     return np.where(rows.kind == KIND_WEB, rows.thread, np.uint32(0))
 
 
-def _claim(rows: Rows, detected: Mask) -> Mask:
+def _claim(rows: Rows, detected: Mask, mostly: float) -> Mask:
     """Which rows are claimed; rows are sorted by address, visitor, time."""
     well = ~detected & (rows.status >= 200) & (rows.status < 400)
     new_address = np.diff(rows.ip) != 0
@@ -80,8 +86,8 @@ def _claim(rows: Rows, detected: Mask) -> Mask:
     holds = np.bincount(visit, detected)[visit] > 0
     claimed: Mask = (
         (holds & (_share(visit, detected, well) >= VISIT_SHARE))
-        | (_share(visitor, detected, well) >= MOSTLY)
-        | (_share(address, detected, well) >= MOSTLY)
+        | (_share(visitor, detected, well) >= mostly)
+        | (_share(address, detected, well) >= mostly)
     )
     return claimed
 

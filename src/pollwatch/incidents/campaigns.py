@@ -183,7 +183,7 @@ def groups(found: Sequence[Campaign]) -> list[list[Campaign]]:
     _join_alike(found, joined, _tools)
     _join_alike(found, joined, _pages)
     _join_alike(found, joined, _accounts)
-    _join_alike(found, joined, _floods, apart_us=_HOUR_US)
+    _join_floods(found, joined)
     _join_takeovers(found, joined)
     return [[found[index] for index in members] for members in joined.sets()]
 
@@ -266,8 +266,21 @@ def _join_alike(
                 leader, end_us = index, found[index].last_us or 0
 
 
-def _floods(campaign: Campaign) -> Iterable[Hashable]:
-    return ("flood",) if Kind.FLOOD in campaign.kinds and campaign.kinds <= _ONLY_VOLUME else ()
+def _join_floods(found: Sequence[Campaign], joined: _Union) -> None:
+    """Floods of one place within an hour; who sends a tenth of what the largest sends may just be there as well."""
+    volume = [c for c in found if Kind.FLOOD in c.kinds and c.kinds <= _ONLY_VOLUME]
+    largest: dict[str, int] = defaultdict(int)
+    size = {id(c): len(c.lines) for c in volume}
+    for campaign in volume:
+        for place in campaign.places:
+            largest[place] = max(largest[place], size[id(campaign)])
+
+    def flooded(campaign: Campaign) -> Iterable[Hashable]:
+        mine = size.get(id(campaign), 0)
+        big = mine and any(mine * 10 >= largest[place] for place in campaign.places)
+        return ("flood",) if big else ()
+
+    _join_alike(found, joined, flooded, apart_us=_HOUR_US)
 
 
 _ONLY_VOLUME: Final = frozenset({Kind.FLOOD, Kind.PROBE, Kind.OTHER})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from pollwatch.clock import US_PER_S
-from pollwatch.events.detection import Detection
+from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
 
 JOIN_US: Final = 3600 * US_PER_S
@@ -70,10 +70,14 @@ class Folder:
         self._by_key: dict[SortKey, list[Folded]] = defaultdict(list)
 
     def add(self, detections: Iterable[Detection]) -> None:
-        """Take more; detections without a line say nothing that could be shown, and are left out."""
+        """Take more; what has no line to show is left out, and so is what is only told for the record.
+
+        Sigma's level ``informational`` says that no case is to be opened: a log-in was accepted, a form was sent.
+        Only where it names a tool does it stand for itself: a robot or a research scanner is worth a note.
+        """
         for detection in detections:
             size = len(detection.lines)
-            if size:
+            if size and (detection.severity > Severity.INFO or detection.tool):
                 folded = Folded(detection, size)
                 group = self._by_key[folded.key]
                 group.append(folded)

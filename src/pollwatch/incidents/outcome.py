@@ -10,6 +10,7 @@ Severity is earned. Rules say how grave an attempt looks; what came of it moves 
   only probing or guessing.
 - a handful of guesses or probes within an hour, none of which worked, is what every server on the internet sees
   all day: at most low. The same over days is patience, and stays as it is.
+- mere volume is a flood from ``FLOOD_LINES`` on, and then at least medium; below it, nothing that needs a person.
 - known research scanners that only probe: at most low. Many kinds of probing by one actor: at least medium.
 """
 
@@ -29,7 +30,7 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.activity import Activity, Usual
 from pollwatch.incidents.campaigns import Campaign
-from pollwatch.incidents.kinds import Kind, kind_of, kinds_of
+from pollwatch.incidents.kinds import Kind, is_flood, kind_of, kinds_of
 from pollwatch.incidents.spool import KIND_AUTH, KIND_WEB, STATUS_OK, STATUS_REFUSED, Rows
 
 #: A log-in after this many refusals of the same address is no typing mistake.
@@ -48,6 +49,10 @@ _ONLY_TRYING: Final = frozenset({Kind.PROBE, Kind.PASSWORD, Kind.OTHER})
 #: Scanners that universities and companies run over the whole address space and say so.
 RESEARCH: Final = frozenset({"censys", "shodan", "shadowserver", "internet-measurement", "zgrab", "stretchoid",
                              "binaryedge", "leakix", "expanse", "netcraft", "rapid7"})  # fmt: skip
+
+
+#: Fewer lines than this are a busy visitor or a slow server, not a flood.
+FLOOD_LINES: Final = 500
 
 
 class Outcome(Enum):
@@ -96,11 +101,18 @@ def judge(group: Sequence[Campaign], activity: Activity, usual: Usual) -> Verdic
     else:
         outcome = Outcome.REFUSED if _all_refused(group, activity) else Outcome.UNKNOWN
         severity = max(d.severity for d in detections)
-        cap = Severity.MEDIUM if outcome is Outcome.REFUSED or kinds <= _ONLY_TRYING else Severity.HIGH
-        severity = min(severity, cap if kinds & {Kind.FLOOD} != kinds else Severity.HIGH)
-        severity = _weighed(severity, detections, kinds)
+        if Kind.FLOOD in kinds and kinds <= {*_ONLY_TRYING, Kind.FLOOD}:
+            severity = _flooded(severity, detections)
+        else:
+            refused = outcome is Outcome.REFUSED or kinds <= _ONLY_TRYING
+            severity = _weighed(min(severity, Severity.MEDIUM if refused else Severity.HIGH), detections, kinds)
     found = LineSet.union([*(p.lines for p in proofs), *(d.lines for d in told)])
     return Verdict(outcome, severity, tuple(p.sentence for p in proofs), found)
+
+
+def _flooded(severity: Severity, detections: Sequence[Detection]) -> Severity:
+    lines = len(LineSet.union(d.lines for d in detections if is_flood(d)))
+    return min(max(severity, Severity.MEDIUM), Severity.HIGH) if lines >= FLOOD_LINES else min(severity, Severity.INFO)
 
 
 def _weighed(severity: Severity, detections: Sequence[Detection], kinds: frozenset[Kind]) -> Severity:

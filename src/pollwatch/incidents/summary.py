@@ -50,17 +50,29 @@ class Story:
         return [part.detection for part in self.parts]
 
     @property
-    def leading_detection(self) -> Detection:
-        """The one that names it: what worked, else what is gravest, else what is most."""
+    def leading_detections(self) -> list[Detection]:
+        """Those that name it: what worked, else what is gravest."""
         worked = [d for d in self.detections if d.succeeded and d.severity >= Severity.MEDIUM]
-        return min(worked or self.detections, key=lambda d: (-d.severity, -len(d.lines), d.rule_id, d.actors))
+        gravest = max(d.severity for d in self.detections)
+        return worked or [d for d in self.detections if d.severity == gravest]
 
     @property
     def kind(self) -> Kind:
-        """The kind that names it."""
-        gravest = self.leading_detection.severity
-        worked = [d for d in self.detections if d.succeeded and d.severity >= Severity.MEDIUM]
-        return leading(kinds_of(worked or [d for d in self.detections if d.severity == gravest]))
+        """The kind that names it: of what worked the one that matters most, else the one with most lines."""
+        if any(d.succeeded for d in self.leading_detections):
+            return leading(kinds_of(self.leading_detections))
+        lines: dict[Kind, list[LineSet]] = {}
+        for detection in self.leading_detections:
+            for kind in kinds_of([detection]) or {Kind.OTHER}:
+                lines.setdefault(kind, []).append(detection.lines)
+        sizes = {kind: len(LineSet.union(sets)) for kind, sets in lines.items()}
+        return leading(kind for kind, size in sizes.items() if size == max(sizes.values()))
+
+    @property
+    def rule(self) -> str:
+        """The title of the rule that names it: of its kind, rather what was done than with which tool."""
+        named = [d for d in self.leading_detections if self.kind in kinds_of([d])] or self.leading_detections
+        return min(named, key=lambda d: (bool(d.tool), -len(d.lines), d.rule_id)).title
 
 
 def place_of(path: str) -> str:
@@ -96,7 +108,7 @@ def title(story: Story) -> str:
     worked = story.verdict.outcome is Outcome.WORKED
     template = _titles(worked=worked).get(story.kind) or _("{rule}: {place}, by {actor}")
     return template.format(
-        rule=printable(story.leading_detection.title, 100),
+        rule=printable(story.rule, 100),
         place=place_words(story.places),
         actor=actor_words(story.actors),
     )
