@@ -19,6 +19,7 @@ from pollwatch.i18n import _
 
 #: verb -> module in ``pollwatch.cli`` that exports it as ``command``. In the order that ``--help`` shows.
 VERBS: dict[str, str] = {
+    "demo": "demo",
     "scan": "scan",
     "explain": "explain",
     "sources": "sources",

@@ -50,17 +50,22 @@ def console(*, stderr: bool = False) -> Console:
     return made
 
 
-def scan(report: ScanReport, *, minimum: Severity, case_dir: Path | None, quiet: bool) -> None:
+def scan(report: ScanReport, *, minimum: Severity, case_dir: Path | None, quiet: bool, stories: int = 3) -> None:
     """What a scan found, for a person."""
     out = console()
     shown = [incident for incident in report.incidents if incident.severity >= minimum]
     out.print(light_panel(light(report.incidents, report.inputs, report.coverage)))
     if shown:
         out.print(incident_table(shown))
-        for incident in shown[:3]:
+        for incident in shown[:stories]:
             out.print(story(incident))
-        if len(shown) > 3:
-            out.print(Text(_("… and {n} more; --json has them all.").format(n=len(shown) - 3), style="dim"))
+        if len(shown) > stories:
+            out.print(
+                Text(
+                    _("… and {n} more in the table; --json has all of each.").format(n=len(shown) - stories),
+                    style="dim",
+                )
+            )
     if not quiet:
         _closing(report, shown, case_dir)
 
