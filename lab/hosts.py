@@ -13,7 +13,7 @@ from pathlib import Path
 
 import network
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 WEB, GATE, FILES = "192.0.2.10", "192.0.2.20", "192.0.2.21"
 VOTERS_URL, RESULTS_URL = "http://voters.alderland.example", "http://results.alderland.example"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -90,6 +91,7 @@ def enter_count(conductor: Conductor, servers: hosts.Servers) -> None:
 
 def record(work: Path, target: Path) -> None:
     """Build, play, take down, write."""
+    os.chdir(work)  # some tools leave files where they are started
     servers = hosts.Servers(work)
     conductor = Conductor(servers.clock, moment("10-28 00:00"), SEED)
     name_sites(work)
