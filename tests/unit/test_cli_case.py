@@ -72,6 +72,18 @@ def test_incidents_are_listed_as_the_contract_says(run: Run, case: Path) -> None
     assert run("incidents", "list", "--case", "case", "--status", "closed").stdout == ""
 
 
+def test_a_terminal_gets_a_table(run: Run, case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, incidents are a table with a heading; an empty list says so on stderr."""
+    monkeypatch.setattr("pollwatch.cli.casebook._is_terminal", lambda: True)
+    shown = run("incidents", "list", "--case", "case").stdout.splitlines()
+    assert shown[0].split()[:3] == ["id", "prio", "severity"]
+    assert [line.split()[:3] for line in shown[1:]] == [
+        [each, "5", w] for each, w in zip(_ids(run), ("high", "medium"), strict=True)
+    ]
+    none = run("incidents", "list", "--case", "case", "--status", "closed")
+    assert (none.stdout, none.stderr.strip()) == ("", "No incidents.")
+
+
 def test_what_people_do_is_on_record(run: Run, case: Path) -> None:
     """Acknowledge, note, close and reopen, each with who and why, by the beginning of an id."""
     incident = _ids(run)[0]

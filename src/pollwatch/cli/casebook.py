@@ -19,7 +19,7 @@ from pollwatch.report.words import lines_words, severity_word, status_word, thou
 
 def table(incidents: Sequence[Incident]) -> None:
     """One row an incident: for people on a terminal, else id, severity, state, priority, times, lines, who, what."""
-    if not sys.stdout.isatty():
+    if not _is_terminal():
         present.plain([_row(incident) for incident in incidents])
         return
     if not incidents:
@@ -95,6 +95,10 @@ def _done(change: Change) -> str:
     }[change.kind].format(who=printable(change.who, 80), status=status_word(change.status))
     told = f": {printable(change.text, 2000)}" if change.text else ""
     return f"{present.moment(change.at_us)}  {words}{told}"
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _row(incident: Incident) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ _who = click.option("--as", "who", default="", metavar="NAME", help="Who says so
 _incident = click.argument("incident", metavar="ID")
 
 
-@click.group()
+@click.group(name="incidents")
 def command() -> None:
     """Look at the incidents of a case, and record what was done about them.
 
@@ -40,7 +40,7 @@ def command() -> None:
 @click.option(
     "--min-severity",
     type=click.Choice(options.SEVERITIES),
-    default="info",
+    default="low",
     show_default=True,
     help="Show incidents from this severity on.",
 )

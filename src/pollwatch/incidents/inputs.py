@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from pollwatch.events.batch import LogSource
 from pollwatch.events.detection import Detection
 from pollwatch.incidents import rows, tables
-from pollwatch.incidents.export import encodable
 from pollwatch.incidents.packing import pack
 from pollwatch.incidents.quarantine import QuarantineTally
 from pollwatch.incidents.scanned import ScannedInput
@@ -122,10 +121,9 @@ def _file_row(file: EventFile, input_id: int) -> dict[str, object]:
 
 
 def _write_quarantine(connection: sa.Connection, tally: QuarantineTally, input_id: int) -> None:
-    counts = [{"input_id": input_id, "reason": encodable(why), "lines": count} for why, count in tally.counts.items()]
+    counts = [{"input_id": input_id, "reason": why, "lines": count} for why, count in tally.counts.items()]
     lines = [
-        {"input_id": input_id, "number": number, "reason": encodable(why), "head": head}
-        for number, why, head in tally.lines()
+        {"input_id": input_id, "number": number, "reason": why, "head": head} for number, why, head in tally.lines()
     ]
     _insert(connection, tables.QUARANTINE_COUNTS, counts)
     _insert(connection, tables.QUARANTINE_LINES, lines)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pollwatch.incidents.export import encodable
+
 #: How many lines of each reason of each input are kept.
 KEPT_LINES: Final = 100
 #: How many bytes of each are kept.
@@ -60,6 +62,7 @@ class QuarantineTally:
 
     def add(self, number: int, reason: str, raw: bytes) -> None:
         """Count a line, and keep its beginning if it is one of the first for its reason."""
+        reason = encodable(reason)
         if reason not in self.counts and len(self.counts) >= _KEPT_REASONS:
             reason = _OTHER
         self.counts[reason] += 1
