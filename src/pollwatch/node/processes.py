@@ -43,7 +43,8 @@ class GatewayProcess:
 
     def start(self) -> None:
         """Start it without waiting for it to listen; see :meth:`wait`."""
-        command = [sys.executable, "-m", "pollwatch", "gateway", "--case", str(self._case_dir)]
+        _host, port = _host_port(self._member.address)
+        command = [sys.executable, "-m", "pollwatch", "gateway", "--case", str(self._case_dir), "--port", str(port)]
         # What it says on stderr goes to a file: a full pipe would stop it, and the file tells why it died.
         with self._said().open("wb") as said:
             self._process = subprocess.Popen(  # noqa: S603 - our own program

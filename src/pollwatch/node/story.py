@@ -226,7 +226,7 @@ def _rewrite(stage: Stage, one: Membership, two: Membership) -> Step:
     stage.artefacts["fork"] = stage.out / "fork-proof.json"
     stage.artefacts["fork"].write_bytes(found.proof.read_bytes())
     code, said = processes.run_module("pollwatch.evidence.verify", str(stage.artefacts["fork"]))
-    facts.append((_("a third party's check"), _first_line(said)))
+    facts.append((_("a third party's check"), _finding(said)))
     facts.append((_("proof"), str(stage.artefacts["fork"])))
     refused = all(each.problem for each in after.cosignings)
     return Step("rewrite", _("A member rewrites its log, and is caught"), tuple(facts), code == 0 and refused)
@@ -253,7 +253,7 @@ def _bundle(stage: Stage, one: Membership) -> Step:
             _("{lines} log lines, the incident, {files}").format(lines=shown, files=", ".join(extras.attachments)),
         ),
         (_("file"), str(stage.artefacts["bundle"])),
-        *((_("checked"), line.strip(" -")) for line in said.partition(_("Only said:"))[0].splitlines()),
+        *((_("checked"), line.strip(" -")) for line in said.partition(_("Only said"))[0].splitlines()),
     )
     return Step("verify", _("A third party checks the exported evidence, offline"), facts, code == 0)
 
@@ -295,3 +295,9 @@ def _without_claims(entry: SharedEntry) -> bytes | None:
 
 def _first_line(said: str) -> str:
     return next(iter(said.strip().splitlines()), "")
+
+
+def _finding(said: str) -> str:
+    """The first thing that a verifier found proven, or else what it said first."""
+    found = (line.strip().removeprefix("- ") for line in said.splitlines() if line.strip().startswith("- "))
+    return next(found, _first_line(said))

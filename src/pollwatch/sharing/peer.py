@@ -193,6 +193,6 @@ class Peer:
                     if len(received) > limit:
                         raise PeerError(f"{self.member.name} answers {path} with more than {limit} bytes")
                 return Response(answer.status_code, answer.headers.get("content-type", ""), bytes(received))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise PeerError(f"{self.member.name} cannot be reached at {address}: {reason}") from error
