@@ -58,6 +58,7 @@ def address(text: str) -> str | None:
     return peer(text)[0]
 
 
+@lru_cache(maxsize=1 << 16)
 def port(digits: str | None) -> int | None:
     """A TCP port, or None."""
     return int(digits) if digits and len(digits) <= 5 and digits.isascii() and digits.isdecimal() else None

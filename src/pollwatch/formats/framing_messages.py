@@ -14,9 +14,8 @@ What is remembered is bounded: the oldest processes and hosts are forgotten firs
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -41,18 +40,24 @@ _FIELD = re.compile(
 _MAIL_PEER = re.compile(
     r"(?:warning: |NOQUEUE: \w+: \w+ from |(?:dis)?connect from )?[^\s\[\]]+\[([0-9A-Fa-f.:]+)\](?=[:\s]|$)"
 )
-_SOURCE_HINT = re.compile(r"client|host[=:]|rip=|remote|src=|from |warning: ", re.IGNORECASE)
 _Process: TypeAlias = tuple[str | None, str | None, int | None]
 
 
-@dataclass(slots=True)
-class _Remembered:
-    """What is known of one process: whose tries it has reported."""
+class _Remembered(NamedTuple):
+    """What is known of one process: whose report of a try was counted, and who tried from where."""
 
     time_us: int
-    counted: Witness = Witness.NOBODY
-    invalid_user: str | None = None
-    source: tuple[str | None, str | None] = (None, None)
+    counted: Witness
+    invalid_user: str | None
+    source: tuple[str | int | None, ...]
+
+
+# Looked up once: an enum's attributes are slow, and each failed try asks for several.
+_NOBODY, _PAM, _PROBE, _SERVICE = Witness.NOBODY, Witness.PAM, Witness.PROBE, Witness.SERVICE
+_NO_SOURCE = (None, None)
+_NOTHING = _Remembered(0, Witness.NOBODY, None, _NO_SOURCE)
+_Key = TypeVar("_Key")
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(slots=True)
@@ -83,8 +88,8 @@ class _Columns:
 class MessageReader:
     """Reads the messages of one input, block by block."""
 
-    _processes: OrderedDict[_Process, _Remembered] = field(default_factory=OrderedDict)
-    _reporters: OrderedDict[tuple[str | None, str | None], Witness] = field(default_factory=OrderedDict)
+    _processes: dict[_Process, _Remembered] = field(default_factory=dict)
+    _reporters: dict[tuple[str | None, str | None], Witness] = field(default_factory=dict)
     _last: dict[str | None, tuple[str | None, Login | None, str | None]] = field(default_factory=dict)
 
     def batches(self, path: str, messages: Messages) -> list[EventBatch]:
@@ -134,51 +139,55 @@ class MessageReader:
             source = source_of(message)
         elif login is not UNDECODED and program is not None:
             login = self._count_once((host, program, pid), login, time_us, repeat)
-        if len(self._last) >= _MAX_REMEMBERED and host not in self._last:
-            self._last.pop(next(iter(self._last)))
-        self._last[host] = (program, login, source)
+        _keep(self._last, host, (program, login, source))
         return program, login, source, repeat
 
     def _count_once(self, process: _Process, login: Login, time_us: int | None, repeat: int | None) -> Login:
         """The log-in with the account that PAM left out, and as a follow-up where its try was counted before."""
-        known = self._processes.get(process)
-        if known is not None and time_us is not None and abs(time_us - known.time_us) > _SAME_TRY_US:
-            known = None  # the process number is in use again, or it is another try
-        if login.action == "invalid_user":
-            self._remember(process, _Remembered(time_us or 0, Witness.NOBODY, login.user, login[3:5]))
+        witness, source = login.witness, login[3:5]
+        if witness is _NOBODY:
+            if login.action == "invalid_user":
+                self._remember(process, _Remembered(time_us or 0, witness, login.user, source))
             return login
-        if login.witness is Witness.NOBODY:
-            return login
-        if known is not None and login.user is None and known.source == login[3:5]:
+        known = self._processes.get(process, _NOTHING)
+        if time_us is not None and abs(time_us - known.time_us) > _SAME_TRY_US:
+            known = _NOTHING  # the process number is in use again, or it is another try
+        if process[2] is None and known.source not in (source, _NO_SOURCE):
+            known = _NOTHING  # without a process number, the source must tell tries apart
+        if login.user is None and known.invalid_user is not None and known.source == source:
             login = login._replace(user=known.invalid_user)
-        reporter = process[:2]
-        reported = self._reporters.get(reporter, Witness.NOBODY)
-        if login.witness > max(reported, Witness.PAM) and login.witness is not Witness.PROBE:
-            self._reporters[reporter] = login.witness
-            self._reporters.move_to_end(reporter)
-            if len(self._reporters) > _MAX_REMEMBERED:
-                self._reporters.popitem(last=False)
-        if login.witness is Witness.PAM and reported > Witness.PAM:
+        if self._reported_by(process[:2], witness) > _PAM and witness is _PAM:
             return login._replace(action="disconnect")
-        counted = known.counted if known else Witness.NOBODY
-        follow_up = Witness.NOBODY < counted < login.witness and repeat is None
+        follow_up = _NOBODY < known.counted < witness and repeat is None
         # A report that follows up is itself followed by a higher witness's: PAM, on PAM's behalf, the program.
-        waiting = login.witness if not follow_up or login.witness < Witness.SERVICE else Witness.NOBODY
-        name = known.invalid_user if known else None
-        self._remember(process, _Remembered(time_us or 0, waiting, name, known.source if known else login[3:5]))
+        waiting = witness if not follow_up or witness < _SERVICE else _NOBODY
+        self._remember(process, _Remembered(time_us or 0, waiting, known.invalid_user, source))
         return login._replace(action="disconnect") if follow_up else login
 
+    def _reported_by(self, program: tuple[str | None, str | None], witness: Witness) -> Witness:
+        """The highest witness that a host's program is known to have, now that this one spoke."""
+        reported = self._reporters.get(program, _NOBODY)
+        if witness > max(reported, _PAM) and witness is not _PROBE:
+            _keep(self._reporters, program, witness)
+            return witness
+        return reported
+
     def _remember(self, process: _Process, what: _Remembered) -> None:
-        self._processes[process] = what
-        self._processes.move_to_end(process)
-        if len(self._processes) > _MAX_REMEMBERED:
-            self._processes.popitem(last=False)
+        self._processes.pop(process, None)  # so that it stands last: the oldest are forgotten first
+        _keep(self._processes, process, what)
+
+
+def _keep(memory: dict[_Key, _Kept], key: _Key, what: _Kept) -> None:
+    """Remember one thing more, and forget the oldest one where there are too many."""
+    if len(memory) >= _MAX_REMEMBERED and key not in memory:
+        del memory[next(iter(memory))]
+    memory[key] = what
 
 
 def source_of(message: str) -> str | None:
     """The address that a message other than a log-in names as its peer, where only one can be meant."""
-    if not _SOURCE_HINT.search(message):
-        return None
+    if not ("=" in message or "client" in message or "from " in message or ": " in message):
+        return None  # the common case, told without a pattern
     if found := _CLIENT_DNS.match(message) or _MAIL_PEER.match(message):
         return address(found.group(1))
     named = only(_FIELD.findall(message))

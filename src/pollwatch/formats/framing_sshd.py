@@ -53,21 +53,24 @@ _REVERSE = re.compile(
     r"reverse mapping checking getaddrinfo for .* \[([^\]\s]+)\] failed.*|Address (\S+) maps to .*", re.DOTALL
 )
 _SESSION = re.compile(r"(Starting|Close) session: (?:.*? for |user )(\S+) from (\S+) port (\d{1,5}) id \d+", re.DOTALL)
+_NOBODY, _SERVICE = Witness.NOBODY, Witness.SERVICE  # looked up once: an enum's attributes are slow
 _ACTIONS = {"Failed": "failure", "Accepted": "success"}
 
 
 def decode(message: str) -> Login:
     """What a message of sshd says; :data:`UNDECODED` where it says nothing about a log-in."""
     text = message.strip()
-    if severity := _SEVERITY.match(text):
-        text = text[severity.end() :]
     decoder = _DECODERS.get(text.partition(" ")[0])
+    if decoder is None and (severity := _SEVERITY.match(text)):
+        text = text[severity.end() :]
+        decoder = _DECODERS.get(text.partition(" ")[0])
     return decoder(text) if decoder else UNDECODED
 
 
 def _try(text: str) -> Login:
     """``Failed METHOD for [invalid user] X from A port P ssh2[: KEY]`` and its Accepted, Postponed, Partial kin."""
-    found = _KNOWN.fullmatch(text) or _ANY.fullmatch(text)
+    known = " for invalid user " not in text
+    found = (known and _KNOWN.fullmatch(text)) or _ANY.fullmatch(text)
     if found is None:
         return _try_with_key(text)
     word, method, user, source, source_port = found.groups()
@@ -88,9 +91,9 @@ def _try_with_key(text: str) -> Login:
 
 
 def _outcome(word: str, method: str, user: str, source: str, source_port: str | None) -> Login:
-    witness = Witness.NOBODY
+    witness = _NOBODY
     if word == "Failed":
-        witness = Witness.PROBE if method == "none" else Witness.SERVICE
+        witness = Witness.PROBE if method == "none" else _SERVICE
     return Login(_ACTIONS.get(word), user, None, *peer(source), port(source_port), method, None, witness)
 
 
