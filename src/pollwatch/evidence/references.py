@@ -84,14 +84,13 @@ class References:
             batches.append(BatchLines(each.number("entry"), tuple(map(_range, each.many("ranges")))))
             each.done()
         fields.done()
-        # Each range's ends, as pairs that ascend if and only if batches and ranges do and nothing overlaps.
-        ends = [
-            edge
-            for batch in batches
-            for edge in ((batch.entry, 0), *((batch.entry, e) for r in batch.ranges for e in r))
-        ]
-        if any(left > right for left, right in pairwise(ends)):
-            raise ProofError("references: batches and ranges are not in ascending order")
+        if any(left.entry >= right.entry for left, right in pairwise(batches)):
+            raise ProofError("references: batches are not in ascending order")
+        for batch in batches:
+            # A gap between ranges, or they would be one: a set of lines has one spelling.
+            apart = all(left[1] + 1 < right[0] for left, right in pairwise(batch.ranges))
+            if not batch.ranges or not apart or any(first > last for first, last in batch.ranges):
+                raise ProofError(f"references: the ranges of entry {batch.entry} are not in ascending order")
         return cls(tuple(batches))
 
 

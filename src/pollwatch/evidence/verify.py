@@ -117,8 +117,8 @@ def _about_log(bundle: Bundle, seal: Seal, private: Checkpoint) -> list[Statemen
         _said_by(
             "proven",
             ngettext(
-                "{entries} entry of the owner's private log is shown; its state of size {size}, with it, is sealed.",
-                "{entries} entries of the owner's private log are shown; its state of size {size}, with them, is sealed.",
+                "{entries} entry of the owner's private log is shown; its state of size {size} is sealed.",
+                "{entries} entries of the owner's private log are shown; its state of size {size} is sealed.",
                 len(bundle.entries),
             ),
             entries=len(bundle.entries),
