@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from pollwatch.incidents.light import light
 
 from pollwatch.clock import parse_rfc3339
 from pollwatch.election.calendar import Calendar
 from pollwatch.events.detection import Actors, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase, RawLine, RuleCount
+from pollwatch.incidents.light import light
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.report.case import CaseReport
 from pollwatch.report.html import html_report
@@ -33,7 +33,7 @@ def incident(number: int, text: str) -> Incident:
     return Incident(
         id=f"PW-TEST{number}",
         title=f"Attack {text}",
-        severity=Severity(number % 5),
+        severity=Severity(1 + number % 4),
         status="open",
         summary=text,
         why=(text, text),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pollwatch.clock import UTC, to_datetime
 from pollwatch.election.calendar import Calendar
+from pollwatch.events.detection import Severity
 from pollwatch.events.printable import printable
 from pollwatch.incidents.coverage import CoverageAnswer
 from pollwatch.incidents.incident import Incident
@@ -44,6 +45,16 @@ class CaseReport:
             return "–"
         moment = to_datetime(us).astimezone(self.zone)
         return moment.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+    @property
+    def told(self) -> tuple[Incident, ...]:
+        """The incidents that are told in full: low and above."""
+        return tuple(incident for incident in self.incidents if incident.severity > Severity.INFO)
+
+    @property
+    def minor(self) -> tuple[Incident, ...]:
+        """Small matters, listed for those who want to know."""
+        return tuple(incident for incident in self.incidents if incident.severity == Severity.INFO)
 
     @property
     def zone_name(self) -> str:

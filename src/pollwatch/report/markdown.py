@@ -22,8 +22,8 @@ def markdown_report(case: CaseReport) -> str:
         ),
         f"**{case.light.word}** – {_text(case.light.sentence)}",
         f"## {_('Incidents')}",
-        _table(case) if case.incidents else _("None. What the logs at hand cannot show is listed under coverage."),
-        *(_incident(case, incident) for incident in case.incidents),
+        _table(case) if case.told else _("None. What the logs at hand cannot show is listed under coverage."),
+        *(_incident(case, incident) for incident in case.told),
         f"## {_('What these logs can and cannot show')}",
         "\n".join(
             f"- {_text(each.question)} **{_text(each.answer)}** ({_text(missing_words(each))})"
@@ -52,7 +52,7 @@ def _table(case: CaseReport) -> str:
         _("Lines"),
     ]
     rows = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
-    for incident in case.incidents:
+    for incident in case.told:
         cells = [
             str(incident.election.priority),
             severity_word(incident.severity.word),

@@ -81,13 +81,13 @@ class _Scale:
 
 def timeline(case: CaseReport) -> Timeline | None:
     """The chart of a case, or None where no incident has a time."""
-    spans = [(i.first_us, i.last_us) for i in case.incidents if i.first_us is not None and i.last_us is not None]
+    spans = [(i.first_us, i.last_us) for i in case.told if i.first_us is not None and i.last_us is not None]
     if not spans:
         return None
     first, last = min(s[0] for s in spans), max(s[1] for s in spans)
     margin = max((last - first) // 25, 60_000_000)
     scale = _Scale(first - margin, last + margin)
-    dated = sorted((i for i in case.incidents if i.first_us is not None), key=lambda i: (i.first_us or 0, i.id))
+    dated = sorted((i for i in case.told if i.first_us is not None), key=lambda i: (i.first_us or 0, i.id))
     bars = tuple(_bar(incident, row, scale) for row, incident in enumerate(dated))
     return Timeline(TOP + len(bars) * ROW + 10, _bands(case.calendar, scale), _ticks(case, scale), bars)
 
