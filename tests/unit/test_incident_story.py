@@ -127,7 +127,7 @@ def test_a_slowed_visitor_is_no_flood_and_a_flood_is_not_small() -> None:
     """Forty refusals to one busy visitor need nobody; thousands in minutes do, with all that the flooders sent."""
     busy, flooded = Scene(), Scene()
     lines = [busy.request("192.0.2.1", n, sc_status=503) for n in range(40)]
-    busy.fire("slowed", lines, techniques=("T1499",), severity=Severity.LOW)
+    busy.fire("slowed", lines, techniques=("T1499",), severity=Severity.LOW, logsource=WEB_ERROR)
     assert one(busy).severity is Severity.INFO
     for ip in ("198.51.100.1", "198.51.100.2"):
         answered = [flooded.request(ip, n * 0.1) for n in range(400)]
@@ -135,7 +135,7 @@ def test_a_slowed_visitor_is_no_flood_and_a_flood_is_not_small() -> None:
         assert answered
         flooded.fire("slowed", refused, techniques=("T1499",), severity=Severity.LOW)
     passer_by = [flooded.request("192.0.2.9", n, sc_status=503) for n in range(8)]
-    flooded.fire("slowed", passer_by, techniques=("T1499",), severity=Severity.LOW)
+    flooded.fire("slowed", passer_by, techniques=("T1499",), severity=Severity.LOW, logsource=WEB_ERROR)
     flood, bystander = flooded.incidents()
     assert flood.severity is Severity.MEDIUM
     assert len(flood.lines) == 1_600

@@ -10,7 +10,8 @@ Severity is earned. Rules say how grave an attempt looks; what came of it moves 
   only probing or guessing.
 - a handful of guesses or probes within an hour, none of which worked, is what every server on the internet sees
   all day: at most low. The same over days is patience, and stays as it is.
-- mere volume is a flood from ``FLOOD_LINES`` on, and then at least medium; below it, nothing that needs a person.
+- mere volume is a flood from ``FLOOD_LINES`` on, and then at least medium; below it at most low, and nothing at
+  all where the only sign is that the server's own limit took hold.
 - known research scanners that only probe: at most low. Many kinds of probing by one actor: at least medium.
 """
 
@@ -27,6 +28,7 @@ from pollwatch.clock import US_PER_S
 from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.events.printable import printable
+from pollwatch.events.taxonomy import WEB_ERROR
 from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.activity import Activity, Usual
 from pollwatch.incidents.campaigns import Campaign
@@ -111,8 +113,12 @@ def judge(group: Sequence[Campaign], activity: Activity, usual: Usual) -> Verdic
 
 
 def _flooded(severity: Severity, detections: Sequence[Detection]) -> Severity:
-    lines = len(LineSet.union(d.lines for d in detections if is_flood(d)))
-    return min(max(severity, Severity.MEDIUM), Severity.HIGH) if lines >= FLOOD_LINES else min(severity, Severity.INFO)
+    floods = [d for d in detections if is_flood(d)]
+    if len(LineSet.union(d.lines for d in floods)) >= FLOOD_LINES:
+        return min(max(severity, Severity.MEDIUM), Severity.HIGH)
+    # That a server's own limit took hold says how the limit is set, not what the visitor wanted.
+    limited = all(d.logsource == WEB_ERROR for d in floods)
+    return min(severity, Severity.INFO if limited else Severity.LOW)
 
 
 def _weighed(severity: Severity, detections: Sequence[Detection], kinds: frozenset[Kind]) -> Severity:
