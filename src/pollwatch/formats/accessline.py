@@ -19,11 +19,13 @@ _BEFORE = r'(?P<before>(?:\[[0-9A-Fa-f:.]{2,45}\])?(?:[^\["]|""){1,2048}+)'
 _HEAD = re.compile(rf'(?s){_BEFORE}{_TIME}[ \t]{{1,8}}"')
 _REQUEST = re.compile(r'(?s)((?:[^"\\]|\\.)*+)"(?=[ \t]|$)')
 _RAW_REQUEST_END = re.compile(r'" ([1-9][0-9]{2}|-) ([0-9]+|-)(?= |$)')
+_USUAL_BEHIND = re.compile(r'(?s) ([1-9][0-9]{2}|-) ([0-9]+|-) "((?:[^"\\]|\\.)*+)" "((?:[^"\\]|\\.)*+)"((?: .*)?)$')
 _WORD = re.compile(r'(?s)[ \t]*+("(?:[^"\\]|\\.)*+"(?=[ \t]|$)|[^" \t]++)')
 _STATUS = re.compile(r"[1-9][0-9]{2}\Z")
 _METHOD = re.compile(r"[A-Z]{3,16} |\\x|-$")
 _NUMBER = re.compile(r"[0-9]+\Z|-\Z")
 _PLAIN_IPV4 = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\Z")
+_HOST = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,63}(?::[0-9]{1,5})?\Z")
 _MOST_WORDS = 64
 
 Fields = dict[str, str | None]
@@ -68,6 +70,8 @@ def _read_before(words: list[str]) -> Fields | None:
     client = " ".join(words[at : last + 1])  # a list of proxies where there are several
     after = words[last + 1 :]
     user = " ".join(after[1:]) if len(after) > 1 and after[-1] != "-" else None
+    if vhost is None and len(after) > 1 and _HOST.match(after[0]):  # lighttpd has it where others have ident
+        vhost = after[0]
     return {"client": client, "user": user, "host": vhost, "forwarded": client if last > at else None}
 
 
@@ -89,12 +93,16 @@ def is_address(word: str) -> bool:
 
 def _read_behind(text: str, start: int) -> Fields | None:
     """Status, size, referer, user agent and the rest, from what stands behind the request; None without a status."""
+    if usual := _USUAL_BEHIND.match(text, start):
+        status_word, size_word, referer, agent, rest = usual.groups()
+        fields = {"status": status_word, "bytes": size_word, "referer": referer, "agent": agent}
+        return fields | {"extra": rest.strip() or None}
     words, end = _words(text, start)
     status = next((n for n, word in enumerate(words[:3]) if _STATUS.match(word) or word == "-"), None)
     if status is None:
         return None
     size = next((n for n in range(status + 1, min(status + 3, len(words))) if _NUMBER.match(words[n])), None)
-    fields: Fields = {"status": words[status], "bytes": words[size] if size is not None else None}
+    fields = {"status": words[status], "bytes": words[size] if size is not None else None}
     first = next((n for n, word in enumerate(words) if word[0] == '"' and n > status), None)
     used = {status, size}
     if first is not None and first + 1 < len(words) and words[first + 1][0] == '"':

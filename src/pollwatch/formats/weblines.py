@@ -135,7 +135,8 @@ def merge_fields(names: Sequence[str], values: Sequence[str | None]) -> Fields:
 
 @lru_cache(maxsize=1)
 def _python_layouts() -> tuple[tuple[Pattern[str], tuple[str, ...]], ...]:
-    return tuple((compile_pattern(each.pattern), each.fields) for each in LAYOUTS)
+    """The layouts for single lines; Python must be told not to go back into a quoted text, Rust never does."""
+    return tuple((compile_pattern(each.pattern.replace(r"|\\.)*", r"|\\.)*+")), each.fields) for each in LAYOUTS)
 
 
 def _unwrapped(text: str) -> Iterator[str]:
