@@ -168,7 +168,10 @@ class Intake:
 
     def add_quarantined(self, path: str, number: int, reason: str, raw: bytes) -> None:
         """Take a line that was not understood."""
-        self._tallies.setdefault(path, QuarantineTally()).add(number, reason, raw)
+        tally = self._tallies.get(path)
+        if tally is None:
+            tally = self._tallies[path] = QuarantineTally()
+        tally.add(number, reason, raw)
 
     def commit(
         self, inputs: Sequence[ScannedInput], detections: Sequence[Detection], incidents: Sequence[Incident]

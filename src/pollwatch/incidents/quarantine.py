@@ -62,11 +62,13 @@ class QuarantineTally:
 
     def add(self, number: int, reason: str, raw: bytes) -> None:
         """Count a line, and keep its beginning if it is one of the first for its reason."""
-        reason = encodable(reason)
-        if reason not in self.counts and len(self.counts) >= _KEPT_REASONS:
-            reason = _OTHER
+        if reason not in self.counts:
+            reason = encodable(reason)
+            if reason not in self.counts:
+                reason = reason if len(self.counts) < _KEPT_REASONS else _OTHER
+                self._lines.setdefault(reason, {})
         self.counts[reason] += 1
-        kept = self._lines.setdefault(reason, {})
+        kept = self._lines[reason]
         if len(kept) < KEPT_LINES:
             kept[number] = raw[:KEPT_BYTES]
 
