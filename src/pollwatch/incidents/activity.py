@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.campaigns import Campaign, Traits
@@ -23,10 +24,12 @@ from pollwatch.incidents.spool import KIND_AUTH, KIND_OTHER, KIND_WEB, STATUS_OK
 
 Mask = npt.NDArray[np.bool_]
 
-#: Enough addresses, or sizes, to know what is usual.
-_ENOUGH: Final = 512
+#: As many other users of an agent as it takes to call it common.
+_USERS: Final = 256
 #: A page that this many ordinary visitors got is a page of the site.
 _VISITORS: Final = 3
+#: Sizes of answers that are enough to know what is usual.
+_SIZES: Final = 128
 #: A user agent is rare when at least this share of the addresses that use it are hostile.
 _RARE: Final = 0.5
 _NO_AGENT: Final = 0
@@ -102,35 +105,44 @@ class Activity:
     def usual(self, hostile_addresses: Sequence[str], agents: set[int], pages: set[int]) -> Usual:
         """How all but the hostile addresses use these agents and pages."""
         hostile = hash_of(hostile_addresses)
-        users: dict[int, set[int]] = defaultdict(set)
-        visitors: dict[int, set[int]] = defaultdict(set)
-        sizes: dict[int, list[int]] = defaultdict(list)
-        wanted_agents = np.fromiter(agents - {_NO_AGENT}, dtype=np.uint32)
-        wanted_pages = np.fromiter(pages - {0}, dtype=np.uint32)
-        for rows in self._spool.batches() if wanted_agents.size or wanted_pages.size else ():
+        users, visitors, sizes = _Collected(agents, _USERS), _Collected(pages, _VISITORS), _Collected(pages, _SIZES)
+        for rows in self._spool.batches():
+            if not (users.open or visitors.open or sizes.open):
+                break
             others = rows.take((rows.kind == KIND_WEB) & ~np.isin(rows.ip, hostile))
-            _count(users, others.take(np.isin(others.thread, wanted_agents)), "thread")
-            asked = others.take(np.isin(others.stem, wanted_pages) & (others.status >= 200) & (others.status < 400))
-            _count(visitors, asked, "stem")
-            for page in np.unique(asked.stem).tolist():
-                room = _ENOUGH - len(sizes[page])
-                if room > 0:
-                    got = asked.bytes[(asked.stem == page) & (asked.status < 300) & (asked.bytes >= 0)]
-                    sizes[page] += got[:room].tolist()
+            users.add(others.thread, others.ip)
+            asked = others.take((others.status >= 200) & (others.status < 400))
+            visitors.add(asked.stem, asked.ip)
+            got = asked.take((asked.status < 300) & (asked.bytes >= 0))
+            sizes.add(got.stem, got.bytes, distinct=False)
         return Usual(
-            {page: np.asarray(got, dtype=np.int32) for page, got in sizes.items()},
-            {page: len(addresses) for page, addresses in visitors.items()},
-            {agent: len(addresses) for agent, addresses in users.items()},
+            {page: np.asarray(got, dtype=np.int32) for page, got in sizes.found.items()},
+            {page: len(set(addresses)) for page, addresses in visitors.found.items()},
+            {agent: len(set(addresses)) for agent, addresses in users.found.items()},
         )
 
 
-def _count(found: dict[int, set[int]], rows: Rows, name: str) -> None:
-    """Add the addresses of rows to the value of a column, up to a limit for each value."""
-    values = getattr(rows, name)
-    pairs = np.unique(np.stack([values.astype(np.uint64), rows.ip]), axis=1) if len(rows) else np.empty((2, 0))
-    for value, address in pairs.T.tolist():
-        if len(found[int(value)]) < _ENOUGH:
-            found[int(value)].add(int(address))
+class _Collected:
+    """Some values of each wanted key, up to a limit; keys that have enough are no longer looked at."""
+
+    def __init__(self, wanted: set[int], limit: int) -> None:
+        self.found: dict[int, list[int]] = {}
+        self._limit = limit
+        self.open = wanted - {0}
+
+    def add(self, keys: npt.NDArray[np.uint32], values: npt.NDArray[np.generic], *, distinct: bool = True) -> None:
+        picked = np.isin(keys, np.fromiter(self.open, dtype=np.uint32)) if self.open else np.zeros(0, dtype=bool)
+        if not picked.any():
+            return
+        frame = pl.DataFrame({"key": keys[picked], "value": values[picked]})
+        if distinct:
+            frame = frame.unique(maintain_order=True)
+        for key, some in frame.group_by("key").agg(pl.col("value").head(self._limit)).iter_rows():
+            held = self.found.setdefault(key, [])
+            held += some if not distinct else [value for value in some if value not in held]
+            del held[self._limit :]
+            if len(held) >= self._limit:
+                self.open.discard(key)
 
 
 @dataclass(frozen=True, slots=True)
