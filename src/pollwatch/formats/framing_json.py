@@ -27,7 +27,8 @@ _LONGEST_NAME = 256
 #: The column that keeps, as one JSON object, the fields that get no column of their own.
 REST = "_rest"
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: The closing quote is optional, or each quote of a broken text would scan all that follows.
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 

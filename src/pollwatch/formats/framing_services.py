@@ -40,7 +40,9 @@ _PROFTPD = re.compile(
     re.DOTALL,
 )
 _VSFTPD = re.compile(r'(?:\[pid \d+\] )?\[(.*)\] (FAIL|OK) LOGIN: Client "([^"\s]+)"(?:, anon .*)?', re.DOTALL)
-_PVE = re.compile(r"authentication failure; rhost=(\S+) user=(.*) msg=.*", re.DOTALL)
+_PVE = re.compile(
+    r"authentication failure; rhost=(\[[^\s\]]+\](?=:\d{1,5} | )|[^\s\[]\S*)(?::\d{1,5})? user=(.*) msg=.*", re.DOTALL
+)
 _PVE_SUCCESS = re.compile(r"(?:<[^<>]*> )?successful auth for user '([^']*)'")
 _NAMED_LOGIN = re.compile(
     r"(Invalid|Non-existent|Failed|Successful|Unknown|Bad) (?:user )?log[ -]?in (?:attempt )?"

@@ -1,10 +1,11 @@
 """Syslog lines into header and message.
 
-Three headers, with or without ``<PRI>`` and an octet count before it (RFC 6587):
+Four headers, with or without ``<PRI>`` and an octet count before it (RFC 6587):
 
 - RFC 3164: ``Mar  7 13:06:56 host program[pid]: message``; host and tag may be missing; a year may stand after the
   day or the time; English months whatever the locale;
 - the same with an ISO 8601 time, as rsyslog and Debian 12 write it;
+- the full date with weekday and year, and ``[pid N]``, of vsftpd's own log file;
 - RFC 5424, structured data kept as it stands, byte-order mark dropped.
 
 The usual shapes of the first two are one match a line; everything else takes the longer way.
@@ -43,13 +44,14 @@ _USUAL_ISO = re.compile(r"(?:<(\d{1,3})>)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*)" +
 _PRI = r"(?:\d{1,7} )?(?:<(\d{1,3})>)?"
 _BSD = re.compile(
     _PRI + r"[*.]?((?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec) +\d{1,2} +(?:\d{4} +)?"
-    r"\d\d:\d\d:\d\d(?:[.,]\d{1,12})?(?: +(?:19|20|21)\d\d)?)(?:: | +|$)(.*)",
+    r"\d\d:\d\d:\d\d(?:[.,]\d{1,12})?(?: +(?:19|20|21)\d\d)?)(: | +|$)(.*)",
     _FLAGS,
 )
 _STAMP = re.compile(r"([A-Za-z]{3}) +(\d\d?) +(?:(\d{4}) +)?(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?: +(\d{4}))?", re.ASCII)
 _ISO = re.compile(
-    _PRI + r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:[.,]\d{1,12})?(?: ?(?:[Zz]|[+-]\d\d:?\d\d))?)(?:: | +|$)(.*)", _FLAGS
+    _PRI + r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:[.,]\d{1,12})?(?: ?(?:[Zz]|[+-]\d\d:?\d\d))?)(: | +|$)(.*)", _FLAGS
 )
+_VSFTPD = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4}) \[pid (\d{1,10})\] (.*)", _FLAGS)
 _RFC5424 = re.compile(
     _PRI + r"1 (-|\d{4}-\d\d-\d\d[Tt]\S{8,}) (\S+) (\S+) (\S+) (\S+) "
     r'(-|(?:\[(?:[^\]"\\]++|\\.|"(?:[^"\\]++|\\.)*+")*+\])++)(?: (.*))?',
@@ -166,8 +168,13 @@ class Headers:
 def _unusual(number: int, line: str) -> Header | None:
     """The header of a line that is not in one of the usual shapes; None where it has none."""
     if found := _BSD.fullmatch(line) or _ISO.fullmatch(line):
-        pri, stamp, rest = found.groups()
+        pri, stamp, between, rest = found.groups()
+        if between == ": " and stamp[:1].isdigit():  # a program's own log: no host, no tag
+            return Header(number, pri, stamp, None, None, None, rest)
         return _tagged(number, pri, stamp, rest)
+    if found := _VSFTPD.fullmatch(line):
+        stamp, pid, message = found.groups()
+        return Header(number, None, stamp, None, "vsftpd", pid, message)
     if found := _RFC5424.fullmatch(line):
         pri, stamp, *names, message = found.groups()
         host, program, pid, msgid, data = (None if name == "-" else name for name in names)

@@ -20,10 +20,14 @@ _SURE = re.compile(
     r"(?: +\S+)?(?: |$)|"
     rf"{_PRI}?1 (?:-|\d{{4}}-\d\d-\d\dT\S+) \S+ \S+ \S+ \S+ (?:-|\[)|"
     rf"{_PRI}\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\S* |"
+    r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4} \[pid \d+\] |"
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d) [^\s:\[\]]+ [^\s:\[\]]+(?:\[\d+\])?:? ",
     re.IGNORECASE,
 )
-_LIKELY = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S* (?:[^\s:\[\]]+ )?[^\s:\[\]]+\[\d+\]:? ")
+_LIKELY = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S* (?:[^\s:\[\]]+ )?[^\s:\[\]]+\[\d+\]:? |"
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d): "
+)
 _NO_HEADER = "begins with no syslog header (RFC 3164, RFC 5424, or ISO 8601 time)"
 _EMPTY = "empty line"
 
