@@ -120,6 +120,29 @@ def test_checkpoints_carry_both_signatures(tmp_path: Path) -> None:
         assert again.signed.note.by(witness.verifier) == (line,)
 
 
+def test_late_cosignatures_are_kept_for_their_checkpoint(tmp_path: Path) -> None:
+    """Witnesses may answer when the log has grown: their lines stay with the checkpoint that they are on."""
+    from pollwatch.evidence import checkpoint
+
+    first, second = (Signer.generate(f"w{n}.example", KeyType.COSIGNATURE) for n in range(2))
+    with opened(tmp_path) as mine:
+        seen = []
+        for entry in (b"x", b"y", b"z"):
+            mine.append([entry])
+            seen.append(mine.signed)
+        assert mine.cosigned(1) is None
+        mine.add_cosignatures([checkpoint.sign(seen[0].checkpoint, first, 5)], seen[0])
+        assert mine.signed == seen[2]
+        for witness in (first, second):
+            mine.add_cosignatures([checkpoint.sign(seen[1].checkpoint, witness, 6)], seen[1])
+        mine.add_cosignatures([checkpoint.sign(seen[2].checkpoint, first, 7)])
+        sizes = [best.checkpoint.size if (best := mine.cosigned(size)) else None for size in (1, 2, 3, 4)]
+        assert sizes == [2, 2, 3, None]
+        other = checkpoint.signed(type(seen[0].checkpoint)("a.example/shared", 1, bytes(32)), KEYS[:1])
+        with pytest.raises(ProofError, match="did not sign"):
+            mine.add_cosignatures([checkpoint.sign(other.checkpoint, first, 8)], other)
+
+
 def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     """Attack or accident: two processes append to one log and fork it."""
     with opened(tmp_path), pytest.raises(StoreError, match="one writer"):

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from pollwatch.errors import ProofError
 from pollwatch.evidence import merkle
+from pollwatch.evidence.checkpoint import SignedCheckpoint
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors" / "merkle-rfc6962-json"
+REKOR = VECTORS.parent / "rekor-v2"
 needs_vectors = pytest.mark.skipif(not VECTORS.exists(), reason="no ../shared/vectors")
 
 
@@ -71,6 +73,17 @@ def test_consistency_vector(path: Path) -> None:
             merkle.verify_consistency(case["size1"], case["size2"], *roots, hashes(case["proof"]))
     else:
         merkle.verify_consistency(case["size1"], case["size2"], *roots, hashes(case["proof"]))
+
+
+@pytest.mark.skipif(not REKOR.exists(), reason="no ../shared/vectors")
+@pytest.mark.parametrize("path", sorted(REKOR.glob("*.json")), ids=lambda path: path.name)
+def test_inclusion_in_a_public_log(path: Path) -> None:
+    """Inclusion proofs that a public log (Rekor v2) gave lead to the root of its checkpoint."""
+    for entry in json.loads(path.read_text())["verificationMaterial"]["tlogEntries"]:
+        proof = entry["inclusionProof"]
+        signed = SignedCheckpoint.parse(proof["checkpoint"]["envelope"].encode()).checkpoint
+        leaf = merkle.leaf_hash(base64.b64decode(entry["canonicalizedBody"]))
+        merkle.verify_inclusion(int(proof["logIndex"]), signed.size, leaf, hashes(proof["hashes"]), signed.root)
 
 
 def test_roots_and_proofs_of_all_small_trees() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from pollwatch.errors import ProofError
 
-MAX_BYTES = 1 << 30
+MAX_BYTES = 1 << 28
 MAX_MEMBERS = 60_000
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")

@@ -198,20 +198,22 @@ class Log:
             to: the checkpoint of this log that they are on (witnesses may answer late); default: the present one.
 
         Raises:
+            ProofError: they are on a checkpoint that is not of this log.
             StoreError: the disk says no.
         """
         subject = to or self._signed
-        kept = self._state.cosigned(subject.checkpoint.size, exactly=True)
-        merged = (kept or subject).adding(lines)
-        if kept is not None and kept.checkpoint != subject.checkpoint:
+        at = subject.checkpoint
+        if at.origin != self.origin or self._reader.root(at.size) != at.root:
             raise ProofError(f"log {self.origin}: cosignatures are on a checkpoint that this log did not sign")
+        kept = self._state.cosigned_at(at.size)
+        merged = (kept or subject).adding(lines)
         if merged != kept:
             self._state.keep_cosigned(merged)
         if subject.checkpoint == self._signed.checkpoint and self._signed.adding(lines) != self._signed:
             self._signed = self._publish(self._signed.adding(lines))
 
     def cosigned(self, size: int) -> SignedCheckpoint | None:
-        """The earliest cosigned checkpoint of at least this size; None where no witness has cosigned one yet."""
+        """The best cosigned checkpoint of at least this size: most signatures, then earliest; None without any."""
         return self._state.cosigned(size)
 
     def _recover(self) -> SignedCheckpoint:

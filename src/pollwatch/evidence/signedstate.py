@@ -31,7 +31,8 @@ class SignedState:
                 " origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT"
             )
             self._db.execute(
-                "CREATE TABLE IF NOT EXISTS cosigned (size INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT"
+                "CREATE TABLE IF NOT EXISTS cosigned_checkpoints (size INTEGER PRIMARY KEY,"
+                " signatures INTEGER NOT NULL, note BLOB NOT NULL) STRICT"
             )
         except sqlite3.Error as error:
             raise StoreError(f"signed state {path} cannot be opened: {error}") from error
@@ -74,12 +75,13 @@ class SignedState:
         if moved != 1:
             raise EvidenceError(f"log {self._origin}: the signed state is no longer at {old}; another writer was here")
 
-    def cosigned(self, size: int, *, exactly: bool = False) -> SignedCheckpoint | None:
-        """The earliest kept checkpoint of at least this size (or of exactly this size)."""
-        row = self._db.execute(
-            "SELECT size, note FROM cosigned WHERE size >= ? ORDER BY size LIMIT 1", (size,)
-        ).fetchone()
-        return None if row is None or (exactly and row[0] != size) else SignedCheckpoint.parse(row[1])
+    def cosigned(self, size: int) -> SignedCheckpoint | None:
+        """The kept checkpoint of at least this size with the most signatures; of several the earliest."""
+        return self._cosigned("size >= ? ORDER BY signatures DESC, size", size)
+
+    def cosigned_at(self, size: int) -> SignedCheckpoint | None:
+        """The kept checkpoint of exactly this size."""
+        return self._cosigned("size = ?", size)
 
     def keep_cosigned(self, signed: SignedCheckpoint) -> None:
         """Keep a cosigned checkpoint, instead of what was kept for its size.
@@ -87,11 +89,19 @@ class SignedState:
         Raises:
             StoreError: the disk says no.
         """
+        values = (signed.checkpoint.size, len(signed.note.signatures), signed.to_bytes())
         try:
-            values = (signed.checkpoint.size, signed.to_bytes())
-            self._db.execute("INSERT OR REPLACE INTO cosigned VALUES (?, ?)", values)
+            self._db.execute("INSERT OR REPLACE INTO cosigned_checkpoints VALUES (?, ?, ?)", values)
         except sqlite3.Error as error:
             raise StoreError(f"log {self._origin}: a cosignature could not be kept: {error}") from error
+
+    def _cosigned(self, which: str, size: int) -> SignedCheckpoint | None:
+        query = f"SELECT note FROM cosigned_checkpoints WHERE {which} LIMIT 1"  # noqa: S608 - our own words
+        try:
+            row = self._db.execute(query, (size,)).fetchone()
+        except sqlite3.Error as error:
+            raise StoreError(f"log {self._origin}: its cosignatures cannot be read: {error}") from error
+        return SignedCheckpoint.parse(row[0]) if row else None
 
     def close(self) -> None:
         """Close the file."""

@@ -158,7 +158,7 @@ def _opened_incident(kept: KeptIncident) -> OpenedIncident:
 
 
 def _opened_seal(evidence: CaseEvidence, seal: KeptSeal) -> OpenedSeal:
-    """The seal in the earliest checkpoint that a witness cosigned, or else in the present one."""
+    """The seal in the checkpoint that most witnesses cosigned, or else in the present one."""
     signed = evidence.shared.cosigned(seal.entry + 1) or evidence.shared.signed
     proof = evidence.shared.inclusion(seal.entry, signed.checkpoint.size)
     return OpenedSeal(seal.data, seal.opening, TlogProof(seal.entry, proof, signed))
