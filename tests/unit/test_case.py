@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -269,3 +270,46 @@ def test_a_finding_about_an_unknown_input_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match=r"b\.log is named by a finding"):
             case.add_scan([scanned("a.log", ["ann"])], found, [])
         assert case.inputs() == []
+
+
+def test_people_work_on_while_a_scan_runs(tmp_path: Path) -> None:
+    """A state that is set between a scan's start and its commit is kept by the commit."""
+    with open_case(tmp_path / "case") as case:
+        (incident_id,) = scan(case, {"a.log": ["ann"]}).new
+        with case.scanning() as intake:
+            found = [*intake.detections(), *detections("b.log", ["bob", "ann"])]
+            case.set_status(incident_id, "acknowledged", "eva", "meanwhile")
+            intake.commit([scanned("b.log", ["bob", "ann"])], found, group(found, {}))
+        assert case.incident(incident_id).status == "acknowledged"
+        assert len(case.incident(incident_id).lines) == 2
+
+
+def test_two_scans_of_one_case_take_turns(tmp_path: Path) -> None:
+    """A second scan waits for the first and sees what it found: nothing is lost, nothing counted twice."""
+    with open_case(tmp_path / "case") as first, ThreadPoolExecutor(1) as pool:
+        with first.scanning() as intake:
+
+            def second() -> None:
+                with open_case(tmp_path / "case") as case:
+                    scan(case, {"a.log": ["ann"], "b.log": ["bob", "ann"]})
+
+            waiting = pool.submit(second)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+            found = detections("a.log", ["ann"])
+            intake.commit([scanned("a.log", ["ann"])], found, group(found, {}))
+        waiting.result(60)
+        assert [each.path for each in first.inputs()] == ["a.log", "b.log"]
+        assert sorted(len(each.lines) for each in first.incidents()) == [1, 2]
+
+
+def test_earlier_events_are_there_to_group_with(tmp_path: Path) -> None:
+    """A further scan sees the events of earlier ones, but not those of an input that it reads again, grown."""
+    with open_case(tmp_path / "case") as case:
+        scan(case, {"a.log": ["ann"], "b.log": ["bob"]})
+        with case.scanning() as intake:
+            digest = intake.digest()
+            digest.update(b"ann\nann\n")
+            assert intake.admit("a.log", digest) == "a.log"
+            assert [batch.path for batch in intake.events()] == ["b.log"]
+            assert [list(each.lines) for each in intake.detections()] == [[("b.log", 1)]]

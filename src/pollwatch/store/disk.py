@@ -57,26 +57,6 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-@contextmanager
-def locked_if_free(path: Path) -> Iterator[bool]:
-    """Like :func:`locked`, but does not wait: yields whether the lock is held now.
-
-    Raises:
-        StoreError: the lock file cannot be made.
-    """
-    descriptor = _open_lock(path)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            held = False
-        else:
-            held = True
-        yield held
-    finally:
-        os.close(descriptor)
-
-
 def _open_lock(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
