@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 
 from pollwatch.events.detection import Detection
 from pollwatch.incidents.attack import technique
@@ -67,6 +68,7 @@ _BY_TACTIC = {
 }
 
 
+@lru_cache(maxsize=4096)
 def kind_of(attack_id: str) -> Kind:
     """The kind of a technique: by its id, its parent's, else its tactic."""
     current = technique(attack_id)

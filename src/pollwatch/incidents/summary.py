@@ -6,7 +6,7 @@ What attackers wrote (account names, hosts) goes through ``printable`` before it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
@@ -33,6 +33,8 @@ class Story:
         places: names of what was acted upon: assets, else hosts, else logs.
         lines: all its lines.
         absorbed: how many of them no rule fired on.
+        kind: what names it: of what worked the kind that matters most, else the one with most lines.
+        rule: the title of the rule that names it: of its kind, rather what was done than with which tool.
     """
 
     parts: Sequence[Folded]
@@ -43,36 +45,40 @@ class Story:
     absorbed: int
     first_us: int | None
     last_us: int | None
+    kind: Kind = field(init=False)
+    rule: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find what names it, once."""
+        leading_ones = _leading(self.detections)
+        kind = _kind(leading_ones)
+        named = [d for d in leading_ones if kind in kinds_of([d])] or leading_ones
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "rule", min(named, key=lambda d: (bool(d.tool), -len(d.lines), d.rule_id)).title)
 
     @property
     def detections(self) -> list[Detection]:
         """Its detections."""
         return [part.detection for part in self.parts]
 
-    @property
-    def leading_detections(self) -> list[Detection]:
-        """Those that name it: what worked, else what is gravest."""
-        worked = [d for d in self.detections if d.succeeded and d.severity >= Severity.MEDIUM]
-        gravest = max(d.severity for d in self.detections)
-        return worked or [d for d in self.detections if d.severity == gravest]
 
-    @property
-    def kind(self) -> Kind:
-        """The kind that names it: of what worked the one that matters most, else the one with most lines."""
-        if any(d.succeeded for d in self.leading_detections):
-            return leading(kinds_of(self.leading_detections))
-        lines: dict[Kind, list[LineSet]] = {}
-        for detection in self.leading_detections:
-            for kind in kinds_of([detection]) or {Kind.OTHER}:
-                lines.setdefault(kind, []).append(detection.lines)
-        sizes = {kind: len(LineSet.union(sets)) for kind, sets in lines.items()}
-        return leading(kind for kind, size in sizes.items() if size == max(sizes.values()))
+def _leading(detections: Sequence[Detection]) -> list[Detection]:
+    """Those that name it: what worked, else what is gravest."""
+    gravest = max(d.severity for d in detections)
+    worked = [d for d in detections if d.succeeded and d.severity >= Severity.MEDIUM]
+    return worked or [d for d in detections if d.severity == gravest]
 
-    @property
-    def rule(self) -> str:
-        """The title of the rule that names it: of its kind, rather what was done than with which tool."""
-        named = [d for d in self.leading_detections if self.kind in kinds_of([d])] or self.leading_detections
-        return min(named, key=lambda d: (bool(d.tool), -len(d.lines), d.rule_id)).title
+
+def _kind(detections: Sequence[Detection]) -> Kind:
+    if any(d.succeeded for d in detections):
+        return leading(kinds_of(detections))
+    lines: dict[Kind, list[LineSet]] = {}
+    for detection in detections:
+        for kind in kinds_of([detection]) or {Kind.OTHER}:
+            lines.setdefault(kind, []).append(detection.lines)
+    sizes = {kind: len(LineSet.union(sets)) for kind, sets in lines.items()}
+    most = max(sizes.values())
+    return leading(kind for kind, size in sizes.items() if size == most)
 
 
 def place_of(path: str) -> str:
