@@ -22,6 +22,7 @@ from pollwatch.stix.objects import Maker
 
 LAYER: Final = "technical"
 MAX_TEXT: Final = 8_000
+_OPTIONAL: Final[dict[str, type]] = {"respondent": str, "likelihood": str, "evidence": list}
 _TARGETS: Final = {
     Finding.UNKNOWN: constants.UNKNOWN_ACTOR,
     Finding.CANNOT_BE_DETERMINED: constants.CANNOT_BE_DETERMINED,
@@ -99,16 +100,20 @@ def to_stix(statement: Statement, actor: StixObject, maker: Maker) -> tuple[Stix
     if respondent is not None and respondent.identity == maker.member.identity:
         raise PolicyError("a member cannot name itself as respondent")
     target = _TARGETS.get(statement.finding)
-    extension = {
+    extension: dict[str, object] = {
         "extension_type": "property-extension",
         "finding": statement.finding.value,
-        "respondent": respondent.name if respondent else "",
         "incident": statement.incident,
-        "likelihood": statement.likelihood.word if statement.likelihood else None,
         "analytic_confidence": statement.confidence.value,
         "layer": LAYER,
+    }
+    # STIX knows neither null nor empty lists: what is not said is left out.
+    said: dict[str, object] = {
+        "respondent": respondent.name if respondent else "",
+        "likelihood": statement.likelihood.word if statement.likelihood else "",
         "evidence": [each.record() for each in statement.evidence],
     }
+    extension |= {name: value for name, value in said.items() if value}
     target_id = respondent.identity if respondent else _TARGETS[statement.finding]["id"]
     made = maker.make(
         "relationship",
@@ -140,19 +145,17 @@ def from_stix(each: StixObject, claimant: Member, charter: Charter) -> Claim:
     extension = extensions.get(CLAIM_EXTENSION) if isinstance(extensions, dict) else None
     if not isinstance(extension, dict):
         raise FormatError(f"{what} lacks the claim extension")
-    likelihood = extension.get("likelihood")
-    shape = {
-        **dict.fromkeys(("extension_type", "finding", "respondent", "incident", "analytic_confidence", "layer"), str),
-        "likelihood": str if likelihood is not None else type(None),
-        "evidence": list,
-    }
-    record = document.fields(extension, what, shape)
+    always: dict[str, type] = dict.fromkeys(
+        ("extension_type", "finding", "incident", "analytic_confidence", "layer"), str
+    )
+    said = {name: kind for name, kind in _OPTIONAL.items() if name in extension}
+    record = document.fields(extension, what, always | said)
     try:
         finding, confidence = Finding(record["finding"]), Confidence(record["analytic_confidence"])
     except ValueError as error:
         raise FormatError(f"{what}: {error}") from None
-    respondent = charter.member(record["respondent"]) if record["respondent"] else None
-    band = Likelihood.parse(likelihood) if likelihood is not None else None
+    respondent = charter.member(record["respondent"]) if "respondent" in record else None
+    band = Likelihood.parse(record["likelihood"]) if "likelihood" in record else None
     statement = Statement(
         record["incident"],
         finding,
@@ -160,7 +163,7 @@ def from_stix(each: StixObject, claimant: Member, charter: Charter) -> Claim:
         band,
         confidence,
         str(each.get("description", "")),
-        tuple(Leaf.from_record(leaf) for leaf in record["evidence"]),
+        tuple(Leaf.from_record(leaf) for leaf in record.get("evidence", ())),
     )
     target = respondent.identity if respondent else _TARGETS[finding]["id"]
     consistent = (

@@ -92,8 +92,8 @@ CLAIM_DEFINITION: Final = _extension(
     CLAIM_EXTENSION,
     "pollwatch claim",
     "What a claim about the actor of an incident says beyond its relationship, and what an opinion is bound to.",
-    "On a relationship: finding (named, unknown, cannot-be-determined), respondent (name), incident (STIX id), "
-    "likelihood (ICD 203 band, null unless named), analytic_confidence (low, moderate, high), layer (technical), "
+    "On a relationship: finding (named, unknown, cannot-be-determined), incident (STIX id), where somebody is named "
+    "respondent (name) and likelihood (ICD 203 band), analytic_confidence (low, moderate, high), layer (technical), "
     "evidence (list of log, index, leaf: a commitment that can be opened later). On an opinion: claim (STIX id), "
     "claim_sha256 (of the signed claim as canonical JSON), denial (true where the respondent objects). "
     "On an incident: evidence.",
