@@ -151,7 +151,7 @@ def test_no_user_name_can_forge_the_source(name: str, address: str, port: int) -
         assert (login.src_ip, login.src_port) == (peer(address)[0], port)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(record, min_size=1, max_size=8))
 def test_json_formats_lose_nothing(records: list[str]) -> None:
     """Any records, some of them nearly right, are events or quarantined; blocks do not matter."""
