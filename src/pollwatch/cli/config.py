@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pollwatch.config import Config
 
 
-@click.group()
+@click.group(name="config")
 def command() -> None:
     """Show and check the configuration (pollwatch.toml)."""
 
