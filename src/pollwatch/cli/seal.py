@@ -11,7 +11,7 @@ import rich_click as click
 from pollwatch.cli import options
 from pollwatch.clock import SystemClock
 from pollwatch.errors import SourceError, UsageError
-from pollwatch.i18n import _
+from pollwatch.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from pollwatch.evidence.keys import Verifier
@@ -40,7 +40,15 @@ def now(*, case_dir: Path) -> None:
 @command.command()
 @click.argument("incident", metavar="ID")
 @options.required_case_dir
-@click.option("-o", "--output", "out", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE")
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The bundle to write; only you can read it.",
+)
 @click.option(
     "--attach",
     "attached",
@@ -87,9 +95,12 @@ def export(
     with Case.open(case_dir, clock, create=False) as case, CaseEvidence.open(case_dir, clock) as evidence:
         bundle = bundling.export(evidence, case.incident(incident), out, clock, fetch, extras)
     shown = sum(len(batch.lines) for batch in bundle.batches)
-    click.echo(
-        _("{file}: {shown} log lines. Check it with: pollwatch verify {file}").format(file=out, shown=shown), err=True
+    text = ngettext(
+        "{file}: {shown} log line. Check it with: pollwatch verify {file}",
+        "{file}: {shown} log lines. Check it with: pollwatch verify {file}",
+        shown,
     )
+    click.echo(text.format(file=out, shown=shown), err=True)
 
 
 def _attachments(paths: tuple[Path, ...]) -> dict[str, bytes]:
