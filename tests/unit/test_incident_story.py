@@ -62,6 +62,31 @@ def test_answers_far_larger_than_usual_are_data_taken() -> None:
     assert "got through" in found.title
 
 
+def test_an_odd_answer_is_a_reason_to_look_and_no_proof() -> None:
+    """Two and a half thousand bytes where nobody else ever got nine hundred: said, shown, and not called a theft."""
+    scene = injected(200)
+    odd = scene.request("203.0.113.9", 600, sc_bytes=2_500)
+    scene.fire("SQL injection", [odd], severity=Severity.HIGH)
+    found = one(scene)
+    assert found.severity is Severity.HIGH
+    assert any("may be data" in why for why in found.why)
+    assert odd in {line.number for line in found.samples}
+    assert "cannot rule it out" in found.summary
+
+
+def test_who_is_at_home_here_is_no_intruder() -> None:
+    """A colleague behind an office's address mistypes, or another's guesses come from there: a log-in stays one."""
+    scene = Scene("auth.log")
+    scene.message("success", 0, src_ip="192.0.2.64", user="k.jansen")
+    guesses = [scene.message("failure", 60 + n, src_ip="192.0.2.64", user="k.jansen") for n in range(30)]
+    scene.message("success", 120, src_ip="192.0.2.64", user="k.jansen")
+    scene.message("success", 130, src_ip="192.0.2.64", user="m.okafor")
+    scene.fire("guessing", guesses, techniques=("T1110.001",))
+    found = one(scene)
+    assert found.severity is Severity.MEDIUM
+    assert "it worked" not in found.summary
+
+
 def test_a_large_page_that_is_large_for_all_proves_nothing() -> None:
     """A download that everybody gets whole is no theft when an attacker gets it too."""
     scene = Scene()

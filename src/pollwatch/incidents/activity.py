@@ -29,7 +29,7 @@ _USERS: Final = 256
 #: A page that this many ordinary visitors got is a page of the site.
 _VISITORS: Final = 3
 #: Sizes of answers that are enough to know what is usual.
-_SIZES: Final = 128
+_SIZES: Final = 512
 #: A user agent is rare when at least this share of the addresses that use it are hostile.
 _RARE: Final = 0.5
 _NO_AGENT: Final = 0

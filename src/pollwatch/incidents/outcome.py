@@ -41,7 +41,13 @@ GUESSES: Final = 5
 LARGE_BYTES: Final = 20_000
 #: ... and this many times the size that others get.
 TIMES_LARGER: Final = 4
+#: An answer from this size on, this many times the largest that anyone else gets, is odd.
+ODD_BYTES: Final = 1_000
+ODD_TIMES: Final = 2
+#: How soon after a guess a log-in is the guesser's.
+SOON_US: Final = 3600 * US_PER_S
 _SAMPLE: Final = 5
+_MANY: Final = 50
 #: Fewer lines than this ...
 FEW: Final = 20
 #: ... within this time are background noise.
@@ -70,7 +76,7 @@ class Verdict:
     """Outcome and severity.
 
     Attributes:
-        sentences: what shows that it worked, beyond what the rules say.
+        sentences: what the answers show or suggest, beyond what the rules say.
         lines: the lines that show it.
     """
 
@@ -81,16 +87,20 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Proof:
+class _Sign:
+    """Something that the lines show beyond what rules say; only what ``proves`` changes the outcome."""
+
     sentence: str
     lines: LineSet
-    grave: bool
+    grave: bool = False
+    proves: bool = True
 
 
 def judge(group: Sequence[Campaign], activity: Activity, usual: Usual) -> Verdict:
     """What came of a group of campaigns."""
     detections = [d for campaign in group for d in campaign.detections]
-    proofs = [proof for campaign in group for proof in _proofs(campaign, activity, usual)]
+    signs = [sign for campaign in group for sign in _signs(campaign, activity, usual)]
+    proofs = [sign for sign in signs if sign.proves]
     told = [d for d in detections if d.succeeded]
     kinds = kinds_of(detections)
     if told or proofs:
@@ -108,8 +118,8 @@ def judge(group: Sequence[Campaign], activity: Activity, usual: Usual) -> Verdic
         else:
             refused = outcome is Outcome.REFUSED or kinds <= _ONLY_TRYING
             severity = _weighed(min(severity, Severity.MEDIUM if refused else Severity.HIGH), detections, kinds)
-    found = LineSet.union([*(p.lines for p in proofs), *(d.lines for d in told)])
-    return Verdict(outcome, severity, tuple(p.sentence for p in proofs), found)
+    found = LineSet.union([*(sign.lines for sign in signs), *(d.lines for d in told)])
+    return Verdict(outcome, severity, tuple(sign.sentence for sign in signs), found)
 
 
 def _flooded(severity: Severity, detections: Sequence[Detection]) -> Severity:
@@ -138,55 +148,64 @@ def _span_us(detections: Sequence[Detection]) -> int:
     return max(times) - min(times) if times else 0
 
 
-def _proofs(campaign: Campaign, activity: Activity, usual: Usual) -> list[_Proof]:
+def _signs(campaign: Campaign, activity: Activity, usual: Usual) -> list[_Sign]:
     if campaign.actor[0] != "ip":
         return []
     rows = activity.of([campaign.actor[1]])
-    proofs = []
+    signs = []
     if Kind.PASSWORD in campaign.kinds:
-        proofs += _login_after_guesses(campaign, rows, activity)
+        signs += _login_after_guesses(campaign, rows, activity)
     if campaign.kinds & {Kind.EXPLOIT, Kind.THEFT}:
-        proofs += _large_answers(campaign, rows, activity, usual.sizes)
-    return proofs
+        signs += _large_answers(campaign, rows, activity, usual.sizes)
+    return signs
 
 
-def _login_after_guesses(campaign: Campaign, rows: Rows, activity: Activity) -> list[_Proof]:
-    guessing = [d for d in campaign.detections if Kind.PASSWORD in kinds_of([d]) and d.severity >= Severity.LOW]
-    if not guessing or any(d.succeeded for d in guessing):
+def _login_after_guesses(campaign: Campaign, rows: Rows, activity: Activity) -> list[_Sign]:
+    guessing = [d for d in campaign.detections if Kind.PASSWORD in kinds_of([d])]
+    logins = rows.take((rows.kind == KIND_AUTH) & (rows.user != 0))
+    refused = logins.take(logins.status == STATUS_REFUSED)
+    if any(d.succeeded for d in guessing) or len(refused) < GUESSES:
         return []
-    logins = rows.take(rows.kind == KIND_AUTH)
-    refused = np.sort(logins.time[(logins.status == STATUS_REFUSED)])
-    accepted = logins.take((logins.status == STATUS_OK) & (logins.user != 0))
-    before = np.searchsorted(refused, accepted.time)
-    late = accepted.take((before >= GUESSES) & (refused.size > 0))
+    accepted = logins.take(logins.status == STATUS_OK)
+    # Who was let in here before the guessing began is at home here; and it must be an account that was guessed.
+    begin = refused.time.min()
+    at_home = np.unique(accepted.user[accepted.time < begin])
+    news = accepted.take(np.isin(accepted.user, refused.user) & ~np.isin(accepted.user, at_home))
+    times = np.sort(refused.time)
+    before = np.searchsorted(times, news.time)
     # A day later it may be someone who was let in for a reason; right after the guesses it is not.
-    near = late.take(late.time - refused[np.maximum(np.searchsorted(refused, late.time) - 1, 0)] <= 3_600_000_000)
+    last = times[np.maximum(before - 1, 0)]
+    near = news.take((before >= GUESSES) & (news.time - last <= SOON_US))
     if not len(near):
         return []
     sentence = _("A log-in from {ip} was accepted right after {n} refused ones.").format(
-        ip=printable(campaign.actor[1], 60), n=int(np.searchsorted(refused, near.time.min()))
+        ip=printable(campaign.actor[1], 60), n=int(np.searchsorted(times, near.time.min()))
     )
-    return [_Proof(sentence, activity.lines(near), grave=False)]
+    return [_Sign(sentence, activity.lines(near))]
 
 
-def _large_answers(campaign: Campaign, rows: Rows, activity: Activity, sizes: Mapping[int, np.ndarray]) -> list[_Proof]:
+def _large_answers(campaign: Campaign, rows: Rows, activity: Activity, sizes: Mapping[int, np.ndarray]) -> list[_Sign]:
     attacks = [d for d in campaign.detections if kinds_of([d]) & {Kind.EXPLOIT, Kind.THEFT}]
-    web = rows.take((rows.kind == KIND_WEB) & (rows.status >= 200) & (rows.status < 300) & (rows.bytes >= LARGE_BYTES))
-    web = web.take(activity.inside(web, LineSet.union(d.lines for d in attacks)))
+    own = rows.take((rows.kind == KIND_WEB) & (rows.status >= 200) & (rows.status < 300) & (rows.bytes >= 0))
+    web = own.take(activity.inside(own, LineSet.union(d.lines for d in attacks)))
     if not len(web):
         return []
-    own = rows.take((rows.kind == KIND_WEB) & (rows.status >= 200) & (rows.status < 300) & (rows.bytes >= 0))
     usual = np.array([_usual_size(page, sizes, own) for page in web.stem.tolist()])
-    large = web.take((usual > 0) & (web.bytes >= TIMES_LARGER * usual))
-    if not len(large):
-        return []
-    most = int(np.argmax(large.bytes))
-    sentence = ngettext(
+    large = web.take((usual > 0) & (web.bytes >= LARGE_BYTES) & (web.bytes >= TIMES_LARGER * usual))
+    if len(large):
+        return [_Sign(_larger(large), activity.lines(large), grave=True)]
+    most = np.array([_most(page, sizes) for page in web.stem.tolist()])
+    odd = web.take((most > 0) & (web.bytes >= ODD_BYTES) & (web.bytes >= ODD_TIMES * most))
+    # A page that repeats what was asked grows by itself: this is a reason to look, not a proof.
+    return [_Sign(_larger(odd) + " " + _("That may be data."), activity.lines(odd), proves=False)] if len(odd) else []
+
+
+def _larger(rows: Rows) -> str:
+    return ngettext(
         "{n} attacked request was answered far larger than the page is for others; the largest with {size} bytes.",
         "{n} attacked requests were answered far larger than the page is for others; the largest with {size} bytes.",
-        len(large),
-    ).format(n=len(large), size=int(large.bytes[most]))
-    return [_Proof(sentence, activity.lines(large), grave=True)]
+        len(rows),
+    ).format(n=len(rows), size=int(rows.bytes.max()))
 
 
 def _usual_size(page: int, sizes: Mapping[int, np.ndarray], own: Rows) -> float:
@@ -196,6 +215,12 @@ def _usual_size(page: int, sizes: Mapping[int, np.ndarray], own: Rows) -> float:
         return max(float(np.percentile(others, 95)), 1.0)
     mine = own.bytes[own.stem == page]
     return max(float(np.median(mine)) * 2, 1.0) if mine.size >= _SAMPLE else 0.0
+
+
+def _most(page: int, sizes: Mapping[int, np.ndarray]) -> float:
+    """The most that the page weighs for anyone else, where enough others asked for it; else 0."""
+    others = sizes.get(page)
+    return max(float(others.max()), 1.0) if others is not None and others.size >= _MANY else 0.0
 
 
 def _all_refused(group: Sequence[Campaign], activity: Activity) -> bool:

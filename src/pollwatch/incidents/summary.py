@@ -133,7 +133,7 @@ def _titles(*, worked: bool) -> dict[Kind, str]:
         }
     return {
         Kind.SHELL: _("Web shell sought on {place} by {actor}"),
-        Kind.THEFT: _("Data collection on {place} by {actor}"),
+        Kind.THEFT: _("Attack that may have taken data from {place}, by {actor}"),
         Kind.ALTERATION: _("Alteration tried on {place} by {actor}"),
         Kind.PRIVILEGE: _("Suspicious use of administrator rights on {place} by {actor}"),
         Kind.EXPLOIT: _("{rule} tried on {place} by {actor}"),
