@@ -6,6 +6,7 @@ Each step is done, then told as facts; who prints them decides how they look. Ev
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from pollwatch.attribution.claim import Statement
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError
+from pollwatch.evidence.bundle import Bundle
 from pollwatch.evidence.manifest import Posted, SharedEntry
 from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
@@ -90,9 +92,7 @@ def tell(stage: Stage) -> Iterator[Step]:
         watching.check_peers(one, stage.clock)
         watching.check_peers(two, stage.clock)
         yield _rewrite(stage, one, two)
-    yield _bundle(stage, one)
-    yield _record(stage, claim_id)
-    yield _flipped(stage)
+    yield from _third_party(stage, one, claim_id)
 
 
 def _charter(stage: Stage) -> Step:
@@ -232,8 +232,54 @@ def _rewrite(stage: Stage, one: Membership, two: Membership) -> Step:
     return Step("rewrite", _("A member rewrites its log, and is caught"), tuple(facts), code == 0 and refused)
 
 
-def _bundle(stage: Stage, one: Membership) -> Step:
-    """A exports the evidence; a third party checks it offline, with the charter's policy."""
+def _third_party(stage: Stage, one: Membership, claim_id: str) -> Iterator[Step]:
+    """A exports the evidence; a third party checks it, the record and a forgery, each in a process of its own."""
+    bundle, names = _export(stage, one)
+    data = bytearray(stage.artefacts["bundle"].read_bytes())
+    place = len(data) // 2
+    data[place] ^= 1
+    stage.artefacts["flipped"] = stage.out / "evidence-bundle-one-byte-changed.zip"
+    stage.artefacts["flipped"].write_bytes(data)
+    paths = {name: str(path) for name, path in stage.artefacts.items()}
+    checks = (
+        ("pollwatch.evidence.verify", paths["bundle"], "--policy", paths["policy"]),
+        ("pollwatch.attribution.verify", paths["record"], "--charter", paths["charter"]),
+        ("pollwatch.evidence.verify", paths["flipped"]),
+    )
+    with ThreadPoolExecutor(len(checks)) as pool:
+        whole, record, forged = pool.map(lambda each: processes.run_module(*each), checks)
+    shown = sum(len(each.lines) for each in bundle.batches)
+    proven = whole[1].partition(_("Only said"))[0].splitlines()
+    yield Step(
+        "verify",
+        _("A third party checks the exported evidence, offline"),
+        (
+            (_("in it"), _("{lines} log lines, the incident, {files}").format(lines=shown, files=", ".join(names))),
+            (_("file"), paths["bundle"]),
+            *((_("checked"), line.strip(" -")) for line in proven),
+        ),
+        expected=whole[0] == 0,
+    )
+    yield Step(
+        "record",
+        _("Claim and denial check out with the charter alone"),
+        ((_("record"), claim_id), *((_("checked"), line.strip()) for line in record[1].splitlines())),
+        expected=record[0] == 0,
+    )
+    yield Step(
+        "forgery",
+        _("One changed byte, and it fails"),
+        (
+            (_("changed"), _("one bit of byte {place} of {size}").format(place=place, size=len(data))),
+            (_("checked"), _first_line(forged[1])),
+            (_("exit code"), str(forged[0])),
+        ),
+        expected=forged[0] == EvidenceError.exit_code,
+    )
+
+
+def _export(stage: Stage, one: Membership) -> tuple[Bundle, list[str]]:
+    """The bundle of the incident, with the charter and each claim and denial; and what was attached."""
     stage.artefacts["bundle"] = stage.out / "evidence-bundle.zip"
     stage.artefacts["policy"] = stage.out / "policy.txt"
     policy = one.charter.policy(one.me).encode("utf-8")
@@ -242,48 +288,8 @@ def _bundle(stage: Stage, one: Membership) -> Step:
     extras = bundling.Extras(joint.attachments(one, stage.incident.id), witnesses, policy)
     fetch = rereading.Rereader(rereading.find_file) if stage.with_lines else None
     with rail.opened(stage.alder, stage.clock) as evidence:
-        bundle = bundling.export(evidence, stage.incident, stage.artefacts["bundle"], stage.clock, fetch, extras)
-    code, said = processes.run_module(
-        "pollwatch.evidence.verify", str(stage.artefacts["bundle"]), "--policy", str(stage.artefacts["policy"])
-    )
-    shown = sum(len(each.lines) for each in bundle.batches)
-    facts = (
-        (
-            _("in it"),
-            _("{lines} log lines, the incident, {files}").format(lines=shown, files=", ".join(extras.attachments)),
-        ),
-        (_("file"), str(stage.artefacts["bundle"])),
-        *((_("checked"), line.strip(" -")) for line in said.partition(_("Only said"))[0].splitlines()),
-    )
-    return Step("verify", _("A third party checks the exported evidence, offline"), facts, code == 0)
-
-
-def _record(stage: Stage, claim_id: str) -> Step:
-    """The record of claim and denial checks out on its own."""
-    code, said = processes.run_module(
-        "pollwatch.attribution.verify",
-        str(stage.artefacts["record"]),
-        "--charter",
-        str(stage.artefacts["charter"]),
-    )
-    facts = ((_("record"), claim_id), *((_("checked"), line.strip()) for line in said.splitlines()))
-    return Step("record", _("Claim and denial check out with the charter alone"), facts, code == 0)
-
-
-def _flipped(stage: Stage) -> Step:
-    """One changed byte, and the bundle does not verify any more."""
-    data = bytearray(stage.artefacts["bundle"].read_bytes())
-    place = len(data) // 2
-    data[place] ^= 1
-    stage.artefacts["flipped"] = stage.out / "evidence-bundle-one-byte-changed.zip"
-    stage.artefacts["flipped"].write_bytes(data)
-    code, said = processes.run_module("pollwatch.evidence.verify", str(stage.artefacts["flipped"]))
-    facts = (
-        (_("changed"), _("one bit of byte {place} of {size}").format(place=place, size=len(data))),
-        (_("checked"), _first_line(said)),
-        (_("exit code"), str(code)),
-    )
-    return Step("forgery", _("One changed byte, and it fails"), facts, code == EvidenceError.exit_code)
+        made = bundling.export(evidence, stage.incident, stage.artefacts["bundle"], stage.clock, fetch, extras)
+    return made, list(extras.attachments)
 
 
 def _without_claims(entry: SharedEntry) -> bytes | None:
