@@ -114,6 +114,19 @@ def test_distributed_guessing_of_one_account_is_one_incident() -> None:
     assert len(one.actors.ip) == 40
 
 
+def test_the_owner_who_mistyped_is_not_counted_among_the_attackers() -> None:
+    """The account's owner, let in from that address before, fails once while forty strangers guess: not named."""
+    scene = Scene("auth.log")
+    scene.message("success", 0, src_ip="192.0.2.64", user="clerk")
+    lines = [scene.message("failure", 600 + n * 9, src_ip=f"203.0.113.{n % 40}", user="clerk") for n in range(120)]
+    slip = scene.message("failure", 700, src_ip="192.0.2.64", user="clerk")
+    scene.fire("distributed guessing", [*lines, slip], techniques=("T1110.001",))
+    [one] = scene.incidents()
+    assert "192.0.2.64" not in one.actors.ip
+    assert len(one.actors.ip) == 40
+    assert {number for _, number in one.lines} == set(lines)
+
+
 def test_a_flood_swallows_no_intrusion() -> None:
     """An intruder whose requests are counted into the flood at poll close still has an incident of his own."""
     scene = Scene()

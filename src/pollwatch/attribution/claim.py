@@ -59,7 +59,9 @@ class Statement:
         """
         named = self.finding is Finding.NAMED
         if named != (self.respondent is not None) or named != (self.likelihood is not None):
-            raise PolicyError("a claim that names a respondent says how likely it is; one that names nobody does not")
+            raise PolicyError(
+                "a claim that names a respondent says how likely it is (--likelihood); one that names nobody does not"
+            )
         if not self.text.strip() or len(self.text) > MAX_TEXT:
             raise PolicyError(f"a claim gives its reasoning, in at most {MAX_TEXT} characters")
 

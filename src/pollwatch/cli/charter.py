@@ -21,7 +21,7 @@ _TLP = ("clear", "green", "amber", "amber+strict", "red")
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-@click.group()
+@click.group(name="charter")
 def command() -> None:
     """Draft, sign and show the charter: who is in the joint watch, and by which rules.
 

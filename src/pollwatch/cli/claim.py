@@ -24,7 +24,9 @@ _LIKELIHOODS = (
 )
 
 
-@click.command(epilog="Exit codes: 0 signed and delivered to all, 5 signed but somebody could not be reached.")
+@click.command(
+    name="claim", epilog="Exit codes: 0 signed and delivered to all, 5 signed but somebody could not be reached."
+)
 @click.argument("incident")
 @click.option("--respondent", required=True, metavar="MEMBER|unknown|cannot-be-determined", help="Who is named.")
 @click.option("--likelihood", type=click.Choice(_LIKELIHOODS), help="How probable it is (ICD 203); with a MEMBER only.")

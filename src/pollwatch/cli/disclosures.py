@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pollwatch.sharing.ledger import Disclosure
 
 
-@click.command()
+@click.command(name="disclosures")
 @options.required_case_dir
 @click.option("--to", "receiver", default="", metavar="MEMBER", help="Only what left for this member.")
 @click.option("--show", "number", type=int, metavar="N", help="Write the bytes of disclosure N to stdout.")

@@ -11,7 +11,7 @@ from pollwatch.clock import SystemClock
 from pollwatch.i18n import _
 
 
-@click.command(epilog="Stop it with SIGTERM or Ctrl-C; requests under way are finished first.")
+@click.command(name="gateway", epilog="Stop it with SIGTERM or Ctrl-C; requests under way are finished first.")
 @options.required_case_dir
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: that of the charter]")

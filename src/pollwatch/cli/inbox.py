@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pollwatch.sharing.inbox import Mail
 
 
-@click.command()
+@click.command(name="inbox")
 @options.required_case_dir
 @click.option("--show", "number", type=int, metavar="N", help="Write the STIX bundle of delivery N to stdout.")
 @options.as_json

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pollwatch.node.watching import Checked
 
 
-@click.group()
+@click.group(name="members")
 def command() -> None:
     """Introduce this node, publish its log, and check the logs of the other members."""
 

@@ -17,7 +17,9 @@ from pollwatch.i18n import _
 _STANCES = ("strongly-disagree", "disagree", "neutral", "agree", "strongly-agree")
 
 
-@click.command(epilog="Exit codes: 0 signed and delivered to all, 5 signed but somebody could not be reached.")
+@click.command(
+    name="opinion", epilog="Exit codes: 0 signed and delivered to all, 5 signed but somebody could not be reached."
+)
 @click.argument("claim", required=False)
 @click.option("--stance", type=click.Choice(_STANCES), help="How far you agree.")
 @click.option("--deny", is_flag=True, help="You are the respondent, and it was not so.")

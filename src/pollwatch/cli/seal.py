@@ -80,17 +80,21 @@ def export(
 ) -> None:
     """Export incident ID as a bundle that anybody can check with `pollwatch verify`.
 
-    Its log lines are read again from where they were scanned, and must still be what was sealed.
+    Its log lines are read again from where they were scanned, and must still be what was sealed. Where a charter is in
+    force, it goes in too, with every claim about the incident and every opinion on it, a denial
+    among them, and the policy that follows from the charter.
     """
     from pollwatch.evidence.policy import Policy
     from pollwatch.incidents.records import Case
-    from pollwatch.node import bundling, rereading
+    from pollwatch.node import bundling, joint, rereading
     from pollwatch.node.sealing import CaseEvidence
 
     clock = SystemClock()
-    policy = _read(policy_file) if policy_file else None
+    with Case.open(case_dir, clock, create=False) as case:
+        joined = joint.travelling(case_dir, case.incident(incident).id)
+    policy = _read(policy_file) if policy_file else joined.policy
     witnesses: tuple[Verifier, ...] = tuple(Policy.parse(policy).witnesses.values()) if policy else ()
-    extras = bundling.Extras(_attachments(attached), witnesses, policy, max_lines)
+    extras = bundling.Extras({**joined.attachments, **_attachments(attached)}, witnesses, policy, max_lines)
     fetch = None if without_lines else rereading.Rereader(rereading.find_file)
     with Case.open(case_dir, clock, create=False) as case, CaseEvidence.open(case_dir, clock) as evidence:
         bundle = bundling.export(evidence, case.incident(incident), out, clock, fetch, extras)

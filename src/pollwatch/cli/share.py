@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 _TLP = ("clear", "green", "amber", "amber+strict", "red")
 
 
-@click.command(epilog="Exit codes: 0 delivered (or --dry-run), 5 recorded but not delivered, 6 the marking forbids it.")
+@click.command(
+    name="share",
+    epilog="Exit codes: 0 delivered (or --dry-run), 5 recorded but not delivered, 6 the marking forbids it.",
+)
 @click.argument("incident")
 @click.option("--to", "receiver", required=True, metavar="MEMBER", help="Who gets it.")
 @options.required_case_dir

@@ -124,7 +124,11 @@ def advance(rule: CorrelationRule, table: Table, new: list[Fresh]) -> tuple[Cros
     if not added:
         return Crossings(empty(), np.empty(0, dtype=np.int64)), []
     affected = _affected(rule, table, added)
-    order = affected[np.lexsort((affected, table.seen.time[affected], table.group[affected]))]
+    # Lines of one second stand in the order of their file; which of two files came first, nobody can tell.
+    seen = table.seen
+    order = affected[
+        np.lexsort((seen.number[affected], seen.path[affected], seen.time[affected], table.group[affected]))
+    ]
     begins = _begins(rule, table, order)
     newly_ended = order[(begins >= 0) & ~table.ended[order]]
     table.ended[newly_ended] = True

@@ -26,6 +26,7 @@ from pollwatch.events.lines import LineSet, Numbers
 from pollwatch.incidents.absorption import MOSTLY, VISIT_SHARE, absorbed
 from pollwatch.incidents.activity import Activity, Usual, give_traits
 from pollwatch.incidents.advice import advice
+from pollwatch.incidents.bystanders import spare
 from pollwatch.incidents.campaigns import CLAIMED, Campaign, campaigns, groups, share
 from pollwatch.incidents.coverage import Telemetry
 from pollwatch.incidents.identity import incident_id
@@ -122,6 +123,7 @@ class Grouper:
         found = campaigns(self._folder.done())
         addresses = sorted({ip for c in found for d in c.detections for ip in d.actors.ip})
         activity = Activity(self._spool, addresses)
+        spare(found, activity)
         usual = give_traits(found, activity)
         drafts = _followed([_draft(group, activity, usual) for group in groups(found)], activity, usual)
         told = [self._told(draft, lines, taken) for taken in (set[str](),) for draft, lines in _partition(drafts)]

@@ -8,6 +8,7 @@ scan seals the incidents that are not.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -82,29 +83,27 @@ def scan_into(
     with Case.open(case_dir, clock) as case, CaseEvidence.open(case_dir, clock) as evidence:
         with case.scanning() as intake:
             admitted = _admit(sources, intake)
-            earlier = Earlier(intake.detections(), case.events())
+            earlier = Earlier(intake.detections(), intake.events())
             recorder = _Kept(intake, evidence)
             report = scan(admitted, options, earlier=earlier, recorder=recorder, progress=progress)
             intake.commit(report.inputs, report.detections, report.incidents)
-        for incident in case.incidents():
-            evidence.seal_incident(incident)
+        evidence.seal_incidents(case.incidents())
         evidence.publish_seal()
         return replace(report, inputs=tuple(case.inputs()), incidents=tuple(case.incidents()))
 
 
 def _admit(sources: Sequence[Source], intake: Intake) -> list[Source]:
-    """The inputs that are new to the case, or that continue one it has."""
-    admitted: list[Source] = []
+    """The inputs that are new to the case, or that continue one it has, under the names that the case gives them."""
+    digests = {}
     for source in sources:
-        digest = intake.digest()
-        try:
-            with closing(source.open()) as stored:
-                for chunk in chunks(stored, source.path):
-                    digest.update(chunk)
-        except SourceError:
-            # What could be read is what is scanned; the scan meets the same error and reports it.
-            pass
-        name = intake.admit(source.path, digest)
-        if name is not None:
-            admitted.append(source if name == source.path else Renamed(source, name))
-    return admitted
+        digests[source.path] = intake.digest()
+        # What could be read is what is scanned; the scan meets the same error and reports it.
+        with contextlib.suppress(SourceError), closing(source.open()) as stored:
+            for chunk in chunks(stored, source.path):
+                digests[source.path].update(chunk)
+    names = intake.admit_all(digests)
+    return [
+        source if name == source.path else Renamed(source, name)
+        for source in sources
+        if (name := names[source.path]) is not None
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pollwatch import canonical
 from pollwatch.attribution import claim as claims
@@ -19,7 +20,7 @@ from pollwatch.evidence.note import Signature
 from pollwatch.evidence.witness import Cosigned
 from pollwatch.members.marking import Tlp
 from pollwatch.node import rail, releasing
-from pollwatch.node.jointfolder import Membership
+from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.node.releasing import Decision, Sent
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.inbox import Mail, Mailbox
@@ -214,12 +215,33 @@ def record_of(membership: Membership, claim_id: str) -> bytes:
     return bundle.write(bundle.order(_record(membership, subject.source)))
 
 
-def attachments(membership: Membership, incident_id: str) -> dict[str, bytes]:
-    """What travels with the evidence of an incident: the charter, and each claim about it with all opinions on it."""
+@dataclass(frozen=True, slots=True)
+class Travelling:
+    """What travels with the evidence of an incident.
+
+    Attributes:
+        attachments: file name to bytes: the charter, and each claim about it with all opinions on it.
+        policy: the C2SP policy by which others judge this member's log; None where no charter is in force.
+    """
+
+    attachments: dict[str, bytes]
+    policy: bytes | None
+
+
+def travelling(case_dir: Path, incident_id: str) -> Travelling:
+    """What the joint watch adds to the evidence of an incident; nothing where no charter is in force.
+
+    Raises:
+        EvidenceError: keys are missing, or the charter was changed.
+    """
+    if not JointFolder(case_dir).charter.exists():
+        return Travelling({}, None)
+    membership = Membership.open(case_dir)
     incident = incident_object_id(membership, incident_id)
     found = {"charter.note": membership.folder.charter.read_bytes()}
-    mine = [each.claim.id for each in all_judged(membership) if each.claim.statement.incident == incident]
-    return found | {f"claim-{number}.json": record_of(membership, each) for number, each in enumerate(mine, 1)}
+    about = [each.claim.id for each in all_judged(membership) if each.claim.statement.incident == incident]
+    found |= {f"claim-{number}.json": record_of(membership, each) for number, each in enumerate(about, 1)}
+    return Travelling(found, membership.charter.policy(membership.me).encode("utf-8"))
 
 
 def _record(membership: Membership, claim_object: StixObject, *more: StixObject) -> list[StixObject]:

@@ -71,6 +71,18 @@ class Openings:
         """Close the file."""
         self._db.close()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make what is written inside one durable step instead of one each."""
+        with self._named():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
     def batch_entry(self, digest: bytes) -> int | None:
         """The entry of the batch with this content, if it was sealed."""
         return self._number("SELECT entry FROM batches WHERE digest = ?", (digest,))

@@ -44,6 +44,10 @@ from pollwatch.node.openings import KeptBatch, KeptIncident, Openings
 FetchRaw = Callable[[str, int, int], Sequence[bytes]]
 
 
+#: So many entries are appended in one durable step; a crash in it is made up for by looking at that many of the last.
+_TOGETHER = 256
+
+
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
     """Earliest and latest time in a batch; None where unknown."""
@@ -142,31 +146,44 @@ class CaseEvidence:
         return self._append("batches", row, manifest)
 
     def seal_incident(self, incident: Incident) -> int:
-        """Seal an incident as it is now understood; its lines must have been sealed.
+        """Seal one incident; see :meth:`seal_incidents`."""
+        return self.seal_incidents((incident,))[0]
+
+    def seal_incidents(self, incidents: Sequence[Incident]) -> list[int]:
+        """Seal incidents as they are now understood; their lines must have been sealed.
 
         Returns:
-            Its index in the private log; the same as before where nothing about it changed.
+            The index of each in the private log; the same as before where nothing about it changed.
 
         Raises:
-            ProofError: some of its lines are in no sealed batch.
+            ProofError: some line is in no sealed batch.
         """
-        content, references = _content(incident), self._references(incident)
-        digest = sha256(len(content).to_bytes(8, "big") + content + references.to_bytes()).digest()
-        known = self.openings.incident_entry(incident.id, digest)
-        if known is not None:
-            return known
-        kept = KeptIncident(-1, content, salted.new_salt(), references.to_bytes(), salted.new_salt())
-        manifest = IncidentEntry(
-            incident.id,
-            incident.severity.word,
-            incident.first_us,
-            incident.last_us,
-            references.lines,
-            salted.commitment(kept.content_salt, kept.content),
-            salted.commitment(kept.references_salt, kept.references),
-        ).to_bytes()
-        row = self.openings.keep_incident(incident.id, digest, kept, manifest)
-        return self._append("incidents", row, manifest)
+        entries: list[int] = []
+        for at in range(0, len(incidents), _TOGETHER):
+            entries += self._seal_some(incidents[at : at + _TOGETHER])
+        return entries
+
+    def _seal_some(self, incidents: Sequence[Incident]) -> list[int]:
+        entries: dict[int, int] = {}
+        fresh: list[tuple[int, int, bytes]] = []
+        with self.openings.together():
+            for place, incident in enumerate(incidents):
+                content, references = _content(incident), self._references(incident)
+                digest = sha256(len(content).to_bytes(8, "big") + content + references.to_bytes()).digest()
+                known = self.openings.incident_entry(incident.id, digest)
+                if known is None:
+                    kept = KeptIncident(-1, content, salted.new_salt(), references.to_bytes(), salted.new_salt())
+                    manifest = _incident_manifest(incident, references, kept)
+                    fresh.append((place, self.openings.keep_incident(incident.id, digest, kept, manifest), manifest))
+                else:
+                    entries[place] = known
+        if fresh:
+            appended = self.private.append([manifest for _place, _row, manifest in fresh])
+            with self.openings.together():
+                for (place, row, _manifest), entry in zip(fresh, appended, strict=True):
+                    self.openings.settle("incidents", row, entry)
+                    entries[place] = entry
+        return [entries[place] for place in range(len(incidents))]
 
     def publish_seal(self, rivals: Sequence[Checkpoint] = ()) -> int:
         """Seal the private log's present state into the shared log; at a fixed interval, also when nothing happened.
@@ -225,6 +242,18 @@ class CaseEvidence:
                 missing = int(numbers[int(np.argmin(taken))])
                 raise ProofError(f"incident {incident.id}: line {missing} of {path} was never sealed")
         return References(tuple(BatchLines.of(entry, by_entry[entry]) for entry in sorted(by_entry)))
+
+
+def _incident_manifest(incident: Incident, references: References, kept: KeptIncident) -> bytes:
+    return IncidentEntry(
+        incident.id,
+        incident.severity.word,
+        incident.first_us,
+        incident.last_us,
+        references.lines,
+        salted.commitment(kept.content_salt, kept.content),
+        salted.commitment(kept.references_salt, kept.references),
+    ).to_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +334,7 @@ def _batch_digest(path: str, first_number: int, lines: Sequence[bytes]) -> bytes
 
 def _last_index(log: Log, manifest: bytes) -> int | None:
     """Where an entry stands among the last of a log."""
-    for index in range(log.size - 1, max(-1, log.size - 257), -1):
+    for index in range(log.size - 1, max(-1, log.size - 1 - _TOGETHER), -1):
         if log.entry(index) == manifest:
             return index
     return None

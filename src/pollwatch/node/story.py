@@ -282,10 +282,10 @@ def _export(stage: Stage, one: Membership) -> tuple[Bundle, list[str]]:
     """The bundle of the incident, with the charter and each claim and denial; and what was attached."""
     stage.artefacts["bundle"] = stage.out / "evidence-bundle.zip"
     stage.artefacts["policy"] = stage.out / "policy.txt"
-    policy = one.charter.policy(one.me).encode("utf-8")
-    stage.artefacts["policy"].write_bytes(policy)
+    joined = joint.travelling(stage.alder, stage.incident.id)
+    stage.artefacts["policy"].write_bytes(joined.policy or b"")
     witnesses = tuple(each.witness for each in one.peers)
-    extras = bundling.Extras(joint.attachments(one, stage.incident.id), witnesses, policy)
+    extras = bundling.Extras(joined.attachments, witnesses, joined.policy)
     fetch = rereading.Rereader(rereading.find_file) if stage.with_lines else None
     with rail.opened(stage.alder, stage.clock) as evidence:
         made = bundling.export(evidence, stage.incident, stage.artefacts["bundle"], stage.clock, fetch, extras)
