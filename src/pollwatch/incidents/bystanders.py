@@ -1,0 +1,57 @@
+"""Who is counted into an attack from many addresses and is only at home there.
+
+A rule that counts the addresses that fail at one account also counts the account's owner, who mistyped that day.
+Whoever was let in to that account from that address before the attack began is a bystander: the address is not
+named, and its lines are not claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pollwatch.events.detection import Detection
+from pollwatch.events.lines import LineSet
+from pollwatch.incidents.activity import Activity
+from pollwatch.incidents.campaigns import Campaign
+from pollwatch.incidents.merging import Folded
+from pollwatch.incidents.spool import KIND_AUTH, STATUS_OK, hash_of, short
+
+
+def spare(found: Sequence[Campaign], activity: Activity) -> None:
+    """Take bystanders out of the waves among the campaigns; a wave keeps at least one address."""
+    for campaign in found:
+        if campaign.is_wave and not campaign.floods:
+            campaign.parts = [Folded(_spared(p.detection, activity), p.largest) for p in campaign.parts]
+
+
+def _spared(detection: Detection, activity: Activity) -> Detection:
+    at_home = [ip for ip in detection.actors.ip if _at_home(ip, detection, activity)]
+    rows = activity.of(at_home)
+    lines = activity.lines(rows.take(activity.inside(rows, detection.lines)))
+    left = _minus(detection.lines, lines)
+    if not at_home or not left.by_path or len(at_home) == len(detection.actors.ip):
+        return detection
+    attackers = tuple(ip for ip in detection.actors.ip if ip not in at_home)
+    return replace(detection, actors=replace(detection.actors, ip=attackers), lines=left)
+
+
+def _at_home(address: str, detection: Detection, activity: Activity) -> bool:
+    """Whether the address was let in to one of these accounts before it all began."""
+    rows = activity.of([address])
+    accounts = short(hash_of([user for user in detection.actors.user if user]))
+    begin = detection.first_us
+    if begin is None or not accounts.size:
+        return False
+    let_in = (rows.kind == KIND_AUTH) & (rows.status == STATUS_OK) & np.isin(rows.user, accounts) & (rows.time < begin)
+    return bool(let_in.any())
+
+
+def _minus(lines: LineSet, gone: LineSet) -> LineSet:
+    left = {
+        path: numbers[~np.isin(numbers, gone.by_path[path])] if path in gone.by_path else numbers
+        for path, numbers in lines.by_path.items()
+    }
+    return LineSet({path: numbers for path, numbers in left.items() if numbers.size})
