@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,18 @@ def test_expand(tmp_path: Path) -> None:
     files, failures = expand([str(tmp_path), str(tmp_path / "*.log"), str(tmp_path / "none")])
     assert [Path(f.path).name for f in files] == ["a.log", "b.log", "c.log"]
     assert [f.path for f in failures] == [str(tmp_path / "none")]
+
+
+def test_gzip_remembers_when_it_was_written(tmp_path: Path) -> None:
+    """A year-less log in a checkout gets its year from gzip's own date, not from the day of the checkout."""
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"x\n", mtime=1_793_833_200))
+    (tmp_path / "b.gz").write_bytes(gzip.compress(b"x\n", mtime=0))
+    (tmp_path / "c.gz").write_bytes(b"\x1f\x8b")
+    os.utime(tmp_path / "a.gz", (1_900_000_000, 1_900_000_000))
+    os.utime(tmp_path / "b.gz", (1_900_000_000, 1_900_000_000))
+    os.utime(tmp_path / "c.gz", (1_900_000_000, 1_900_000_000))
+    files, _failures = expand([str(tmp_path)])
+    assert [f.anchor_us // 1_000_000 for f in files] == [1_793_833_200, 1_900_000_000, 1_900_000_000]
 
 
 def test_stdin_can_be_read_twice(tmp_path: Path) -> None:

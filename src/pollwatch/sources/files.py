@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from pollwatch.clock import US_PER_S
 from pollwatch.errors import SourceError
 from pollwatch.sources.interface import Failure
 
@@ -88,4 +89,14 @@ def _add(files: dict[Path, FileSource], path: Path) -> None:
     status = path.stat()
     if path.is_dir():
         raise PermissionError(13, "the folder cannot be listed")
-    files[real] = FileSource(path, str(path), status.st_size, status.st_mtime_ns // 1_000)
+    files[real] = FileSource(path, str(path), status.st_size, _written_us(path, status.st_mtime_ns // 1_000))
+
+
+def _written_us(path: Path, modified_us: int) -> int:
+    """When the content was written: gzip remembers it where a copy or a checkout has changed the file's own date."""
+    with path.open("rb") as stored:
+        head = stored.read(8)
+    if head[:2] != b"\x1f\x8b" or len(head) < 8:
+        return modified_us
+    remembered_us = int.from_bytes(head[4:8], "little") * US_PER_S
+    return remembered_us if 0 < remembered_us <= modified_us else modified_us
