@@ -15,7 +15,7 @@ from pollwatch.sources import records
 from pollwatch.sources.decompress import chunks
 from pollwatch.sources.files import expand
 from pollwatch.sources.interface import BLOCK_RECORDS, MAX_RECORD_BYTES
-from pollwatch.sources.stdin import spool_stdin
+from pollwatch.sources.stdin import spool_stream
 
 
 def read(data: bytes, chunk: int = 1 << 20) -> list[tuple[int, str]]:
@@ -146,7 +146,7 @@ def test_gzip_remembers_when_it_was_written(tmp_path: Path) -> None:
 
 def test_stdin_can_be_read_twice(tmp_path: Path) -> None:
     """What came down a pipe is kept, so that its lines can be shown as evidence."""
-    source = spool_stdin(io.BytesIO(b"one\ntwo\n"), tmp_path, 0)
+    source = spool_stream(io.BytesIO(b"one\ntwo\n"), "-", tmp_path, 0)
     for _ in range(2):
         with source.open() as stream:
             assert stream.read() == b"one\ntwo\n"

@@ -18,7 +18,7 @@ from pollwatch.node.reading import ReadOptions
 from pollwatch.node.scan import ScanOptions, ScanReport, scan
 from pollwatch.sources.files import expand
 from pollwatch.sources.interface import Failure, Source
-from pollwatch.sources.stdin import spool_stdin
+from pollwatch.sources.stdin import spool_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,10 @@ def open_sources(paths: Sequence[str], spool: Path, clock: Clock) -> tuple[list[
     failures: list[Failure] = []
     for path in dict.fromkeys(paths):
         if path == "-":
-            sources.append(spool_stdin(sys.stdin.buffer, spool, clock.now_us()))
+            sources.append(spool_stream(sys.stdin.buffer, path, spool, clock.now_us()))
+        elif Path(path).is_fifo():  # `scan <(zcat ...)`: like stdin, it can be read only once
+            with Path(path).open("rb") as stream:
+                sources.append(spool_stream(stream, path, spool, clock.now_us()))
         else:
             files, missing = expand([path])
             known = {source.path for source in sources}

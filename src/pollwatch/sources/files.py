@@ -89,6 +89,8 @@ def _add(files: dict[Path, FileSource], path: Path) -> None:
     status = path.stat()
     if path.is_dir():
         raise PermissionError(13, "the folder cannot be listed")
+    if not path.is_file():
+        raise OSError(22, "neither a file nor a pipe; pollwatch reads no devices or sockets")
     files[real] = FileSource(path, str(path), status.st_size, _written_us(path, status.st_mtime_ns // 1_000))
 
 

@@ -1,4 +1,4 @@
-"""Standard input, kept in a temporary file: evidence is looked at a second time, and a pipe cannot be."""
+"""Standard input and named pipes, kept in a temporary file: evidence is looked at a second time, and a pipe cannot be."""
 
 from __future__ import annotations
 
@@ -18,15 +18,22 @@ class StdinSource:
     spool: Path
     size_bytes: int
     anchor_us: int
-    path: str = "-"
+    path: str
 
     def open(self) -> BinaryIO:
         """The bytes as they came."""
         return self.spool.open("rb")
 
 
-def spool_stdin(stream: BinaryIO, folder: Path, now_us: int) -> StdinSource:
-    """Copy a stream to a private file in the folder and make it a source."""
+def spool_stream(stream: BinaryIO, path: str, folder: Path, now_us: int) -> StdinSource:
+    """Copy a stream to a private file in the folder and make it a source.
+
+    Args:
+        stream: read to its end.
+        path: what its user called it; ``-`` for stdin.
+        folder: where the copy lies.
+        now_us: the stream's anchor: it was written by now.
+    """
     with tempfile.NamedTemporaryFile(dir=folder, prefix="stdin-", delete=False) as spool:
         shutil.copyfileobj(stream, spool, CHUNK_BYTES)
-        return StdinSource(Path(spool.name), spool.tell(), now_us)
+        return StdinSource(Path(spool.name), spool.tell(), now_us, path)
