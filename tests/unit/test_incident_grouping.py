@@ -125,6 +125,18 @@ def test_the_owner_who_mistyped_is_not_counted_among_the_attackers() -> None:
     assert "192.0.2.64" not in one.actors.ip
     assert len(one.actors.ip) == 40
     assert {number for _, number in one.lines} == set(lines)
+    assert one.severity is Severity.MEDIUM
+
+
+def test_the_one_of_many_who_got_in_makes_it_a_break_in() -> None:
+    """Forty addresses guess, one of them is let in: the incident of all is high and shows that line."""
+    scene = Scene("auth.log")
+    lines = [scene.message("failure", n * 9, src_ip=f"203.0.113.{n % 40}", user="clerk") for n in range(120)]
+    accepted = scene.message("success", 1_100, src_ip="203.0.113.7", user="clerk")
+    scene.fire("distributed guessing", lines, techniques=("T1110.001",))
+    [one] = scene.incidents()
+    assert one.severity is Severity.HIGH
+    assert accepted in {line.number for line in one.samples}
 
 
 def test_a_flood_swallows_no_intrusion() -> None:

@@ -27,7 +27,6 @@ import numpy as np
 from pollwatch.clock import US_PER_S
 from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
-from pollwatch.events.printable import printable
 from pollwatch.events.taxonomy import WEB_ERROR
 from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.activity import Activity, Usual
@@ -149,9 +148,9 @@ def _span_us(detections: Sequence[Detection]) -> int:
 
 
 def _signs(campaign: Campaign, activity: Activity, usual: Usual) -> list[_Sign]:
-    if campaign.actor[0] != "ip":
+    if campaign.floods:
         return []
-    rows = activity.of([campaign.actor[1]])
+    rows = activity.of([ip for d in campaign.detections for ip in d.actors.ip])
     signs = []
     if Kind.PASSWORD in campaign.kinds:
         signs += _login_after_guesses(campaign, rows, activity)
@@ -178,9 +177,11 @@ def _login_after_guesses(campaign: Campaign, rows: Rows, activity: Activity) -> 
     near = news.take((before >= GUESSES) & (news.time - last <= SOON_US))
     if not len(near):
         return []
-    sentence = _("A log-in from {ip} was accepted right after {n} refused ones.").format(
-        ip=printable(campaign.actor[1], 60), n=int(np.searchsorted(times, near.time.min()))
-    )
+    sentence = ngettext(
+        "A log-in was accepted from the same source right after {n} refused one.",
+        "A log-in was accepted from the same source right after {n} refused ones.",
+        int(np.searchsorted(times, near.time.min())),
+    ).format(n=int(np.searchsorted(times, near.time.min())))
     return [_Sign(sentence, activity.lines(near))]
 
 
