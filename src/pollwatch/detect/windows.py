@@ -81,14 +81,19 @@ def temporal(start: Ints, kind: Ints, alternatives: Sequence[Sequence[int]], lea
 
 
 def temporal_ordered(start: Ints, kind: Ints, kinds: int) -> Ints:
-    """Windows in which one event of every kind stands, in their order; the window ends with the last kind."""
+    """Windows that end with the last kind of event and hold one of every kind before it, in order.
+
+    They begin with the first event of the first kind, not with the last that would do: so what a window shows
+    never shrinks when a line comes late.
+    """
     index = np.arange(len(kind), dtype=np.int64)
     chain = np.maximum.accumulate(np.where(kind == 0, index, -1))
     for each in range(1, kinds):
         before = np.concatenate((np.full(1, -1, dtype=np.int64), chain[:-1]))
         chain = np.maximum.accumulate(np.where(kind == each, before, -1))
     ends = (kind == kinds - 1) & (chain >= start)
-    return np.where(ends, chain, -1)
+    first = np.minimum.accumulate(np.where(kind == 0, index, len(kind))[::-1])[::-1]
+    return np.where(ends, first[start] if len(start) else start, -1)
 
 
 def covered(begins: Ints) -> npt.NDArray[np.bool_]:

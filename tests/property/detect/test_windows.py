@@ -78,8 +78,8 @@ def naive(kind: CorrelationType, count: int, events: Sequence[Event]) -> set[int
         if kind is CorrelationType.TEMPORAL and {row[3][0] for row in window} >= {"a", "b"}:
             lines |= {row[1] for row in window if row[3][0] in "ab"}
         if kind is CorrelationType.TEMPORAL_ORDERED and window[-1][3][0] == "b" and counted:
-            last = max(at for at, row in enumerate(window) if row[3][0] == "a")
-            lines |= {row[1] for row in window[last:] if row[3][0] in "ab"}
+            first = min(at for at, row in enumerate(window) if row[3][0] == "a")
+            lines |= {row[1] for row in window[first:] if row[3][0] in "ab"}
     return lines
 
 
