@@ -13,10 +13,12 @@ from importlib import import_module
 from pathlib import Path
 
 import click
-from pollwatch.detect.engine import Engine
 
 from pollwatch import errors
 from pollwatch.cli.main import VERBS, root
+from pollwatch.detect.engine import Engine
+from pollwatch.detect.sigma.load import SHIPPED
+from pollwatch.detect.sigma.plan import RuleInfo
 from pollwatch.events import taxonomy
 from pollwatch.formats import registry
 from pollwatch.incidents.export import SCHEMA_FILES, schema
@@ -103,12 +105,20 @@ def events_page() -> str:
 
 
 def rules_page() -> str:
-    """The shipped rule pack."""
-    rules = sorted(Engine.load().rules, key=lambda rule: rule.title)
+    """The shipped rule pack, by folder."""
+    rules = [rule.info for rule in Engine.load().rules]
     parts = ["# The shipped rules", "", f"{len(rules)} Sigma rules, in `src/pollwatch/rules`.", ""]
-    parts += ["| rule | level | techniques |", "| --- | --- | --- |"]
-    parts += [f"| {rule.title} | {rule.severity.word} | {', '.join(rule.techniques)} |" for rule in rules]
-    return "\n".join([*parts, ""])
+    folders: dict[str, list[RuleInfo]] = {}
+    for info in rules:
+        folders.setdefault(Path(info.path).parent.relative_to(SHIPPED).as_posix(), []).append(info)
+    for folder, infos in sorted(folders.items()):
+        parts += [f"## {folder}", ""]
+        for info in sorted(infos, key=lambda each: each.title):
+            techniques = f" {', '.join(info.techniques)}." if info.techniques else ""
+            feeds = "" if info.output else " Only feeds correlations."
+            parts.append(f"- **{info.title}** ({info.severity.word}).{techniques}{feeds} {info.description}")
+        parts.append("")
+    return "\n".join(parts)
 
 
 def scan_json_page() -> str:

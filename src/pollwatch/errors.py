@@ -48,7 +48,7 @@ class ConfigError(PollwatchError):
 class StoreError(PollwatchError):
     """A case folder cannot be read or written."""
 
-    exit_code = 70
+    exit_code = 3
 
 
 class EvidenceError(PollwatchError):

@@ -28,8 +28,16 @@ def command() -> None:
 @click.option("--name", required=True, help="Name of the organisation.")
 @click.option("--bloc", required=True, help="Which members it would side with; members of one bloc count as one.")
 @click.option("--address", required=True, metavar="URL", help="Where the others reach its gateway.")
-@click.option("--role", type=click.Choice(("member", "observer", "auditor")), default="member", show_default=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option(
+    "--role",
+    type=click.Choice(("member", "observer", "auditor")),
+    default="member",
+    show_default=True,
+    help="Its part in the watch.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where to write it."
+)
 def card(*, case_dir: Path, name: str, bloc: str, address: str, role: str, output: Path | None) -> int:
     """Make this node's keys and its card, which goes to whoever drafts the charter.
 

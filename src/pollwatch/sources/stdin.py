@@ -1,4 +1,4 @@
-"""Standard input and named pipes, kept in a temporary file: evidence is looked at a second time, and a pipe cannot be."""
+"""Standard input and named pipes: kept in a temporary file, since evidence is looked at a second time."""
 
 from __future__ import annotations
 
