@@ -34,6 +34,8 @@ NEAR_US: Final = 24 * 3600 * US_PER_S
 VISIT_US: Final = 1800 * US_PER_S
 VISIT_SHARE: Final = 0.25
 MOSTLY: Final = 0.5
+#: Of a flooder: a server that turns one request in ten away still answers nine.
+FLOOD_SHARE: Final = 0.1
 
 Groups = npt.NDArray[np.int64]
 

@@ -23,7 +23,7 @@ from pollwatch.election.calendar import LOWEST, Calendar
 from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.lines import LineSet, Numbers
-from pollwatch.incidents.absorption import MOSTLY, VISIT_SHARE, absorbed
+from pollwatch.incidents.absorption import FLOOD_SHARE, MOSTLY, absorbed
 from pollwatch.incidents.activity import Activity, Usual, give_traits
 from pollwatch.incidents.advice import advice
 from pollwatch.incidents.bystanders import spare
@@ -216,7 +216,7 @@ def _draft(group: Sequence[Campaign], activity: Activity, usual: Usual) -> _Draf
     if addresses and verdict.severity >= Severity.MEDIUM:
         times = [t for c in group for t in (c.first_us, c.last_us) if t is not None]
         # Of a flooder's requests, those that were answered before the server began to refuse are as much flood.
-        mostly = VISIT_SHARE if all(is_flood(part.detection) for part in parts) else MOSTLY
+        mostly = FLOOD_SHARE if all(is_flood(part.detection) for part in parts) else MOSTLY
         claimed = absorbed(activity, addresses, fired, min(times, default=None), max(times, default=None), mostly)
     return _Draft(tuple(group), parts, verdict, fired, claimed | verdict.lines)
 
