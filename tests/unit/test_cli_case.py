@@ -119,7 +119,7 @@ def test_text_that_attackers_wrote_is_inert(run: Run, tmp_path: Path) -> None:
 def test_a_wrong_id_names_what_is_near(run: Run, case: Path) -> None:
     """An unknown id is an error on stderr, with nothing on stdout."""
     incident = _ids(run)[0]
-    done = run("incidents", "show", incident[:-1] + "x", "--case", "case", code=70)
+    done = run("incidents", "show", incident[:-1] + "x", "--case", "case", code=3)
     assert incident in done.stderr
     assert done.stdout == ""
 
@@ -127,7 +127,7 @@ def test_a_wrong_id_names_what_is_near(run: Run, case: Path) -> None:
 def test_without_a_case_the_user_is_told_how_to_name_one(run: Run, case: Path) -> None:
     """No --case and no configuration is a usage error; a case in the configuration is used."""
     assert "--case DIR" in run("incidents", "list", code=2).stderr
-    assert "pollwatch scan PATH" in run("incidents", "list", "--case", "none", code=70).stderr
+    assert "pollwatch scan PATH" in run("incidents", "list", "--case", "none", code=3).stderr
     assert len(run("incidents", "list", POLLWATCH_NODE_CASE="case").stdout.splitlines()) == 2
 
 
