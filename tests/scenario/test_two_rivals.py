@@ -318,6 +318,28 @@ def test_a_log_that_was_cut_short_is_caught_by_the_mirror(pair: Pair) -> None:
     assert verify_alone(checked.proof)[0] == 0
 
 
+def test_a_member_with_one_log_for_each_of_two_others_is_caught(tmp_path: Path) -> None:
+    """Attack 1: C has one log for B and another for A; A asks B what it cosigned, and has the proof."""
+    cases = [tmp_path / name for name in ("a", "b", "c")]
+    ports = processes.free_ports(3)
+    cards = [
+        enrol.introduce(case, case.name.upper(), case.name, Role.MEMBER, f"http://127.0.0.1:{port}", CLOCK)
+        for case, port in zip(cases, ports, strict=True)
+    ]
+    signed = enrol.begin(cases[0], enrol.draft(cards, enrol.Terms("Watch", (), None, Tlp.AMBER, 0), CLOCK))
+    for case in (*cases, *cases):
+        signed = enrol.sign(case, signed.to_bytes(), CLOCK).signed
+    a, b, c = (Membership.open(case) for case in cases)
+    with processes.running(GatewayProcess(b.folder.case, b.me), GatewayProcess(c.folder.case, c.me)):
+        to_a, to_b = joint.publish(c, CLOCK).cosignings
+        assert (bool(to_a.problem), to_b.problem) == (True, "")
+        rival.rewrite(c.folder.case, lambda _entry: Posted.of("policy", "x", b"x").to_bytes(), CLOCK)
+        (checked,) = watching.check_peers(a, CLOCK, ["C"])
+    assert checked.verdict is Verdict.FORKED
+    assert checked.proof is not None
+    verify_bytes(checked.proof.read_bytes())
+
+
 def test_hostile_posts_are_refused_and_nothing_of_them_is_kept(receiver: Pair) -> None:
     """Attacks 10, 12, 19: posts in another's name, unsigned, changed, malformed, deep, huge, unmarked, unaddressed."""
     good = releasing.prepare_incident(receiver.one, an_incident(), None, CLOCK).body

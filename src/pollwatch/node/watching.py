@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from pollwatch.clock import Clock
-from pollwatch.errors import EvidenceError, PeerError, ProofError
+from pollwatch.errors import EvidenceError, PeerError, ProofError, SignatureError
 from pollwatch.evidence import durable, fsck, manifest
-from pollwatch.evidence.checkpoint import SignedCheckpoint
+from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
 from pollwatch.evidence.monitor import ForkProof, find_fork
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.evidence.witness import Witness
@@ -114,7 +114,10 @@ def _judge(
 def _find_fork(
     membership: Membership, member: Member, clock: Clock, now: SignedCheckpoint, tiles: TileReader
 ) -> ForkProof | None:
-    """Compare with every earlier state of this log that is known: what we saw, what we cosigned, what we refused."""
+    """Compare with every state of this log that is known: what we saw, cosigned or refused, and what others cosigned.
+
+    The last is what shows a member that has one log for us and another for somebody else.
+    """
     for other in _known(membership, member, clock):
         size = other.checkpoint.size
         # What we saw before is mirrored: a log that was cut short cannot hide what it was.
@@ -138,7 +141,19 @@ def _known(membership: Membership, member: Member, clock: Clock) -> list[SignedC
             cosigned = witness.latest(origin)
             found += [cosigned] if cosigned is not None else []
             found += witness.contradictions(origin)
-    return found
+    return found + [
+        each for other in membership.peers if other != member for each in _seen_by(membership, other, member)
+    ]
+
+
+def _seen_by(membership: Membership, other: Member, member: Member) -> list[SignedCheckpoint]:
+    """What another member cosigned last of this member's log; nothing where it says nothing that the log signed."""
+    try:
+        with Peer(other, membership.charter) as peer:
+            seen = peer.witnessed(sha256(member.log.name.encode("utf-8")).hexdigest())
+        return [] if seen is None else [open_checkpoint(seen.to_bytes(), member.log)]
+    except (PeerError, SignatureError):
+        return []
 
 
 def _read_all(membership: Membership, member: Member, now: SignedCheckpoint, tiles: TileReader) -> str:
