@@ -30,6 +30,7 @@ _USERS: Final = 256
 _VISITORS: Final = 3
 #: Sizes of answers that are enough to know what is usual.
 _SIZES: Final = 512
+_FEW_SIZES: Final = 16
 #: A user agent is rare when at least this share of the addresses that use it are hostile.
 _RARE: Final = 0.5
 _NO_AGENT: Final = 0
@@ -105,7 +106,9 @@ class Activity:
     def usual(self, hostile_addresses: Sequence[str], agents: set[int], pages: set[int]) -> Usual:
         """How all but the hostile addresses use these agents and pages."""
         hostile = hash_of(hostile_addresses)
-        users, visitors, sizes = _Collected(agents, _USERS), _Collected(pages, _VISITORS), _Collected(pages, _SIZES)
+        users, visitors = _Collected(agents, _USERS), _Collected(pages, _VISITORS)
+        # Who attacks thousands of pages works through a list; then a smaller sample of each must do.
+        sizes = _Collected(pages, max(_FEW_SIZES, min(_SIZES, 50_000 // max(len(pages), 1))))
         for rows in self._spool.batches():
             if not (users.open or visitors.open or sizes.open):
                 break
