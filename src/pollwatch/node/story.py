@@ -17,7 +17,7 @@ from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError
 from pollwatch.evidence.bundle import Bundle
 from pollwatch.evidence.manifest import Posted, SharedEntry
-from pollwatch.i18n import _
+from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
@@ -217,7 +217,7 @@ def _rewrite(stage: Stage, one: Membership, two: Membership) -> Step:
     after = joint.publish(two, stage.clock)
     found = watching.check_peer(one, one.charter.member(BIRCH), stage.clock)
     facts = [
-        (_("what it did"), _("replaced {changed} entries and signed again, with its real key").format(changed=changed)),
+        (_("what it did"), _replaced(changed)),
         (_("cosigning"), "; ".join(f"{each.member}: {each.problem or _('cosigned')}" for each in after.cosignings)),
         (_("found"), found.detail),
     ]
@@ -249,7 +249,9 @@ def _third_party(stage: Stage, one: Membership, claim_id: str) -> Iterator[Step]
     with ThreadPoolExecutor(len(checks)) as pool:
         whole, record, forged = pool.map(lambda each: processes.run_module(*each), checks)
     shown = sum(len(each.lines) for each in bundle.batches)
-    proven = whole[1].partition(_("Only said"))[0].splitlines()
+    # The grade, and what is proven; the headings between them are for the verifier's own page.
+    grade, *rest = whole[1].partition(_("Only said"))[0].splitlines() or [""]
+    proven = [grade, *(line for line in rest if line.strip().startswith("-"))]
     yield Step(
         "verify",
         _("A third party checks the exported evidence, offline"),
@@ -297,6 +299,15 @@ def _without_claims(entry: SharedEntry) -> bytes | None:
     if isinstance(entry, Posted) and entry.kind == "claim":
         return Posted.of("policy", "note", b"nothing to see here").to_bytes()
     return None
+
+
+def _replaced(changed: int) -> str:
+    text = ngettext(
+        "replaced {changed} entry and signed all again, with its real key",
+        "replaced {changed} entries and signed all again, with its real key",
+        changed,
+    )
+    return text.format(changed=changed)
 
 
 def _first_line(said: str) -> str:
