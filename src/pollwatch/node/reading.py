@@ -24,6 +24,7 @@ from pollwatch.sources.decompress import chunks
 from pollwatch.sources.interface import Source
 
 HEAD_BYTES = 1 << 16
+PEEK_RECORDS = 100
 
 Progress = Callable[[int], None]
 """Told how many stored bytes of the current source have been read."""
@@ -202,6 +203,21 @@ def verdict(source: Source, options: ReadOptions) -> registry.Verdict:
         fmt, _definition = registry.by_name(spec)
         return registry.Verdict(fmt, ((fmt.name, 1.0),))
     return detect(records.sample(block)) if block else registry.Verdict(None, ())
+
+
+def first_time(source: Source, options: ReadOptions) -> int | None:
+    """The time of an input's first events, from a look at its first records; None where that shows none."""
+    try:
+        with closing(source.open()) as stored:
+            block = next(blocks(stored, source.path), None)
+        if block is None or block.cut_bytes:
+            return None
+        fmt, definition, zone = choose(block, source.path, options)
+        head = LineBlock(block.path, 1, block.raw[:PEEK_RECORDS], block.text[:PEEK_RECORDS])
+        parsed = fmt.parser(ParseContext(source.path, source.anchor_us, zone, definition)).parse(head)
+    except (SourceError, FormatError):
+        return None  # the scan meets the same error and reports it
+    return span_of(parsed)[0]
 
 
 def detect(sample: Sequence[str]) -> registry.Verdict:

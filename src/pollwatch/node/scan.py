@@ -11,7 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pollwatch.clock import monotonic_s
+from pollwatch.clock import US_PER_S, monotonic_s
 from pollwatch.detect.engine import Engine
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
@@ -25,6 +25,9 @@ from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.node import reading
 from pollwatch.sources.interface import Failure, Source
+
+_LATE_US = 3_600 * US_PER_S
+"""Logs step back in time: clocks are set, writers are buffered. Within an hour nothing is missed by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def scan(
     """Read, detect and group.
 
     Args:
-        sources: the inputs, in order.
+        sources: the inputs; read in order of time, so that rotated logs and several hosts' logs fit together.
         options: what to scan with.
         earlier: what the case has already.
         recorder: keeps what is read.
@@ -111,7 +114,7 @@ def scan(
     started_s = monotonic_s()
     engine = Engine.load(options.rule_dirs)
     by_path = {source.path: source for source in sources}
-    counts: list[reading.InputCount] = []
+    counts: dict[str, reading.InputCount] = {}
     failures: list[Failure] = []
     detections: list[Detection] = []
     with Grouper(options.calendar, options.assets) as grouper:
@@ -120,33 +123,47 @@ def scan(
             for batch in earlier.events:
                 grouper.observe(batch)
         state = engine.start()
-        for source in sources:
-            count = reading.InputCount(source.path)
+        for source, next_us in _in_order_of_time(sources, options.read):
+            count = counts[source.path] = reading.InputCount(source.path)
             try:
                 for batch in _events(source, options, count, recorder, progress):
                     grouper.observe(batch)
-                    watermark = pc.max(batch.table[TIME]).as_py()
-                    state, found = engine.step(state, engine.match(batch), watermark)
+                    state, found = engine.step(state, engine.match(batch), _watermark(batch, next_us))
                     detections += found
                     grouper.add(found)
             except (SourceError, FormatError) as error:
                 failures.append(Failure(source.path, str(error)))
-            counts.append(count)
         state, found = engine.step(state, None, None, done=True)
         detections += found
         grouper.add(found)
         incidents = grouper.finish(lambda wanted: reading.fetch(by_path, wanted))
     return ScanReport(
-        tuple(count.scanned() for count in counts),
-        sum((count.reasons for count in counts), Counter()),
+        tuple(counts[source.path].scanned() for source in sources),
+        sum((count.reasons for count in counts.values()), Counter()),
         tuple(incidents),
         tuple(detections),
         tuple(coverage(grouper.telemetry.events, grouper.telemetry)),
         tuple(failures),
         tuple(each.error for each in engine.report.refused),
-        sum(count.lines for count in counts),
+        sum(count.lines for count in counts.values()),
         monotonic_s() - started_s,
     )
+
+
+def _in_order_of_time(sources: Sequence[Source], options: reading.ReadOptions) -> list[tuple[Source, int | None]]:
+    """The inputs by their first event, those without one last; beside each, when the earliest of the others begins."""
+    begins = {source.path: reading.first_time(source, options) for source in sources}
+    ordered = sorted(sources, key=lambda source: (begins[source.path] is None, begins[source.path] or 0))
+    starts = [begins[source.path] for source in ordered[1:]] + [None]
+    return list(zip(ordered, starts, strict=True))
+
+
+def _watermark(batch: EventBatch, next_us: int | None) -> int | None:
+    """Nothing older is still to come: of this input but for a few late lines, nor of the inputs after it."""
+    latest: int | None = pc.max(batch.table[TIME]).as_py()
+    if latest is None:
+        return None
+    return min(latest - _LATE_US, next_us) if next_us is not None else latest - _LATE_US
 
 
 def _events(
