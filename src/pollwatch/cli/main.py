@@ -53,6 +53,7 @@ class LazyGroup(click.RichGroup):
         if module is None:
             return super().get_command(ctx, cmd_name)
         command: click.Command = import_module(f"pollwatch.cli.{module}").command
+        command.name = cmd_name
         return command
 
 

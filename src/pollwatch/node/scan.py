@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
 
@@ -154,8 +155,8 @@ def _in_order_of_time(sources: Sequence[Source], options: reading.ReadOptions) -
     """The inputs by their first event, those without one last; beside each, when the earliest of the others begins."""
     begins = {source.path: reading.first_time(source, options) for source in sources}
     ordered = sorted(sources, key=lambda source: (begins[source.path] is None, begins[source.path] or 0))
-    starts = [begins[source.path] for source in ordered[1:]] + [None]
-    return list(zip(ordered, starts, strict=True))
+    starts = [begins[source.path] for source in ordered]
+    return list(zip_longest(ordered, starts[1:]))
 
 
 def _watermark(batch: EventBatch, next_us: int | None) -> int | None:
