@@ -14,7 +14,7 @@ from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.workflow import Change
 from pollwatch.report.case import actor_names
-from pollwatch.report.words import lines_words, severity_word, status_word, thousands
+from pollwatch.report.words import lines_words, phase_word, severity_word, status_word, thousands
 
 
 def table(incidents: Sequence[Incident]) -> None:
@@ -58,7 +58,7 @@ def page(incident: Incident, history: Sequence[Change]) -> None:
     rows = [
         (_("state"), status_word(incident.status)),
         (_("severity"), severity_word(incident.severity.word)),
-        (_("election"), f"{incident.election.phase or '–'}, {_('priority')} {incident.election.priority}"),
+        (_("election"), f"{phase_word(incident.election.phase) or '–'}, {_('priority')} {incident.election.priority}"),
         (_("who"), ", ".join(actor_names(incident, 12))),
         (_("targets"), ", ".join(incident.targets[:12])),
         (_("tools"), ", ".join(incident.tools)),
@@ -66,9 +66,10 @@ def page(incident: Incident, history: Sequence[Change]) -> None:
         (_("lines"), lines_words(len(incident.lines))),
     ]
     out.print()
+    width = max(len(name) for name, _value in rows) + 2
     for name, value in rows:
         if value:
-            out.print(Text.assemble((f"{name:<10}", "dim"), printable(value, 1000)))
+            out.print(Text.assemble((f"{name:<{width}}", "dim"), printable(value, 1000)))
     _section(_("Why we say so"), [printable(reason, 1000) for reason in incident.why])
     _section(_("Rules"), [f"{rule.count:>7}  {printable(rule.title, 200)}" for rule in incident.rules])
     _section(

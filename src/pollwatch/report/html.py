@@ -23,7 +23,7 @@ from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.incident import Incident
 from pollwatch.report.case import CaseReport, actor_names
 from pollwatch.report.timeline import WIDTH, timeline
-from pollwatch.report.words import lines_words, missing_words, severity_word, status_word, thousands
+from pollwatch.report.words import lines_words, missing_words, phase_word, severity_word, status_word, thousands
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -57,6 +57,7 @@ def html_report(case: CaseReport) -> str:
         see_for_yourself=_see_for_yourself,
         severity_word=severity_word,
         status_word=status_word,
+        phase_word=phase_word,
         lines_words=lines_words,
         missing=missing_words,
         thousands=thousands,
@@ -77,7 +78,7 @@ def _facts(incident: Incident) -> list[tuple[str, str]]:
         (_("What was hit"), ", ".join(printable(target, 80) for target in incident.targets[:8])),
         (_("Tools recognised"), ", ".join(printable(tool, 40) for tool in incident.tools)),
         (_("Lines"), thousands(len(incident.lines))),
-        (_("Election"), " · ".join(filter(None, (incident.election.election, incident.election.phase)))),
+        (_("Election"), " · ".join(filter(None, (incident.election.election, phase_word(incident.election.phase))))),
     ]
     return [(name, value) for name, value in facts if value]
 

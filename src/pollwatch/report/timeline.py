@@ -12,6 +12,7 @@ from pollwatch.election.vocabulary import HOT_PHASES
 from pollwatch.events.printable import printable
 from pollwatch.incidents.incident import Incident
 from pollwatch.report.case import CaseReport
+from pollwatch.report.words import phase_word
 
 WIDTH = 1000
 LEFT = 12
@@ -130,7 +131,8 @@ def _bands(calendar: Calendar, scale: _Scale) -> tuple[Band, ...]:
     bands = []
     for start, end, phase in stretches:
         width = scale.width(start, end, 0)
-        label = phase if width > 7 * len(phase) + 8 else ""
+        words = phase_word(phase)
+        label = words if width > 7 * len(words) + 8 else ""
         if phase:
             bands.append(Band(scale.x(start), width, phase, label, phase in HOT_PHASES))
     return tuple(bands)

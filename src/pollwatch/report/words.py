@@ -27,6 +27,23 @@ def status_word(status: str) -> str:
     }[status]
 
 
+def phase_word(phase: str) -> str:
+    """The phase of an election (a word of ``PHASES``) in the reader's language; empty for none."""
+    words = {
+        "preparation": _("preparation"),
+        "registration": _("registration"),
+        "registration-deadline": _("registration deadline"),
+        "campaign": _("campaign"),
+        "early-voting": _("early voting"),
+        "election-day": _("election day"),
+        "results-night": _("results night"),
+        "canvass": _("canvass"),
+        "certification": _("certification"),
+        "aftermath": _("aftermath"),
+    }
+    return words.get(phase, phase)
+
+
 def thousands(n: int) -> str:
     """A count with thin spaces between groups of three digits, which no country reads as a decimal point."""
     return f"{n:,}".replace(",", "\u2009")
