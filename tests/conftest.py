@@ -1,5 +1,6 @@
 """Fixtures that several kinds of tests share."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,3 +93,29 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+ALLOWED_SKIPS = ("../shared", "no Go")
+"""On CI nothing may be skipped in silence, but for what only the workshop has and for a missing Go toolchain."""
+_unexplained: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """On CI, remember tests that were skipped for any other reason."""
+    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not any(allowed in reason for allowed in ALLOWED_SKIPS):
+            _unexplained.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what must not have been skipped."""
+    for line in _unexplained:
+        terminalreporter.write_line(f"skipped on CI: {line}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A test that CI did not run has failed."""
+    if _unexplained and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
