@@ -1,5 +1,6 @@
 """The message catalogues: a translation without its placeholders would fail at night, in one language only."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,13 @@ def filled(message: Message) -> bool:
 def placeholders(text: str) -> list[tuple[str, str, str]]:
     """What ``format`` would fill in: name, conversion and format of each."""
     return sorted((name, conversion or "", spec or "") for _, name, spec, conversion in Formatter().parse(text) if name)
+
+
+def collected() -> set[str | tuple[str, ...]]:
+    """The texts of code and templates as they are now; plurals as (singular, plural)."""
+    methods = [("**.py", "python"), ("**/templates/**.j2", "jinja2")]
+    options = {"**/templates/**.j2": {"silent": "false"}}
+    return {each[2] for each in extract_from_dir(ROOT / "src" / "pollwatch", methods, options)}
 
 
 def compiled(language: str, folder: Path) -> None:
@@ -120,15 +128,22 @@ def test_every_plural_has_all_forms(language: str) -> None:
 def test_nearly_all_texts_are_translated(language: str) -> None:
     """Texts are collected afresh from code and templates, so that new ones without translation are noticed."""
     catalog = load(language)
-    methods = [("**.py", "python"), ("**/templates/**.j2", "jinja2")]
-    found = {
-        each[2]
-        for each in extract_from_dir(ROOT / "src" / "pollwatch", methods, {"**/templates/**.j2": {"silent": "false"}})
-    }
+    found = collected()
     assert len(found) > 100
     assert any("Skip to the incidents" in text for text in found), "the template is collected as well"
     missing = [text for text in found if (message := catalog.get(key(text))) is None or not filled(message)]
     assert len(missing) <= (1 - TRANSLATED) * len(found), sorted(map(str, missing))
+
+
+def test_every_text_can_be_collected() -> None:
+    """A text inside an f-string, or put together at run time, never reaches the translators."""
+    found = {key(text) for text in collected()}
+    for path in (ROOT / "src" / "pollwatch").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"_", "ngettext"}:
+                text = node.args[0]
+                assert not isinstance(text, ast.JoinedStr), f"{path}:{node.lineno}"
+                assert not isinstance(text, ast.Constant) or text.value in found, f"{path}:{node.lineno}"
 
 
 def key(text: str | tuple[str, ...]) -> str:

@@ -58,7 +58,8 @@ def page(incident: Incident, history: Sequence[Change]) -> None:
     rows = [
         (_("state"), status_word(incident.status)),
         (_("severity"), severity_word(incident.severity.word)),
-        (_("election"), f"{phase_word(incident.election.phase) or '–'}, {_('priority')} {incident.election.priority}"),
+        (_("election"), phase_word(incident.election.phase)),
+        (_("priority"), str(incident.election.priority)),
         (_("who"), ", ".join(actor_names(incident, 12))),
         (_("targets"), ", ".join(incident.targets[:12])),
         (_("tools"), ", ".join(incident.tools)),

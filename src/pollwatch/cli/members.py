@@ -86,7 +86,8 @@ def publish(*, case_dir: Path, every: int | None, as_json: bool) -> int:
             words = _("published size {size}, root {root}: {grade}")
             click.echo(words.format(size=published.size, root=published.root[:16], grade=published.grade))
             for each in published.cosignings:
-                click.echo(f"  {printable(each.member)}: {printable(each.problem) or _('cosigned')}")
+                said = printable(each.problem) or _("cosigned")
+                click.echo(f"  {printable(each.member)}: {said}")
         if every is None:
             return 0
         time.sleep(every)

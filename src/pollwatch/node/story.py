@@ -216,9 +216,10 @@ def _rewrite(stage: Stage, one: Membership, two: Membership) -> Step:
     changed = rival.rewrite(stage.birch, _without_claims, stage.clock)
     after = joint.publish(two, stage.clock)
     found = watching.check_peer(one, one.charter.member(BIRCH), stage.clock)
+    cosigned = _("cosigned")
     facts = [
         (_("what it did"), _replaced(changed)),
-        (_("cosigning"), "; ".join(f"{each.member}: {each.problem or _('cosigned')}" for each in after.cosignings)),
+        (_("cosigning"), "; ".join(f"{each.member}: {each.problem or cosigned}" for each in after.cosignings)),
         (_("found"), found.detail),
     ]
     if found.proof is None:

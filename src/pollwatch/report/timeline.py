@@ -6,10 +6,13 @@ import datetime as dt
 from dataclasses import dataclass
 from itertools import pairwise
 
+from babel.dates import format_date
+
 from pollwatch.clock import from_datetime, to_datetime
 from pollwatch.election.calendar import Calendar
 from pollwatch.election.vocabulary import HOT_PHASES
 from pollwatch.events.printable import printable
+from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
 from pollwatch.report.case import CaseReport
 from pollwatch.report.words import phase_word
@@ -19,6 +22,8 @@ LEFT = 12
 ROW = 34
 TOP = 52
 _MIN_BAR = 6.0
+#: What a letter of a label takes, rather too much than too little.
+_LETTER = 7.0
 _MAX_TICKS = 9
 _STEPS_S = (60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 31536000)
 
@@ -97,7 +102,14 @@ def _bar(incident: Incident, row: int, scale: _Scale) -> Bar:
     first = incident.first_us or scale.start
     left, width = scale.x(first), scale.width(first, incident.last_us or first, _MIN_BAR)
     label = printable(incident.title, 56)
-    beside = left + width < WIDTH * 0.55
+    reach = len(label) * _LETTER
+    # To the right of the bar, else to its left; a long bar has room for neither and carries its label.
+    if left + width + 8 + reach <= WIDTH:
+        label_x, anchor = left + width + 8, "start"
+    elif left - 8 - reach >= 0:
+        label_x, anchor = left - 8, "end"
+    else:
+        label_x, anchor = min(left + 8, WIDTH - reach), "start"
     return Bar(
         incident.id,
         incident.severity.word,
@@ -105,8 +117,8 @@ def _bar(incident: Incident, row: int, scale: _Scale) -> Bar:
         left,
         TOP + row * ROW,
         width,
-        left + width + 8 if beside else left - 8,
-        "start" if beside else "end",
+        label_x,
+        anchor,
         tuple(
             (scale.x(phase.first_us), scale.width(phase.first_us, phase.last_us, 2.0))
             for phase in incident.phases
@@ -148,6 +160,8 @@ def _ticks(case: CaseReport, scale: _Scale) -> tuple[Tick, ...]:
     ticks = []
     while (us := from_datetime(moment)) < scale.end:
         if us > scale.start:
-            ticks.append(Tick(scale.x(us), moment.strftime("%H:%M" if step_s < 86400 and moment.hour else "%d %b")))
+            clock = step_s < 86400 and moment.hour
+            label = moment.strftime("%H:%M") if clock else format_date(moment.date(), "dd MMM", locale=_("en"))
+            ticks.append(Tick(scale.x(us), label))
         moment += dt.timedelta(seconds=step_s)
     return tuple(ticks)
