@@ -84,13 +84,15 @@ def _next(screen: Console, folders: Folders, elapsed_s: float) -> None:
     from rich.text import Text
 
     _act(screen, _("What to try next"), _("{seconds:.0f} seconds").format(seconds=elapsed_s))
-    for words, line in (
+    hints = (
         (_("read the report in a browser"), str(folders.report)),
         (_("check the evidence yourself"), f"pollwatch verify {folders.evidence / 'evidence-bundle.zip'}"),
         (_("check the proof of the rewritten log"), f"pollwatch verify {folders.evidence / 'fork-proof.json'}"),
         (_("see what left the building"), f"pollwatch disclosures --case {folders.alder}"),
         (_("ask why a line is suspicious"), "pollwatch explain 'PASTE A LOG LINE'"),
         (_("scan your own logs"), "pollwatch scan /var/log/nginx /var/log/auth.log"),
-    ):
-        screen.print(Text.assemble(("  " + words.ljust(38), "dim"), line))
+    )
+    width = max(len(words) for words, _line in hints) + 2
+    for words, line in hints:
+        screen.print(Text.assemble(("  " + words.ljust(width), "dim"), line))
     screen.print()
