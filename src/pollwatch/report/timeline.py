@@ -19,7 +19,7 @@ from pollwatch.report.words import phase_word
 
 WIDTH = 1000
 LEFT = 12
-ROW = 34
+ROW = 36
 TOP = 52
 _MIN_BAR = 6.0
 #: What a letter of a label takes, rather too much than too little.
@@ -49,7 +49,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One incident; ``steps`` are its phases, as ``(x, width)``."""
+    """One incident; ``y`` is the top of its row, ``steps`` are its phases, as ``(x, width)``."""
 
     id: str
     severity: str
@@ -101,15 +101,10 @@ def timeline(case: CaseReport) -> Timeline | None:
 def _bar(incident: Incident, row: int, scale: _Scale) -> Bar:
     first = incident.first_us or scale.start
     left, width = scale.x(first), scale.width(first, incident.last_us or first, _MIN_BAR)
-    label = printable(incident.title, 56)
-    reach = len(label) * _LETTER
-    # To the right of the bar, else to its left; a long bar has room for neither and carries its label.
-    if left + width + 8 + reach <= WIDTH:
-        label_x, anchor = left + width + 8, "start"
-    elif left - 8 - reach >= 0:
-        label_x, anchor = left - 8, "end"
-    else:
-        label_x, anchor = min(left + 8, WIDTH - reach), "start"
+    label = printable(incident.title, 90)
+    # The label stands above the bar and begins with it, or ends with it where the page would cut it off.
+    fits = left + len(label) * _LETTER <= WIDTH
+    label_x, anchor = (left, "start") if fits else (left + width, "end")
     return Bar(
         incident.id,
         incident.severity.word,
