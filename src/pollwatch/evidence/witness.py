@@ -42,7 +42,15 @@ class Response:
 class Witness:
     """One witness for any number of logs. Safe to call from several threads."""
 
-    def __init__(self, path: Path, signers: Sequence[Signer], clock: Clock, logs: Iterable[Verifier] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        signers: Sequence[Signer],
+        clock: Clock,
+        logs: Iterable[Verifier] = (),
+        *,
+        silent: bool = False,
+    ) -> None:
         """Open (or begin) a witness.
 
         Args:
@@ -50,12 +58,13 @@ class Witness:
             signers: cosignature keys (types 04, 06).
             clock: for the cosignature times.
             logs: the type 01 keys of the logs to witness; more through :meth:`watch`.
+            silent: follow the logs by the same rules but sign nothing; a mirror follows what it has yet to copy so.
 
         Raises:
             StoreError: the state cannot be opened.
             SignatureError: no keys, or keys that cannot cosign.
         """
-        if not signers or not all(signer.type.has_time for signer in signers):
+        if bool(signers) is silent or not all(signer.type.has_time for signer in signers):
             raise SignatureError("a witness needs cosignature keys (types 04, 06)")
         self._signers = tuple(signers)
         self._clock = clock
