@@ -25,7 +25,7 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.created
 	@touch $@
 
 $(VENV)/.messages: $(wildcard src/pollwatch/locale/*/LC_MESSAGES/*.po) | $(VENV)/.run
-	@$(BIN)/pybabel -q compile -D pollwatch -d src/pollwatch/locale 2>/dev/null || true
+	@$(BIN)/pybabel -q compile -D pollwatch -d src/pollwatch/locale 2>$(VENV)/.messages.log || { cat $(VENV)/.messages.log >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.run
