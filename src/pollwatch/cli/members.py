@@ -66,22 +66,24 @@ def card(*, case_dir: Path, name: str, bloc: str, address: str, role: str, outpu
 )
 @options.as_json
 def publish(*, case_dir: Path, every: int | None, as_json: bool) -> int:
-    """Seal what was recorded, publish the shared log, and ask the other members to cosign it.
+    """Seal what was recorded, publish the shared log, and ask the other members to cosign and to mirror it.
 
     Nobody's silence or refusal holds it up; it only lowers the grade to "asserted".
     """
     import time
 
-    from pollwatch.node import joint
+    from pollwatch.node import publishing
     from pollwatch.node.jointfolder import Membership
 
     membership = Membership.open(case_dir)
     while True:
-        published = joint.publish(membership, SystemClock())
+        spread = publishing.publish(membership, SystemClock())
+        published = spread.published
         cosignings = [{"member": each.member, "problem": each.problem} for each in published.cosignings]
         if as_json:
             document = {"schema": "pollwatch.published/1", "size": published.size, "root": published.root}
-            click.echo(pretty({**document, "grade": published.grade, "cosignings": cosignings}))
+            mirrors = [{"member": each.member, "problem": each.problem} for each in spread.mirrors]
+            click.echo(pretty({**document, "grade": published.grade, "cosignings": cosignings, "mirrors": mirrors}))
         else:
             words = _("published size {size}, root {root}: {grade}")
             click.echo(words.format(size=published.size, root=published.root[:16], grade=published.grade))

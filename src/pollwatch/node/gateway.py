@@ -6,9 +6,13 @@
     GET  /log/checkpoint, /log/tile/...     the shared log (tlog-tiles)
     POST /witness/add-checkpoint            cosign another member's checkpoint (tlog-witness)
     GET  /witness/HASH/checkpoint           what was cosigned last (tlog-witness, monitoring)
+    GET  /mirror/key                        the mirror's key, under the gateway's signature
+    POST /mirror/add-checkpoint             what a member's log is about to be (tlog-mirror)
+    POST /mirror/add-entries                its entries; cosigned when all of them are here (tlog-mirror)
+    GET  /mirror/ORIGIN/checkpoint, tile/   what is mirrored, whatever became of the original (tlog-tiles)
     POST /inbox                             deliver a STIX bundle; answers with a signed receipt
 
-It has the shared log, the mailbox and two keys, and no way to the case, the private log or the statement key.
+It has the shared log, the mailbox and three keys, and no way to the case, the private log or the statement key.
 Every request is bounded in size and time before it is believed; what is refused is told why in one line.
 """
 
@@ -17,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,11 +38,15 @@ from starlette.routing import Route
 
 from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError
+from pollwatch.evidence import mirrorrequest
 from pollwatch.evidence import request as requests
+from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.mirror import Mirror
 from pollwatch.evidence.witness import Witness
 from pollwatch.node.jointfolder import GatewayMembership
 from pollwatch.sharing.delivery import CHARTER_HEADER, NOTE_HEADER, open_delivery
 from pollwatch.sharing.inbox import Mailbox, MailboxFullError
+from pollwatch.sharing.mirrorkey import make_key_note
 from pollwatch.stix import bundle
 
 _TILE: Final = re.compile(
@@ -47,6 +56,7 @@ _BODY_S: Final = 30.0
 _FRESH: Final = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 _FOREVER: Final = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 _NOTE: Final = "text/plain; charset=utf-8"
+_MAX_UPLOAD: Final = 16 << 20  # compressed
 _T = TypeVar("_T")
 
 
@@ -68,6 +78,11 @@ class Gateway:
         self._witness = Witness(
             membership.folder.witness, (membership.keys.witness,), clock, [each.log for each in others]
         )
+        mirror_key = _mirror_key(membership)
+        self._mirror_note = make_key_note(mirror_key.verifier, membership.keys.gateway)
+        self._mirror = Mirror(membership.folder.mirror, (mirror_key,), clock, [each.log for each in others])
+        # One upload is unpacked at a time: memory stays bounded however many come.
+        self._unpacking = asyncio.Lock()
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -77,6 +92,10 @@ class Gateway:
             Route("/log/{path:path}", self.tile),
             Route("/witness/add-checkpoint", self.add_checkpoint, methods=["POST"]),
             Route("/witness/{log}/checkpoint", self.witnessed),
+            Route("/mirror/key", self.mirror_key),
+            Route("/mirror/add-checkpoint", self.mirror_checkpoint, methods=["POST"]),
+            Route("/mirror/add-entries", self.mirror_entries, methods=["POST"]),
+            Route("/mirror/{path:path}", self.mirrored),
             Route("/inbox", self.inbox, methods=["POST"]),
         ]
         handlers = {HTTPException: _refused, PollwatchError: _failed}
@@ -108,6 +127,33 @@ class Gateway:
         answer = await run_in_threadpool(self._witness.monitoring, request.path_params["log"])
         return Response(answer.body, answer.status, headers={**_FRESH, "content-type": answer.content_type})
 
+    async def mirror_key(self, _request: Request) -> Response:
+        """The mirror's key, vouched for by the gateway's."""
+        return Response(self._mirror_note, media_type=_NOTE, headers=_FRESH)
+
+    async def mirror_checkpoint(self, request: Request) -> Response:
+        """Note what a member's log is about to be; its entries come next."""
+        body = await _body(request, requests.MAX_BYTES)
+        answer = await run_in_threadpool(self._mirror.add_checkpoint, body)
+        return Response(answer.body, answer.status, headers={**_FRESH, "content-type": answer.content_type})
+
+    async def mirror_entries(self, request: Request) -> Response:
+        """Keep entries of a member's log, if they are those that it signed for."""
+        packed = await _body(request, _MAX_UPLOAD)
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        async with self._unpacking:
+            body = await run_in_threadpool(_unpacked, packed, encoding)
+            answer = await run_in_threadpool(self._mirror.add_entries, body)
+        return Response(answer.body, answer.status, headers={**_FRESH, "content-type": answer.content_type})
+
+    async def mirrored(self, request: Request) -> Response:
+        """A file of a mirrored log; tiles never change, the checkpoint does."""
+        path = request.path_params["path"]
+        answer = await run_in_threadpool(self._mirror.read, path)
+        lasting = answer.status == 200 and not path.endswith("/checkpoint")
+        headers = {**(_FOREVER if lasting else _FRESH), "content-type": answer.content_type}
+        return Response(answer.body, answer.status, headers=headers)
+
     async def inbox(self, request: Request) -> Response:
         """Take a delivery. The sender's signature is checked before its body is read."""
         theirs = request.headers.get(CHARTER_HEADER, "")
@@ -138,6 +184,33 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise HTTPException(404, "not here") from None
+
+
+def _mirror_key(membership: GatewayMembership) -> Signer:
+    """The mirror's key; made the first time, since the charter does not name it."""
+    path = membership.folder.mirror_key
+    if not path.exists():
+        handle = membership.keys.gateway.name.rpartition("/")[0]
+        Signer.generate(f"{handle}/mirror", KeyType.COSIGNATURE).save(path)
+    return Signer.load(path)
+
+
+def _unpacked(packed: bytes, encoding: str) -> bytes:
+    """An upload without its compression, never larger than one may be."""
+    if encoding == "identity":
+        return packed
+    if encoding != "gzip":
+        raise HTTPException(415, "uploads are compressed with gzip, or not at all", {"accept-encoding": "gzip"})
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacker.decompress(packed, mirrorrequest.MAX_BYTES + 1)
+    except zlib.error:
+        raise HTTPException(400, "the upload is no gzip stream") from None
+    if len(body) > mirrorrequest.MAX_BYTES:
+        raise HTTPException(413, f"unpacked, an upload has at most {mirrorrequest.MAX_BYTES} bytes")
+    if not unpacker.eof or unpacker.unused_data:
+        raise HTTPException(400, "the upload is cut off, or goes on after its gzip stream")
+    return body
 
 
 def _checked(check: Callable[[], _T]) -> _T:

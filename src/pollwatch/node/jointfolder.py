@@ -8,7 +8,8 @@
     CASE/joint/keys/              inside only: the statement key
     CASE/joint/record.sqlite      inside only: ledger, objects, views of peers' logs
     CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
-    CASE/joint/gateway/           the gateway's: witness and receipt keys, witness state, mailbox
+    CASE/joint/gateway/           the gateway's: witness, mirror and receipt keys, witness state, mailbox
+    CASE/joint/gateway/mirror/    the gateway's copies of the other members' logs, served to everybody (tlog-mirror)
 """
 
 from __future__ import annotations
@@ -82,6 +83,16 @@ class JointFolder:
     def witness(self) -> Path:
         """What was cosigned. NEVER restore it from a backup."""
         return self.outer / "witness.sqlite"
+
+    @property
+    def mirror(self) -> Path:
+        """The gateway's copies of the other members' logs, and what it cosigned of them."""
+        return self.outer / "mirror"
+
+    @property
+    def mirror_key(self) -> Path:
+        """The key that the mirror cosigns with."""
+        return self.outer / "mirror.key"
 
     @property
     def public(self) -> Path:

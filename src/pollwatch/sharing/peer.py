@@ -6,20 +6,26 @@ Time and size of everything are bounded, redirects are not followed, and whateve
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import httpx
 
 from pollwatch.clock import monotonic_s
 from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError
 from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
+from pollwatch.evidence.keys import Verifier
+from pollwatch.evidence.mirroring import MirrorUpload
+from pollwatch.evidence.mirrorrequest import OCTETS
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.evidence.witness import Conflict, Cosigned, Refused, Response, parse_response
 from pollwatch.members.charter import Charter, SignedCharter, difference
 from pollwatch.members.member import Member
 from pollwatch.sharing.delivery import CHARTER_HEADER, NOTE_HEADER
+from pollwatch.sharing.mirrorkey import read_key_note
 
 _TIMEOUT_S: Final = 10.0
 _WHOLE_S: Final = 60.0  # of one answer: a peer that drips bytes holds us no longer
@@ -28,6 +34,7 @@ _MAX_TILE: Final = 256 * (2 + 65_535)
 _NOT_FOUND: Final = 404
 _OTHER_CHARTER: Final = 409
 _MAX_CONFLICTS: Final = 3
+_Accept: TypeAlias = Callable[[Response, SignedCheckpoint], Cosigned | Conflict | Refused]
 
 
 class Peer:
@@ -98,13 +105,61 @@ class Peer:
         Raises:
             PeerError: it cannot be reached, or answers nonsense. Its refusal is an answer, and no veto.
         """
+        return self._grow("/witness/add-checkpoint", signed, tiles, self._cosignatures)
+
+    def mirror_key(self) -> Verifier | None:
+        """The key of its mirror, which its gateway vouches for; None where it has no mirror.
+
+        Raises:
+            PeerError: it cannot be reached, or names no usable key.
+        """
+        data = self._get("/mirror/key")
+        try:
+            return None if data is None else read_key_note(data, self.member)
+        except EvidenceError as error:
+            raise PeerError(f"{self.member.name}: {error}") from error
+
+    def mirror(self, signed: SignedCheckpoint, tiles: TileReader) -> Cosigned | Refused:
+        """Give its mirror what it lacks of our shared log.
+
+        Args:
+            signed: our latest checkpoint.
+            tiles: our shared log.
+
+        Returns:
+            The mirror's cosignature, which says that it holds all of it; or why there is none.
+
+        Raises:
+            PeerError: it cannot be reached, has no mirror, or answers nonsense.
+        """
+        key = self.mirror_key()
+        if key is None:
+            raise PeerError(f"{self.member.name} has no mirror")
+        pending = self._grow("/mirror/add-checkpoint", signed, tiles, lambda _answer, _signed: Cosigned(()))
+        if isinstance(pending, Refused):
+            return pending
+        upload = MirrorUpload(signed, tiles, (key,))
+        headers = {"content-type": OCTETS, "content-encoding": "gzip"}
+        outcome = None
+        while outcome is None:
+            answer = self._post("/mirror/add-entries", gzip.compress(upload.body, 6, mtime=0), headers)
+            try:
+                outcome = upload.take(answer)
+            except EvidenceError as error:
+                raise PeerError(f"{self.member.name}: {error}") from error
+        return outcome
+
+    def _grow(self, path: str, signed: SignedCheckpoint, tiles: TileReader, accept: _Accept) -> Cosigned | Refused:
+        """Send ``add-checkpoint``, from whatever size the other side names."""
         old = 0
         for _attempt in range(_MAX_CONFLICTS):
             size = signed.checkpoint.size
             proof = tiles.consistency(old, size) if 0 < old <= size else ()
-            answer = self._post("/witness/add-checkpoint", build_add_checkpoint(old, proof, signed))
+            answer = self._post(path, build_add_checkpoint(old, proof, signed))
             try:
-                outcome = parse_response(answer, signed, (self.member.witness,))
+                # Only a witness's 200 holds cosignatures; all other answers mean the same of both.
+                done = answer.status == httpx.codes.OK
+                outcome = accept(answer, signed) if done else parse_response(answer, signed, ())
             except EvidenceError as error:
                 raise PeerError(f"{self.member.name}: {error}") from error
             if not isinstance(outcome, Conflict):
@@ -113,6 +168,9 @@ class Peer:
                 return Refused(_OTHER_CHARTER, f"it says it has cosigned size {outcome.size}, and we have only {size}")
             old = outcome.size
         return Refused(_OTHER_CHARTER, "it names another last size each time it is asked")
+
+    def _cosignatures(self, answer: Response, signed: SignedCheckpoint) -> Cosigned | Conflict | Refused:
+        return parse_response(answer, signed, (self.member.witness,))
 
     def deliver(self, note: str, body: bytes) -> bytes:
         """Deliver a body; the receipt, unchecked.

@@ -1,0 +1,31 @@
+"""Members of a joint watch, enrolled under one charter, for scenarios with two or more of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pollwatch.clock import Clock
+from pollwatch.members.marking import Tlp
+from pollwatch.members.member import Role
+from pollwatch.node import enrol, processes
+from pollwatch.node.jointfolder import Membership
+from pollwatch.node.processes import GatewayProcess
+
+
+def enrolled(folder: Path, names: str, clock: Clock) -> list[Membership]:
+    """One member per letter, each a bloc of its own; nothing runs yet."""
+    cases = [folder / name for name in names]
+    ports = processes.free_ports(len(cases))
+    cards = [
+        enrol.introduce(case, case.name.upper(), case.name, Role.MEMBER, f"http://127.0.0.1:{port}", clock)
+        for case, port in zip(cases, ports, strict=True)
+    ]
+    signed = enrol.begin(cases[0], enrol.draft(cards, enrol.Terms("Watch", (), None, Tlp.AMBER, 0), clock))
+    for case in (*cases, *cases):
+        signed = enrol.sign(case, signed.to_bytes(), clock).signed
+    return [Membership.open(case) for case in cases]
+
+
+def gateway(member: Membership) -> GatewayProcess:
+    """The gateway of a member."""
+    return GatewayProcess(member.folder.case, member.me)
