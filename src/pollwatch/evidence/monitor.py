@@ -13,6 +13,7 @@ then refuse it, and its silence shows as a missing seal.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -138,6 +139,60 @@ def find_fork(
     proof = ForkProof(log, small, large, path)
     proof.verify()
     return proof
+
+
+def compare(
+    log: Verifier,
+    now: SignedCheckpoint,
+    tiles: TileReader,
+    known: Iterable[SignedCheckpoint],
+    mirrored: Callable[[int], TileReader | None] = lambda _size: None,
+) -> ForkProof | None:
+    """Hold what a log shows now against every state of it that is known, from whomever.
+
+    Args:
+        log: the log's type 01 key.
+        now: what it shows.
+        tiles: the tiles that it serves with it; untrusted.
+        known: states that it signed: seen before, cosigned or refused by us, cosigned by others.
+        mirrored: our own copy of its tiles at a size, so that a log cut short cannot hide what it was.
+
+    Returns:
+        The first contradiction as a proof; None where all known states that can be compared fit.
+
+    Raises:
+        SignatureError: a state that the log did not sign.
+        ProofError: the log withholds the tiles behind what it shows, so that nothing can be said for it.
+    """
+    withheld: ProofError | None = None
+    for other in known:
+        size = other.checkpoint.size
+        larger = tiles if size <= now.checkpoint.size else mirrored(size)
+        try:
+            proof = find_fork(log, other, now, larger)
+        except ProofError as error:
+            # Another state may still convict it without these tiles. Of a larger state that nobody mirrored,
+            # check_not_behind speaks.
+            if size <= now.checkpoint.size:
+                withheld = withheld or error
+            continue
+        if proof is not None:
+            return proof
+    if withheld is not None:
+        raise withheld
+    return None
+
+
+def check_not_behind(now: SignedCheckpoint, known: Iterable[SignedCheckpoint]) -> None:
+    """Refuse a state that is older than what the log is known to have signed: replayed, or cut short.
+
+    Raises:
+        ProofError: it shows fewer entries than it signed before; the message says how many.
+    """
+    size = now.checkpoint.size
+    before = max((each.checkpoint.size for each in known), default=0)
+    if size < before:
+        raise ProofError(f"it signed {before} entries before and shows {size} now: an old state, or a log cut short")
 
 
 def _order(checkpoint: Checkpoint) -> tuple[int, bytes]:

@@ -13,7 +13,7 @@ from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError, PeerError, ProofError, SignatureError
 from pollwatch.evidence import durable, fsck, manifest
 from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
-from pollwatch.evidence.monitor import ForkProof, find_fork
+from pollwatch.evidence.monitor import ForkProof, check_not_behind, compare
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.evidence.witness import Witness
 from pollwatch.members.member import Member
@@ -78,12 +78,19 @@ def check_peer(membership: Membership, member: Member, clock: Clock) -> Checked:
     before = last.checkpoint.size if last else None
     with Peer(member, membership.charter) as peer:
         try:
+            # First what is known, then what it shows: an honest log publishes before it asks anybody to cosign, so
+            # that nobody can know more of it than it shows.
+            known = _known(membership, member, clock)
             now = peer.checkpoint()
             tiles = peer.tiles(now.checkpoint.size)
-            proof = _find_fork(membership, member, clock, now, tiles)
+            proof = compare(member.log, now, tiles, known, lambda size: _mirrored(membership, member, size))
             if proof is not None:
                 path = _keep(membership, proof, clock)
                 return Checked(member.name, Verdict.FORKED, now.checkpoint.size, before, _told(proof), path)
+            try:
+                check_not_behind(now, known)
+            except ProofError as error:
+                return Checked(member.name, Verdict.WENT_BACK, now.checkpoint.size, before, str(error))
             return _judge(membership, member, clock, last, now, tiles)
         except PeerError as error:
             return Checked(member.name, Verdict.UNREACHABLE, None, before, str(error))
@@ -100,9 +107,6 @@ def _judge(
     tiles: TileReader,
 ) -> Checked:
     size, before = now.checkpoint.size, last.checkpoint.size if last else None
-    if before is not None and size < before:
-        detail = f"it showed {before} entries before and shows {size} now: an old state, or a log cut short"
-        return Checked(member.name, Verdict.WENT_BACK, size, before, detail)
     kinds = _read_all(membership, member, now, tiles)
     Views(membership.folder.record).add(now, clock.now_us())
     if before is None:
@@ -111,29 +115,11 @@ def _judge(
     return Checked(member.name, verdict, size, before, kinds)
 
 
-def _find_fork(
-    membership: Membership, member: Member, clock: Clock, now: SignedCheckpoint, tiles: TileReader
-) -> ForkProof | None:
-    """Compare with every state of this log that is known: what we saw, cosigned or refused, and what others cosigned.
+def _known(membership: Membership, member: Member, clock: Clock) -> list[SignedCheckpoint]:
+    """Every state of this log that is known: what we saw, cosigned or refused, and what others cosigned.
 
     The last is what shows a member that has one log for us and another for somebody else.
     """
-    for other in _known(membership, member, clock):
-        size = other.checkpoint.size
-        # What we saw before is mirrored: a log that was cut short cannot hide what it was.
-        larger = tiles if size <= now.checkpoint.size else _mirrored(membership, member, size)
-        try:
-            proof = find_fork(member.log, other, now, larger)
-        except ProofError:
-            if size <= now.checkpoint.size:
-                raise
-            continue  # a larger state of which we have no tiles: the witness refused it, or the mirror is younger
-        if proof is not None:
-            return proof
-    return None
-
-
-def _known(membership: Membership, member: Member, clock: Clock) -> list[SignedCheckpoint]:
     folder, origin = membership.folder, member.log.name
     found = list(Views(folder.record).all(origin))
     if folder.witness.exists():
