@@ -27,12 +27,18 @@ def command() -> None:
 @command.command()
 @options.required_case_dir
 def now(*, case_dir: Path) -> None:
-    """Seal the case's present state into its shared log. Run it at a fixed interval, also when nothing happened."""
+    """Seal the case's present state into its shared log, once; `pollwatch evidence sealer` does it at a fixed interval.
+
+    Where a sealer is configured this is refused: a seal out of turn would tell others when you looked.
+    """
     from pollwatch.incidents.records import Case
     from pollwatch.node.sealing import CaseEvidence
 
     clock = SystemClock()
     with Case.open(case_dir, clock, create=False), CaseEvidence.open(case_dir, clock) as evidence:
+        if evidence.interval is not None:
+            text = _("a sealer is configured, every {seconds} s; to seal by hand, end that: evidence sealer --off")
+            raise UsageError(text.format(seconds=evidence.interval.every_s))
         index = evidence.publish_seal()
         click.echo(_("Seal {index} of log {log}.").format(index=index, log=evidence.shared.origin), err=True)
 

@@ -1,8 +1,9 @@
 """What is sealed: log entries as canonical JSON with a type and a version. Never personal data, only commitments.
 
-Private log: batch, incident, disclosure, documents, canary. Shared log: seal (:mod:`pollwatch.evidence.seal`), posted
-documents (charter, key, claim, opinion ...), and fork proofs (:mod:`pollwatch.evidence.monitor`). Every class reads
-back strictly what it writes; unknown fields are refused.
+Private log: batch, incident, disclosure, documents, canary, sequence (:mod:`pollwatch.evidence.sequence`), tombstone
+and hold (:mod:`pollwatch.evidence.upkeep`). Shared log: seal (:mod:`pollwatch.evidence.seal`), posted documents
+(charter, key, claim, opinion ...), and fork proofs (:mod:`pollwatch.evidence.monitor`). Every class reads back strictly
+what it writes; unknown fields are refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pollwatch.evidence.fields import Fields, document
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.posted import Posted
 from pollwatch.evidence.seal import Seal
+from pollwatch.evidence.sequence import Sequence
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES
+from pollwatch.evidence.upkeep import Hold, Tombstone
 
 __all__ = [
     "Batch",
@@ -24,11 +27,14 @@ __all__ = [
     "Disclosure",
     "Documents",
     "ForkProof",
+    "Hold",
     "IncidentEntry",
     "Posted",
     "PrivateEntry",
     "Seal",
+    "Sequence",
     "SharedEntry",
+    "Tombstone",
     "parse_private",
     "parse_shared",
 ]
@@ -219,10 +225,10 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A planted secret, sealed before it was planted: if it turns up elsewhere, where it was planted can be shown.
+    """A planted secret, sealed before it was planted; or, once a day, that recording was at work on that day.
 
     Attributes:
-        content: commitment to the canary and where it was planted.
+        content: commitment to the canary and where it was planted, or to the day.
     """
 
     KIND: ClassVar[str] = "canary"
@@ -243,7 +249,7 @@ class Canary:
         return _closed(fields, cls(fields.hex("content", _H)))
 
 
-PrivateEntry: TypeAlias = Batch | IncidentEntry | Disclosure | Documents | Canary
+PrivateEntry: TypeAlias = Batch | IncidentEntry | Disclosure | Documents | Canary | Sequence | Tombstone | Hold
 SharedEntry: TypeAlias = Seal | Posted | ForkProof
 
 

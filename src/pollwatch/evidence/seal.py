@@ -8,7 +8,7 @@ was appended after it, is not older than those. Every seal has the same number o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import ClassVar
@@ -17,7 +17,6 @@ from pollwatch.errors import ProofError
 from pollwatch.evidence import merkle
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.fields import Fields, document
-from pollwatch.evidence.log import Log
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES
 
 RIVALS = 16
@@ -142,24 +141,3 @@ def make_seal(private: Checkpoint, rivals: Sequence[Checkpoint], now_us: int) ->
     opening = Opening(os.urandom(BLIND_BYTES), private.text)
     seen = {each.origin_hash: each for each in map(Seen.of, rivals[:RIVALS])}
     return Seal(now_us, opening.commitment, tuple(sorted(seen.values()))), opening
-
-
-def seal_now(
-    private: Log, shared: Log, rivals: Sequence[Checkpoint], now_us: int, keep: Callable[[Seal, Opening], None]
-) -> int:
-    """Seal the private log's present state into the shared log.
-
-    Args:
-        private: the private log.
-        shared: the shared log.
-        rivals: the latest checkpoint seen of each other log.
-        now_us: the time.
-        keep: stores seal and opening durably; called before the seal is appended, for a seal whose opening is lost
-            proves nothing any more.
-
-    Returns:
-        The seal's index in the shared log.
-    """
-    seal, opening = make_seal(private.signed.checkpoint, rivals, now_us)
-    keep(seal, opening)
-    return shared.append([seal.to_bytes()])[0]

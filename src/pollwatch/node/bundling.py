@@ -76,11 +76,9 @@ def export(
     """
     given = extras or Extras()
     entry = evidence.seal_incident(incident)
-    if evidence.openings.seal_covering(entry + 1) is None:
-        evidence.publish_seal()
+    seal = covering_seal(evidence, entry, clock)
     kept = evidence.openings.incident(entry)
-    seal = evidence.openings.seal_covering(entry + 1)
-    if kept is None or seal is None:
+    if kept is None:
         raise StoreError(
             f"incident {incident.id}: what opens its entry {entry} was erased; it cannot be proven any more"
         )
@@ -102,6 +100,28 @@ def export(
     except OSError as error:
         raise StoreError(f"{out} cannot be written: {error.strerror}") from error
     return bundle
+
+
+def covering_seal(evidence: CaseEvidence, entry: int, clock: Clock) -> KeptSeal:
+    """The earliest seal over a private entry; made now where there is none and no sealer is configured.
+
+    Raises:
+        StoreError: the sealer has not sealed it yet.
+    """
+    _ = evidence.shared  # opening it settles the seals of a process that was stopped
+    found = evidence.openings.seal_covering(entry + 1)
+    if found is None and evidence.interval is None:
+        evidence.publish_seal()
+        found = evidence.openings.seal_covering(entry + 1)
+    if found is None:
+        now_us = clock.now_us()
+        every_s = evidence.interval.every_s if evidence.interval else 0
+        next_us = evidence.interval.begin_us(evidence.interval.slot(now_us) + 1) if evidence.interval else now_us
+        raise StoreError(
+            f"entry {entry} is recorded but not sealed yet; the sealer (every {every_s} s) does so at "
+            f"{rfc3339(next_us)}: try again then. A seal out of turn would tell others when you looked"
+        )
+    return found
 
 
 def _spread(references: References, limit: int) -> dict[int, list[int]]:

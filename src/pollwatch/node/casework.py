@@ -1,7 +1,8 @@
 """A scan that is kept: into the case, and sealed.
 
 The order is what makes a crash harmless. Raw lines are sealed and events written while they are read; then one
-commit makes the scan part of the case; then its incidents are sealed and a seal is published. If we stop before
+commit makes the scan part of the case; then its incidents are sealed and a seal is published (by the sealer at its own
+time, where one is configured: a seal at the moment of a scan would tell others when one looked). If we stop before
 the commit, the next scan does it all again, and finds its batches sealed already. If we stop after it, the next
 scan seals the incidents that are not.
 """
@@ -21,6 +22,7 @@ from pollwatch.events.batch import Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.records import Case
+from pollwatch.node import rhythm
 from pollwatch.node.reading import span_of
 from pollwatch.node.scan import Earlier, ScanOptions, ScanReport, scan
 from pollwatch.node.sealing import CaseEvidence, TimeSpan
@@ -88,7 +90,9 @@ def scan_into(
             report = scan(admitted, options, earlier=earlier, recorder=recorder, progress=progress)
             intake.commit(report.inputs, report.detections, report.incidents)
         evidence.seal_incidents(case.incidents())
-        evidence.publish_seal()
+        rhythm.append_sequence(evidence)
+        if evidence.interval is None:
+            evidence.publish_seal()
         return replace(report, inputs=tuple(case.inputs()), incidents=tuple(case.incidents()))
 
 

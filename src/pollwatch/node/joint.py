@@ -19,13 +19,14 @@ from pollwatch.evidence import log as logs
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.witness import Cosigned
 from pollwatch.members.marking import Tlp
-from pollwatch.node import rail, releasing
+from pollwatch.node import rail, releasing, sealer
+from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.node.releasing import Decision, Sent
+from pollwatch.node.sealing import CaseKeys
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.inbox import Mail, Mailbox
 from pollwatch.sharing.peer import Peer
-from pollwatch.sharing.views import Views
 from pollwatch.stix import accept, bundle, constants, ids, objects
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
@@ -91,16 +92,21 @@ class Spoken:
 def publish(membership: Membership, clock: Clock) -> Published:
     """Seal the private log's state into the shared log, publish its checkpoint, and ask the others to cosign it.
 
+    Where a sealer is configured, the seal is made only if the present interval has none yet.
     It is published at once, with whatever cosignatures come; nobody's silence or refusal holds it up.
 
     Raises:
         StoreError: the log cannot be written.
     """
-    views = Views(membership.folder.record)
-    seen = [view.checkpoint for each in membership.peers if (view := views.latest(each.log.name)) is not None]
-    with rail.opened(membership.folder.case, clock) as evidence:
-        evidence.publish_seal(seen)
-        key = evidence.shared.verifier
+    case_dir = membership.folder.case
+    seen = sealer.latest_rivals(case_dir)
+    scheduled = Interval.load(case_dir / "evidence") is not None
+    if scheduled:  # exactly one seal per interval, whoever comes by
+        sealer.seal_if_due(case_dir, clock, seen)
+    else:
+        with rail.opened(case_dir, clock) as evidence:
+            evidence.publish_seal(seen)
+    key = CaseKeys.load(case_dir / "evidence").shared.verifier
     # The log is not held while others are waited for.
     signed, tiles = logs.open_reader(membership.folder.public, key)
     lines: list[Signature] = []
@@ -118,8 +124,8 @@ def publish(membership: Membership, clock: Clock) -> Published:
         else:
             cosignings.append(Cosigning(member.name, f"refused ({outcome.status}): {outcome.reason}"))
     if lines:
-        with rail.opened(membership.folder.case, clock) as evidence:
-            evidence.shared.add_cosignatures(lines, signed)
+        with sealer.shared_only(case_dir, clock) as shared:
+            shared.add_cosignatures(lines, signed)
     enough = sum(not each.problem for each in cosignings) >= membership.charter.quorum.cosigners
     grade = "quorum" if enough and membership.charter.quorum.cosigners else "asserted"
     return Published(signed.checkpoint.size, signed.checkpoint.root.hex(), tuple(cosignings), grade)

@@ -42,6 +42,15 @@ class KeptIncident:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptEntry:
+    """Any other private entry, with what opens it: canonical JSON with its salts."""
+
+    entry: int
+    kind: str
+    opening: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class KeptSeal:
     """A seal in the shared log, with its opening."""
 
@@ -50,8 +59,15 @@ class KeptSeal:
     opening: Opening
 
 
+_BUSY_TIMEOUT_S = 60.0
+
+
 class Openings:
-    """The owner's file. Not for several threads."""
+    """The owner's file. Not for several threads; several processes take turns.
+
+    Whoever writes batches, incidents and other private entries holds the private log; whoever writes seals, the shared
+    one. Hence rows without index are settled by a process that knows that nobody else is about to note them.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or make the file.
@@ -61,7 +77,7 @@ class Openings:
         """
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
@@ -104,6 +120,38 @@ class Openings:
             ).fetchall()
         return tuple(KeptBatch(*row) for row in rows)
 
+    def batches_between(self, first_entry: int, end_entry: int) -> tuple[KeptBatch, ...]:
+        """The batches among some private entries that can still be opened, ascending by entry."""
+        with self._named():
+            rows = self._db.execute(
+                "SELECT entry, path, first_number, lines, seed FROM batches"
+                " WHERE entry >= ? AND entry < ? ORDER BY entry",
+                (first_entry, end_entry),
+            ).fetchall()
+        return tuple(KeptBatch(*row) for row in rows)
+
+    def keep_entry(self, kind: str, opening: bytes, manifest: bytes) -> int:
+        """Keep what opens any other private entry before it is appended; gives the row to :meth:`settle`."""
+        return self._insert("INSERT INTO others (kind, opening, manifest) VALUES (?, ?, ?)", (kind, opening, manifest))
+
+    def kept_entries(self, kind: str) -> tuple[KeptEntry, ...]:
+        """What opens the entries of a kind, ascending by entry."""
+        with self._named():
+            rows = self._db.execute(
+                "SELECT entry, kind, opening FROM others WHERE kind = ? AND entry IS NOT NULL ORDER BY entry", (kind,)
+            ).fetchall()
+        return tuple(KeptEntry(*row) for row in rows)
+
+    def latest_kept(self, kind: str) -> KeptEntry | None:
+        """What opens the latest entry of a kind."""
+        with self._named():
+            row = self._db.execute(
+                "SELECT entry, kind, opening FROM others WHERE kind = ? AND entry IS NOT NULL"
+                " ORDER BY entry DESC LIMIT 1",
+                (kind,),
+            ).fetchone()
+        return KeptEntry(*row) if row else None
+
     def incident_entry(self, incident: str, digest: bytes) -> int | None:
         """The entry of an incident as it is now understood, if that was sealed."""
         return self._number("SELECT entry FROM incidents WHERE id = ? AND digest = ?", (incident, digest))
@@ -144,6 +192,14 @@ class Openings:
             ).fetchone()
         return KeptSeal(row[0], row[1], Opening(row[2], row[3])) if row else None
 
+    def latest_seal(self) -> Seal | None:
+        """The seal that was published last."""
+        with self._named():
+            row = self._db.execute(
+                "SELECT manifest FROM seals WHERE entry IS NOT NULL ORDER BY entry DESC LIMIT 1"
+            ).fetchone()
+        return Seal.parse(row[0]) if row else None
+
     def settle(self, table: str, row: int, entry: int) -> None:
         """Note the index that a kept row's entry got."""
         with self._named():
@@ -177,7 +233,7 @@ class Openings:
             raise StoreError(f"the case's openings cannot be read or written: {error}") from error
 
 
-_TABLES = ("batches", "incidents", "seals")
+_TABLES = ("batches", "incidents", "others", "seals")
 _SETTLE = {name: f"UPDATE {name} SET entry = ? WHERE row = ?" for name in _TABLES}  # noqa: S608 - our own names
 _UNSETTLED = {name: f"SELECT row, manifest FROM {name} WHERE entry IS NULL" for name in _TABLES}  # noqa: S608 - same
 _DROP = {name: f"DELETE FROM {name} WHERE row = ?" for name in _TABLES}  # noqa: S608 - same
@@ -191,6 +247,9 @@ CREATE TABLE IF NOT EXISTS incidents (
     row INTEGER PRIMARY KEY, entry INTEGER UNIQUE, id TEXT NOT NULL, digest BLOB NOT NULL, content BLOB NOT NULL,
     content_salt BLOB NOT NULL, refs BLOB NOT NULL, refs_salt BLOB NOT NULL, manifest BLOB NOT NULL,
     UNIQUE (id, digest)) STRICT;
+CREATE TABLE IF NOT EXISTS others (
+    row INTEGER PRIMARY KEY, entry INTEGER UNIQUE, kind TEXT NOT NULL, opening BLOB NOT NULL,
+    manifest BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS seals (
     row INTEGER PRIMARY KEY, entry INTEGER UNIQUE, manifest BLOB NOT NULL, blind BLOB NOT NULL, text TEXT NOT NULL,
     private_size INTEGER NOT NULL) STRICT;

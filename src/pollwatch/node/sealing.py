@@ -13,6 +13,7 @@ Sealing is idempotent: what was sealed already, byte for byte, keeps its entry.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,7 @@ from typing import Self
 import numpy as np
 
 from pollwatch import canonical
-from pollwatch.clock import Clock
+from pollwatch.clock import Clock, monotonic_s
 from pollwatch.errors import ProofError, StoreError
 from pollwatch.evidence import durable, salted
 from pollwatch.evidence.checkpoint import Checkpoint
@@ -35,14 +36,18 @@ from pollwatch.evidence.manifest import Batch, IncidentEntry, PrivateEntry
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.posted import Posted
 from pollwatch.evidence.references import BatchLines, References
-from pollwatch.evidence.seal import seal_now
+from pollwatch.evidence.seal import make_seal
 from pollwatch.incidents.export import incident_document
 from pollwatch.incidents.incident import Incident
+from pollwatch.node.interval import Interval
 from pollwatch.node.openings import KeptBatch, KeptIncident, Openings
 
 #: Gives the raw records ``first_number`` to ``first_number + count - 1`` of an input again: (path, first, count).
 FetchRaw = Callable[[str, int, int], Sequence[bytes]]
 
+
+_WAIT_S = 60.0
+_WAIT_STEP_S = 0.02
 
 #: So many entries are appended in one durable step; a crash in it is made up for by looking at that many of the last.
 _TOGETHER = 256
@@ -59,13 +64,16 @@ class TimeSpan:
 class CaseEvidence:
     """One case's evidence, open for sealing. Use :meth:`open`, and close it (or use ``with``)."""
 
-    def __init__(self, keys: CaseKeys, private: Log, shared: Log, openings: Openings, clock: Clock) -> None:
+    def __init__(self, keys: CaseKeys, private: Log, openings: Openings, folder: Path, clock: Clock) -> None:
         """Take over open parts; :meth:`open` is what callers use."""
         self.private = private
-        self.shared = shared
         self.shared_signer = keys.shared
         self.openings = openings
+        self.interval = Interval.load(folder)
+        self._keys = keys
+        self._folder = folder
         self._clock = clock
+        self._shared: Log | None = None
 
     @classmethod
     def open(cls, case_dir: Path, clock: Clock, handle: str = "watch") -> CaseEvidence:
@@ -83,26 +91,36 @@ class CaseEvidence:
         """
         folder = case_dir / "evidence"
         keys = CaseKeys.open_or_create(folder, handle)
-        shared = Log.open(folder / "shared", (keys.shared, keys.shared_quantum), clock)
+        private = Log.open(folder / "private", (keys.private,), clock)
         try:
-            private = Log.open(folder / "private", (keys.private,), clock)
-        except BaseException:
-            shared.close()
-            raise
-        try:
-            evidence = cls(keys, private, shared, Openings(folder / "openings.sqlite"), clock)
+            evidence = cls(keys, private, Openings(folder / "openings.sqlite"), folder, clock)
         except BaseException:
             private.close()
-            shared.close()
             raise
-        evidence._settle()
+        try:
+            evidence._settle()
+            if evidence.interval is None or not (folder / "shared").exists():
+                _ = evidence.shared
+        except BaseException:
+            evidence.close()
+            raise
         return evidence
+
+    @property
+    def shared(self) -> Log:
+        """The shared log. Where a sealer has a schedule to keep, it is opened only when it is asked for."""
+        if self._shared is None:
+            log = open_shared(self._folder, self._keys, self._clock, wait=self.interval is not None)
+            self.openings.settle_rest("seals", partial(last_index, log))
+            self._shared = log
+        return self._shared
 
     def close(self) -> None:
         """Let another process work on the case."""
         self.openings.close()
         self.private.close()
-        self.shared.close()
+        if self._shared is not None:
+            self._shared.close()
 
     def __enter__(self) -> Self:
         """The evidence itself."""
@@ -194,20 +212,16 @@ class CaseEvidence:
         Returns:
             The seal's index in the shared log.
         """
-        rows: list[int] = []
-        entry = seal_now(
-            self.private,
-            self.shared,
-            rivals,
-            self._clock.now_us(),
-            lambda seal, opening: rows.append(self.openings.keep_seal(seal, opening)),
-        )
-        self.openings.settle("seals", rows[0], entry)
-        return entry
+        return seal_state(self.private.signed.checkpoint, self.shared, self.openings, rivals, self._clock.now_us())
 
     def append_private(self, entry: PrivateEntry) -> int:
         """Record something else (a disclosure, documents, a canary); its salts are the caller's to keep."""
         return self.private.append([entry.to_bytes()])[0]
+
+    def record(self, entry: PrivateEntry, opening: bytes) -> int:
+        """Record something else, and keep with the case what opens it (canonical JSON)."""
+        manifest = entry.to_bytes()
+        return self._append("others", self.openings.keep_entry(entry.KIND, opening, manifest), manifest)
 
     def post(self, entry: Posted | ForkProof) -> int:
         """Post a document in the shared log, for everybody to read; gives its index there."""
@@ -224,8 +238,8 @@ class CaseEvidence:
 
     def _settle(self) -> None:
         """Make up for a crash between keeping an opening and noting its entry: the entry can only be at the end."""
-        for table, log in (("batches", self.private), ("incidents", self.private), ("seals", self.shared)):
-            self.openings.settle_rest(table, partial(_last_index, log))
+        for table in ("batches", "incidents", "others"):
+            self.openings.settle_rest(table, partial(last_index, self.private))
 
     def _references(self, incident: Incident) -> References:
         by_entry: dict[int, list[int]] = {}
@@ -282,7 +296,7 @@ class CaseKeys:
         try:
             durable.make_folder(folder, mode=0o700)
             durable.make_folder(keys, mode=0o700)
-            if not (folder / "shared").exists():
+            if not (folder / "shared").exists() and not (folder / "private").exists():
                 cls._create_missing(keys, handle)
         except OSError as error:
             raise StoreError(f"{keys} cannot be written: {error}") from error
@@ -313,6 +327,43 @@ class CaseKeys:
             Signer.generate(name.removesuffix("/shared") + "/private").save(keys / "private.key")
 
 
+def open_shared(folder: Path, keys: CaseKeys, clock: Clock, *, wait: bool) -> Log:
+    """Open the shared log; with ``wait``, another process that has it open for a moment is waited for.
+
+    Raises:
+        StoreError: another process has it open and keeps it, or the disk says no.
+        ProofError: it does not carry what it signed.
+    """
+    until_s = monotonic_s() + _WAIT_S
+    while True:
+        try:
+            return Log.open(folder / "shared", (keys.shared, keys.shared_quantum), clock)
+        except StoreError:
+            if not wait or monotonic_s() > until_s:
+                raise
+            time.sleep(_WAIT_STEP_S)
+
+
+def seal_state(private: Checkpoint, shared: Log, openings: Openings, rivals: Sequence[Checkpoint], now_us: int) -> int:
+    """Seal a state of the private log into the shared log; gives the seal's index.
+
+    The opening is kept before the seal is appended: a seal whose opening is lost proves nothing any more.
+    """
+    seal, opening = make_seal(private, rivals, now_us)
+    row = openings.keep_seal(seal, opening)
+    entry = shared.append([seal.to_bytes()])[0]
+    openings.settle("seals", row, entry)
+    return entry
+
+
+def last_index(log: Log, manifest: bytes) -> int | None:
+    """Where an entry stands among the last of a log."""
+    for index in range(log.size - 1, max(-1, log.size - 1 - _TOGETHER), -1):
+        if log.entry(index) == manifest:
+            return index
+    return None
+
+
 def _content(incident: Incident) -> bytes:
     """What is sealed about an incident: all but its work-flow status, which changes without the incident changing."""
     document = incident_document(incident)
@@ -330,11 +381,3 @@ def _batch_digest(path: str, first_number: int, lines: Sequence[bytes]) -> bytes
     digest.update(np.fromiter(map(len, lines), dtype=">u8", count=len(lines)).tobytes())
     digest.update(b"".join(lines))
     return digest.digest()
-
-
-def _last_index(log: Log, manifest: bytes) -> int | None:
-    """Where an entry stands among the last of a log."""
-    for index in range(log.size - 1, max(-1, log.size - 1 - _TOGETHER), -1):
-        if log.entry(index) == manifest:
-            return index
-    return None
