@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from pathlib import Path
 
@@ -36,8 +37,12 @@ def command(
     """
     from pollwatch.cli import present
     from pollwatch.node import explaining
+    from pollwatch.sources.decode import decode, scrub
+    from pollwatch.sources.interface import MAX_RECORD_BYTES
 
-    text = sys.stdin.readline().rstrip("\r\n") if line == "-" else line
+    # Not as text: a line that is no valid UTF-8 is read like one in a file.
+    raw = sys.stdin.buffer.readline(MAX_RECORD_BYTES).rstrip(b"\r\n") if line == "-" else os.fsencode(line)
+    text = scrub(decode([raw], "utf-8")[0])
     explanation = explaining.explain(text, fmt, zone or UTC, rule_dirs, SystemClock().now_us())
     if as_json:
         click.echo(pretty(explaining.document(explanation)))

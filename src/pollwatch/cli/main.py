@@ -69,6 +69,8 @@ def root() -> None:
 def run(arguments: Sequence[str]) -> None:
     """Run a command line and exit with the documented code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set while we were being imported
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = root.main(list(arguments), prog_name="pollwatch", standalone_mode=False)
     except click.ClickException as error:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import rich_click as click
 
-from pollwatch.clock import UTC, from_datetime
+from pollwatch.clock import UTC, SystemClock, from_datetime, to_datetime
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
@@ -52,8 +52,8 @@ class Moment(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the text; it stays text, since its meaning depends on zone and clock."""
         try:
-            moment_us(value, 0, UTC)
-        except ValueError:
+            to_datetime(moment_us(value, SystemClock().now_us(), UTC))
+        except (ValueError, OverflowError):
             self.fail(
                 _("{value!r} is no time; write 2026-11-03T20:00:00Z, 2026-11-03, or 36h for 36 hours ago").format(
                     value=value

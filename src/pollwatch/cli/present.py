@@ -39,12 +39,23 @@ STYLE = {
     Severity.HIGH: "bold dark_orange",
     Severity.CRITICAL: "bold red",
 }
+WIDE = 100
+"""Columns from which on a table of incidents can be read."""
+_TITLE = 240
 _LAMP = {"normal": "green", "look-now": "yellow", "call-now": "bold red", "not-watching": "bold magenta"}
 
 
+class _Piped(Console):
+    """A console whose reader may go away: that ends us quietly, not with rich's code 1, which would say "findings"."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line's own end."""
+        raise BrokenPipeError
+
+
 def console(*, stderr: bool = False) -> Console:
-    """A console that obeys NO_COLOR and the terminal's width; 100 columns where there is none."""
-    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    """A console that obeys NO_COLOR and the terminal's width; 140 columns where there is none."""
+    made = _Piped(stderr=stderr, highlight=False, soft_wrap=False)
     if not made.is_terminal:
         made.width = 140
     return made
@@ -54,9 +65,9 @@ def scan(report: ScanReport, *, minimum: Severity, case_dir: Path | None, quiet:
     """What a scan found, for a person."""
     out = console()
     shown = [incident for incident in report.incidents if incident.severity >= minimum]
-    out.print(light_panel(light(report.incidents, report.inputs, report.coverage)))
+    out.print(light_panel(light(report.incidents, report.inputs, report.coverage, passed_over=len(report.passed_over))))
     if shown:
-        out.print(incident_table(shown))
+        out.print(incident_table(shown, out.width))
         for incident in shown[:stories]:
             out.print(story(incident))
         if len(shown) > stories:
@@ -77,8 +88,10 @@ def light_panel(state: Light) -> Panel:
     return Panel(words, border_style=style.replace("bold ", ""), padding=(0, 2))
 
 
-def incident_table(incidents: Sequence[Incident]) -> Table:
-    """One row an incident, in the order of their priority."""
+def incident_table(incidents: Sequence[Incident], width: int = WIDE) -> Table | Group:
+    """One row an incident, in the order of their priority; on a narrow terminal, two or three lines each."""
+    if width < WIDE:
+        return Group(*(line for incident in incidents for line in _stacked(incident)), "")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(_("prio"), justify="right")
     table.add_column(_("severity"), no_wrap=True)
@@ -91,7 +104,7 @@ def incident_table(incidents: Sequence[Incident]) -> Table:
         table.add_row(
             str(incident.election.priority),
             Text(severity_word(incident.severity.word), style=STYLE[incident.severity]),
-            Text(printable(incident.title, 120)),
+            Text(printable(incident.title, _TITLE)),
             Text(", ".join(actor_names(incident, 3))),
             moment(incident.first_us),
             moment(incident.last_us),
@@ -100,10 +113,26 @@ def incident_table(incidents: Sequence[Incident]) -> Table:
     return table
 
 
+def _stacked(incident: Incident) -> tuple[Text, Padding]:
+    severity = (severity_word(incident.severity.word), STYLE[incident.severity])
+    facts = f"{span(incident.first_us, incident.last_us)} UTC, {lines_words(len(incident.lines))}"
+    head = Text.assemble((f"{incident.election.priority}  ", "dim"), severity, "  ", printable(incident.title, _TITLE))
+    return head, Padding(Text(facts, style="dim"), (0, 0, 0, 3))
+
+
+def span(first_us: int | None, last_us: int | None) -> str:
+    """From when to when, to the minute; the day once where it is the same."""
+    first, last = moment(first_us), moment(last_us)
+    if first == last:
+        return first
+    day, at = last.split(" ") if " " in last else ("", last)
+    return f"{first} → {at if first.startswith(day) else last}"
+
+
 def story(incident: Incident) -> Padding:
     """One incident: what happened, its phases, one line of proof, what to do."""
     head = Text.assemble(
-        (f"{incident.id}  ", "dim"), (printable(incident.title, 120), "bold " + STYLE[incident.severity])
+        (f"{incident.id}  ", "dim"), (printable(incident.title, _TITLE), "bold " + STYLE[incident.severity])
     )
     rows: list[Text] = [head, Text(printable(incident.summary, 600))]
     for number, phase in enumerate(incident.phases[:8], 1):
@@ -112,7 +141,7 @@ def story(incident: Incident) -> Padding:
                 (f"  {number}. ", "dim"),
                 printable(phase.name, 60),
                 (f"  {phase.technique}", "cyan"),
-                (f"  {moment(phase.first_us)} → {moment(phase.last_us)}  {lines_words(phase.lines)}", "dim"),
+                (f"  {span(phase.first_us, phase.last_us)}  {lines_words(phase.lines)}", "dim"),
             )
         )
     if incident.samples:
@@ -131,6 +160,18 @@ def plain(rows: Iterable[Sequence[str]]) -> None:
     """Rows for another program: tab-separated, each cell inert."""
     for row in rows:
         sys.stdout.write("\t".join(printable(cell, 2000) for cell in row) + "\n")
+
+
+def passed_over(names: Sequence[str]) -> str:
+    """One sentence about the files of no known format that lay beside logs in a folder."""
+    shown = ", ".join(printable(name, 80) for name in names[:3])
+    if len(names) > 3:
+        shown = _("{names} and {n} more").format(names=shown, n=len(names) - 3)
+    return ngettext(
+        "{n} file beside the logs is of no known format and was passed over: {names}. Name it to have it read.",
+        "{n} files beside the logs are of no known format and were passed over: {names}. Name them to have them read.",
+        len(names),
+    ).format(n=len(names), names=shown)
 
 
 def _closing(report: ScanReport, shown: Sequence[Incident], case_dir: Path | None) -> None:

@@ -61,7 +61,8 @@ def command(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Read logs, detect attacks, and show the incidents.
 
-    PATH is a file, a folder, a pattern, or - for stdin. Compression, encoding and format are found out.
+    PATH is a file, a folder, a pattern, or - for stdin. Compression, encoding and format are found out. What lies in
+    a folder beside logs and is of no known format is passed over, with a word at the end; what is named is not.
     """
     if as_json and jsonl:
         raise UsageError(_("--json and --jsonl exclude each other"))
@@ -94,6 +95,8 @@ def command(  # noqa: PLR0913 - one parameter per option
         options.complain(failure.message)
     for refused in report.refused:
         options.complain(str(refused))
+    if report.passed_over:
+        options.complain(present.passed_over([each.path for each in report.passed_over]))
     if report.failures:
         return 3
     worst = max((incident.severity for incident in report.incidents), default=None)

@@ -30,12 +30,13 @@ def command() -> None:
 def formats(*, paths: tuple[str, ...], fmt: str, zone: dt.tzinfo | None, as_json: bool) -> int:
     """Show which format each input is read as, and how the others scored."""
     from pollwatch.cli import present
-    from pollwatch.node import reading, scanning
+    from pollwatch.node import foldered, reading, scanning
 
     wanted = reading.ReadOptions(fmt, zone or UTC)
     code = 0
     with tempfile.TemporaryDirectory(prefix="pollwatch-") as spool:
         sources, failures = scanning.open_sources(paths, Path(spool), SystemClock())
+        passed = {source.path for source in foldered.set_aside(sources, wanted)[1]}
         for source in sources:
             try:
                 verdict = reading.verdict(source, wanted)
@@ -44,7 +45,7 @@ def formats(*, paths: tuple[str, ...], fmt: str, zone: dt.tzinfo | None, as_json
                 code = 3
                 continue
             name = verdict.format.name if verdict.format else reading.UNKNOWN
-            code = code if verdict.format else 3
+            code = code if verdict.format or source.path in passed else 3
             if as_json:
                 scores = {score_name: round(score, 3) for score_name, score in verdict.scores}
                 click.echo(compact({"path": source.path, "format": name, "scores": scores}))

@@ -34,7 +34,11 @@ class Light:
 
 
 def light(
-    incidents: Iterable[Incident], inputs: Sequence[ScannedInput], coverage: Sequence[CoverageAnswer] = ()
+    incidents: Iterable[Incident],
+    inputs: Sequence[ScannedInput],
+    coverage: Sequence[CoverageAnswer] = (),
+    *,
+    passed_over: int = 0,
 ) -> Light:
     """The light over a scan or a case.
 
@@ -46,6 +50,7 @@ def light(
         incidents: of any status; only open and acknowledged ones count.
         inputs: what was read.
         coverage: what it could show; where nothing could be told at all, nobody is watching.
+        passed_over: files of no known format that lay beside logs; they do not dim the light, but "normal" says so.
     """
     still = [each for each in incidents if each.status in {"open", "acknowledged"}]
     grave = sum(each.severity >= Severity.HIGH for each in still)
@@ -75,6 +80,12 @@ def light(
         if minor
         else _("Nothing that needs to be done was found in the logs at hand.")
     )
+    if passed_over:
+        sentence += " " + ngettext(
+            "{n} file of no known format beside them was not looked into.",
+            "{n} files of no known format beside them were not looked into.",
+            passed_over,
+        ).format(n=passed_over)
     return Light("normal", _("Normal"), sentence)
 
 

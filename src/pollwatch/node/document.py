@@ -14,7 +14,7 @@ def scan_document(report: ScanReport, *, minimum: Severity, with_lines: bool) ->
     """The whole scan as one JSON object; its schema ships as ``incidents/schema/scan-1.json``."""
     return {
         "schema": SCAN_SCHEMA,
-        "inputs": [input_document(each) for each in report.inputs],
+        "inputs": [input_document(each) for each in (*report.inputs, *report.passed_over)],
         "incidents": [
             incident_document(incident, with_lines=with_lines)
             for incident in report.incidents
@@ -26,7 +26,7 @@ def scan_document(report: ScanReport, *, minimum: Severity, with_lines: bool) ->
 
 def scan_records(report: ScanReport, *, minimum: Severity, with_lines: bool) -> Iterator[dict[str, Json]]:
     """The same as a stream: a record for each input and incident, then a summary."""
-    for each in report.inputs:
+    for each in (*report.inputs, *report.passed_over):
         yield {"record": "input", "schema": SCAN_SCHEMA, **input_document(each)}
     for incident in report.incidents:
         if incident.severity >= minimum:

@@ -62,6 +62,7 @@ class ScanReport:
         failures: inputs that could not be read, or not to their end; the others were scanned all the same.
         refused: rules that did not load, each with its reason.
         lines_read: by this scan.
+        passed_over: files of no known format that were met in a folder beside logs; not among ``inputs``.
     """
 
     inputs: tuple[ScannedInput, ...]
@@ -73,6 +74,7 @@ class ScanReport:
     refused: tuple[RuleError, ...]
     lines_read: int
     elapsed_s: float
+    passed_over: tuple[ScannedInput, ...] = ()
 
     @property
     def lines_per_s(self) -> float:

@@ -14,6 +14,9 @@ from pathlib import Path
 from pollwatch import config
 from pollwatch.clock import UTC, Clock
 from pollwatch.events.printable import printable
+from pollwatch.formats import registry
+from pollwatch.formats.interface import ParseContext
+from pollwatch.node import foldered
 from pollwatch.node.reading import ReadOptions
 from pollwatch.node.scan import ScanOptions, ScanReport, scan
 from pollwatch.sources.files import expand
@@ -51,8 +54,12 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
         calendar=settings.calendar,
         assets=settings.assets,
     )
+    if request.format:  # said once and before anything is read, not for each input
+        named, definition = registry.by_name(request.format)
+        named.parser(ParseContext("-", clock.now_us(), UTC, definition))
     with tempfile.TemporaryDirectory(prefix="pollwatch-") as spool:
-        sources, failures = open_sources(request.paths, Path(spool), clock)
+        opened, failures = open_sources(request.paths, Path(spool), clock)
+        sources, aside = foldered.set_aside(opened, options.read)
         with progress_bar(sources, shown=show_progress and sys.stderr.isatty()) as progress:
             if request.case_dir is None:
                 report = scan(sources, options, progress=progress)
@@ -60,25 +67,24 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
                 from pollwatch.node import casework  # noqa: PLC0415 - brings SQLAlchemy, 0.4 s
 
                 report = casework.scan_into(request.case_dir, sources, options, clock, progress=progress)
-    return replace(report, failures=(*failures, *report.failures))
+        passed_over, unreadable = foldered.counted(aside, options.read)
+    return replace(report, failures=(*failures, *report.failures, *unreadable), passed_over=tuple(passed_over))
 
 
 def open_sources(paths: Sequence[str], spool: Path, clock: Clock) -> tuple[list[Source], list[Failure]]:
-    """The inputs that the paths name; ``-`` is stdin, kept in the spool folder so that it can be read again."""
-    sources: list[Source] = []
-    failures: list[Failure] = []
+    """The inputs that the paths name, pipes last; ``-`` is stdin, kept in the spool folder to be read again."""
+    streams: list[Source] = []
+    names: list[str] = []
     for path in dict.fromkeys(paths):
         if path == "-":
-            sources.append(spool_stream(sys.stdin.buffer, path, spool, clock.now_us()))
+            streams.append(spool_stream(sys.stdin.buffer, path, spool, clock.now_us()))
         elif Path(path).is_fifo():  # `scan <(zcat ...)`: like stdin, it can be read only once
             with Path(path).open("rb") as stream:
-                sources.append(spool_stream(stream, path, spool, clock.now_us()))
+                streams.append(spool_stream(stream, path, spool, clock.now_us()))
         else:
-            files, missing = expand([path])
-            known = {source.path for source in sources}
-            sources += [file for file in files if file.path not in known]
-            failures += [Failure(each.path, f"{each.path}: {each.message}") for each in missing]
-    return sources, failures
+            names.append(path)
+    files, missing = expand(names)
+    return [*files, *streams], [Failure(each.path, f"{each.path}: {each.message}") for each in missing]
 
 
 @contextmanager

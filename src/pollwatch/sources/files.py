@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,12 +15,16 @@ from pollwatch.sources.interface import Failure
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """One file; ``path`` is what the user called it, ``file`` where it lies."""
+    """One file; ``path`` is what the user called it, ``file`` where it lies.
+
+    ``folder`` is the folder that was named and under which the file was met; empty where the file itself was named.
+    """
 
     file: Path
     path: str
     size_bytes: int
     anchor_us: int
+    folder: str = ""
 
     def open(self) -> BinaryIO:
         """The bytes as stored.
@@ -44,10 +48,10 @@ def expand(names: Iterable[str]) -> tuple[list[FileSource], list[Failure]]:
     failures: list[Failure] = []
     for name in names:
         found = False
-        for path in _matches(name):
+        for path, folder in _matches(name):
             found = True
             try:
-                _add(files, path)
+                _add(files, path, folder)
             except OSError as error:
                 failures.append(Failure(str(path), error.strerror or str(error)))
         if not found:
@@ -55,12 +59,13 @@ def expand(names: Iterable[str]) -> tuple[list[FileSource], list[Failure]]:
     return list(files.values()), failures
 
 
-def _matches(name: str) -> Iterator[Path]:
+def _matches(name: str) -> Iterator[tuple[Path, str]]:
+    """Each file that a name stands for, and the folder under which it was met."""
     path = Path(name)
     if path.is_dir():
-        yield from _walk(path)
+        yield from ((file, name) for file in _walk(path))
     elif path.exists() or path.is_symlink():
-        yield path
+        yield path, ""
     elif glob.has_magic(name):
         for match in sorted(glob.glob(name, recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute patterns
             yield from _matches(match)
@@ -82,16 +87,18 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield entry
 
 
-def _add(files: dict[Path, FileSource], path: Path) -> None:
+def _add(files: dict[Path, FileSource], path: Path, folder: str) -> None:
     real = path.resolve()
     if real in files:
+        if not folder:  # named as well as met
+            files[real] = replace(files[real], folder="")
         return
     status = path.stat()
     if path.is_dir():
         raise PermissionError(13, "the folder cannot be listed")
     if not path.is_file():
         raise OSError(22, "neither a file nor a pipe; pollwatch reads no devices or sockets")
-    files[real] = FileSource(path, str(path), status.st_size, _written_us(path, status.st_mtime_ns // 1_000))
+    files[real] = FileSource(path, str(path), status.st_size, _written_us(path, status.st_mtime_ns // 1_000), folder)
 
 
 def _written_us(path: Path, modified_us: int) -> int:
