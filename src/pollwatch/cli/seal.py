@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}", re.ASCII)
 
+_output = click.option(
+    "-o",
+    "--output",
+    "out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The bundle to write; only you can read it.",
+)
+_document_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE")
+
 
 @click.group(name="seal")
 def command() -> None:
@@ -44,17 +55,61 @@ def now(*, case_dir: Path) -> None:
 
 
 @command.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
+@options.required_case_dir
+def documents(*, paths: tuple[Path, ...], case_dir: Path) -> None:
+    """Seal own documents, before anybody leaks them: files, and all files in folders, by salted digests only.
+
+    After a leak, `seal prove` shows which leaked file is one of them, and `seal disown` that a file is none.
+    """
+    from pollwatch.node import documenting
+    from pollwatch.node.sealing import CaseEvidence
+
+    with CaseEvidence.open(case_dir, SystemClock()) as evidence:
+        entry, count = documenting.seal_documents(evidence, paths)
+        if evidence.interval is None:
+            evidence.publish_seal()
+    text = ngettext("{count} document sealed: entry {entry}.", "{count} documents sealed: entry {entry}.", count)
+    click.echo(text.format(count=count, entry=entry), err=True)
+
+
+@command.command()
+@_document_file
+@options.required_case_dir
+@_output
+def prove(*, file: Path, case_dir: Path, out: Path) -> None:
+    """Show that FILE is, byte for byte, one of the documents that were sealed; says nothing about the others."""
+    from pollwatch.node import documenting
+    from pollwatch.node.sealing import CaseEvidence
+
+    clock = SystemClock()
+    with CaseEvidence.open(case_dir, clock) as evidence:
+        documenting.prove(evidence, file, out, clock)
+    click.echo(_("{file} written. Check it with: pollwatch verify {file}").format(file=out), err=True)
+
+
+@command.command()
+@_document_file
+@options.required_case_dir
+@_output
+def disown(*, file: Path, case_dir: Path, out: Path) -> None:
+    """Show that FILE is none of the documents that were sealed. The digests of all are shown for that, no names.
+
+    It cannot show that FILE is forged or never existed: only that it was not sealed with the others.
+    """
+    from pollwatch.node import documenting
+    from pollwatch.node.sealing import CaseEvidence
+
+    clock = SystemClock()
+    with CaseEvidence.open(case_dir, clock) as evidence:
+        documenting.disown(evidence, file, out, clock)
+    click.echo(_("{file} written. Check it with: pollwatch verify {file}").format(file=out), err=True)
+
+
+@command.command()
 @click.argument("incident", metavar="ID")
 @options.required_case_dir
-@click.option(
-    "-o",
-    "--output",
-    "out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="The bundle to write; only you can read it.",
-)
+@_output
 @click.option(
     "--attach",
     "attached",

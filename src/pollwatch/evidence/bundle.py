@@ -20,6 +20,7 @@ from pathlib import Path
 from pollwatch.errors import ProofError
 from pollwatch.evidence import container, durable, merkle
 from pollwatch.evidence import note as notes
+from pollwatch.evidence.documents import OpenedDocuments
 from pollwatch.evidence.fields import Fields, document
 from pollwatch.evidence.keys import Signer, Verifier, decode_base64
 from pollwatch.evidence.note import Signature
@@ -34,6 +35,7 @@ INDEX, SIGNATURE, COVER, KEYS, POLICY = "index.json", "index.sig", "README.txt",
 _SEAL, _OPENING, _PLACE = "seal/entry.json", "seal/opening.json", "seal/shared.tlog-proof"
 _CONTENT, _REFERENCES, _INCIDENT = "incident/content.json", "incident/references.json", "incident/opening.json"
 _ATTACHED = "attachments/"
+_DOCUMENTS = "documents/"
 _MAX_JSON = container.MAX_BYTES
 
 
@@ -129,6 +131,7 @@ class Bundle:
         incident: what the bundle is about, if it is about an incident.
         policy: a C2SP policy file that the issuer proposes; never believed without being given again by the reader.
         attachments: name (letters, digits, ``._-``) to bytes.
+        documents: own documents that are shown, or disowned; ascending by entry.
     """
 
     created_us: int
@@ -140,6 +143,7 @@ class Bundle:
     incident: OpenedIncident | None
     policy: bytes | None
     attachments: Mapping[str, bytes]
+    documents: tuple[OpenedDocuments, ...] = ()
 
     def members(self) -> dict[str, bytes]:
         """Every member but the index and its signature.
@@ -147,7 +151,8 @@ class Bundle:
         Raises:
             ProofError: two entries or two batches would be one member.
         """
-        for indexes in ([each.index for each in self.entries], [each.entry for each in self.batches]):
+        entries = [each.index for each in self.entries]
+        for indexes in (entries, [each.entry for each in self.batches], [each.entry for each in self.documents]):
             if len(set(indexes)) != len(indexes):
                 raise ProofError("bundle: an entry or a batch stands twice")
         members = {COVER: self.cover.encode("utf-8"), KEYS: _keys_document(self.keys)}
@@ -161,6 +166,7 @@ class Bundle:
             members[f"private/{entry.index:08d}.proof.json"] = document("inclusion", 1, proof)
         for batch in self.batches:
             members[f"lines/{batch.entry:08d}.json"] = _batch_document(batch)
+        members |= {f"{_DOCUMENTS}{each.entry:08d}.json": each.to_bytes() for each in self.documents}
         if self.incident is not None:
             members[_CONTENT], members[_REFERENCES] = self.incident.content, self.incident.references
             members[_INCIDENT] = _incident_document(self.incident)
@@ -217,6 +223,9 @@ def read_bundle(data: bytes) -> Bundle:
         attachments={
             name.removeprefix(_ATTACHED): value for name, value in content.items() if name.startswith(_ATTACHED)
         },
+        documents=tuple(
+            OpenedDocuments.parse(content[name]) for name in sorted(content) if name.startswith(_DOCUMENTS)
+        ),
     )
     again = bundle.members()
     for name in sorted(again.keys() | content.keys()):

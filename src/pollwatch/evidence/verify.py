@@ -19,6 +19,7 @@ from pollwatch.events.printable import printable
 from pollwatch.evidence import container, opened
 from pollwatch.evidence.bundle import Bundle, read_bundle
 from pollwatch.evidence.checkpoint import Checkpoint
+from pollwatch.evidence.documents import OpenedDocuments
 from pollwatch.evidence.manifest import IncidentEntry
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.policy import Policy
@@ -69,6 +70,8 @@ def _verify_bundle(bundle: Bundle, policy: Policy | None) -> Report:
     opened.check_nothing_idle(bundle, entries)
     for batch in bundle.batches:
         opened.check_batch(batch, entries)
+    for documents in bundle.documents:
+        documents.check(entries.get(documents.entry))
     incident = opened.check_incident(bundle.incident, bundle, entries) if bundle.incident else None
     witnessed = opened.check_witnesses(signed, policy)
     claimed = opened.check_claimed_witnesses(signed, bundle.keys.witnesses)
@@ -155,10 +158,26 @@ def _about_content(bundle: Bundle, incident: IncidentEntry | None) -> list[State
             shown,
         )
         found.append(_said_by("proven", text, shown=shown))
+    found += [each for documents in bundle.documents for each in _about_documents(documents)]
     for name in sorted(bundle.attachments):
         text = _("Attachment {name} is in the file; what it says is its author's word, checked by its own signature.")
         found.append(_said_by("said", text, name=name))
     return found
+
+
+def _about_documents(documents: OpenedDocuments) -> list[Statement]:
+    limit = _("That what a document says is true, that all were sealed, or that one that was not sealed is forged.")
+    if documents.disowned is not None:
+        text = _("The file with SHA-256 {digest} is none of the {count} documents of entry {entry}: all are shown.")
+        count, digest = len(documents.shown), documents.disowned.sha256.hex()
+        said = [_said_by("proven", text, digest=digest, count=count, entry=documents.entry)]
+    else:
+        text = _("The file with SHA-256 {digest} ({size} bytes) is one of the documents that were sealed.")
+        said = [
+            _said_by("proven", text, digest=each.digest.sha256.hex(), size=each.digest.size_bytes)
+            for each in documents.shown
+        ]
+    return [*said, _said_by("not-proven", limit)]
 
 
 def _about_witnesses(witnessed: opened.Witnessed, policy: Policy | None, claimed: int) -> list[Statement]:

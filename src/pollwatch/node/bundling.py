@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pollwatch.clock import Clock, rfc3339
@@ -19,6 +19,7 @@ from pollwatch.evidence.bundle import (
     OpenedLine,
     OpenedSeal,
 )
+from pollwatch.evidence.documents import OpenedDocuments
 from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.manifest import Batch
 from pollwatch.evidence.references import References
@@ -84,22 +85,55 @@ def export(
         )
     chosen = _spread(References.parse(kept.references), given.max_lines) if fetch_raw else {}
     batches = tuple(_opened_batches(evidence, incident, chosen, fetch_raw)) if fetch_raw else ()
-    bundle = Bundle(
-        created_us=clock.now_us(),
-        cover=_cover(incident, evidence, seal),
-        keys=BundleKeys(evidence.shared.verifiers, given.witnesses),
-        seal=_opened_seal(evidence, seal),
-        entries=tuple(_opened_entry(evidence, seal, index) for index in sorted({entry, *chosen})),
+    cover = _cover(incident, evidence, seal)
+    bundle = replace(
+        assemble(evidence, {entry, *chosen}, clock, cover, given),
         batches=batches,
         incident=_opened_incident(kept),
-        policy=given.policy,
-        attachments=given.attachments,
     )
+    write(evidence, bundle, out)
+    return bundle
+
+
+def assemble(
+    evidence: CaseEvidence,
+    entries: Iterable[int],
+    clock: Clock,
+    cover: str,
+    extras: Extras,
+    documents: tuple[OpenedDocuments, ...] = (),
+) -> Bundle:
+    """A bundle of some private entries and their seal, to which the caller adds what they commit to.
+
+    Raises:
+        StoreError: they are not sealed yet.
+    """
+    indexes = sorted(set(entries))
+    seal = covering_seal(evidence, indexes[-1], clock)
+    return Bundle(
+        created_us=clock.now_us(),
+        cover=cover,
+        keys=BundleKeys(evidence.shared.verifiers, extras.witnesses),
+        seal=_opened_seal(evidence, seal),
+        entries=tuple(_opened_entry(evidence, seal, index) for index in indexes),
+        batches=(),
+        incident=None,
+        policy=extras.policy,
+        attachments=extras.attachments,
+        documents=documents,
+    )
+
+
+def write(evidence: CaseEvidence, bundle: Bundle, out: Path) -> None:
+    """Write a bundle, signed by the shared log's key.
+
+    Raises:
+        StoreError: the disk says no.
+    """
     try:
         bundles.write_bundle(out, bundle, evidence.shared_signer)
     except OSError as error:
         raise StoreError(f"{out} cannot be written: {error.strerror}") from error
-    return bundle
 
 
 def covering_seal(evidence: CaseEvidence, entry: int, clock: Clock) -> KeptSeal:
