@@ -23,22 +23,36 @@ _LINE_CHARS = 1000
     metavar="FILE",
     help="The logs and witnesses that you know, and how many must have cosigned (C2SP tlog-policy).",
 )
+@click.option(
+    "--tsa",
+    "authority_files",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    multiple=True,
+    help="Certificates (PEM) of time-stamp authorities that you trust: root and intermediates. May be repeated.",
+)
 @options.as_json
-def command(*, file: Path, policy_file: Path | None, as_json: bool) -> None:
+def command(*, file: Path, policy_file: Path | None, authority_files: tuple[Path, ...], as_json: bool) -> None:
     """Check FILE, a bundle or a fork proof, without network and without trusting its sender.
 
     Ends with 0 when everything fits and 4 when anything does not; the message names what. Without --policy the
-    file's own keys are believed, and the result is graded 'asserted'.
+    file's own keys are believed, and the result is graded 'asserted'. A policy's quorum raises it to 'quorum', rivals
+    in it to 'cross-bloc', and a time-stamp by an authority of yours to 'timestamped'.
     """
     from pollwatch.evidence.verify import verify_file
 
-    try:
-        policy = policy_file.read_bytes() if policy_file else None
-    except OSError as error:
-        raise SourceError(f"{policy_file} cannot be read: {error.strerror}") from error
-    report = verify_file(file, policy)
+    policy = _read(policy_file) if policy_file else None
+    authorities = b"\n".join(map(_read, authority_files)) if authority_files else None
+    report = verify_file(file, policy, authorities)
     if as_json:
         click.echo(pretty(report.document()))
         return
     for line in report.lines():
         click.echo(printable(line, _LINE_CHARS))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error

@@ -6,12 +6,21 @@
     witness NAME VKEY [URL]
     group NAME K|any|all MEMBER...
     quorum NAME|none
+
+Words are parted by spaces and tabs only, names are opaque, and other control characters are refused, so that a policy
+means the same to every reader. pollwatch adds one kind of comment, which other tools pass over:
+
+    # bloc NAME BLOC
+
+says which bloc a witness of the policy (by its name there) or a log (by its key's name) belongs to. It counts for
+nothing but the grade: cosignatures from the owner's own bloc are no rival's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from pollwatch.errors import QuorumError
 from pollwatch.evidence.checkpoint import parse_decimal
@@ -19,6 +28,8 @@ from pollwatch.evidence.keys import Verifier
 
 MAX_BYTES = 1 << 20
 NONE = "none"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_BLANK = re.compile(r"[ \t]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +49,14 @@ class Policy:
         witnesses: name in the policy to key.
         groups: name to group.
         quorum: name of the witness or group that must have cosigned; ``none`` = nobody must.
+        blocs: name of a witness, or of a log's key, to its bloc; where it is not said, nothing is assumed.
     """
 
     logs: tuple[Verifier, ...]
     witnesses: Mapping[str, Verifier]
     groups: Mapping[str, Group]
     quorum: str
+    blocs: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
@@ -61,8 +74,12 @@ class Policy:
             raise QuorumError("policy file is not UTF-8") from None
         reader = _Reader()
         for number, line in enumerate(text.split("\n"), start=1):
-            words = line.split()
-            if words and not words[0].startswith("#"):
+            if _CONTROL.search(line):
+                raise QuorumError(f"policy line {number}: a control character; write it anew with a plain editor")
+            words = [word for word in _BLANK.split(line) if word]
+            if words[:2] == ["#", "bloc"]:
+                reader.take_bloc(number, words[2:])
+            elif words and not words[0].startswith("#"):
                 reader.take(number, words)
         return reader.policy()
 
@@ -71,11 +88,23 @@ class Policy:
         lines = [f"log {each.vkey}" for each in self.logs]
         lines += [f"witness {name} {key.vkey}" for name, key in self.witnesses.items()]
         lines += [f"group {name} {group.k} {' '.join(group.members)}" for name, group in self.groups.items()]
+        lines += [f"# bloc {name} {bloc}" for name, bloc in self.blocs.items()]
         return "".join(f"{line}\n" for line in (*lines, f"quorum {self.quorum}")).encode("utf-8")
 
     def is_met(self, cosigned: Collection[str]) -> bool:
         """Whether these witnesses (names in the policy) make the quorum."""
         return self.quorum == NONE or self._holds(self.quorum, cosigned)
+
+    def rival_blocs(self, log: str, cosigned: Iterable[str]) -> frozenset[str]:
+        """The blocs, other than that of the log's owner, of those who cosigned.
+
+        Where the owner's bloc is not said, one of the cosigners' blocs may be its own: a single one counts for none.
+        """
+        found = frozenset(self.blocs[name] for name in cosigned if name in self.blocs)
+        own = self.blocs.get(log)
+        if own is None:
+            return found if len(found) > 1 else frozenset()
+        return found - {own}
 
     def _holds(self, name: str, cosigned: Collection[str]) -> bool:
         group = self.groups.get(name)
@@ -93,15 +122,25 @@ class _Reader:
         self._groups: dict[str, Group] = {}
         self._grouped: set[str] = set()
         self._quorum: str | None = None
+        self._blocs: dict[str, str] = {}
+
+    def take_bloc(self, number: int, words: list[str]) -> None:
+        """A comment that says a bloc; one that says nothing of the kind is an ordinary comment."""
+        if len(words) < 2:
+            return
+        name, bloc = words[0], " ".join(words[1:])
+        if self._blocs.setdefault(name, bloc) != bloc:
+            raise QuorumError(f"policy line {number}: {name!r} would be in two blocs")
 
     def take(self, number: int, words: list[str]) -> None:
+        """One line that is no comment."""
         match words:
             case ["log", vkey, *url] if len(url) <= 1:
-                self._logs.append(Verifier.parse(vkey))
+                self._logs.append(self._key(number, vkey, cosigns=False))
                 self._no_twins(number, self._logs)
             case ["witness", name, vkey, *url] if len(url) <= 1:
                 self._new_name(number, name)
-                self._witnesses[name] = Verifier.parse(vkey)
+                self._witnesses[name] = self._key(number, vkey, cosigns=True)
                 self._no_twins(number, list(self._witnesses.values()))
             case ["group", name, k, *members] if members:
                 self._group(number, name, k, members)
@@ -115,7 +154,14 @@ class _Reader:
     def policy(self) -> Policy:
         if self._quorum is None:
             raise QuorumError("policy has no quorum line; write 'quorum none' if nobody must have cosigned")
-        return Policy(tuple(self._logs), self._witnesses, self._groups, self._quorum)
+        return Policy(tuple(self._logs), self._witnesses, self._groups, self._quorum, self._blocs)
+
+    def _key(self, number: int, vkey: str, *, cosigns: bool) -> Verifier:
+        key = Verifier.parse(vkey)
+        if key.type.has_time is not cosigns:
+            use = "a witness needs a cosignature key" if cosigns else "a log needs a key of type 01"
+            raise QuorumError(f"policy line {number}: {use}; ask the owner for the right one")
+        return key
 
     def _group(self, number: int, name: str, k: str, members: list[str]) -> None:
         self._new_name(number, name)

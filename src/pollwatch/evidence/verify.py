@@ -1,9 +1,10 @@
 """Check a bundle or a fork proof, offline, trusting nobody: ``python -m pollwatch.evidence.verify FILE``.
 
 This is the part that a rival audits. It reaches no network, database, web framework or parser of logs; it depends on
-``cryptography``, ``rfc8785`` and Python's own library. Without a policy it believes the keys that the file names, says
-their fingerprints, and grades the result ``asserted``. With the reader's own policy (C2SP tlog-policy), foreign logs
-are refused, and cosignatures of the policy's witnesses count.
+``cryptography``, ``rfc8785``, ``rfc3161-client`` and Python's own library. Without a policy it believes the keys that
+the file names, says their fingerprints, and grades the result ``asserted``. With the reader's own policy (C2SP
+tlog-policy), foreign logs are refused, and cosignatures of the policy's witnesses count; with the certificates of the
+reader's own time-stamp authorities, RFC 3161 tokens in the file count (:mod:`pollwatch.evidence.grades`).
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pollwatch.clock import US_PER_S, rfc3339
+from pollwatch.clock import US_PER_S
 from pollwatch.errors import PollwatchError, ProofError, SignatureError, SourceError
 from pollwatch.events.printable import printable
-from pollwatch.evidence import container, opened
+from pollwatch.evidence import container, grades, opened
 from pollwatch.evidence.bundle import Bundle, read_bundle
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.documents import OpenedDocuments
 from pollwatch.evidence.manifest import IncidentEntry
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.policy import Policy
-from pollwatch.evidence.report import Grade, Report, Statement, Weight
+from pollwatch.evidence.report import STAMPED, Report, Stamp, Statement, Weight, shown_time
 from pollwatch.evidence.seal import Seal
 from pollwatch.i18n import _, ngettext
 
@@ -31,12 +32,13 @@ _ZIP = b"PK"
 _LINE_CHARS = 1000
 
 
-def verify_file(path: Path, policy: bytes | None = None) -> Report:
+def verify_file(path: Path, policy: bytes | None = None, authorities: bytes | None = None) -> Report:
     """Check a file.
 
     Args:
         path: a bundle (zip) or a fork proof (JSON).
         policy: the reader's C2SP policy file; None believes the file's own keys and grades it ``asserted``.
+        authorities: certificates (PEM) of time-stamp authorities that the reader trusts; None counts no time-stamp.
 
     Raises:
         SourceError: the file cannot be read.
@@ -48,20 +50,20 @@ def verify_file(path: Path, policy: bytes | None = None) -> Report:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
-    return verify_bytes(data, policy)
+    return verify_bytes(data, policy, authorities)
 
 
-def verify_bytes(data: bytes, policy: bytes | None = None) -> Report:
+def verify_bytes(data: bytes, policy: bytes | None = None, authorities: bytes | None = None) -> Report:
     """Check a file's content; see :func:`verify_file`."""
     trusted = opened.parse_policy(policy)
     if data.startswith(_ZIP):
-        return _verify_bundle(read_bundle(data), trusted)
+        return _verify_bundle(read_bundle(data), trusted, authorities)
     if data.startswith(b"{"):
         return _verify_fork(ForkProof.parse(data), trusted)
     raise ProofError("neither a bundle nor a fork proof: its first bytes are wrong; it was changed, or is another file")
 
 
-def _verify_bundle(bundle: Bundle, policy: Policy | None) -> Report:
+def _verify_bundle(bundle: Bundle, policy: Policy | None, authorities: bytes | None) -> Report:
     signed = bundle.seal.place.signed
     log = bundle.keys.log
     opened.check_log(signed, log, policy)
@@ -75,6 +77,7 @@ def _verify_bundle(bundle: Bundle, policy: Policy | None) -> Report:
     incident = opened.check_incident(bundle.incident, bundle, entries) if bundle.incident else None
     witnessed = opened.check_witnesses(signed, policy)
     claimed = opened.check_claimed_witnesses(signed, bundle.keys.witnesses)
+    stamps, shown = _stamps(bundle, authorities)
     keys = [("log", key) for key in log]
     if policy is None:
         keys += [("witness, as the file says", each.verifier) for each in claimed]
@@ -84,11 +87,27 @@ def _verify_bundle(bundle: Bundle, policy: Policy | None) -> Report:
         *_about_log(bundle, seal, private),
         *_about_content(bundle, incident),
         *_about_witnesses(witnessed, policy, len(claimed)),
+        *_about_stamps(stamps, shown),
         *_about_limits(),
     )
-    quorum_us = None if witnessed.quorum_s is None else witnessed.quorum_s * US_PER_S
-    grade: Grade = "asserted" if quorum_us is None else "quorum"
-    return Report("bundle", grade, log[0].name, tuple(keys), quorum_us, statements)
+    found = grades.grounds(log[0].name, witnessed, policy, stamps)
+    not_later_us = grades.not_later_us(witnessed, stamps)
+    return Report("bundle", grades.grade(found), log[0].name, tuple(keys), not_later_us, statements, found)
+
+
+def _stamps(bundle: Bundle, authorities: bytes | None) -> tuple[tuple[Stamp, ...], int]:
+    """The time-stamps that count, and how many there are; each is of the bundle's own seal, or the file is refused."""
+    names = [name for name in sorted(bundle.attachments) if name.startswith(STAMPED)]
+    if not names and authorities is None:
+        return (), 0
+    from pollwatch.evidence import timestamp  # noqa: PLC0415 - what has no time-stamp is checked without X.509
+
+    trusted = None if authorities is None else timestamp.Authorities.parse(authorities)
+    proofs = [timestamp.TimestampProof.parse(bundle.attachments[name]) for name in names]
+    for name, proof in zip(names, proofs, strict=True):
+        if proof.index != bundle.seal.place.index:
+            raise ProofError(f"{name}: the time-stamp is of entry {proof.index}, and not of this file's seal")
+    return timestamp.check_all(proofs, bundle.seal.data, bundle.keys.log[0], trusted), len(proofs)
 
 
 def _verify_fork(proof: ForkProof, policy: Policy | None) -> Report:
@@ -128,8 +147,8 @@ def _about_log(bundle: Bundle, seal: Seal, private: Checkpoint) -> list[Statemen
             size=private.size,
         ),
         _said_by("proven", _("The seal is entry {index} of {log}."), index=bundle.seal.place.index, log=log),
-        _said_by("said", _("The owner dates the seal {time}."), time=_time(seal.at_us)),
-        _said_by("said", _("The owner dates this file {time}."), time=_time(bundle.created_us)),
+        _said_by("said", _("The owner dates the seal {time}."), time=shown_time(seal.at_us)),
+        _said_by("said", _("The owner dates this file {time}."), time=shown_time(bundle.created_us)),
     ]
     if seal.rivals:
         text = ngettext(
@@ -160,6 +179,8 @@ def _about_content(bundle: Bundle, incident: IncidentEntry | None) -> list[State
         found.append(_said_by("proven", text, shown=shown))
     found += [each for documents in bundle.documents for each in _about_documents(documents)]
     for name in sorted(bundle.attachments):
+        if name.startswith(STAMPED):
+            continue
         text = _("Attachment {name} is in the file; what it says is its author's word, checked by its own signature.")
         found.append(_said_by("said", text, name=name))
     return found
@@ -195,16 +216,39 @@ def _about_witnesses(witnessed: opened.Witnessed, policy: Policy | None, claimed
         return found
     found = [
         _said_by(
-            "proven", _("Witness {name} saw this state of the log at {time}."), name=name, time=_time(at * US_PER_S)
+            "proven",
+            _("Witness {name} saw this state of the log at {time}."),
+            name=name,
+            time=shown_time(at * US_PER_S),
         )
         for name, at in witnessed.names.items()
     ]
     if witnessed.quorum_s is not None:
         text = _("It existed no later than {time}: by then the policy's quorum had cosigned.")
-        found.append(_said_by("proven", text, time=_time(witnessed.quorum_s * US_PER_S)))
+        found.append(_said_by("proven", text, time=shown_time(witnessed.quorum_s * US_PER_S)))
     else:
         text = _("Too few of the policy's witnesses cosigned for its quorum; a refusal proves nothing either way.")
         found.append(_said_by("not-proven", text))
+    return found
+
+
+def _about_stamps(stamps: Sequence[Stamp], shown: int) -> list[Statement]:
+    found = [
+        _said_by(
+            "proven",
+            _("It existed no later than {time}: the time-stamp authority {authority} says so, and you trust its key."),
+            time=shown_time(stamp.latest_us),
+            authority=stamp.authority,
+        )
+        for stamp in stamps
+    ]
+    if shown > len(stamps):
+        text = ngettext(
+            "{count} time-stamp is by an authority that you have not named; --tsa with its certificate makes it count.",
+            "{count} time-stamps are by authorities that you have not named; --tsa with certificates makes them count.",
+            shown - len(stamps),
+        )
+        found.append(_said_by("said", text, count=shown - len(stamps)))
     return found
 
 
@@ -220,14 +264,6 @@ def _said_by(weight: Weight, template: str, **values: object) -> Statement:
     return Statement(weight, template.format(**shown))
 
 
-def _time(us: int) -> str:
-    """RFC 3339, or the bare number where a signer states an absurd time."""
-    try:
-        return rfc3339(us) or ""
-    except (OverflowError, ValueError):
-        return f"{us} us"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The verifier on its own, for somebody who audits nothing but this package.
 
@@ -237,10 +273,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pollwatch.evidence.verify", description=__doc__)
     parser.add_argument("file", type=Path, help=_("a bundle or a fork proof"))
     parser.add_argument("--policy", type=Path, help=_("the logs and witnesses that you know (C2SP tlog-policy)"))
+    parser.add_argument("--tsa", type=Path, action="append", help=_("time-stamp authorities that you trust (PEM)"))
     given = parser.parse_args(arguments)
     try:
         policy = given.policy.read_bytes() if given.policy else None
-        report = verify_file(given.file, policy)
+        authorities = b"\n".join(each.read_bytes() for each in given.tsa) if given.tsa else None
+        report = verify_file(given.file, policy, authorities)
     except OSError as error:
         sys.stderr.write(printable(f"{error}", _LINE_CHARS) + "\n")
         return SourceError.exit_code

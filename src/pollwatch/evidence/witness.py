@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
@@ -202,12 +203,42 @@ class Conflict:
     size: int
 
 
+class Meaning(StrEnum):
+    """What a refusal comes to."""
+
+    UNKNOWN = "unknown"
+    """It does not know the log, or not this key."""
+    DISAGREES = "disagrees"
+    """To it this is no mere growth of what it cosigned, or no request at all."""
+    LATER = "later"
+    """It is busy."""
+    FAILED = "failed"
+    """Anything else."""
+
+
+#: sigsum's witness says 400 for 422, another 403 for 404, a third 409 without a size for 422; 429 is pushback.
+_MEANINGS = {
+    400: Meaning.DISAGREES,
+    409: Meaning.DISAGREES,
+    422: Meaning.DISAGREES,
+    403: Meaning.UNKNOWN,
+    404: Meaning.UNKNOWN,
+    429: Meaning.LATER,
+    503: Meaning.LATER,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The witness does not cosign. A refusal is no veto: the log publishes without."""
 
     status: int
     reason: str
+
+    @property
+    def meaning(self) -> Meaning:
+        """What it comes to; implementations differ in the status that they choose for it."""
+        return _MEANINGS.get(self.status, Meaning.FAILED)
 
 
 def parse_response(

@@ -124,13 +124,14 @@ class Charter:
         return tuple(each for each in self.members if each.name != name)
 
     def policy(self, subject: Member) -> str:
-        """The C2SP tlog-policy by which others judge one member's log: its key, and who has to cosign it."""
-        lines = [f"log {subject.log.vkey} {subject.address}/log"]
+        """The C2SP tlog-policy by which others judge one member's log: its key, who has to cosign it, and all blocs."""
+        lines = [f"log {subject.log.vkey} {subject.address}/log", f"# bloc {subject.log.name} {subject.bloc}"]
         names = []
         for each in self.others(subject.name):
             name = each.witness.name.replace("/", "-")
             names.append(name)
             lines.append(f"witness {name} {each.witness.vkey} {each.address}/witness")
+            lines.append(f"# bloc {name} {each.bloc}")
         if self.quorum.cosigners:
             lines += [f"group members {self.quorum.cosigners} {' '.join(names)}", "quorum members"]
         else:
