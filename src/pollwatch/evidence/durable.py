@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 
 
-def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True) -> None:
+def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True, sync_name: bool = True) -> None:
     """Replace a file's content in one step (temporary file, fsync, rename, fsync of the folder).
 
     Args:
@@ -19,6 +19,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True)
         data: the whole content.
         mode: permission bits of the new file.
         sync: False leaves both fsyncs to the caller (:func:`sync_path`), who does many files at once.
+        sync_name: False for a file that can be made again: after a power cut the old one may be there instead, whole.
 
     Raises:
         OSError: the disk says no.
@@ -26,7 +27,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True)
     temporary = path.with_name(f".tmp-{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
-        _write_all(descriptor, data)
+        write_all(descriptor, data)
         if sync:
             os.fsync(descriptor)
     except OSError:
@@ -35,7 +36,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644, sync: bool = True)
     finally:
         os.close(descriptor)
     temporary.replace(path)
-    if sync:
+    if sync and sync_name:
         sync_path(path.parent)
 
 
@@ -49,7 +50,7 @@ def create_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     temporary = path.with_name(f".tmp-{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
-        _write_all(descriptor, data)
+        write_all(descriptor, data)
         os.fsync(descriptor)
         # A hard link, unlike a rename, fails where the name is taken: two creators cannot both win.
         os.link(temporary, path)
@@ -59,12 +60,29 @@ def create_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     sync_path(path.parent)
 
 
-def make_folder(path: Path, *, mode: int = 0o755) -> None:
-    """Make a folder and its parents, each durably entered in the one above it."""
+def make_folder(path: Path, *, mode: int = 0o755, sync: bool = True) -> None:
+    """Make a folder and its parents, each durably entered in the one above it.
+
+    Args:
+        path: the folder; nothing happens where it exists.
+        mode: permission bits.
+        sync: False leaves the fsyncs to the caller (:func:`sync_path`), who does many at once.
+    """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=mode, exist_ok=True)
-        sync_path(folder.parent)
+        if sync:
+            sync_path(folder.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and the files in it, as far as that works; what is left costs only space."""
+    try:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    except OSError:
+        return
 
 
 def sync_path(path: Path) -> None:
@@ -76,7 +94,8 @@ def sync_path(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all bytes, in as many pieces as the system takes them."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pollwatch.errors import ProofError
-from pollwatch.evidence import merkle, tiles
+from pollwatch.evidence import durable, merkle, tiles
 from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader
 
 
@@ -28,6 +30,34 @@ def check_edge(reader: TileReader, root: bytes) -> None:
         hashes = b"".join(merkle.leaf_hash(entry) for entry in reader.bundle(index))
         if hashes != reader.tile(0, index):
             raise ProofError(f"entry bundle {tiles.entries_path(index)} does not fit its hash tile")
+
+
+def sweep(public: Path, size: int) -> None:
+    """Remove what a stopped writer left at the edge of its log: unfinished files, and partial tiles that are full now.
+
+    Only for the log's one writer. What cannot be removed costs only space.
+
+    Args:
+        public: the folder with ``checkpoint`` and ``tile``.
+        size: the signed size; what that size is read from stays.
+    """
+    _sweep_unfinished(public)
+    level = 0
+    while size >> (HEIGHT * level):
+        full = (size >> (HEIGHT * level)) // WIDTH
+        # The last full tile's partial forerunners; those before it went with the appends that came after them.
+        for path in (tiles.tile_path(level, full - 1), tiles.entries_path(full - 1)) if full else ():
+            if path.startswith("tile/entries") and level:
+                continue
+            if (public / path).exists():
+                durable.remove_folder(public / f"{path}.p")
+            _sweep_unfinished((public / path).parent)
+        level += 1
+
+
+def _sweep_unfinished(folder: Path) -> None:
+    for path in folder.glob(".tmp-*"):
+        path.unlink(missing_ok=True)
 
 
 def check_all(reader: TileReader, root: bytes) -> None:

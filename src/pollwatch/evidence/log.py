@@ -7,12 +7,13 @@ State on disk (``folder``)::
                     log sign a second history, which is the one thing that proves its owner dishonest
     public/         what others read: checkpoint and tiles, as tlog-tiles lays them out; serve it as files
 
-An append: entries and tiles are written beside what is there and flushed; then folders; then the signed state moves
-from the old size to the new by compare-and-swap; then the checkpoint is signed and replaces the published one.
+An append: entries and tiles are written beside what is there and flushed, with their folders; then the signed state
+moves from the old size to the new by compare-and-swap; then the checkpoint is signed and replaces the published one.
 Stop anywhere: before the swap, nothing happened (files beyond the signed size are never read, and overwritten later);
 after it, opening signs the same state again and publishes. Only then does ``append`` return, so what was
 acknowledged is never lost. On opening, the edge of the tree is recomputed from the tiles; where it does not lead to
-the signed root, nothing is signed any more.
+the signed root, nothing is signed any more. A partial tile goes when the full one has been there for a whole append:
+whoever read the checkpoint before still finds it, and everybody later finds the full one.
 
 Not for several threads at once; other processes read ``public/`` through :func:`open_reader`.
 """
@@ -22,7 +23,6 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,6 +34,7 @@ from pollwatch.evidence import durable, fsck, merkle, tiles
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
 from pollwatch.evidence.note import Signature
+from pollwatch.evidence.pending import PendingFiles
 from pollwatch.evidence.signedstate import SignedState
 from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader
 
@@ -44,7 +45,9 @@ _SYNC_THREADS = 8
 class Log:
     """One log, open for appending. Use :meth:`open`, and close it (or use ``with``)."""
 
-    def __init__(self, folder: Path, signers: Sequence[Signer], clock: Clock, lock: int) -> None:
+    def __init__(
+        self, folder: Path, signers: Sequence[Signer], clock: Clock, lock: int, sync_threads: int = _SYNC_THREADS
+    ) -> None:
         """Take over an already locked folder; :meth:`open` is what callers use."""
         self.folder = folder
         self.public = folder / "public"
@@ -53,16 +56,21 @@ class Log:
         self._clock = clock
         self._lock = lock
         self._state = SignedState(folder / "state.sqlite", self.origin)
+        self._pending = PendingFiles(self.public, sync_threads)
+        self._obsolete: list[str] = []
         self._reader = TileReader(self._fetch, 0)
         self._root = merkle.EMPTY_ROOT
         try:
             self._signed = self._recover()
+        except OSError as error:
+            self._release()
+            raise StoreError(f"log {folder} cannot be read: {error}") from error
         except BaseException:
-            self._state.close()
+            self._release()
             raise
 
     @classmethod
-    def open(cls, folder: Path, signers: Sequence[Signer], clock: Clock) -> Log:
+    def open(cls, folder: Path, signers: Sequence[Signer], clock: Clock, *, sync_threads: int = _SYNC_THREADS) -> Log:
         """Open a log, or begin an empty one in an empty or new folder.
 
         Args:
@@ -70,6 +78,7 @@ class Log:
             signers: the log's key of type 01 first (its name is the origin), then further keys of the log's own,
                 of cosignature types (ML-DSA).
             clock: for the cosignature times.
+            sync_threads: how many files are flushed at once.
 
         Raises:
             StoreError: another process has it open, or the folder cannot be used.
@@ -79,13 +88,16 @@ class Log:
         if not signers or signers[0].type is not KeyType.ED25519:
             raise SignatureError("a log's first key signs its checkpoints and is an Ed25519 key of type 01")
         try:
-            durable.make_folder(folder)
+            durable.make_folder(folder / "public")
+            # Whoever made them may have been stopped before their names were flushed.
+            durable.sync_path(folder)
+            durable.sync_path(folder.parent)
             lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(f"log {folder} cannot be opened: {error}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return cls(folder, signers, clock, lock)
+            return cls(folder, signers, clock, lock, sync_threads)
         except BlockingIOError:
             os.close(lock)
             raise StoreError(f"log {folder} is open in another process; a log has exactly one writer") from None
@@ -96,9 +108,13 @@ class Log:
     def close(self) -> None:
         """Let another process write."""
         if self._lock >= 0:
-            self._state.close()
+            self._release()
             os.close(self._lock)
             self._lock = -1
+
+    def _release(self) -> None:
+        self._pending.close()
+        self._state.close()
 
     def __enter__(self) -> Self:
         """The log itself."""
@@ -176,8 +192,9 @@ class Log:
             return range(first, first)
         new = first + len(entries)
         try:
-            written = self._write_entries(entries) + self._write_tiles([merkle.leaf_hash(each) for each in entries])
-            self._sync(written)
+            self._write_entries(entries)
+            self._write_tiles(merkle.leaf_hashes(entries))
+            self._pending.flush(self._obsolete)
             grown = self._reader.resized(new)
             root = grown.root()
             self._state.advance(first, self._root, new, root)
@@ -187,7 +204,7 @@ class Log:
             raise StoreError(f"log {self.folder} could not be written ({error}); open it again") from error
         self._reader, self._root = grown, root
         self._signed = self._publish(checkpoints.signed(self._checkpoint(), self._signers, self._now_s()))
-        self._remove_partials(first, new)
+        self._obsolete = _completed(first, new)
         return range(first, new)
 
     def add_cosignatures(self, lines: Sequence[Signature], to: SignedCheckpoint | None = None) -> None:
@@ -224,18 +241,24 @@ class Log:
             if published is not None or (self.public / "tile").exists():
                 raise ProofError(f"log {self.folder} has lost its signed state; it refuses to sign a second history")
             state = self._state.begin()
+        else:
+            self._state.settle()
         size, self._root = state
         self._reader = TileReader(self._fetch, size)
         fsck.check_edge(self._reader, self._root)
+        fsck.sweep(self.public, size)
         if published is not None:
             if published.checkpoint == self._checkpoint():
-                return published
+                kept = self._state.cosigned_at(size)
+                return published if kept is None else published.adding(kept.note.signatures)
             if published.checkpoint.size >= size:
                 raise ProofError(
                     f"log {self.folder} published size {published.checkpoint.size} but its signed state is another of "
                     f"size {size}: it was restored from a backup; the log refuses to sign a second history"
                 )
-        return self._publish(checkpoints.signed(self._checkpoint(), self._signers, self._now_s()))
+        fresh = checkpoints.signed(self._checkpoint(), self._signers, self._now_s())
+        kept = self._state.cosigned_at(size)
+        return self._replace(fresh if kept is None else fresh.adding(kept.note.signatures))
 
     def _published(self) -> SignedCheckpoint | None:
         try:
@@ -252,29 +275,33 @@ class Log:
 
     def _publish(self, signed: SignedCheckpoint) -> SignedCheckpoint:
         try:
-            durable.make_folder(self.public)
-            durable.write_file(self.public / _CHECKPOINT, signed.to_bytes())
+            return self._replace(signed)
         except OSError as error:
             self.close()
             raise StoreError(f"log {self.folder}: the checkpoint could not be published ({error})") from error
+
+    def _replace(self, signed: SignedCheckpoint) -> SignedCheckpoint:
+        # The signed state is durable already: after a power cut the checkpoint is made from it again.
+        durable.write_file(self.public / _CHECKPOINT, signed.to_bytes(), sync_name=False)
         return signed
 
     def _fetch(self, path: str) -> bytes:
         return (self.public / path).read_bytes()
 
-    def _write_entries(self, entries: Sequence[bytes]) -> list[Path]:
+    def _write_entries(self, entries: Sequence[bytes]) -> None:
         """Entry bundles from the one that the log ends in."""
         index, width = divmod(self.size, WIDTH)
         pending = [*(self._reader.bundle(index) if width else ()), *entries]
-        return [
-            self._write(tiles.entries_path(index + start // WIDTH, len(part)), tiles.encode_entries(part))
-            for start in range(0, len(pending), WIDTH)
-            for part in (pending[start : start + WIDTH],)
+        encoded = [pending[start : start + WIDTH] for start in range(0, len(pending), WIDTH)]
+        # Encoded before the first is written: an entry that is too long changes nothing.
+        files = [
+            (tiles.entries_path(index + at, len(part)), tiles.encode_entries(part)) for at, part in enumerate(encoded)
         ]
+        for path, data in files:
+            self._pending.put(path, data)
 
-    def _write_tiles(self, hashes: list[bytes]) -> list[Path]:
+    def _write_tiles(self, hashes: list[bytes]) -> None:
         """Hash tiles of all levels that these leaf hashes complete or extend."""
-        written: list[Path] = []
         level = 0
         while hashes:
             index, width = divmod(self.size >> (HEIGHT * level), WIDTH)
@@ -282,41 +309,23 @@ class Log:
             hashes = []
             for start in range(0, len(pending), WIDTH):
                 part = pending[start : start + WIDTH]
-                path = tiles.tile_path(level, index + start // WIDTH, len(part))
-                written.append(self._write(path, b"".join(part)))
+                self._pending.put(tiles.tile_path(level, index + start // WIDTH, len(part)), b"".join(part))
                 if len(part) == WIDTH:
                     hashes.append(merkle.root_of(part))
             level += 1
-        return written
 
-    def _write(self, path: str, data: bytes) -> Path:
-        target = self.public / path
-        if not target.parent.exists():
-            durable.make_folder(target.parent)
-        durable.write_file(target, data, sync=False)
-        return target
 
-    def _sync(self, written: Sequence[Path]) -> None:
-        """Flush the files, then the folders that name them."""
-        folders = sorted({path.parent for path in written})
-        if len(written) + len(folders) <= 4:
-            for path in (*written, *folders):
-                durable.sync_path(path)
-            return
-        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
-            list(pool.map(durable.sync_path, written))
-            list(pool.map(durable.sync_path, folders))
-
-    def _remove_partials(self, old: int, new: int) -> None:
-        """Drop partial tiles that a full one has replaced (tlog-tiles allows it); a failure costs only space."""
-        level = 0
-        while new >> (HEIGHT * level):
-            index = (old >> (HEIGHT * level)) // WIDTH
-            if tiles.tile_width(level, index, new) == WIDTH:
-                paths = [tiles.tile_path(level, index)] + ([tiles.entries_path(index)] if level == 0 else [])
-                for path in paths:
-                    _remove_folder(self.public / f"{path}.p")
-            level += 1
+def _completed(old: int, new: int) -> list[str]:
+    """Folders of the partial tiles that full ones have replaced, when a log grew from ``old`` to ``new``."""
+    folders: list[str] = []
+    level = 0
+    while new >> (HEIGHT * level):
+        index, width = divmod(old >> (HEIGHT * level), WIDTH)
+        if width and tiles.tile_width(level, index, new) == WIDTH:
+            folders += [f"{tiles.tile_path(level, index)}.p"]
+            folders += [f"{tiles.entries_path(index)}.p"] if level == 0 else []
+        level += 1
+    return folders
 
 
 def open_reader(public: Path, verifier: Verifier) -> tuple[SignedCheckpoint, TileReader]:
@@ -336,12 +345,3 @@ def open_reader(public: Path, verifier: Verifier) -> tuple[SignedCheckpoint, Til
         raise StoreError(f"{public} holds no readable log: {error}") from error
     signed = checkpoints.open_checkpoint(data, verifier)
     return signed, TileReader(lambda path: (public / path).read_bytes(), signed.checkpoint.size)
-
-
-def _remove_folder(folder: Path) -> None:
-    try:
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
-    except OSError:
-        return

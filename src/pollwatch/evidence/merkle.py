@@ -27,6 +27,11 @@ def leaf_hash(entry: bytes) -> bytes:
     return sha256(b"\x00" + entry).digest()
 
 
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """:func:`leaf_hash` of each; for many at once."""
+    return [sha256(b"\x00" + entry).digest() for entry in entries]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """SHA-256(01 || left || right)."""
     return sha256(b"\x01" + left + right).digest()
@@ -58,7 +63,7 @@ class Tree:
             above = self._levels[level + 1]
             first = 2 * len(above)
             pairs = zip(below[first::2], below[first + 1 :: 2], strict=False)
-            above.extend(sha256(b"\x01" + left + right).digest() for left, right in pairs)
+            above.extend([sha256(b"\x01" + left + right).digest() for left, right in pairs])
             level += 1
 
     def subtree(self, start: int, end: int) -> bytes:
@@ -99,6 +104,20 @@ def split(size: int) -> int:
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """Root of a list of leaf hashes."""
     return Tree(leaves).root()
+
+
+def levels_of(leaves: bytes) -> tuple[bytes, ...]:
+    """Each level's complete nodes, one after the other: the leaf hashes, their parents, and so on up to one node.
+
+    Args:
+        leaves: leaf hashes, one after the other, as a tile holds them; at least one.
+    """
+    levels = [leaves]
+    while len(leaves) >= 2 * HASH_BYTES:
+        pairs = range(0, len(leaves) - HASH_BYTES, 2 * HASH_BYTES)
+        leaves = b"".join([sha256(b"\x01" + leaves[at : at + 2 * HASH_BYTES]).digest() for at in pairs])
+        levels.append(leaves)
+    return tuple(levels)
 
 
 def prove_inclusion(index: int, size: int, subtree: Subtree) -> Proof:

@@ -9,7 +9,7 @@ the others, and erasing the seed erases them all.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -45,8 +45,8 @@ def commitment(salt: bytes, data: bytes) -> bytes:
 
 def line_tree(seed: bytes, lines: Sequence[bytes]) -> merkle.Tree:
     """The salted tree of a batch's lines."""
-    pairs: Iterable[tuple[bytes, bytes]] = zip(salts(seed, len(lines)), lines, strict=True)
-    return merkle.Tree(sha256(b"\x00" + salt + line).digest() for salt, line in pairs)
+    pairs = zip(salts(seed, len(lines)), lines, strict=True)
+    return merkle.Tree([sha256(b"\x00" + salt + line).digest() for salt, line in pairs])
 
 
 def source_salt(seed: bytes) -> bytes:

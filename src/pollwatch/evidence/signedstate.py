@@ -1,6 +1,10 @@
 """What a log has committed itself to: one row in SQLite, moved only by compare-and-swap.
 
 NEVER restore the file from a backup: an older state would let the log sign a second history.
+
+SQLite appends each change to a write-ahead log and flushes that: one flush a change instead of four. What a failed
+flush left behind may or may not be there after a power cut, and reading it back proves nothing, for it is read from
+memory. Therefore :meth:`SignedState.settle` moves everything into the main file before anything is built on it.
 """
 
 from __future__ import annotations
@@ -25,7 +29,8 @@ class SignedState:
         self._origin = origin
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA synchronous = EXTRA")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS signed (id INTEGER PRIMARY KEY CHECK (id = 1),"
                 " origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT"
@@ -55,9 +60,29 @@ class SignedState:
         return int(row[1]), bytes(row[2])
 
     def begin(self) -> tuple[int, bytes]:
-        """Enter the empty log."""
-        self._db.execute("INSERT INTO signed VALUES (1, ?, 0, ?)", (self._origin, merkle.EMPTY_ROOT))
+        """Enter the empty log.
+
+        Raises:
+            StoreError: the disk says no.
+        """
+        try:
+            self._db.execute("INSERT INTO signed VALUES (1, ?, 0, ?)", (self._origin, merkle.EMPTY_ROOT))
+        except sqlite3.Error as error:
+            raise StoreError(f"signed state of log {self._origin} cannot be written: {error}") from error
         return 0, merkle.EMPTY_ROOT
+
+    def settle(self) -> None:
+        """Make what :meth:`load` gives durable, whatever happened to the process that wrote it.
+
+        Raises:
+            StoreError: the disk says no.
+        """
+        try:
+            (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise StoreError(f"signed state of log {self._origin} cannot be settled: {error}") from error
+        if busy:
+            raise StoreError(f"signed state of log {self._origin} is read by another process; try again")
 
     def advance(self, old: int, old_root: bytes, new: int, new_root: bytes) -> None:
         """Move from one state to the next, durably, if it still is the one we know.

@@ -18,7 +18,8 @@ WIDTH = 256
 HEIGHT = 8
 MAX_ENTRY_BYTES = 65_535
 _CACHED_TILES = 2048
-_CACHED_TREES = 512
+_CACHED_TREES = 2048
+_CACHED_EDGES = 4096
 
 Fetch: TypeAlias = Callable[[str], bytes]
 """The content of a path below the log's root (``tile/0/000``). Raises FileNotFoundError where there is none."""
@@ -81,11 +82,12 @@ class TileReader:
     fetch: Fetch
     size: int
     _cache: dict[tuple[int, int, int], bytes] = field(default_factory=dict, repr=False)
-    _trees: dict[tuple[int, int, int], merkle.Tree] = field(default_factory=dict, repr=False)
+    _trees: dict[tuple[int, int, int], tuple[bytes, ...]] = field(default_factory=dict, repr=False)
+    _edges: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)
 
     def resized(self, size: int) -> TileReader:
         """The same log at another size; what was read stays cached."""
-        return TileReader(self.fetch, size, self._cache, self._trees)
+        return TileReader(self.fetch, size, self._cache, self._trees, self._edges)
 
     def tile(self, level: int, index: int) -> bytes:
         """The hashes of a tile, as far as the log's size reaches (32 bytes each).
@@ -152,11 +154,30 @@ class TileReader:
         return self.subtree(0, end) if end else merkle.EMPTY_ROOT
 
     def inclusion(self, index: int, size: int | None = None) -> merkle.Proof:
-        """Proof that entry ``index`` is in the log of ``size`` (default: all)."""
+        """Proof that entry ``index`` is in the log of ``size`` (default: all); each tile on the way is read once.
+
+        Raises:
+            ProofError: it is not in that log, or a tile is missing or malformed.
+        """
         end = self.size if size is None else size
-        if end > self.size:
-            raise ProofError(f"the log has {self.size} entries, not {end}")
-        return merkle.prove_inclusion(index, end, self.subtree)
+        if not 0 <= index < end <= self.size:
+            raise ProofError(f"entry {index} is not in a log of {end}, or the log has only {self.size} entries")
+        proof: list[bytes] = []
+        place, last = index, end - 1
+        for height in range(last.bit_length()):
+            rest = height % HEIGHT
+            if not rest:
+                tree: tuple[bytes, ...] = ()
+            if place & 1 or place < last:
+                sibling = place ^ 1
+                if (sibling + 1) << height > end:
+                    proof.append(self._edge(sibling << height, end))
+                else:
+                    tree = tree or self._tree(height // HEIGHT, place >> (HEIGHT - rest))
+                    at = (sibling & ((WIDTH >> rest) - 1)) * merkle.HASH_BYTES
+                    proof.append(tree[rest][at : at + merkle.HASH_BYTES])
+            place, last = place >> 1, last >> 1
+        return tuple(proof)
 
     def consistency(self, old: int, new: int | None = None) -> merkle.Proof:
         """Proof that the log of ``old`` entries grew into that of ``new`` (default: all)."""
@@ -167,18 +188,28 @@ class TileReader:
 
     def _node(self, height: int, index: int) -> bytes:
         level, rest = divmod(height, HEIGHT)
-        first = index << rest
-        return self._tree(level, first // WIDTH).subtree(first % WIDTH, first % WIDTH + (1 << rest))
+        at = (index & ((WIDTH >> rest) - 1)) * merkle.HASH_BYTES
+        return self._tree(level, index >> (HEIGHT - rest))[rest][at : at + merkle.HASH_BYTES]
 
-    def _tree(self, level: int, index: int) -> merkle.Tree:
+    def _tree(self, level: int, index: int) -> tuple[bytes, ...]:
         """The tree within a tile; proofs ask for many nodes of few tiles."""
         key = (level, index, tile_width(level, index, self.size))
-        if key not in self._trees:
-            tree = merkle.Tree(split_hashes(self.tile(level, index)))
+        tree = self._trees.get(key)
+        if tree is None:
+            tree = merkle.levels_of(self.tile(level, index))
             if len(self._trees) >= _CACHED_TREES:
                 self._trees.pop(next(iter(self._trees)))
             self._trees[key] = tree
-        return self._trees[key]
+        return tree
+
+    def _edge(self, start: int, end: int) -> bytes:
+        """Hash of the incomplete subtree at the right edge of the log of ``end``."""
+        key = (start, end)
+        if key not in self._edges:
+            if len(self._edges) >= _CACHED_EDGES:
+                self._edges.clear()
+            self._edges[key] = self.subtree(start, end)
+        return self._edges[key]
 
     def _fetch_either(self, path: str, full: str, width: int) -> bytes:
         """A tile; a partial one may have been removed once it was full."""

@@ -1,0 +1,42 @@
+"""A log's writer in a process and thread of its own, for tests that disturb its system calls.
+
+``python log_crash_worker.py LOG SIZE...`` opens the log and appends up to each SIZE; after each append returned it says
+so on stdout (size and root). Ends with 0; with 3 where the log said no by its own error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pollwatch.clock import ManualClock
+from pollwatch.errors import PollwatchError
+from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.log import Log
+
+SIGNER = Signer("a.example/shared", KeyType.ED25519, bytes(range(32)))
+CLOCK = ManualClock(1_793_000_000_000_000)
+
+
+def numbered(start: int, end: int) -> list[bytes]:
+    """Distinct entries."""
+    return [f"entry {number}".encode() for number in range(start, end)]
+
+
+def main() -> None:
+    """See the module."""
+    folder, *sizes = sys.argv[1:]
+    try:
+        with Log.open(Path(folder), [SIGNER], CLOCK, sync_threads=1) as log:
+            for size in map(int, sizes):
+                log.append(numbered(log.size, size))
+                # Not through a pipe that somebody closes, nor a buffer that a SIGKILL empties.
+                os.write(1, f"{log.size} {log.root.hex()}\n".encode())
+    except PollwatchError as error:
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        raise SystemExit(3) from None
+
+
+if __name__ == "__main__":
+    main()
