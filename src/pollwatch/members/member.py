@@ -57,10 +57,7 @@ class Member:
         Raises:
             FormatError: a name, address, identity or key that cannot be.
         """
-        for what, text in (("name", self.name), ("bloc", self.bloc)):
-            if not text.strip() or text != text.strip() or len(text) > _MAX_NAME or not text.isprintable():
-                raise FormatError(f"a member's {what} is 1 to {_MAX_NAME} printable characters, not {text[:40]!r}")
-        _check_address(self.name, self.address)
+        check_names(self.name, self.bloc, self.address)
         if not _IDENTITY.fullmatch(self.identity):
             raise FormatError(f"member {self.name}: {self.identity[:60]!r} is no STIX identity id (UUIDv4)")
         wanted = {"log": KeyType.ED25519, "statement": KeyType.ED25519, "gateway": KeyType.ED25519}
@@ -139,6 +136,18 @@ def read_card(data: bytes) -> Member:
     member = Member.from_record(value)
     document.open_signed(_CARD, data, member.statement)
     return member
+
+
+def check_names(name: str, bloc: str, address: str) -> None:
+    """Accept what a member may call itself, before any key is made for it.
+
+    Raises:
+        FormatError: what cannot be shown, is too long, or is no address.
+    """
+    for what, text in (("name", name), ("bloc", bloc)):
+        if not text.strip() or text != text.strip() or len(text) > _MAX_NAME or not text.isprintable():
+            raise FormatError(f"a member's {what} is 1 to {_MAX_NAME} printable characters, not {text[:40]!r}")
+    _check_address(name, address)
 
 
 def _check_address(name: str, address: str) -> None:

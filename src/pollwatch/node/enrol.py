@@ -13,7 +13,7 @@ from pollwatch.evidence import durable
 from pollwatch.members.charter import Charter, Quorum, SignedCharter, difference
 from pollwatch.members.keys import MemberKeys, handle_of
 from pollwatch.members.marking import Tlp
-from pollwatch.members.member import Member, Role, make_card, read_card
+from pollwatch.members.member import Member, Role, check_names, make_card, read_card
 from pollwatch.node import rail
 from pollwatch.node.jointfolder import JointFolder
 
@@ -69,6 +69,8 @@ def introduce(case_dir: Path, name: str, bloc: str, role: Role, address: str, cl
                 f"a member does not change by itself: use another case folder, or move {folder.root} away"
             )
         return folder.card.read_bytes()
+    # First: what is refused must leave no keys behind, for keys are never overwritten.
+    check_names(name, bloc, address)
     durable.make_folder(folder.root, mode=0o700)
     handle = handle_of(name)
     with rail.opened(case_dir, clock, handle) as evidence:

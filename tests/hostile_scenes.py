@@ -1,0 +1,178 @@
+"""Three members under one charter: Alder and Birch are honest, Cedar's node does what its operator wants."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pollwatch.clock import Clock, ManualClock
+from pollwatch.events.detection import Actors, Severity
+from pollwatch.events.lines import LineSet
+from pollwatch.evidence import checkpoint
+from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
+from pollwatch.evidence.keys import Signer
+from pollwatch.evidence.log import Log
+from pollwatch.evidence.manifest import Posted
+from pollwatch.evidence.witness import Witness
+from pollwatch.incidents.incident import Incident, Phase
+from pollwatch.members.marking import Tlp
+from pollwatch.members.member import Role
+from pollwatch.node import enrol
+from pollwatch.node.gateway import Gateway
+from pollwatch.node.jointfolder import GatewayMembership, Membership
+
+NOW_US = 1_793_700_000_000_000
+NAMES = ("Alder", "Birch", "Cedar")
+Lie = Callable[[Request], Response]
+
+
+def an_incident(name: str) -> Incident:
+    """A small incident to tell others of."""
+    times = (NOW_US - 60_000_000, NOW_US)
+    return Incident(
+        id=name,
+        title="SQL injection",
+        severity=Severity.HIGH,
+        status="open",
+        summary="an attack",
+        why=(),
+        phases=(Phase("SQL injection", "T1190", "initial-access", *times, 2),),
+        techniques=("T1190",),
+        tactics=("initial-access",),
+        tools=(),
+        actors=Actors(ip=("203.0.113.7",)),
+        targets=("www",),
+        first_us=times[0],
+        last_us=times[1],
+        lines=LineSet.of("access.log", [1, 2]),
+        samples=(),
+        rules=(),
+        advice=(),
+        election=None,
+    )
+
+
+@dataclass
+class Lies:
+    """An ASGI application: a real gateway, except for the paths about which its operator lies."""
+
+    honest: ASGIApp
+    told: dict[str, Lie] = field(default_factory=dict)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the lie whose path prefix fits best, else as the gateway would."""
+        fitting = [prefix for prefix in self.told if str(scope.get("path", "")).startswith(prefix)]
+        if scope["type"] == "http" and fitting:
+            request = Request(scope, receive)
+            await request.body()
+            await self.told[max(fitting, key=len)](request)(scope, receive, send)
+            return
+        await self.honest(scope, receive, send)
+
+    def log(self, folder: Path) -> None:
+        """Serve another log than one's own."""
+
+        def tile(request: Request) -> Response:
+            path = folder / "public" / request.url.path.removeprefix("/log/")
+            return Response(path.read_bytes()) if path.is_file() else Response(status_code=404)
+
+        self.told["/log/"] = tile
+
+    def answer(self, prefix: str, status: int, body: bytes = b"", media_type: str = "text/plain") -> None:
+        """Say always the same below a path."""
+        self.told[prefix] = lambda _request: Response(body, status, media_type=media_type)
+
+
+@dataclass
+class Watch:
+    """The three, as they act; Cedar's gateway lies as ``lies`` says."""
+
+    alder: Membership
+    birch: Membership
+    cedar: Membership
+    lies: Lies
+    clock: ManualClock
+
+    def histories(self, tmp_path: Path, *counts: int) -> list[Log]:
+        """Cedar's second, third ... log under its one key: each with other entries, published and signed."""
+        evidence = self.cedar.folder.case / "evidence" / "keys"
+        signers = [Signer.load(evidence / f"{name}.key") for name in ("shared", "shared-mldsa")]
+        made = []
+        for number, count in enumerate(counts):
+            log = Log.open(tmp_path / f"history-{number}", signers, self.clock)
+            log.append([Posted.of("policy", f"{number}", f"{each}".encode()).to_bytes() for each in range(count)])
+            log.close()
+            made.append(log)
+        return made
+
+    def cedar_signs(self, size: int, root: bytes) -> SignedCheckpoint:
+        """Whatever Cedar wants to have said about its log."""
+        key = Signer.load(self.cedar.folder.case / "evidence" / "keys" / "shared.key")
+        return checkpoint.signed(Checkpoint(key.name, size, root), [key])
+
+    def witness_of(self, member: Membership) -> Witness:
+        """A member's witness state, to look into; close it."""
+        return Witness(member.folder.witness, (member.keys.outer.witness,), self.clock, (self.cedar.me.log,))
+
+
+class Served:
+    """An application on loopback, in a thread, until closed."""
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        """Listen, and answer from now on."""
+        self._socket = socket.create_server(("127.0.0.1", port))
+        config = uvicorn.Config(app, lifespan="off", ws="none", http="h11", log_level="critical", access_log=False)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.005)
+
+    def close(self) -> None:
+        """Fall silent."""
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+
+def enrol_three(root: Path, ports: tuple[int, ...], clock: Clock) -> None:
+    """Make the three members' folders under ``root``, with a charter in force."""
+    cases = [root / name.lower() for name in NAMES]
+    cards = [
+        enrol.introduce(case, name, name.lower(), Role.MEMBER, f"http://127.0.0.1:{port}", clock)
+        for case, name, port in zip(cases, NAMES, ports, strict=True)
+    ]
+    terms = enrol.Terms("Watch", ("General election",), None, Tlp.AMBER, 86_400)
+    signed = enrol.begin(cases[0], enrol.draft(cards, terms, clock))
+    for case in (*cases, *cases):
+        signed = enrol.sign(case, signed.to_bytes(), clock).signed
+
+
+@contextmanager
+def watching(template: Path, root: Path, ports: tuple[int, ...]) -> Iterator[Watch]:
+    """The three of a template, copied, with their gateways answering."""
+    shutil.copytree(template, root)
+    clock = ManualClock(NOW_US)
+    cases = [root / name.lower() for name in NAMES]
+    apps = [Gateway(GatewayMembership.open(case), clock).app() for case in cases]
+    lies = Lies(apps[2])
+    served: list[Served] = []
+    try:
+        for app, port in zip((apps[0], apps[1], lies), ports, strict=True):
+            served.append(Served(app, port))
+        alder, birch, cedar = (Membership.open(case) for case in cases)
+        yield Watch(alder, birch, cedar, lies, clock)
+    finally:
+        for each in served:
+            each.close()
