@@ -95,3 +95,19 @@ def test_an_early_interrupt_leaves_no_traceback() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("options", [(), ("--json",), ("--jsonl",)])
+def test_a_full_disk_is_said_and_is_no_internal_error(log: Path, options: tuple[str, ...]) -> None:
+    """A result that cannot be written is told in one line, with the code of what cannot be written."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pollwatch", "scan", str(log), "-q", *options],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr.count(b"\n")) == (3, 1)
+    assert b"Traceback" not in done.stderr

@@ -317,7 +317,7 @@ def test_public_web_logs_are_read_in_full(path: Path) -> None:
     texts = path.read_text(errors="replace").splitlines()
     verdict = registry.detect(texts[:200], "lines")
     assert verdict.format is not None
-    assert verdict.format.name in {"weblog", "weberror"}
+    assert verdict.format.name in {"weblog", "weberror", "syslog"}
     parsed = parse(verdict.format.name, *texts)
     assert {line.reason for line in parsed.quarantined} <= {"empty line"}
     assert sum(map(len, parsed.batches)) == sum(bool(text.strip()) for text in texts)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 import rich_click as click
 from click.exceptions import Exit
@@ -37,6 +39,13 @@ VERBS: dict[str, str] = {
     "claim": "claim",
     "opinion": "opinion",
     "config": "config",
+}
+
+
+#: What the machine refuses, wherever it does so: no error of the program, and nothing to report to its makers.
+_NOT_OURS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),
 }
 
 
@@ -73,6 +82,7 @@ def run(arguments: Sequence[str]) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = root.main(list(arguments), prog_name="pollwatch", standalone_mode=False)
+        sys.stdout.flush()  # here a full disk can still be told
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -82,13 +92,29 @@ def run(arguments: Sequence[str]) -> None:
         sys.exit(130)
     except BrokenPipeError:
         # The reader went away (`pollwatch scan | head`): that is no error, but Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(0)
     except PollwatchError as error:
         click.echo(_("pollwatch: {error}").format(error=printable(str(error))), err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            _internal()
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(printable(f"pollwatch: {where}{error.strerror}", 2000), err=True)
+        _drop_output()
+        sys.exit(3)
     except Exception:  # noqa: BLE001 - the last resort: 1 would say "findings", and what failed must be seen
-        traceback.print_exc()
-        click.echo(_("pollwatch: internal error; please report the lines above"), err=True)
-        sys.exit(70)
+        _internal()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_output() -> None:
+    """What is still to be written cannot be; Python would complain of it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _internal() -> NoReturn:
+    traceback.print_exc()
+    click.echo(_("pollwatch: internal error; please report the lines above"), err=True)
+    sys.exit(70)

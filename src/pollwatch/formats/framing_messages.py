@@ -1,4 +1,4 @@
-"""Syslog messages, from whichever envelope, into log-ins, firewalls' packets and other events.
+"""Syslog messages, from whichever envelope, into log-ins, firewalls' packets, web requests and other events.
 
 State machine, per input, in the order of the lines (so that the size of blocks changes nothing):
 
@@ -26,6 +26,7 @@ from pollwatch.formats.framing import INTEGERS, plausible
 from pollwatch.formats.framing_auth import decode
 from pollwatch.formats.framing_login import UNDECODED, Login, Witness, address, only
 from pollwatch.formats.framing_syslog import Messages
+from pollwatch.formats.framing_web import WebMessages
 
 _SAME_TRY_US = 60_000_000
 _MAX_REMEMBERED = 20_000
@@ -93,10 +94,11 @@ class MessageReader:
     _last: dict[str | None, tuple[str | None, Login | None, str | None]] = field(default_factory=dict)
 
     def batches(self, path: str, messages: Messages) -> list[EventBatch]:
-        """At most three batches: log-in and privilege, packets, everything else. Every message is in one of them."""
+        """At most five batches: log-in and privilege, packets, a web server's two, the rest. All messages are there."""
         auth = _Columns(AUTH, (*AUTH_COLUMNS, "facility", "severity", "structured_data"))
         packets = _Columns(FLOW, (*FLOW_COLUMNS, "hostname", "program", "pid", "message", "repeat"))
         other = _Columns(SYSLOG, (*SYSLOG_COLUMNS, "structured_data", "repeat"))
+        web = WebMessages()
         rows = zip(
             messages.hostname,
             messages.program,
@@ -113,6 +115,8 @@ class MessageReader:
         for host, tag, pid, message, facility, severity, msgid, data, time, number in rows:
             time_us = plausible(time)
             program, login, source, repeat = self._read(host, tag, pid, message, time_us)
+            if login is None and web.take(program, message, time_us, number):
+                continue
             said = (host, program, pid, message)
             if login is None and (packet := framing_firewall.decode(program, message)):
                 ends, size, action = packet[:5], packet.bytes_out, packet.action
@@ -121,7 +125,7 @@ class MessageReader:
                 other.values += (*said, facility, severity, msgid, source, data, repeat, time_us, number)
             else:
                 auth.values += (*said, *login[:8], repeat, facility, severity, data, time_us, number)
-        return [batch for each in (auth, packets, other) for batch in each.batches(path)]
+        return [*(batch for each in (auth, packets, other) for batch in each.batches(path)), *web.batches(path)]
 
     def _read(
         self, host: str | None, tag: str | None, pid: int | None, message: str, time_us: int | None

@@ -21,10 +21,24 @@ _WEB_SERVER = re.compile(
     r"(?i)(?:.*[/_.-])?(?:nginx|apache2?|httpd|caddy|traefik|lighttpd|litespeed|lshttpd)(?:[/_.-].*)?\Z"
 )
 
+#: A tag of RFC 3164 (``nginx[7]: ``) or the fields of RFC 5424 (``nginx 7 - - ``); the first one is the sender's.
+_TAG = re.compile(
+    r"[ >](?P<program>[A-Za-z][A-Za-z0-9_./-]{0,126})"
+    r"(?:(?:\[\d{1,10}\])?: ?| (?:\d{1,10}|-) \S{1,32} (?:-|\[[^\]]{0,300}\]) )"
+)
+
 
 def is_web_server(program: str | None) -> bool:
     """Whether a syslog tag is a web server's: ``nginx``, ``apache2``, ``nginx_access``, ``httpd-portal``, ..."""
     return program is not None and len(program) < 128 and _WEB_SERVER.match(program) is not None
+
+
+def carries_web(line: str) -> bool:
+    """Whether a syslog line is a web server's request or error message, for detection of a file's format."""
+    if (tag := _TAG.search(line, 0, 400)) is None or not is_web_server(tag["program"]):
+        return False
+    message = line[tag.end() :]
+    return read_error(message, dt.UTC) is not None or read_request(message) is not None
 
 
 @dataclass(slots=True)

@@ -24,13 +24,13 @@ from pollwatch.formats.weblog import APACHE, NGINX, WEB_LOG
 
 #: One line per format. Modules listed here import nothing heavy at import time.
 ALL: tuple[Format, ...] = (
+    Syslog(),  # before the web logs: where both understand all of a sample, other programs may come later
     WEB_LOG,
     WEB_ERROR,
     WEB_JSON,
     APACHE,
     NGINX,
     Journald(),
-    Syslog(),
     Suricata(),
     JsonLines(),
 )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
+from pollwatch.formats.framing_web import carries_web
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 _ENVELOPE = 0.8  # on the registry's scale: the envelope is understood, what a program says mostly not
@@ -39,15 +40,23 @@ class Syslog:
     framing: Framing = "lines"
 
     def sniff(self, sample: Sequence[str]) -> float:
-        """The share of lines with a syslog header; times that other logs write too count half."""
+        """The share of lines with a syslog header; times that other logs write too count half.
+
+        A web server's line is read in full, so that a file of several programs is never taken for a web log.
+        """
         if not sample:
             return 0.0
-        fit = sum(1.0 if _SURE.match(line) else 0.5 if _LIKELY.match(line) else 0.0 for line in sample)
-        return _ENVELOPE * fit / len(sample)
+        return sum(map(_fit, sample)) / len(sample)
 
     def parser(self, context: ParseContext) -> Parser:
         """A fresh parser for one input."""
         return SyslogParser(context)
+
+
+def _fit(line: str) -> float:
+    if _SURE.match(line):
+        return 1.0 if carries_web(line) else _ENVELOPE
+    return _ENVELOPE / 2 if _LIKELY.match(line) else 0.0
 
 
 class SyslogParser:
