@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from pollwatch.cli import options
 from pollwatch.errors import UsageError
+from pollwatch.events.printable import printable
 from pollwatch.i18n import _
+
+if TYPE_CHECKING:
+    from pollwatch.node.erasing import Asked
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600}
 
@@ -114,3 +119,130 @@ def sealer(*, case_dir: Path, every_s: int | None, once: bool, off: bool) -> Non
         click.echo(_("seal {index}").format(index=index), err=True)
 
     sealing_loop.run(case_dir, every_s, SystemClock(), once=once, tell=tell)
+
+
+@command.command()
+@options.required_case_dir
+@click.option("--tsa", "address", required=True, metavar="URL", help="Where the time-stamp authority takes requests.")
+@click.option(
+    "--trust",
+    "authority_files",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    multiple=True,
+    help="Certificates (PEM) to check the answer with at once. May be repeated.",
+)
+def timestamp(*, case_dir: Path, address: str, authority_files: tuple[Path, ...]) -> None:
+    """Let an authority stamp the shared log's present state (RFC 3161): it existed no later than then.
+
+    The authority learns a hash and this node's address. The token is kept with the case and goes into every bundle
+    that it covers; who verifies the bundle gives the authority's certificates: pollwatch verify --tsa FILE.
+    """
+    from pollwatch.clock import rfc3339
+    from pollwatch.events.printable import printable
+    from pollwatch.evidence.timestamp import Authorities
+    from pollwatch.node import timestamping
+
+    trusted = Authorities.parse(b"\n".join(each.read_bytes() for each in authority_files)) if authority_files else None
+    done = timestamping.stamp(case_dir, address, trusted)
+    text = _("size {size} stamped at {time} by {address}; kept in {path}")
+    shown = text.format(size=done.size, time=rfc3339(done.time_us), address=printable(address), path=done.path)
+    click.echo(shown, err=True)
+
+
+_reason = click.option("--reason", required=True, help="Why; it is sealed, and shown to nobody.")
+
+
+@command.command(epilog="Exit codes: 4 there are no such lines, 6 a legal hold covers them.")
+@options.required_case_dir
+@click.option("--input", "path", metavar="INPUT", help="All lines of this input, by the case's name for it.")
+@click.option("--before", type=options.Moment(), help="All batches of lines that are wholly older than this.")
+@click.option("--lines", metavar="INPUT:FIRST-LAST", help="The batches that hold any of these records.")
+@_reason
+def erase(*, case_dir: Path, path: str | None, before: str | None, lines: str | None, reason: str) -> None:
+    """Erase log lines from a case for good: what opens them, their events, and the samples that incidents show.
+
+    The logs keep their hashes, which say nothing any more; all other proofs stay valid, and a tombstone records that
+    this was done. Lines are erased in whole batches (up to 20,000 records). Findings stay, and so does what was
+    released to others. The original log file is yours to delete: scanned again, its lines come back.
+    """
+    from pollwatch.clock import UTC, SystemClock
+    from pollwatch.incidents.records import Case
+    from pollwatch.node import erasing
+    from pollwatch.node.sealing import CaseEvidence
+
+    if sum(each is not None for each in (path, before, lines)) != 1:
+        raise UsageError(_("say what to erase: one of --input, --before, --lines"))
+    clock = SystemClock()
+    if lines is not None:
+        asked = _lines(lines)
+    elif before is not None:
+        asked = erasing.Asked(before_us=options.moment_us(before, clock.now_us(), UTC))
+    else:
+        asked = erasing.Asked(path=path)
+    with Case.open(case_dir, clock, create=False) as case, CaseEvidence.open(case_dir, clock) as evidence:
+        erased = erasing.erase(case, evidence, asked, reason, clock)
+    for name, ranges in erased.lines.items():
+        shown = ", ".join(f"{first}-{last}" for first, last in ranges)
+        click.echo(_("{name}: records {ranges} erased").format(name=printable(name), ranges=shown), err=True)
+    text = _("tombstone: entry {entry}; {incidents} sealed incidents cannot be opened any more")
+    click.echo(text.format(entry=erased.tombstone, incidents=erased.incidents), err=True)
+
+
+@command.group()
+def hold() -> None:
+    """Legal holds: what they name cannot be erased, whoever asks."""
+
+
+@hold.command()
+@options.required_case_dir
+@click.option("--input", "path", metavar="INPUT", help="Hold this input only.  [default: the whole case]")
+@_reason
+def add(*, case_dir: Path, path: str | None, reason: str) -> None:
+    """Put an input, or the whole case, under a hold."""
+    from pollwatch.clock import SystemClock
+    from pollwatch.node import erasing
+    from pollwatch.node.sealing import CaseEvidence
+
+    clock = SystemClock()
+    with CaseEvidence.open(case_dir, clock) as evidence:
+        click.echo(erasing.place_hold(evidence, path, reason, clock).id)
+
+
+@hold.command(name="list")
+@options.required_case_dir
+def list_(*, case_dir: Path) -> None:
+    """Show the holds in force: id, since when, what, why."""
+    from pollwatch.clock import SystemClock, rfc3339
+    from pollwatch.node import erasing
+    from pollwatch.node.sealing import CaseEvidence
+
+    with CaseEvidence.open(case_dir, SystemClock()) as evidence:
+        for each in erasing.holds(evidence):
+            what = printable(each.path) or _("the whole case")
+            click.echo(f"{each.id}  {rfc3339(each.at_us)}  {what}  {printable(each.reason)}")
+
+
+@hold.command()
+@click.argument("hold_id", metavar="ID")
+@options.required_case_dir
+@_reason
+def release(*, hold_id: str, case_dir: Path, reason: str) -> None:
+    """End a hold; that, and why, is sealed too."""
+    from pollwatch.clock import SystemClock
+    from pollwatch.node import erasing
+    from pollwatch.node.sealing import CaseEvidence
+
+    clock = SystemClock()
+    with CaseEvidence.open(case_dir, clock) as evidence:
+        erasing.release_hold(evidence, hold_id, reason, clock)
+
+
+def _lines(text: str) -> Asked:
+    from pollwatch.node.erasing import Asked
+
+    path, _colon, numbers = text.rpartition(":")
+    found = re.fullmatch(r"([0-9]{1,15})(?:-([0-9]{1,15}))?", numbers, re.ASCII)
+    if not path or not found:
+        raise UsageError(_("{text!r} names no lines; write INPUT:FIRST-LAST").format(text=printable(text)))
+    return Asked(path=path, lines=(int(found[1]), int(found[2] or found[1])))

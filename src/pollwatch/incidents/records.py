@@ -12,7 +12,7 @@ Laws, whatever happens between two calls (also another process, a crash or a pow
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,8 @@ from pollwatch.errors import StoreError
 from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
-from pollwatch.incidents import rows, tables
+from pollwatch.incidents import erasing, rows, tables
+from pollwatch.incidents.erasing import ErasedLines
 from pollwatch.incidents.export import encodable
 from pollwatch.incidents.incident import Incident, Status
 from pollwatch.incidents.inputs import event_readers
@@ -36,6 +37,7 @@ from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.incidents.workflow import Change, ChangeKind
 from pollwatch.store.database import Database
 from pollwatch.store.disk import locked
+from pollwatch.store.erasing import Ranges
 from pollwatch.store.events import EventReader
 from pollwatch.store.folder import CaseFolder
 
@@ -118,6 +120,15 @@ class Case:
             for batch in events:
                 intake.add_events(batch)
             return intake.commit(inputs, detections, incidents)
+
+    def erase(self, lines: Mapping[str, Ranges]) -> ErasedLines:
+        """Erase what the case keeps of some lines (``(first, last)`` record numbers by input): events and samples.
+
+        Raises:
+            StoreError: the case could not be written; asking again goes on where this stopped.
+        """
+        with locked(self.folder.scan_lock):
+            return erasing.erase(self.folder, self._database, lines)
 
     # What is in the case
 

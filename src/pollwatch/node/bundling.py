@@ -27,6 +27,7 @@ from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tlogproof import TlogProof
 from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
+from pollwatch.node import timestamping
 from pollwatch.node.openings import KeptBatch, KeptIncident, KeptSeal
 from pollwatch.node.sealing import CaseEvidence, FetchRaw
 
@@ -83,7 +84,7 @@ def export(
         raise StoreError(
             f"incident {incident.id}: what opens its entry {entry} was erased; it cannot be proven any more"
         )
-    chosen = _spread(References.parse(kept.references), given.max_lines) if fetch_raw else {}
+    chosen = _spread(_provable(evidence, References.parse(kept.references)), given.max_lines) if fetch_raw else {}
     batches = tuple(_opened_batches(evidence, incident, chosen, fetch_raw)) if fetch_raw else ()
     cover = _cover(incident, evidence, seal)
     bundle = replace(
@@ -119,7 +120,7 @@ def assemble(
         batches=(),
         incident=None,
         policy=extras.policy,
-        attachments=extras.attachments,
+        attachments={**extras.attachments, **timestamping.attachments(evidence.shared, seal.entry)},
         documents=documents,
     )
 
@@ -156,6 +157,13 @@ def covering_seal(evidence: CaseEvidence, entry: int, clock: Clock) -> KeptSeal:
             f"{rfc3339(next_us)}: try again then. A seal out of turn would tell others when you looked"
         )
     return found
+
+
+def _provable(evidence: CaseEvidence, references: References) -> References:
+    """The lines that can still be proven: without those whose batch was erased."""
+    kept = evidence.openings.batches_between(0, evidence.private.size)
+    erased = {batch.entry for batch in kept if batch.erased}
+    return References(tuple(batch for batch in references.batches if batch.entry not in erased))
 
 
 def _spread(references: References, limit: int) -> dict[int, list[int]]:

@@ -29,6 +29,11 @@ class KeptBatch:
     lines: int
     seed: bytes
 
+    @property
+    def erased(self) -> bool:
+        """Whether its seed was erased: no line of it can be proven any more."""
+        return not self.seed
+
 
 @dataclass(frozen=True, slots=True)
 class KeptIncident:
@@ -191,6 +196,25 @@ class Openings:
                 (private_size,),
             ).fetchone()
         return KeptSeal(row[0], row[1], Opening(row[2], row[3])) if row else None
+
+    def incidents_where(self, touches: Callable[[bytes], bool]) -> tuple[int, ...]:
+        """Entries of incidents that can be opened and whose references (as bytes) are such."""
+        with self._named():
+            rows = self._db.execute("SELECT entry, refs FROM incidents WHERE entry IS NOT NULL ORDER BY entry")
+            return tuple(entry for entry, references in rows if touches(references))
+
+    def erase(self, batches: Sequence[int], incidents: Sequence[int]) -> None:
+        """Erase what opens some entries, so that no byte of it stays in the file.
+
+        A batch keeps its place and its size, for others' references; its digest goes too, since lines could be
+        tried out against it. An incident's row goes whole.
+        """
+        with self.together():
+            for entry in batches:
+                self._db.execute("UPDATE batches SET seed = x'', digest = ? WHERE entry = ?", (os.urandom(32), entry))
+            self._db.executemany("DELETE FROM incidents WHERE entry = ?", [(entry,) for entry in incidents])
+        with self._named():
+            self._db.execute("VACUUM")
 
     def latest_seal(self) -> Seal | None:
         """The seal that was published last."""

@@ -103,6 +103,16 @@ class Database:
             yield connection
             connection.commit()
 
+    def scrub(self) -> None:
+        """Rewrite the file without what was deleted, and empty the journal: deleted rows are then gone for good.
+
+        Raises:
+            StoreError: another process holds the database for too long, or the disk is full.
+        """
+        with self._errors(), self._engine.connect() as connection:
+            connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()
