@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import Posted
 from pollwatch.evidence.witness import Witness
-from pollwatch.incidents.incident import Incident, Phase
+from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import enrol
@@ -59,7 +59,7 @@ def an_incident(name: str) -> Incident:
         samples=(),
         rules=(),
         advice=(),
-        election=None,
+        election=ElectionContext("General election", "results-night", 1),
     )
 
 
@@ -148,15 +148,21 @@ class Served:
 
 def enrol_three(root: Path, ports: tuple[int, ...], clock: Clock) -> None:
     """Make the three members' folders under ``root``, with a charter in force."""
-    cases = [root / name.lower() for name in NAMES]
+    enrol_members(root, [(name, Role.MEMBER) for name in NAMES], ports, clock)
+
+
+def enrol_members(root: Path, members: Sequence[tuple[str, Role]], ports: tuple[int, ...], clock: Clock) -> list[Path]:
+    """Make the members' folders under ``root``, with a charter that all of them signed in force."""
+    cases = [root / name.lower() for name, _role in members]
     cards = [
-        enrol.introduce(case, name, name.lower(), Role.MEMBER, f"http://127.0.0.1:{port}", clock)
-        for case, name, port in zip(cases, NAMES, ports, strict=True)
+        enrol.introduce(case, name, name.lower(), role, f"http://127.0.0.1:{port}", clock)
+        for case, (name, role), port in zip(cases, members, ports, strict=True)
     ]
     terms = enrol.Terms("Watch", ("General election",), None, Tlp.AMBER, 86_400)
     signed = enrol.begin(cases[0], enrol.draft(cards, terms, clock))
     for case in (*cases, *cases):
         signed = enrol.sign(case, signed.to_bytes(), clock).signed
+    return cases
 
 
 @contextmanager
