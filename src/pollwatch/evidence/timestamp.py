@@ -27,6 +27,7 @@ from pollwatch.errors import ProofError, SignatureError
 from pollwatch.evidence import checkpoint as checkpoints
 from pollwatch.evidence import merkle
 from pollwatch.evidence.checkpoint import SignedCheckpoint
+from pollwatch.evidence.der import sort_certificates
 from pollwatch.evidence.fields import Fields, document
 from pollwatch.evidence.keys import Verifier, decode_base64
 from pollwatch.evidence.note import Note
@@ -244,7 +245,7 @@ def _parsed(token: bytes, message: bytes) -> rfc3161_client.TimeStampResponse:
     if len(token) > MAX_TOKEN:
         raise ProofError(f"a time-stamp of {len(token)} bytes is over the limit of {MAX_TOKEN}")
     try:
-        answer = rfc3161_client.decode_timestamp_response(token)
+        answer = rfc3161_client.decode_timestamp_response(sort_certificates(token))
         status = PKIStatus(answer.status)
         if status != PKIStatus.GRANTED:
             words = "; ".join(answer.status_string) or "no reason given"

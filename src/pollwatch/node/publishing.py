@@ -9,7 +9,7 @@ from pollwatch.errors import PeerError
 from pollwatch.evidence import log as logs
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.witness import Cosigned
-from pollwatch.node import joint, rail
+from pollwatch.node import joint, sealer
 from pollwatch.node.joint import Cosigning, Published
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.peer import Peer
@@ -60,6 +60,6 @@ def mirror(membership: Membership, clock: Clock) -> tuple[Cosigning, ...]:
         else:
             found.append(Cosigning(member.name, f"refused ({outcome.status}): {outcome.reason}"))
     if lines:
-        with rail.opened(membership.folder.case, clock) as evidence:
-            evidence.shared.add_cosignatures(lines, signed)
+        with sealer.shared_only(membership.folder.case, clock) as shared:
+            shared.add_cosignatures(lines, signed)
     return tuple(found)
