@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from pollwatch.errors import SignatureError
-from pollwatch.evidence import curve, durable
+from pollwatch.evidence import curve, durable, keysource
 
 _SEED_BYTES = 32
 _MAX_VKEY = 4096
@@ -124,14 +124,14 @@ class Signer:
     Attributes:
         name: as in :class:`Verifier`.
         type: what kind of signature it makes.
-        seed: 32 secret bytes.
+        seed: 32 secret bytes; empty for a key that stays elsewhere (:meth:`backed`).
     """
 
     name: str
     type: KeyType
     seed: bytes = field(repr=False)
     verifier: Verifier = field(init=False, repr=False)
-    _private: Ed25519PrivateKey | MLDSA44PrivateKey = field(init=False, repr=False, compare=False)
+    _private: keysource.SignerBackend = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Derive the public half once."""
@@ -152,6 +152,15 @@ class Signer:
         return cls(name, key_type, os.urandom(_SEED_BYTES))
 
     @classmethod
+    def backed(cls, verifier: Verifier, backend: keysource.SignerBackend) -> Signer:
+        """A key that stays elsewhere: on a token, in another process. Each of its signatures is checked."""
+        signer = object.__new__(cls)
+        values = (verifier.name, verifier.type, b"", verifier, backend)
+        for attribute, value in zip(("name", "type", "seed", "verifier", "_private"), values, strict=True):
+            object.__setattr__(signer, attribute, value)
+        return signer
+
+    @classmethod
     def parse(cls, text: str) -> Signer:
         """Read ``PRIVATE+KEY+NAME+HEXID+BASE64(type || seed)``.
 
@@ -167,15 +176,24 @@ class Signer:
         return signer
 
     def sign(self, message: bytes) -> bytes:
-        """A bare signature over exactly these bytes."""
-        return self._private.sign(message)
+        """A bare signature over exactly these bytes.
+
+        Raises:
+            SignatureError: the key stays elsewhere, and what came back is no signature of it.
+        """
+        signature = self._private.sign(message)
+        if not self.seed:
+            self.verifier.verify(message, signature)
+        return signature
 
     def save(self, path: Path) -> None:
         """Write the key to a new file that only its owner can read.
 
         Raises:
-            SignatureError: the file exists; a key is never overwritten.
+            SignatureError: the file exists (a key is never overwritten), or the key stays elsewhere.
         """
+        if not self.seed:
+            raise SignatureError(f"the key of {self.name} is not here; it cannot be saved")
         body = base64.b64encode(bytes([self.type]) + self.seed).decode("ascii")
         text = f"{_PRIVATE}{self.name}+{self.verifier.id.hex()}+{body}\n"
         try:
@@ -185,19 +203,15 @@ class Signer:
 
     @classmethod
     def load(cls, path: Path) -> Signer:
-        """Read a key file.
+        """Read a key file, or what it refers to (:mod:`pollwatch.evidence.keysource`).
 
         Raises:
             SignatureError: it cannot be read, others can read it, or it holds no signer key.
         """
-        try:
-            mode = path.stat().st_mode
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SignatureError(f"signer key {path} cannot be read: {error}") from error
-        if mode & 0o077:
-            raise SignatureError(f"signer key {path} can be read by others; run: chmod 600 {path}")
-        return cls.parse(text.removesuffix("\n"))
+        found = keysource.read(path)
+        if isinstance(found, keysource.External):
+            return cls.backed(Verifier.parse(found.vkey), found.backend)
+        return cls.parse(found)
 
 
 def check_name(name: str) -> None:
