@@ -233,6 +233,21 @@ def test_policy_groups_count_each_key_once() -> None:
             Policy.parse((head + bad).encode())
 
 
+def test_a_line_is_shown_alone(tmp_path: Path) -> None:
+    """Two lines of different batches are proven; no other line, no incident, and no number of lines of it is shown."""
+    out = tmp_path / "b.zip"
+    with a_case(tmp_path / "case") as evidence:
+        evidence.seal_incident(an_incident([3, 25]))
+        bundling.export_lines(evidence, LineSet.of("access.log", [3, 25]), out, CLOCK, fetch)
+        for wrong in (LineSet.of("access.log", [61]), LineSet.of("other.log", [1]), LineSet({})):
+            with pytest.raises(ProofError):
+                bundling.export_lines(evidence, wrong, out, CLOCK, fetch)
+    shown = read_bundle(out.read_bytes())
+    assert [line.raw for batch in shown.batches for line in batch.lines] == [LINES[2], LINES[24]]
+    assert b"inc-1" not in b"".join(container.unpack(out.read_bytes()).values())
+    assert any("2 log lines" in each.text for each in verify.verify_file(out).statements if each.weight == "proven")
+
+
 def test_an_input_that_changed_cannot_be_exported(tmp_path: Path) -> None:
     """The original was edited or cut off since it was sealed: the export says which records no longer fit."""
     with a_case(tmp_path) as evidence:

@@ -11,9 +11,11 @@ import rich_click as click
 from pollwatch.cli import options
 from pollwatch.clock import SystemClock
 from pollwatch.errors import SourceError, UsageError
+from pollwatch.events.printable import printable
 from pollwatch.i18n import _, ngettext
 
 if TYPE_CHECKING:
+    from pollwatch.events.lines import LineSet
     from pollwatch.evidence.keys import Verifier
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}", re.ASCII)
@@ -107,7 +109,10 @@ def disown(*, file: Path, case_dir: Path, out: Path) -> None:
 
 
 @command.command()
-@click.argument("incident", metavar="ID")
+@click.argument("incident", metavar="[ID]", required=False)
+@click.option(
+    "--line", "lines", multiple=True, metavar="INPUT:N", help="Instead of an incident, show line N of an input alone."
+)
 @options.required_case_dir
 @_output
 @click.option(
@@ -129,9 +134,10 @@ def disown(*, file: Path, case_dir: Path, out: Path) -> None:
     "--max-lines", default=2000, show_default=True, type=click.IntRange(1), help="Show at most so many lines."
 )
 @click.option("--without-lines", is_flag=True, help="Prove the incident alone; needed where the originals are gone.")
-def export(
+def export(  # noqa: PLR0913 - one parameter per option
     *,
-    incident: str,
+    incident: str | None,
+    lines: tuple[str, ...],
     case_dir: Path,
     out: Path,
     attached: tuple[Path, ...],
@@ -139,7 +145,7 @@ def export(
     max_lines: int,
     without_lines: bool,
 ) -> None:
-    """Export incident ID as a bundle that anybody can check with `pollwatch verify`.
+    """Export incident ID, or single lines, as a bundle that anybody can check with `pollwatch verify`.
 
     Its log lines are read again from where they were scanned, and must still be what was sealed. Where a charter is in
     force, it goes in too, with every claim about the incident and every opinion on it, a denial
@@ -150,15 +156,23 @@ def export(
     from pollwatch.node import bundling, joint, rereading
     from pollwatch.node.sealing import CaseEvidence
 
+    if (incident is None) == (not lines) or (lines and without_lines):
+        raise UsageError(_("say what to export: the ID of an incident, or --line INPUT:N, not both"))
     clock = SystemClock()
+    joined = joint.Travelling({}, None)
     with Case.open(case_dir, clock, create=False) as case:
-        joined = joint.travelling(case_dir, case.incident(incident).id)
+        if incident is not None:
+            joined = joint.travelling(case_dir, case.incident(incident).id)
     policy = _read(policy_file) if policy_file else joined.policy
     witnesses: tuple[Verifier, ...] = tuple(Policy.parse(policy).witnesses.values()) if policy else ()
     extras = bundling.Extras({**joined.attachments, **_attachments(attached)}, witnesses, policy, max_lines)
-    fetch = None if without_lines else rereading.Rereader(rereading.find_file)
+    fetch = rereading.Rereader(rereading.find_file)
     with Case.open(case_dir, clock, create=False) as case, CaseEvidence.open(case_dir, clock) as evidence:
-        bundle = bundling.export(evidence, case.incident(incident), out, clock, fetch, extras)
+        if incident is not None:
+            subject = case.incident(incident)
+            bundle = bundling.export(evidence, subject, out, clock, None if without_lines else fetch, extras)
+        else:
+            bundle = bundling.export_lines(evidence, _line_set(lines), out, clock, fetch, extras)
     shown = sum(len(batch.lines) for batch in bundle.batches)
     text = ngettext(
         "{file}: {shown} log line. Check it with: pollwatch verify {file}",
@@ -166,6 +180,18 @@ def export(
         shown,
     )
     click.echo(text.format(file=out, shown=shown), err=True)
+
+
+def _line_set(texts: tuple[str, ...]) -> LineSet:
+    from pollwatch.events.lines import LineSet
+
+    found = []
+    for text in texts:
+        path, _colon, number = text.rpartition(":")
+        if not path or not re.fullmatch(r"[0-9]{1,15}", number, re.ASCII):
+            raise UsageError(_("{text!r} names no line; write INPUT:N").format(text=printable(text)))
+        found.append(LineSet.of(path, [int(number)]))
+    return LineSet.union(found)
 
 
 def _attachments(paths: tuple[Path, ...]) -> dict[str, bytes]:

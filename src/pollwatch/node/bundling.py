@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pollwatch.clock import Clock, rfc3339
 from pollwatch.errors import ProofError, StoreError
+from pollwatch.events.lines import LineSet
 from pollwatch.evidence import bundle as bundles
 from pollwatch.evidence import merkle, salted
 from pollwatch.evidence.bundle import (
@@ -94,6 +95,60 @@ def export(
     )
     write(evidence, bundle, out)
     return bundle
+
+
+def export_lines(
+    evidence: CaseEvidence,
+    lines: LineSet,
+    out: Path,
+    clock: Clock,
+    fetch_raw: FetchRaw,
+    extras: Extras | None = None,
+) -> Bundle:
+    """Write a bundle that shows single lines, and nothing about what they belong to.
+
+    Args:
+        evidence: the case's.
+        lines: by input, as the case names it, and record number.
+        out: the file to write.
+        clock: for the time of export.
+        fetch_raw: gives an input's raw records again.
+        extras: what else goes in.
+
+    Raises:
+        ProofError: a line was never sealed, its batch was erased, or the input is no longer as it was sealed.
+        StoreError: it is not sealed yet, or the file cannot be written.
+    """
+    chosen: dict[int, list[int]] = {}
+    kept: dict[int, KeptBatch] = {}
+    for path, number in lines:
+        batch = _batch_with(evidence, path, number)
+        kept[batch.entry] = batch
+        chosen.setdefault(batch.entry, []).append(number)
+    if not chosen:
+        raise ProofError("no line to show")
+    batches = tuple(
+        _opened_batch(kept[entry], Batch.parse(evidence.private.entry(entry)), chosen[entry], fetch_raw)
+        for entry in sorted(chosen)
+    )
+    cover = _line_cover(evidence, covering_seal(evidence, max(chosen), clock), len(lines))
+    bundle = replace(assemble(evidence, chosen, clock, cover, extras or Extras()), batches=batches)
+    write(evidence, bundle, out)
+    return bundle
+
+
+def _batch_with(evidence: CaseEvidence, path: str, number: int) -> KeptBatch:
+    holding = [
+        each
+        for each in evidence.openings.batches_of(path)
+        if each.first_number <= number < each.first_number + each.lines
+    ]
+    if not holding:
+        raise ProofError(f"line {number} of {path} was never sealed; name the input as the case does")
+    for each in holding:
+        if not each.erased:
+            return each
+    raise ProofError(f"line {number} of {path}: what opens it was erased; it cannot be proven any more")
 
 
 def assemble(
@@ -256,6 +311,32 @@ def _cover(incident: Incident, evidence: CaseEvidence, seal: KeptSeal) -> str:
         lines=len(incident.lines),
         first=rfc3339(incident.first_us) or "?",
         last=rfc3339(incident.last_us) or "?",
+        sealed=rfc3339(Seal.parse(seal.data).at_us),
+        log=evidence.shared.origin,
+        fingerprint=evidence.shared.verifier.fingerprint,
+    )
+
+
+def _line_cover(evidence: CaseEvidence, seal: KeptSeal, lines: int) -> str:
+    """The cover sheet of single lines."""
+    text = _(
+        "EVIDENCE BUNDLE\n"
+        "\n"
+        "Log lines shown: {lines}. Sealed {sealed} in log {log}\n"
+        "(key fingerprint {fingerprint}).\n"
+        "\n"
+        "It proves, to anybody, without trusting its sender, that the log lines in lines/ are byte for byte\n"
+        "those that were recorded and sealed, no later than the times that independent witnesses state in\n"
+        "seal/shared.tlog-proof.\n"
+        "It does not prove that what they say is true, or that nothing was left out. Nothing else is shown.\n"
+        "\n"
+        "How to check it (no network is needed):\n"
+        "  pollwatch verify THIS-FILE --policy YOUR-POLICY\n"
+        "Log lines are raw bytes that an attacker may have written: do not open them with tools that interpret them.\n"
+        "They may hold personal data: keep and pass on this file accordingly.\n"
+    )
+    return text.format(
+        lines=lines,
         sealed=rfc3339(Seal.parse(seal.data).at_us),
         log=evidence.shared.origin,
         fingerprint=evidence.shared.verifier.fingerprint,
