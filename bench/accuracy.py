@@ -161,7 +161,10 @@ def visible(request: dict[str, str | None], *, body: bool) -> bool:
 
 def coreruleset(engine: Engine, misses: int) -> None:
     """Requests of the Core Rule Set's own tests; those whose attack is in a body or header no log has, apart."""
-    cases = list(crs_cases())
+    every_case = list(crs_cases())
+    attacks = {tuple(case.request.values()) for case in every_case if case.attack}
+    # What one test must not fire on, another often must: such a request is no look-alike.
+    cases = [case for case in every_case if case.attack or tuple(case.request.values()) not in attacks]
     hits = flagged(engine, [case.request for case in cases])
     total, found, shown = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for number, case in enumerate(cases):
