@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import rich_click as click
 
 from pollwatch.canonical import pretty
 from pollwatch.cli import options
-from pollwatch.errors import SourceError
+from pollwatch.errors import SourceError, UsageError
 from pollwatch.events.printable import printable
 
 _LINE_CHARS = 1000
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--policy",
     "policy_file",
@@ -31,8 +32,22 @@ _LINE_CHARS = 1000
     multiple=True,
     help="Certificates (PEM) of time-stamp authorities that you trust: root and intermediates. May be repeated.",
 )
+@click.option(
+    "--html",
+    "page_out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT",
+    help="Write the page that checks such files in a browser, offline, to OUT. Give it to readers in person.",
+)
 @options.as_json
-def command(*, file: Path, policy_file: Path | None, authority_files: tuple[Path, ...], as_json: bool) -> None:
+def command(
+    *,
+    file: Path | None,
+    policy_file: Path | None,
+    authority_files: tuple[Path, ...],
+    page_out: Path | None,
+    as_json: bool,
+) -> None:
     """Check FILE, a bundle or a fork proof, without network and without trusting its sender.
 
     Ends with 0 when everything fits and 4 when anything does not; the message names what. Without --policy the
@@ -41,6 +56,12 @@ def command(*, file: Path, policy_file: Path | None, authority_files: tuple[Path
     """
     from pollwatch.evidence.verify import verify_file
 
+    if page_out is not None:
+        _write_page(page_out)
+    if file is None:
+        if page_out is None:
+            raise UsageError("name the bundle or fork proof to check, or --html OUT")
+        return
     policy = _read(policy_file) if policy_file else None
     authorities = b"\n".join(map(_read, authority_files)) if authority_files else None
     report = verify_file(file, policy, authorities)
@@ -49,6 +70,14 @@ def command(*, file: Path, policy_file: Path | None, authority_files: tuple[Path
         return
     for line in report.lines():
         click.echo(printable(line, _LINE_CHARS))
+
+
+def _write_page(out: Path) -> None:
+    page = files("pollwatch.evidence").joinpath("verify.html").read_bytes()
+    try:
+        out.write_bytes(page)
+    except OSError as error:
+        raise SourceError(f"{out} cannot be written: {error.strerror}") from error
 
 
 def _read(path: Path) -> bytes:

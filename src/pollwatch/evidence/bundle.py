@@ -211,6 +211,8 @@ def read_bundle(data: bytes) -> Bundle:
     line = Signature.parse(_text(members, SIGNATURE))
     if not notes.verify(notes.Note(_signed_text(members[INDEX]), (line,)), keys.log[:1]):
         raise ProofError(f"{SIGNATURE}: the index is not signed by the log key in {KEYS}")
+    if line.line.encode("utf-8") != members[SIGNATURE]:
+        raise ProofError(f"bundle: member {SIGNATURE} is not in its only form")
     bundle = Bundle(
         created_us=created_us,
         cover=_text(content, COVER),
