@@ -8,19 +8,29 @@ from hypothesis import strategies as st
 
 from pollwatch.errors import EvidenceError, ProofError
 from pollwatch.evidence import merkle, salted
+from pollwatch.evidence.large import fitting
 from pollwatch.evidence.manifest import (
     Batch,
     Canary,
     Disclosure,
     Documents,
+    Hold,
     IncidentEntry,
+    Indicator,
+    Large,
+    MatchCommitment,
     Posted,
+    Sequence,
+    Tombstone,
     parse_private,
     parse_shared,
 )
 from pollwatch.evidence.posted import KINDS
 from pollwatch.evidence.references import BatchLines, References
 from pollwatch.evidence.seal import Seal, Seen
+from pollwatch.evidence.sequence import NONE_BEFORE, Place, Span
+from pollwatch.evidence.tiles import MAX_ENTRY_BYTES
+from pollwatch.evidence.upkeep import ACTIONS
 
 HASH = st.binary(min_size=32, max_size=32)
 NUMBER = st.integers(0, 2**53 - 1)
@@ -34,6 +44,29 @@ PRIVATE = st.one_of(
     st.builds(Disclosure, TEXT, TEXT, HASH, NUMBER),
     st.builds(Documents, NUMBER, HASH),
     st.builds(Canary, HASH),
+    st.builds(Indicator, HASH, NUMBER),
+    st.builds(MatchCommitment, TEXT, NUMBER, HASH),
+    st.builds(Tombstone, NUMBER, HASH, NUMBER),
+    st.builds(Hold, TEXT, st.sampled_from(ACTIONS), HASH, NUMBER),
+    st.builds(Large, TEXT, st.integers(65_536, 2**53 - 1), HASH),
+    st.builds(
+        lambda number, previous, first, batches, inputs, more, root: Sequence(
+            number,
+            previous if number else NONE_BEFORE,
+            first,
+            first + batches + inputs + more,
+            batches + inputs,
+            inputs,
+            root,
+        ),
+        st.integers(0, 3),
+        HASH.filter(any),
+        st.integers(0, 2**40),
+        st.integers(0, 2**20),
+        st.integers(0, 2**20),
+        st.integers(0, 2**20),
+        HASH,
+    ),
 )
 SHARED = st.one_of(
     st.builds(
@@ -118,3 +151,58 @@ def test_salts_are_all_different_and_tell_nothing_of_each_other() -> None:
     every = list(salted.salts(seed, 500))
     assert len({*every, *salted.salts(other, 500), salted.source_salt(seed)}) == 1001
     assert salted.salts(seed, 3, 100) == every[100:103]
+
+
+PLACES = st.lists(
+    st.builds(Place, st.integers(0, 99), st.integers(1, 200), st.integers(1, 50)),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda each: each.entry,
+).map(lambda places: tuple(sorted(places)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXT, PLACES, st.data())
+def test_spans_say_which_records_are_covered(path: str, places: tuple[Place, ...], data: st.DataObject) -> None:
+    """A span's runs are exactly the records of its batches, and it has one spelling."""
+    span = Span(path, places)
+    covered = {number for each in places for number in range(each.first_number, each.first_number + each.lines)}
+    assert {number for first, last in span.runs for number in range(first, last + 1)} == covered
+    assert all(left[1] + 1 < right[0] for left, right in zip(span.runs, span.runs[1:], strict=False))
+    raw = span.to_bytes()
+    assert Span.parse(raw) == span
+    place = data.draw(st.integers(0, len(raw) - 1))
+    changed = raw[:place] + bytes([raw[place] ^ data.draw(st.integers(1, 255))]) + raw[place + 1 :]
+    try:
+        assert Span.parse(changed).to_bytes() == changed
+    except EvidenceError:
+        return
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
+def test_no_bytes_crash_a_reader(data: bytes) -> None:
+    """Attack: garbage in a log. It is refused by the declared error, or is an entry in its only spelling."""
+    for parse in (parse_private, parse_shared, References.parse, Span.parse):
+        try:
+            assert parse(data).to_bytes() == data
+        except EvidenceError:
+            continue
+
+
+def test_an_entry_too_large_for_a_log_commits_by_its_digest() -> None:
+    """The log gets a small entry for it; other bytes, other types and what would have fitted are refused."""
+    small = MatchCommitment("s", 1, bytes(32)).to_bytes()
+    assert fitting(small) == small
+    big = MatchCommitment("s" * MAX_ENTRY_BYTES, 1, bytes(32)).to_bytes()
+    entry = parse_private(fitting(big))
+    assert isinstance(entry, Large)
+    assert len(entry.to_bytes()) < 300
+    entry.check(big)
+    for wrong in (big[:-1], small):
+        with pytest.raises(ProofError):
+            entry.check(wrong)
+    with pytest.raises(ProofError, match="another type"):
+        Large("batch", entry.size_bytes, entry.sha256).check(big)
+    with pytest.raises(ProofError, match="fitted"):
+        Large.parse(Large("batch", MAX_ENTRY_BYTES, bytes(32)).to_bytes())

@@ -1,9 +1,10 @@
 """What is sealed: log entries as canonical JSON with a type and a version. Never personal data, only commitments.
 
-Private log: batch, incident, disclosure, documents, canary, sequence (:mod:`pollwatch.evidence.sequence`), tombstone
-and hold (:mod:`pollwatch.evidence.upkeep`). Shared log: seal (:mod:`pollwatch.evidence.seal`), posted documents
-(charter, key, claim, opinion ...), and fork proofs (:mod:`pollwatch.evidence.monitor`). Every class reads back strictly
-what it writes; unknown fields are refused.
+Private log: batch, incident, disclosure, documents, canary; sequence (:mod:`pollwatch.evidence.sequence`), tombstone
+and hold (:mod:`pollwatch.evidence.upkeep`), indicator and match-commitment (:mod:`pollwatch.evidence.released`), and
+what stands for an entry that is too large (:mod:`pollwatch.evidence.large`). Shared log: seal
+(:mod:`pollwatch.evidence.seal`), posted documents (charter, key, claim, opinion ...), and fork proofs
+(:mod:`pollwatch.evidence.monitor`). Every class reads back strictly what it writes; unknown fields are refused.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import ClassVar, TypeAlias, TypeVar, get_args
 from pollwatch.errors import ProofError
 from pollwatch.evidence import merkle
 from pollwatch.evidence.fields import Fields, document
+from pollwatch.evidence.large import Large
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.posted import Posted
+from pollwatch.evidence.released import Indicator, MatchCommitment
 from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.sequence import Sequence
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES
@@ -29,6 +32,9 @@ __all__ = [
     "ForkProof",
     "Hold",
     "IncidentEntry",
+    "Indicator",
+    "Large",
+    "MatchCommitment",
     "Posted",
     "PrivateEntry",
     "Seal",
@@ -249,7 +255,19 @@ class Canary:
         return _closed(fields, cls(fields.hex("content", _H)))
 
 
-PrivateEntry: TypeAlias = Batch | IncidentEntry | Disclosure | Documents | Canary | Sequence | Tombstone | Hold
+PrivateEntry: TypeAlias = (
+    Batch
+    | IncidentEntry
+    | Indicator
+    | Disclosure
+    | Documents
+    | MatchCommitment
+    | Tombstone
+    | Hold
+    | Canary
+    | Sequence
+    | Large
+)
 SharedEntry: TypeAlias = Seal | Posted | ForkProof
 
 

@@ -31,6 +31,7 @@ from pollwatch.errors import ProofError, StoreError
 from pollwatch.evidence import durable, salted
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.large import fitting
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import Batch, IncidentEntry, PrivateEntry
 from pollwatch.evidence.monitor import ForkProof
@@ -215,8 +216,11 @@ class CaseEvidence:
         return seal_state(self.private.signed.checkpoint, self.shared, self.openings, rivals, self._clock.now_us())
 
     def append_private(self, entry: PrivateEntry) -> int:
-        """Record something else (a disclosure, documents, a canary); its salts are the caller's to keep."""
-        return self.private.append([entry.to_bytes()])[0]
+        """Record something else (a disclosure, an indicator); its salts are the caller's to keep.
+
+        So is an entry of more than 65,535 bytes: the log then holds its digest.
+        """
+        return self.private.append([fitting(entry.to_bytes())])[0]
 
     def record(self, entry: PrivateEntry, opening: bytes) -> int:
         """Record something else, and keep with the case what opens it (canonical JSON)."""
