@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -24,7 +25,9 @@ from pollwatch.evidence import checkpoint, container, timestamp, verify
 from pollwatch.evidence.bundle import INDEX, SIGNATURE, Bundle
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.documents import Digest, OpenedDocument, OpenedDocuments
-from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.fields import Fields
+from pollwatch.evidence.keys import KeyType, Signer, Verifier
+from pollwatch.evidence.manifest import PrivateEntry
 from pollwatch.evidence.merkle import Tree, leaf_hash, prefix_path
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.seal import Seal
@@ -615,6 +618,92 @@ def test_what_a_browser_lacks_is_not_checked(browser: Browser, sample: Sample, m
     assert (desk.page.locator("[data-weight=proven]").count() > 0) is proven
     assert desk.check(_line(raw=b"forged")(sample), sample.policy)["verdict"] == "bad"
     context.close()
+
+
+ODD_JSON = [
+    *(b'{"a":1}', b'{"a":-1}', b'{"a":1.5}', b'{"a":1e+21}', b'{"b":1,"a":2}', b'{"a":2,"b":1}', b'{"a":1,"a":1}'),
+    *(b'{"a":1.0}', b'{"a":-0}', b'{"a":01}', b'{"a":+1}', b'{"a":NaN}', b'{"a":1e400}', b'{"a":1E2}', b'{"a":1e-7}'),
+    *(b'{"a":9007199254740991}', b'{"a":9007199254740992}', b'{"a":100000000000000000000}', b'{"a":"\\ud800"}'),
+    *('{"€":1,"𐀀":2,"ﬀ":3}'.encode(), '{"ﬀ":3,"𐀀":2}'.encode(), '{"𐀀":2,"ﬀ":3}'.encode(), b'\xef\xbb\xbf{"a":1}'),
+    *(
+        b'{"a":"\xff"}',
+        b'{"a":"\\u0041"}',
+        b'{"a":"\\/"}',
+        b'{"a":"\\u001f\\n"}',
+        b'{"a":"\x7f"}',
+        b'{"a":"\xe2\x80\xa8"}',
+    ),
+    *(
+        b'{"__proto__":1}',
+        b'{"10":1,"9":2}',
+        b'{"9":1,"10":2}',
+        b"[]",
+        b"1",
+        b"null",
+        b"",
+        b"{}",
+        b"{} ",
+        b'{"a":[1,{"b":null}]}',
+    ),
+    *(b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", b'{"a":' + b"[" * 100 + b"]" * 100 + b"}"),
+]
+
+
+def test_odd_json_is_read_as_the_cli_reads_it(desk: Desk) -> None:
+    """Attack: a document that two readers take for two things; what one of them refuses, so does the other."""
+    script = """(all) => all.map((each) => { try {
+        Fields.load(Uint8Array.from(atob(each), (c) => c.charCodeAt(0)), "x"); return true; } catch (e) {
+        if (!(e instanceof Misfit)) throw e; return false; } })"""
+    page = desk.page.evaluate(script, [base64.b64encode(each).decode() for each in ODD_JSON])
+    for data, taken in zip(ODD_JSON, page, strict=True):
+        try:
+            Fields.load(data, "x")
+        except EvidenceError:
+            assert not taken, data[:60]
+        else:
+            assert taken, data[:60]
+
+
+def test_keys_are_refused_as_the_cli_refuses_them(desk: Desk) -> None:
+    """Attack: keys of small or mixed order, second spellings, and names that mean something else elsewhere."""
+    prime = 2**255 - 19
+    points = [
+        *(n.to_bytes(32, "little") for n in (0, 1, 2, prime - 1, prime, prime + 1, 2**255 - 1, 1 | 1 << 255)),
+        bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+        *(bytes([n]) * 32 for n in range(3, 30)),
+        *(Signer.generate("k").verifier.public for _ in range(3)),
+    ]
+    vkeys = []
+    for name, body in [("k", b"\x01" + point) for point in points] + [
+        *(
+            (name, b"\x01" + LOG.verifier.public)
+            for name in ("", "a b", "a\u00a0b", "é", "\ufeff", "\u0085", "x" * 256)
+        ),
+        ("k", b"\x02" + LOG.verifier.public),
+        ("k", b"\x06" + LOG.verifier.public),
+        ("k", b"\x01" + LOG.verifier.public[:31]),
+        ("k", b"\x06" + QUANTUM.verifier.public),
+    ]:
+        mark = sha256(name.encode() + b"\n" + body).digest()[:4].hex()
+        encoded = base64.b64encode(body).decode()
+        vkeys += [f"{name}+{mark}+{encoded}", f"{name}+{mark.upper()}+{encoded}", f"{name}+{mark}+{encoded}\n"]
+    script = """(all) => Promise.all(all.map((each) => parseKey(each).then(() => true, (e) => {
+        if (!(e instanceof Misfit)) throw e; return false; })))"""
+    page = desk.page.evaluate(script, vkeys)
+    assert any(page)
+    for vkey, taken in zip(vkeys, page, strict=True):
+        try:
+            Verifier.parse(vkey)
+        except EvidenceError:
+            assert not taken, vkey
+        else:
+            assert taken, vkey
+
+
+def test_every_type_of_entry_is_known(desk: Desk) -> None:
+    """An entry that the CLI reads and the page does not know would make good evidence look bad."""
+    known = set(desk.page.evaluate("Object.keys(ENTRIES)"))
+    assert {each.KIND for each in get_args(PrivateEntry)} <= known
 
 
 def test_files_are_dropped_on_the_page(desk: Desk, sample: Sample) -> None:
