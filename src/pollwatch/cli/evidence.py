@@ -14,6 +14,9 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pollwatch.node import monitoring
     from pollwatch.node.erasing import Asked
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600}
@@ -246,3 +249,37 @@ def _lines(text: str) -> Asked:
     if not path or not found:
         raise UsageError(_("{text!r} names no lines; write INPUT:FIRST-LAST").format(text=printable(text)))
     return Asked(path=path, lines=(int(found[1]), int(found[2] or found[1])))
+
+
+@command.command(
+    epilog="Exit codes: 0 all is well, 4 a log forked, went back or is damaged, 5 a member is late or out of reach."
+)
+@options.required_case_dir
+@click.option(
+    "--every", "every_s", type=_Every(), default="5m", show_default=True, metavar="INTERVAL", help="How often."
+)
+@click.option("--expect", "expect_s", type=_Every(), metavar="INTERVAL", help="How often seals were agreed to come.")
+@click.option("--once", is_flag=True, help="Look once and end: for a timer.")
+@options.as_json
+def watch(*, case_dir: Path, every_s: int, expect_s: int | None, once: bool, as_json: bool) -> int:
+    """Look at the logs of all other members on a schedule, and at one's own through their eyes.
+
+    Each is read whole and compared with what was seen before and with what the others cosigned. A log that
+    contradicts itself leaves a proof, which is also filed in one's own shared log. With --expect, missing and late
+    seals are told. With --json, each look is one line.
+    """
+    from pollwatch import canonical
+    from pollwatch.clock import SystemClock
+    from pollwatch.events.printable import printable
+    from pollwatch.node import monitoring as looking
+
+    def tell(found: Sequence[monitoring.Watched]) -> None:
+        if as_json:
+            click.echo(canonical.dumps(looking.document(found)))
+            return
+        for each in found:
+            click.echo(f"{printable(each.member)}: {each.state}, {_('size')} {each.size}: {printable(each.detail)}")
+            if each.proof is not None:
+                click.echo(_("  proof: {path} (pollwatch verify {path})").format(path=each.proof))
+
+    return looking.run(case_dir, every_s, expect_s, SystemClock(), tell, 1 if once else None)

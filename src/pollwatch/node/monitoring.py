@@ -1,0 +1,274 @@
+"""The monitor: looks at every other member's log on a schedule, and at one's own through the others' eyes.
+
+One look at a member (:mod:`pollwatch.node.watching` reads the log, compares all known views, and files fork proofs)
+ends in one state::
+
+    fine          it has merely grown, all of it was read
+    gaps          seals are missing since the last look: its sealer stood still
+    late          the last seal is older than agreed: it stands still now, or hides its log
+    unreachable   nothing could be read
+    went-back     it shows an older state than it signed before
+    damaged       it is not what its checkpoint says
+    forked        two signed histories; the proof is kept, and filed in our own shared log
+
+One's own log is looked at as well: where another member holds a state of it that our key signed and our log does not
+have, the key is used elsewhere (``misused``). A gap or a late seal proves nothing but that there was no seal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+
+from pollwatch.canonical import Json
+from pollwatch.clock import US_PER_S, Clock
+from pollwatch.errors import EvidenceError, PeerError, ProofError, SharingError, SplitError, StoreError
+from pollwatch.evidence import log as logs
+from pollwatch.evidence import manifest
+from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
+from pollwatch.evidence.monitor import find_fork
+from pollwatch.evidence.report import shown_time
+from pollwatch.evidence.seal import Seal
+from pollwatch.evidence.tiles import TileReader
+from pollwatch.i18n import _
+from pollwatch.members.member import Member
+from pollwatch.node import watching
+from pollwatch.node.jointfolder import Membership
+from pollwatch.node.watching import Checked, Verdict
+from pollwatch.sharing.peer import Peer
+
+
+class State(StrEnum):
+    """What a look at a member came to."""
+
+    FINE = "fine"
+    GAPS = "gaps"
+    LATE = "late"
+    UNREACHABLE = "unreachable"
+    WENT_BACK = "went-back"
+    DAMAGED = "damaged"
+    FORKED = "forked"
+    MISUSED = "misused"
+    BUSY = "busy"
+
+
+_BROKEN = frozenset({State.WENT_BACK, State.DAMAGED, State.FORKED, State.MISUSED})
+_OF_VERDICT = {
+    Verdict.UNREACHABLE: State.UNREACHABLE,
+    Verdict.WENT_BACK: State.WENT_BACK,
+    Verdict.DAMAGED: State.DAMAGED,
+    Verdict.FORKED: State.FORKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What another member says that it cosigned last of a log: its size, or None where it says nothing usable."""
+
+    by: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One member, as it stands after a look.
+
+    Attributes:
+        member: whose log; our own among them.
+        state: see the module.
+        size: entries; None where nothing could be read.
+        detail: one sentence.
+        last_seal_us: what its last seal states; None without one.
+        views: what the others say of this log.
+        proof: file of a fork proof, which ``pollwatch verify`` checks.
+    """
+
+    member: str
+    state: State
+    size: int | None
+    detail: str
+    last_seal_us: int | None = None
+    views: tuple[View, ...] = ()
+    proof: Path | None = None
+
+
+def look(membership: Membership, clock: Clock, expect_s: int | None = None) -> tuple[Watched, ...]:
+    """Look at all members once.
+
+    Args:
+        membership: ours.
+        clock: for freshness.
+        expect_s: the interval at which seals were agreed to come; None judges neither gaps nor lateness.
+
+    Raises:
+        StoreError: our own folder cannot be written, or a scan holds it.
+    """
+    found = [_judged(membership, each, clock, expect_s) for each in membership.peers]
+    return (*found, _own(membership))
+
+
+def exit_code(found: Iterable[Watched]) -> int:
+    """What a look ends with: 0 all is fine, 4 a log is broken, 5 a member is late, silent or out of reach."""
+    states = {each.state for each in found}
+    if states & _BROKEN:
+        return SplitError.exit_code
+    return 0 if states <= {State.FINE} else SharingError.exit_code
+
+
+def document(found: Iterable[Watched]) -> dict[str, Json]:
+    """A look as JSON for other tools."""
+    members: list[Json] = [
+        {
+            "member": each.member,
+            "state": each.state.value,
+            "size": each.size,
+            "detail": each.detail,
+            "last_seal_us": each.last_seal_us,
+            "views": [{"by": view.by, "size": view.size} for view in each.views],
+            "proof": None if each.proof is None else str(each.proof),
+        }
+        for each in found
+    ]
+    return {"schema": "pollwatch.evidence-watch/1", "members": members}
+
+
+def run(
+    case_dir: Path,
+    every_s: int,
+    expect_s: int | None,
+    clock: Clock,
+    tell: Callable[[Sequence[Watched]], None],
+    rounds: int | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Look at fixed moments until stopped; a look that our own scan is in the way of is made up for by the next.
+
+    Args:
+        case_dir: our case folder; the charter in force is read anew each time.
+        every_s: the interval between looks.
+        expect_s: see :func:`look`.
+        clock: the time.
+        tell: told what each look found.
+        rounds: end after so many.
+        sleep: waits so many seconds.
+
+    Returns:
+        The exit code of the worst look.
+
+    Raises:
+        ConfigError: no charter is in force.
+    """
+    worst = 0
+    done = 0
+    while True:
+        membership = Membership.open(case_dir)
+        try:
+            found = look(membership, clock, expect_s)
+        except StoreError as error:
+            found = (Watched(membership.me.name, State.BUSY, None, str(error)),)
+        tell(found)
+        code = exit_code(found)
+        # A broken log (4) outweighs a silent one (5), whatever the numbers.
+        worst = code if worst == 0 or code == SplitError.exit_code else worst
+        done += 1
+        if done == rounds:
+            return worst
+        now_us = clock.now_us()
+        sleep((every_s * US_PER_S - now_us % (every_s * US_PER_S)) / US_PER_S)
+
+
+def _judged(membership: Membership, member: Member, clock: Clock, expect_s: int | None) -> Watched:
+    checked = watching.check_peer(membership, member, clock)
+    views = _views(membership, member)
+    if not checked.sound or checked.size is None:
+        state = _OF_VERDICT[checked.verdict]
+        return Watched(member.name, state, checked.size, checked.detail, None, views, checked.proof)
+    times = _seal_times(membership, member, checked.size)
+    last_us = times[-1][1] if times else None
+    state, detail = _rhythm(checked, times, clock.now_us(), expect_s)
+    return Watched(member.name, state, checked.size, detail, last_us, views)
+
+
+def _rhythm(checked: Checked, times: Sequence[tuple[int, int]], now_us: int, expect_s: int | None) -> tuple[State, str]:
+    """Whether seals come as agreed. Half an interval more is tolerated between two, a whole one before now."""
+    if expect_s is None:
+        return State.FINE, checked.detail
+    expect_us = expect_s * US_PER_S
+    last_us = times[-1][1] if times else None
+    if last_us is None or now_us - last_us > 2 * expect_us:
+        when = shown_time(last_us) if last_us is not None else _("never")
+        return State.LATE, _("its last seal is of {when}; one every {seconds} s was agreed").format(
+            when=when, seconds=expect_s
+        )
+    if last_us - now_us > expect_us:
+        return State.LATE, _("its last seal is dated {when}, which is yet to come: a clock is wrong").format(
+            when=shown_time(last_us)
+        )
+    since = checked.before or 0
+    gaps = [
+        (earlier, later)
+        for (_index, earlier), (index, later) in pairwise(times)
+        if index >= since and later - earlier > expect_us + expect_us // 2
+    ]
+    if gaps:
+        text = _("{count} times no seal came when one was due; last between {first} and {then}")
+        first, then = map(shown_time, gaps[-1])
+        return State.GAPS, text.format(count=len(gaps), first=first, then=then)
+    return State.FINE, checked.detail
+
+
+def _seal_times(membership: Membership, member: Member, size: int) -> list[tuple[int, int]]:
+    """Index and stated time of each seal, from the copy that was just read and checked."""
+    copy = membership.folder.mirrors / sha256(member.log.name.encode("utf-8")).hexdigest()
+    reader = TileReader(lambda path: (copy / path).read_bytes(), size)
+    parsed = enumerate(map(manifest.parse_shared, reader.entries(0, size)))
+    return [(index, entry.at_us) for index, entry in parsed if isinstance(entry, Seal)]
+
+
+def _views(membership: Membership, member: Member) -> tuple[View, ...]:
+    """What everybody else cosigned of a log; those that contradict it were compared when it was checked."""
+    others = [each for each in membership.peers if each != member]
+    return tuple(View(each.name, _size(_seen(membership, each, member))) for each in others)
+
+
+def _size(signed: SignedCheckpoint | None) -> int | None:
+    return None if signed is None else signed.checkpoint.size
+
+
+def _seen(membership: Membership, other: Member, member: Member) -> SignedCheckpoint | None:
+    try:
+        with Peer(other, membership.charter) as peer:
+            seen = peer.witnessed(sha256(member.log.name.encode("utf-8")).hexdigest())
+        return None if seen is None else open_checkpoint(seen.to_bytes(), member.log)
+    except (PeerError, EvidenceError):
+        return None
+
+
+def _own(membership: Membership) -> Watched:
+    """Our own log through the others' eyes: whoever else has our key shows there."""
+    me = membership.me
+    seen = [(each, _seen(membership, each, me)) for each in membership.peers]
+    # Read after asking: what we publish meanwhile can only make our log larger.
+    now, tiles = logs.open_reader(membership.folder.public, me.log)
+    size = now.checkpoint.size
+    views = tuple(View(each.name, _size(signed)) for each, signed in seen)
+    for each, signed in seen:
+        if signed is not None and not _is_ours(membership, signed, now, tiles):
+            text = _("{member} cosigned size {size} under our key, and that is no state of our log: who else has it?")
+            detail = text.format(member=each.name, size=signed.checkpoint.size)
+            return Watched(me.name, State.MISUSED, size, detail, None, views)
+    return Watched(me.name, State.FINE, size, _("our own log, as the others see it"), None, views)
+
+
+def _is_ours(membership: Membership, signed: SignedCheckpoint, now: SignedCheckpoint, tiles: TileReader) -> bool:
+    if signed.checkpoint.size > now.checkpoint.size:
+        return False
+    try:
+        return find_fork(membership.me.log, signed, now, tiles) is None
+    except ProofError as error:
+        raise StoreError(f"our own shared log cannot be read ({error}); run: pollwatch evidence fsck") from error
