@@ -46,13 +46,20 @@ class Log:
     """One log, open for appending. Use :meth:`open`, and close it (or use ``with``)."""
 
     def __init__(
-        self, folder: Path, signers: Sequence[Signer], clock: Clock, lock: int, sync_threads: int = _SYNC_THREADS
+        self,
+        folder: Path,
+        signers: Sequence[Signer],
+        clock: Clock,
+        lock: int,
+        former: Sequence[Verifier] = (),
+        sync_threads: int = _SYNC_THREADS,
     ) -> None:
         """Take over an already locked folder; :meth:`open` is what callers use."""
         self.folder = folder
         self.public = folder / "public"
         self.origin = signers[0].name
         self._signers = tuple(signers)
+        self._former = tuple(former)
         self._clock = clock
         self._lock = lock
         self._state = SignedState(folder / "state.sqlite", self.origin)
@@ -70,7 +77,15 @@ class Log:
             raise
 
     @classmethod
-    def open(cls, folder: Path, signers: Sequence[Signer], clock: Clock, *, sync_threads: int = _SYNC_THREADS) -> Log:
+    def open(
+        cls,
+        folder: Path,
+        signers: Sequence[Signer],
+        clock: Clock,
+        *,
+        former: Sequence[Verifier] = (),
+        sync_threads: int = _SYNC_THREADS,
+    ) -> Log:
         """Open a log, or begin an empty one in an empty or new folder.
 
         Args:
@@ -78,6 +93,8 @@ class Log:
             signers: the log's key of type 01 first (its name is the origin), then further keys of the log's own,
                 of cosignature types (ML-DSA).
             clock: for the cosignature times.
+            former: keys that signed it before the first of ``signers`` did (:mod:`pollwatch.evidence.rotation`); what
+                they published stands until the log grows.
             sync_threads: how many files are flushed at once.
 
         Raises:
@@ -97,7 +114,7 @@ class Log:
             raise StoreError(f"log {folder} cannot be opened: {error}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return cls(folder, signers, clock, lock, sync_threads)
+            return cls(folder, signers, clock, lock, former, sync_threads)
         except BlockingIOError:
             os.close(lock)
             raise StoreError(f"log {folder} is open in another process; a log has exactly one writer") from None
@@ -265,6 +282,10 @@ class Log:
             data = (self.public / _CHECKPOINT).read_bytes()
         except FileNotFoundError:
             return None
+        for verifier in self._former:
+            signed = SignedCheckpoint.parse(data)
+            if signed.checkpoint.origin == verifier.name == self.origin and checkpoints.verify(signed, (verifier,)):
+                return signed
         return checkpoints.open_checkpoint(data, self.verifier)
 
     def _checkpoint(self) -> Checkpoint:
