@@ -109,6 +109,21 @@ def disown(*, file: Path, case_dir: Path, out: Path) -> None:
 
 
 @command.command()
+@click.argument("path", metavar="INPUT")
+@options.required_case_dir
+@_output
+def sequence(*, path: str, case_dir: Path, out: Path) -> None:
+    """Show which records of INPUT were sealed, and that none between them was left out; shows no record."""
+    from pollwatch.node import sequencing
+    from pollwatch.node.sealing import CaseEvidence
+
+    clock = SystemClock()
+    with CaseEvidence.open(case_dir, clock) as evidence:
+        sequencing.export(evidence, path, out, clock)
+    click.echo(_("{file} written. Check it with: pollwatch verify {file}").format(file=out), err=True)
+
+
+@command.command()
 @click.argument("incident", metavar="[ID]", required=False)
 @click.option(
     "--line", "lines", multiple=True, metavar="INPUT:N", help="Instead of an incident, show line N of an input alone."

@@ -26,6 +26,7 @@ from pollwatch.evidence.keys import Signer, Verifier, decode_base64
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.salted import SALT_BYTES
 from pollwatch.evidence.seal import BLIND_BYTES, Opening
+from pollwatch.evidence.sequenced import OpenedSequence
 from pollwatch.evidence.tlogproof import TlogProof
 
 _INDEX_HEADING = "pollwatch bundle index v1\n"
@@ -36,6 +37,7 @@ _SEAL, _OPENING, _PLACE = "seal/entry.json", "seal/opening.json", "seal/shared.t
 _CONTENT, _REFERENCES, _INCIDENT = "incident/content.json", "incident/references.json", "incident/opening.json"
 _ATTACHED = "attachments/"
 _DOCUMENTS = "documents/"
+_SEQUENCES = "sequence/"
 _MAX_JSON = container.MAX_BYTES
 
 
@@ -132,6 +134,7 @@ class Bundle:
         policy: a C2SP policy file that the issuer proposes; never believed without being given again by the reader.
         attachments: name (letters, digits, ``._-``) to bytes.
         documents: own documents that are shown, or disowned; ascending by entry.
+        sequences: that an input's batches leave nothing out; ascending by entry.
     """
 
     created_us: int
@@ -144,6 +147,7 @@ class Bundle:
     policy: bytes | None
     attachments: Mapping[str, bytes]
     documents: tuple[OpenedDocuments, ...] = ()
+    sequences: tuple[OpenedSequence, ...] = ()
 
     def members(self) -> dict[str, bytes]:
         """Every member but the index and its signature.
@@ -151,8 +155,8 @@ class Bundle:
         Raises:
             ProofError: two entries or two batches would be one member.
         """
-        entries = [each.index for each in self.entries]
-        for indexes in (entries, [each.entry for each in self.batches], [each.entry for each in self.documents]):
+        kinds = (self.batches, self.documents, self.sequences)
+        for indexes in ([each.index for each in self.entries], *([each.entry for each in kind] for kind in kinds)):
             if len(set(indexes)) != len(indexes):
                 raise ProofError("bundle: an entry or a batch stands twice")
         members = {COVER: self.cover.encode("utf-8"), KEYS: _keys_document(self.keys)}
@@ -167,6 +171,7 @@ class Bundle:
         for batch in self.batches:
             members[f"lines/{batch.entry:08d}.json"] = _batch_document(batch)
         members |= {f"{_DOCUMENTS}{each.entry:08d}.json": each.to_bytes() for each in self.documents}
+        members |= {f"{_SEQUENCES}{each.entry:08d}.json": each.to_bytes() for each in self.sequences}
         if self.incident is not None:
             members[_CONTENT], members[_REFERENCES] = self.incident.content, self.incident.references
             members[_INCIDENT] = _incident_document(self.incident)
@@ -228,6 +233,7 @@ def read_bundle(data: bytes) -> Bundle:
         documents=tuple(
             OpenedDocuments.parse(content[name]) for name in sorted(content) if name.startswith(_DOCUMENTS)
         ),
+        sequences=tuple(OpenedSequence.parse(content[name]) for name in sorted(content) if name.startswith(_SEQUENCES)),
     )
     again = bundle.members()
     for name in sorted(again.keys() | content.keys()):

@@ -26,6 +26,7 @@ from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.report import STAMPED, Report, Stamp, Statement, Weight, shown_time
 from pollwatch.evidence.seal import Seal
+from pollwatch.evidence.sequence import Span
 from pollwatch.i18n import _, ngettext
 
 _ZIP = b"PK"
@@ -74,6 +75,8 @@ def _verify_bundle(bundle: Bundle, policy: Policy | None, authorities: bytes | N
         opened.check_batch(batch, entries)
     for documents in bundle.documents:
         documents.check(entries.get(documents.entry))
+    for sequence in bundle.sequences:
+        sequence.check(entries)
     incident = opened.check_incident(bundle.incident, bundle, entries) if bundle.incident else None
     witnessed = opened.check_witnesses(signed, policy)
     claimed = opened.check_claimed_witnesses(signed, bundle.keys.witnesses)
@@ -178,6 +181,7 @@ def _about_content(bundle: Bundle, incident: IncidentEntry | None) -> list[State
         )
         found.append(_said_by("proven", text, shown=shown))
     found += [each for documents in bundle.documents for each in _about_documents(documents)]
+    found += [_about_sequence(sequence.span) for sequence in bundle.sequences]
     for name in sorted(bundle.attachments):
         if name.startswith(STAMPED):
             continue
@@ -199,6 +203,16 @@ def _about_documents(documents: OpenedDocuments) -> list[Statement]:
             for each in documents.shown
         ]
     return [*said, _said_by("not-proven", limit)]
+
+
+def _about_sequence(span: Span) -> Statement:
+    runs = span.runs
+    if len(runs) == 1:
+        text = _("Of input {path} the records {first} to {last} were all sealed then: none between them is left out.")
+        return _said_by("proven", text, path=span.path, first=runs[0][0], last=runs[0][1])
+    shown = ", ".join(f"{first}-{last}" for first, last in runs)
+    text = _("Of input {path} the records {runs} were sealed then, and those between them were not.")
+    return _said_by("proven", text, path=span.path, runs=shown)
 
 
 def _about_witnesses(witnessed: opened.Witnessed, policy: Policy | None, claimed: int) -> list[Statement]:
