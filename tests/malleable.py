@@ -1,0 +1,318 @@
+"""Changed copies of everything that is signed or proven, and a count of what became of them.
+
+Used by the suite with a slice, and by ``bench/malleability.py`` with all. Every mutation comes from a seeded
+generator, so that a finding can be made again from its number.
+
+What signed-note itself leaves open is not held against us: the order of signature lines, and lines by keys that the
+reader does not know. Both change no statement; a bundle's signed index refuses them all the same.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hostile_scenes import an_incident
+from pollwatch.clock import ManualClock
+from pollwatch.errors import EvidenceError, ProofError
+from pollwatch.evidence import checkpoint, merkle, note
+from pollwatch.evidence.checkpoint import Checkpoint
+from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.monitor import ForkProof
+from pollwatch.evidence.request import parse_add_checkpoint
+from pollwatch.evidence.tlogproof import TlogProof
+from pollwatch.evidence.verify import verify_bytes
+from pollwatch.node import bundling
+from pollwatch.node.sealing import CaseEvidence
+
+LOG = Signer("m.example/shared", KeyType.ED25519, bytes(range(32)))
+COSIGNERS = (
+    Signer("n.example/witness", KeyType.COSIGNATURE, bytes(range(1, 33))),
+    Signer("o.example/witness", KeyType.MLDSA44, bytes(range(2, 34))),
+)
+CLOCK = ManualClock(1_793_700_000_000_000)
+Accept = Callable[[bytes], object]
+"""What a subject's bytes state, having checked everything; raises EvidenceError where they state nothing."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing that somebody could try to change without anybody's seeing it.
+
+    Attributes:
+        name: for the report.
+        data: the original.
+        accept: the reader and verifier.
+        lines_are_a_set: its signature lines may stand in any order (signed-note says so).
+    """
+
+    name: str
+    data: bytes
+    accept: Accept
+    lines_are_a_set: bool = False
+
+
+@dataclass
+class Count:
+    """What became of the mutations of one subject."""
+
+    refused: int = 0
+    another_statement: int = 0
+    permuted_lines: int = 0
+    malleable: list[bytes] = field(default_factory=list)
+
+
+def subjects(folder: Path) -> list[Subject]:
+    """Notes, checkpoints, proofs, requests, a fork proof and a bundle, made by the real code."""
+    tree = merkle.Tree(merkle.leaf_hash(bytes([each])) for each in range(100))
+    other = merkle.Tree(merkle.leaf_hash(bytes([each, 1])) for each in range(100))
+    at, forged = Checkpoint(LOG.name, 100, tree.root()), Checkpoint(LOG.name, 100, other.root())
+    bare, cosigned = checkpoint.signed(at, [LOG]), checkpoint.signed(at, [LOG, *COSIGNERS], 1_793_700_000)
+    proof = TlogProof(37, tree.inclusion(37), bare)
+    first, second = sorted((bare, checkpoint.signed(forged, [LOG])), key=lambda each: each.checkpoint.root)
+    old = Checkpoint(LOG.name, 41, other.root(41))
+    path = merkle.prefix_path(41, 100, tree.subtree)
+    request = f"old 41\n{''.join(encoded(each) for each in tree.consistency(41))}\n".encode() + bare.to_bytes()
+    text = "an accusation\n\n\u2014 which looks like a signature\nlast line\n"
+    return [
+        Subject("note", note.sign_note(text, [LOG]).to_bytes(), lambda data: note.open_note(data, LOG.verifier)),
+        Subject("checkpoint", bare.to_bytes(), _checkpoint),
+        Subject("cosigned checkpoint", cosigned.to_bytes(), _cosigned, lines_are_a_set=True),
+        Subject("tlog-proof", proof.to_bytes(), _tlog_proof),
+        Subject("inclusion proof", b"".join(tree.inclusion(37)), lambda data: _inclusion(data, at)),
+        Subject("consistency proof", b"".join(tree.consistency(41)), lambda data: _consistency(data, tree)),
+        Subject("witness request", request, _request),
+        Subject("fork proof, one size", ForkProof(LOG.verifier, first, second, ()).to_bytes(), _fork),
+        Subject(
+            "fork proof, two sizes",
+            ForkProof(LOG.verifier, checkpoint.signed(old, [LOG]), bare, path).to_bytes(),
+            _fork,
+        ),
+        _bundle(folder),
+    ]
+
+
+def encoded(digest: bytes) -> str:
+    """A hash as its line."""
+    import base64
+
+    return base64.b64encode(digest).decode() + "\n"
+
+
+def _checkpoint(data: bytes) -> object:
+    return checkpoint.open_checkpoint(data, LOG.verifier).checkpoint
+
+
+def _cosigned(data: bytes) -> object:
+    signed = checkpoint.open_checkpoint(data, LOG.verifier)
+    return signed.checkpoint, checkpoint.verify(signed, [each.verifier for each in COSIGNERS])
+
+
+def _tlog_proof(data: bytes) -> object:
+    proof = TlogProof.parse(data)
+    proof.verify(bytes([37]))
+    checkpoint.open_checkpoint(proof.signed.to_bytes(), LOG.verifier)
+    return proof.index, proof.signed.checkpoint
+
+
+def _hashes(data: bytes) -> tuple[bytes, ...]:
+    if len(data) % merkle.HASH_BYTES:
+        raise ProofError("not whole hashes")
+    return tuple(data[start : start + merkle.HASH_BYTES] for start in range(0, len(data), merkle.HASH_BYTES))
+
+
+def _inclusion(data: bytes, at: Checkpoint) -> object:
+    merkle.verify_inclusion(37, at.size, merkle.leaf_hash(bytes([37])), _hashes(data), at.root)
+    return True
+
+
+def _consistency(data: bytes, tree: merkle.Tree) -> object:
+    merkle.verify_consistency(41, 100, tree.root(41), tree.root(), _hashes(data))
+    return True
+
+
+def _request(data: bytes) -> object:
+    request = parse_add_checkpoint(data)
+    checkpoint.open_checkpoint(request.signed.to_bytes(), LOG.verifier)
+    tree = merkle.Tree(merkle.leaf_hash(bytes([each])) for each in range(100))
+    new = request.signed.checkpoint
+    merkle.verify_consistency(request.old, new.size, tree.root(request.old), new.root, request.proof)
+    return request.old, new
+
+
+def _fork(data: bytes) -> object:
+    proof = ForkProof.parse(data)
+    if proof.log != LOG.verifier:
+        raise ProofError("another log's fork")
+    proof.verify()
+    return proof.smaller.checkpoint, proof.larger.checkpoint
+
+
+def _bundle(folder: Path) -> Subject:
+    lines = [b"one", b"two"]
+    with CaseEvidence.open(folder, CLOCK) as evidence:
+        evidence.seal_batch("access.log", 1, lines)
+        evidence.publish_seal()
+        bundling.export(evidence, an_incident("PW-1"), folder / "b.zip", CLOCK, lambda *_batch: lines, None)
+        policy = f"log {evidence.shared.verifier.vkey}\nquorum none\n".encode()
+    return Subject("bundle", (folder / "b.zip").read_bytes(), lambda data: verify_bytes(data, policy))
+
+
+class Mutator:
+    """Changes bytes in ways that tamperers, careless tools and other writers of the same formats do."""
+
+    def __init__(self, seed: int) -> None:
+        """The same seed gives the same mutations."""
+        self._random = np.random.default_rng(seed)
+        self._ways: tuple[Callable[[bytes], bytes], ...] = (
+            self._flip, self._flip, self._flip, self._set, self._insert, self._delete, self._copy, self._swap,
+            self._swap_lines, self._repeat_line, self._drop_line, self._cut, self._pad, self._respell, self._respell,
+            self._rewrite,
+        )  # fmt: skip
+
+    def __call__(self, data: bytes) -> bytes:
+        """A changed copy; now and then changed twice."""
+        changed = self._ways[self._below(len(self._ways))](data)
+        return self._ways[self._below(len(self._ways))](changed) if self._below(8) == 0 else changed
+
+    def _below(self, limit: int) -> int:
+        return int(self._random.integers(limit)) if limit > 0 else 0
+
+    def _flip(self, data: bytes) -> bytes:
+        at = self._below(len(data))
+        return data[:at] + bytes([data[at] ^ (1 << self._below(8))]) + data[at + 1 :] if data else b"\0"
+
+    def _set(self, data: bytes) -> bytes:
+        at = self._below(len(data))
+        return data[:at] + bytes([self._below(256)]) + data[at + 1 :]
+
+    def _insert(self, data: bytes) -> bytes:
+        at = self._below(len(data) + 1)
+        return data[:at] + self._random.bytes(1 + self._below(4)) + data[at:]
+
+    def _delete(self, data: bytes) -> bytes:
+        at = self._below(len(data))
+        return data[:at] + data[at + 1 + self._below(4) :]
+
+    def _copy(self, data: bytes) -> bytes:
+        start, at = self._below(len(data)), self._below(len(data))
+        return data[:at] + data[start : start + 1 + self._below(40)] + data[at:]
+
+    def _swap(self, data: bytes) -> bytes:
+        width = (1, 4, 32)[self._below(3)]
+        one, two = sorted((self._below(len(data)) // width * width, self._below(len(data)) // width * width))
+        if one + width > two:
+            return data
+        return (
+            data[:one]
+            + data[two : two + width]
+            + data[one + width : two]
+            + data[one : one + width]
+            + data[two + width :]
+        )
+
+    def _swap_lines(self, data: bytes) -> bytes:
+        lines = data.splitlines(keepends=True)
+        one, two = self._below(len(lines)), self._below(len(lines))
+        if lines:
+            lines[one], lines[two] = lines[two], lines[one]
+        return b"".join(lines)
+
+    def _repeat_line(self, data: bytes) -> bytes:
+        lines = data.splitlines(keepends=True)
+        at = self._below(len(lines))
+        return b"".join((*lines[: at + 1], *lines[at:]))
+
+    def _drop_line(self, data: bytes) -> bytes:
+        lines = data.splitlines(keepends=True)
+        at = self._below(len(lines))
+        return b"".join((*lines[:at], *lines[at + 1 :]))
+
+    def _cut(self, data: bytes) -> bytes:
+        return data[: self._below(len(data))] if self._below(2) else data[self._below(len(data)) :]
+
+    def _pad(self, data: bytes) -> bytes:
+        extra = (b"\n", b" ", b"\0", b"\n\n", b"\r\n", b"=", b"PK\5\6" + bytes(18), b"\xef\xbb\xbf")[self._below(8)]
+        return extra + data if self._below(2) else data + extra
+
+    def _respell(self, data: bytes) -> bytes:
+        """The same meaning in another spelling, at one place of many."""
+        spellings = (
+            (b"=", b""), (b"=\n", b"==\n"), (b"\n", b"\r\n"), (b"+", b"-"), (b"/", b"_"), (b" ", b"  "), (b" ", b"\t"),
+            (b"100", b"0100"), (b"100", b"+100"), (b"41", b"041"), (b"37", b"37 "), ("\u2014".encode(), b"-"),
+            (b":", b": "), (b",", b", "), (b"e", b"\\u0065"), (b"a", b"A"), (b"A", b"a"), (b"\n\n", b"\n \n"),
+            ("\u2014".encode(), "\u2015".encode()), (b"0", "\u0660".encode()), (b"100", b"1e2"), (b"\n", b"\x0b"),
+            (b"A", "\uff21".encode()), (b"A=", b"B="), (b"g=", b"h="), (b"{", b"{ "), (b"}", b',"x":1}'),
+        )  # fmt: skip
+        old, new = spellings[self._below(len(spellings))]
+        count = data.count(old)
+        if not count:
+            return data
+        at = -1
+        for _ in range(1 + self._below(min(count, 50))):
+            at = data.index(old, at + 1) if old in data[at + 1 :] else at
+        return data[:at] + new + data[at + len(old) :]
+
+    def _rewrite(self, data: bytes) -> bytes:
+        """The whole in the hand of another tool: JSON laid out or sorted anew, a zip packed anew."""
+        if data.startswith(b"{"):
+            try:
+                value = json.loads(data)
+            except ValueError:
+                return data
+            dump: Callable[..., str] = json.JSONEncoder(
+                indent=(None, 1)[self._below(2)], sort_keys=bool(self._below(2)), ensure_ascii=bool(self._below(2))
+            ).encode
+            return dump(dict(reversed(list(value.items())))).encode()
+        if data.startswith(b"PK"):
+            return _rezipped(data, self._below(4))
+        return data.replace(b"\n", b"\r\n") if self._below(2) else data.strip()
+
+
+def _rezipped(data: bytes, way: int) -> bytes:
+    target = io.BytesIO()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(target, "w") as new:
+            infos = old.infolist()
+            for info in reversed(infos) if way == 1 else infos:
+                kind = zipfile.ZIP_DEFLATED if way == 0 else zipfile.ZIP_STORED
+                date = (2026, 1, 1, 0, 0, 0) if way == 3 else info.date_time
+                new.writestr(zipfile.ZipInfo(info.filename, date), old.read(info), kind)
+            new.comment = b"x" if way == 2 else b""
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError):
+        return data
+    return target.getvalue()
+
+
+def run(subject: Subject, count: int, seed: int) -> Count:
+    """Try this many changed copies; none may state what the original states.
+
+    Raises:
+        Exception: whatever a reader raised besides the declared EvidenceError.
+    """
+    original, mutate, found = subject.accept(subject.data), Mutator(seed), Count()
+    lines = sorted(subject.data.splitlines())
+    done = 0
+    while done < count:
+        changed = mutate(subject.data)
+        if changed == subject.data:
+            continue
+        done += 1
+        try:
+            stated = subject.accept(changed)
+        except EvidenceError:
+            found.refused += 1
+            continue
+        if stated != original:
+            found.another_statement += 1
+        elif subject.lines_are_a_set and sorted(changed.splitlines()) == lines:
+            found.permuted_lines += 1
+        else:
+            found.malleable.append(changed)
+    return found
