@@ -16,6 +16,7 @@ from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.kinds import Kind, kind_of
 from pollwatch.incidents.light import light
 from pollwatch.incidents.scanned import ScannedInput
+from pollwatch.incidents.summary import span_words
 
 READ = ScannedInput("access.log", "00", 100, "combined", 10, 10, 0)
 
@@ -322,3 +323,13 @@ def test_samples_are_fetched_in_one_go() -> None:
         found = grouper.finish(lambda wanted: calls.append(len(wanted)) or texts(wanted))
     assert len(found) == 5
     assert calls == [5]
+
+
+def test_a_summary_names_days_and_clock_times_as_people_write_them() -> None:
+    """The day stands once where it is the same, in UTC, and never as a machine's time stamp."""
+    assert span_words(1_793_736_395_000_000, 1_793_738_098_000_000) == ("between 2026-11-03 20:06:35 and 20:34:58 UTC")
+    assert span_words(1_793_736_395_000_000, 1_793_824_498_000_000) == (
+        "between 2026-11-03 20:06:35 and 2026-11-04 20:34:58 UTC"
+    )
+    assert span_words(1_793_736_395_000_000, 1_793_736_395_000_000) == "at 2026-11-03 20:06:35 UTC"
+    assert span_words(None, None) == "at an unknown time"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Formatter
@@ -15,6 +16,7 @@ from pollwatch.i18n import _, ngettext
 FIELDS = ("count", "distinct", "ip", "user", "target", "example", "span", "first", "last")
 _NAMED = 3
 _EXAMPLE_CHARACTERS = 120
+_PLURAL = re.compile(r"\{(count|distinct)\} (address(?=es\b)|[a-z]+(?=s\b))(?:es|s)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def check_template(template: str) -> None:
 
 def sentence(template: str, title: str, facts: Facts) -> str:
     """The template filled in, or a plain sentence where a rule has none."""
-    words = _(template) if template else _("{title}: {lines}.")
+    words = _(_one_of_each(template, facts)) if template else _("{title}: {lines}.")
     return words.format(
         title=printable(title),
         lines=ngettext("{n} line", "{n} lines", facts.count).format(n=facts.count),
@@ -68,6 +70,12 @@ def sentence(template: str, title: str, facts: Facts) -> str:
         first=rfc3339(facts.first_us) or _("an unknown time"),
         last=rfc3339(facts.last_us) or _("an unknown time"),
     )
+
+
+def _one_of_each(template: str, facts: Facts) -> str:
+    """The template for a single thing: rules are written for many, ``in {count} requests``."""
+    ones = {name for name, number in (("count", facts.count), ("distinct", facts.distinct)) if number == 1}
+    return _PLURAL.sub(lambda found: f"{{{found[1]}}} {found[2]}" if found[1] in ones else found[0], template)
 
 
 def span(first_us: int | None, last_us: int | None) -> str:

@@ -22,7 +22,7 @@ def advice(kind: Kind, outcome: Outcome, severity: Severity, *, owner: str, plac
     if severity <= Severity.LOW:
         return (_("Nothing needs to be done now. It is kept, in case it turns out to be the first step of more."),)
     whom = (
-        _("{owner}, who answers for {place}").format(owner=owner, place=place)
+        _("{owner} (responsible for {place})").format(owner=owner, place=place)
         if owner
         else _("whoever runs {place}").format(place=place)
     )
@@ -73,7 +73,7 @@ def _worked(kind: Kind) -> tuple[str, ...]:
         case _:
             return (
                 _("Switch off the page or the function that was attacked until it has been repaired."),
-                _("Block {actor} at the firewall, after looking at who else uses that address."),
+                _("Block {actor} at the firewall, after a look at who else comes from there."),
                 _("Compare the records that the page can reach with a copy from before."),
             )
 
@@ -103,5 +103,5 @@ def _tried(kind: Kind) -> tuple[str, ...]:
         case _:
             return (
                 _("Have {place} checked for the weakness that was tried, first of all the pages that are named here."),
-                _("Watch {actor} and what else it does; a block is cheap if nobody else uses that address."),
+                _("Watch what else comes from {actor}; a block is cheap if nobody else comes from there."),
             )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
-from pollwatch.clock import rfc3339
+from pollwatch.clock import to_datetime
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.events.printable import printable
@@ -114,7 +114,7 @@ def title(story: Story) -> str:
     worked = story.verdict.outcome is Outcome.WORKED
     template = _titles(worked=worked).get(story.kind) or _("{rule}: {place}, by {actor}")
     return template.format(
-        rule=printable(story.rule, 100),
+        rule=printable(story.rule.partition(": ")[0], 100),  # "Path traversal: climbing out ..."; the rest is below
         place=place_words(story.places),
         actor=actor_words(story.actors),
     )
@@ -147,20 +147,13 @@ def _titles(*, worked: bool) -> dict[Kind, str]:
 
 def summary(story: Story) -> str:
     """One sentence: who did what to what, when, how much of it, and whether it worked."""
-    span = (
-        _("at an unknown time")
-        if story.first_us is None
-        else _("at {first}").format(first=rfc3339(story.first_us))
-        if story.first_us == story.last_us
-        else _("between {first} and {last}").format(first=rfc3339(story.first_us), last=rfc3339(story.last_us))
-    )
     template = ngettext(
         "{span}, {actor} left {n} line of this kind in the logs of {place}: {what}; {outcome}.",
         "{span}, {actor} left {n} lines of this kind in the logs of {place}: {what}; {outcome}.",
         len(story.lines),
     )
     told = template.format(
-        span=span,
+        span=span_words(story.first_us, story.last_us),
         actor=actor_words(story.actors),
         n=len(story.lines),
         place=place_words(story.places),
@@ -170,11 +163,22 @@ def summary(story: Story) -> str:
     return told[:1].upper() + told[1:]
 
 
+def span_words(first_us: int | None, last_us: int | None) -> str:
+    """When, as people write it; the day once where it is the same."""
+    if first_us is None or last_us is None:
+        return _("at an unknown time")
+    first, last = (f"{to_datetime(us):%Y-%m-%d %H:%M:%S}" for us in (first_us, last_us))
+    if first == last:
+        return _("at {first}").format(first=f"{first} UTC")
+    day = len("2026-11-03 ")
+    return _("between {first} and {last}").format(first=first, last=f"{last.removeprefix(first[:day])} UTC")
+
+
 def _what(story: Story) -> str:
     ranked = sorted(story.detections, key=lambda d: (-d.severity, -len(d.lines), d.rule_id))
     titles = list(dict.fromkeys(printable(d.title, 100) for d in ranked))
     more = len(titles) - 3
-    shown = ", ".join(titles[:3])
+    shown = ", ".join(f"“{each}”" for each in titles[:3])  # a rule's title may hold commas
     return _("{shown} and {n} more").format(shown=shown, n=more) if more > 0 else shown
 
 
@@ -221,4 +225,7 @@ def _reason(part: Folded) -> str:
     count = len(part.detection.lines)
     if count <= part.largest:
         return part.detection.why
-    return _("{why} In all, {n} lines show this.").format(why=part.detection.why, n=count)
+    why = part.detection.why
+    if why.endswith((".", "!", "?")):
+        return _("{why} In all, {n} lines show this.").format(why=why, n=count)
+    return _("{why}; in all, {n} lines show this.").format(why=why, n=count)
