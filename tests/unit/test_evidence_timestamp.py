@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rfc3161_client import TimestampRequestBuilder
 
 from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock, from_datetime
@@ -260,6 +261,42 @@ def test_documents_read_back(authority: Authority) -> None:
         Authorities.parse(authority.pem).check(token, b"note\n", (query.nonce or 0) + 1)
     with pytest.raises(ProofError):
         timestamp.check_answer(token, b"note\n", (query.nonce or 0) + 1)
+
+
+def test_a_token_that_vouches_for_itself_is_refused(
+    authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Attack 25: a member makes its own authority, self-signed, and the token brings the certificate along."""
+    folder = tmp_path_factory.mktemp("forger")
+    now = dt.datetime.fromtimestamp(CLOCK.now_us() // 1_000_000, dt.UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Neutral clock")])
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(7).not_valid_before(now - dt.timedelta(days=1))
+    builder = builder.not_valid_after(now + dt.timedelta(days=1)).add_extension(usage, critical=True)
+    pem = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    for file in ("root.pem", "tsa.pem"):
+        (folder / file).write_bytes(pem)
+    (folder / "tsa.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (folder / "serial").write_text("01\n")
+    (folder / "ts.conf").write_text(CONFIG.format(folder=folder, accuracy=""))
+    token = Authority("", pem, folder).reply(Query.of(b"note\n").data)
+    with pytest.raises(SignatureError):
+        Authorities.parse(authority.pem).check(token, b"note\n")
+    with pytest.raises(SignatureError):
+        Authorities.parse(authority.pem + (authority.folder / "tsa.pem").read_bytes()).check(token, b"note\n")
+
+
+def test_a_token_without_certificates_needs_the_readers(authority: Authority) -> None:
+    """Some authorities leave their certificate out: it then comes from the reader, and another one does not do."""
+    asked = TimestampRequestBuilder().data(b"note\n").cert_request(cert_request=False).build()
+    token = authority.reply(asked.as_bytes())
+    with pytest.raises(SignatureError, match="neither"):
+        Authorities.parse(authority.pem).check(token, b"note\n")
+    own = (authority.folder / "tsa.pem").read_bytes()
+    stamp = Authorities.parse(authority.pem + own).check(token, b"note\n", asked.nonce)
+    assert stamp.authority == "CN=Neutral clock"
 
 
 @settings(max_examples=200, deadline=None)

@@ -80,15 +80,26 @@ class Authorities:
             SignatureError: no trusted authority signed it.
         """
         answer = _parsed(token, message)
-        verifier = rfc3161_client.VerifierBuilder(
-            roots=list(self.roots), intermediates=list(self.others), nonce=nonce
-        ).build()
         try:
+            signer = self._signer(answer)
+            # The library trusts the certificate that is named here: never one that came with the token.
+            named = signer if signer in self.others else None
+            verifier = rfc3161_client.VerifierBuilder(
+                tsa_certificate=named, roots=list(self.roots), intermediates=list(self.others), nonce=nonce
+            ).build()
             verifier.verify(answer, bytes(answer.tst_info.message_imprint.message))
-            signer = _signer(answer)
             return Stamp(signer.subject.rfc4514_string(), *_times(answer.tst_info))
         except _REFUSED as error:
             raise SignatureError(f"no trusted authority made this time-stamp: {error}") from None
+
+    def _signer(self, answer: rfc3161_client.TimeStampResponse) -> x509.Certificate:
+        """The certificate that the token names: in the token, or, where that holds none, among the reader's."""
+        (info,) = answer.signed_data.signer_infos
+        given = map(x509.load_der_x509_certificate, answer.signed_data.certificates)
+        for each in (*given, *self.others):
+            if (each.issuer, each.serial_number) == (info.issuer, info.serial_number):
+                return each
+        raise ValueError("the signer's certificate is neither in the token nor among the given ones")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,15 +269,6 @@ def _parsed(token: bytes, message: bytes) -> rfc3161_client.TimeStampResponse:
     if not matches:
         raise ProofError("the time-stamp is of other bytes than this checkpoint, or by another digest than SHA-256/512")
     return answer
-
-
-def _signer(answer: rfc3161_client.TimeStampResponse) -> x509.Certificate:
-    """The certificate that signed; the library has checked that it is there and chains to a root."""
-    (info,) = answer.signed_data.signer_infos
-    for each in map(x509.load_der_x509_certificate, answer.signed_data.certificates):
-        if (each.issuer, each.serial_number) == (info.issuer, info.serial_number):
-            return each
-    raise ValueError("the signer's certificate is not in the token")
 
 
 def _times(info: rfc3161_client.TimeStampTokenInfo) -> tuple[int, int]:
