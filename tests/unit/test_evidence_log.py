@@ -199,6 +199,48 @@ def test_fsck_finds_damage_that_the_edge_does_not_show(tmp_path: Path) -> None:
         fsck.check_all(reader, signed.checkpoint.root)
 
 
+def test_fsck_checks_the_signed_state_beside_the_writer(tmp_path: Path) -> None:
+    """A full check reads state and checkpoint of an open log, and sees a state from a backup and one of another log."""
+    filled(tmp_path, 300)
+    shutil.copy(tmp_path / "state.sqlite", tmp_path / "backup")
+    with opened(tmp_path) as mine:
+        mine.append([b"later"])
+        assert fsck.check_log(tmp_path, KEYS[0].verifier).root() == mine.root
+    assert fsck.check_log(tmp_path, KEYS[0].verifier).size == 301
+    shutil.copy(tmp_path / "backup", tmp_path / "state.sqlite")
+    with pytest.raises(ProofError, match="backup"):
+        fsck.check_log(tmp_path, KEYS[0].verifier)
+    other = sqlite3.connect(tmp_path / "state.sqlite")
+    other.execute("UPDATE signed SET origin = 'b.example/shared'")
+    other.commit()
+    other.close()
+    with pytest.raises(SignatureError, match="not that of"):
+        fsck.check_log(tmp_path, KEYS[0].verifier)
+    (tmp_path / "state.sqlite").unlink()
+    with pytest.raises(StoreError, match="cannot be read"):
+        fsck.check_log(tmp_path, KEYS[0].verifier)
+
+
+def test_partial_tiles_go_when_the_full_one_has_stood_for_an_append(tmp_path: Path) -> None:
+    """Whoever read the checkpoint before still finds its partial tiles; what a crash left is swept on opening."""
+    with opened(tmp_path) as mine:
+        mine.append(numbered(0, 250))
+        older, public = mine.reader(), mine.public
+        mine.append(numbered(250, 300))
+        assert (public / "tile" / "0" / "000.p" / "250").exists()
+        mine.append(numbered(300, 301))
+        assert not (public / "tile" / "0" / "000.p").exists()
+        assert not (public / "tile" / "entries" / "000.p").exists()
+        assert TileReader(older.fetch, 250).root() == older.root()
+        mine.append(numbered(301, 520))
+        (public / "tile" / "0" / ".tmp-left").write_bytes(b"half")
+        assert (public / "tile" / "0" / "001.p").exists()
+    with opened(tmp_path) as again:
+        assert not (public / "tile" / "0" / "001.p").exists()
+        assert not (public / "tile" / "0" / ".tmp-left").exists()
+        fsck.check_all(again.reader(), again.root)
+
+
 def test_a_restored_state_database_stops_the_signing(tmp_path: Path) -> None:
     """Accident that looks like an attack: the state is restored from a backup and the log would fork itself."""
     filled(tmp_path, 3)

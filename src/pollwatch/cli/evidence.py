@@ -40,15 +40,13 @@ def command() -> None:
 @options.required_case_dir
 def fsck(*, case_dir: Path) -> None:
     """Recompute both logs from their entries: every bundle, every tile, the signed roots. Changes nothing."""
-    from pollwatch.evidence.fsck import check_all
-    from pollwatch.evidence.log import open_reader
+    from pollwatch.evidence.fsck import check_log
     from pollwatch.evidence.manifest import parse_private, parse_shared
     from pollwatch.node.sealing import CaseKeys
 
     keys = CaseKeys.load(case_dir / "evidence")
     for name, signer, parse in (("private", keys.private, parse_private), ("shared", keys.shared, parse_shared)):
-        signed, reader = open_reader(case_dir / "evidence" / name / "public", signer.verifier)
-        check_all(reader, signed.checkpoint.root)
+        reader = check_log(case_dir / "evidence" / name, signer.verifier)
         for entry in reader.entries(0, reader.size):
             parse(entry)
         text = _("{name} log {origin}: {size} entries, all as signed.")

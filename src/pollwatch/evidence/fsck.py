@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pollwatch.errors import ProofError
-from pollwatch.evidence import durable, merkle, tiles
+from pollwatch.errors import ProofError, StoreError
+from pollwatch.evidence import checkpoint as checkpoints
+from pollwatch.evidence import durable, merkle, signedstate, tiles
+from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader
 
 
@@ -79,3 +81,39 @@ def check_all(reader: TileReader, root: bytes) -> None:
             if merkle.root_of(tiles.split_hashes(reader.tile(level - 1, place))) != above:
                 raise ProofError(f"tile {tiles.tile_path(level - 1, place)} does not fit the level above it")
         level += 1
+
+
+def check_log(folder: Path, verifier: Verifier) -> TileReader:
+    """Check a whole log on disk, also beside its writer: checkpoint, signed state, every bundle, every tile.
+
+    Args:
+        folder: the log's own folder, with ``state.sqlite`` and ``public``.
+        verifier: the log's type 01 key.
+
+    Returns:
+        The log at its signed size.
+
+    Raises:
+        ProofError: naming the first file that does not fit, or a checkpoint that the signed state does not know.
+        SignatureError: the checkpoint or the state is not this log's.
+        StoreError: a file cannot be read.
+    """
+    public = folder / "public"
+    try:
+        # The checkpoint first: the state of a log that grows meanwhile may only be ahead of it.
+        published = checkpoints.open_checkpoint((public / "checkpoint").read_bytes(), verifier).checkpoint
+    except OSError as error:
+        raise StoreError(f"{public} holds no readable log: {error}") from error
+    size, root = signedstate.read_state(folder / "state.sqlite", verifier.name)
+    reader = TileReader(lambda path: (public / path).read_bytes(), size)
+    if published.size > size:
+        raise ProofError(
+            f"log {folder} published size {published.size} but its signed state is of size {size}: "
+            "the state was restored from a backup, or the checkpoint is not its own"
+        )
+    check_all(reader, root)
+    if reader.root(published.size) != published.root:
+        raise ProofError(
+            f"log {folder}: the published checkpoint of size {published.size} is not of this log's entries"
+        )
+    return reader

@@ -10,6 +10,7 @@ memory. Therefore :meth:`SignedState.settle` moves everything into the main file
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from pollwatch.errors import EvidenceError, SignatureError, StoreError
@@ -131,3 +132,20 @@ class SignedState:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def read_state(path: Path, origin: str) -> tuple[int, bytes]:
+    """What a log has committed itself to, read beside its writer and changing nothing.
+
+    Raises:
+        StoreError: it is missing or cannot be read.
+        SignatureError: it is another log's.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT origin, size, root FROM signed").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"signed state {path} cannot be read: {error}") from error
+    if row is None or row[0] != origin:
+        raise SignatureError(f"signed state {path} is not that of log {origin!r}")
+    return int(row[1]), bytes(row[2])
