@@ -58,6 +58,7 @@ format: setup-test  ## let ruff lay out the code
 
 bench: setup-test  ## measure; writes what it printed to bench/out
 	@$(BIN)/python bench/scan.py
+	@$(BIN)/python bench/evidence.py
 
 interop: setup-test  ## other people's tools read what we write
 	@$(BIN)/python -m pytest tests -k interop
