@@ -32,7 +32,7 @@ from pollwatch.evidence.merkle import Tree, leaf_hash, prefix_path
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.seal import Seal
 from pollwatch.incidents.incident import ElectionContext, Incident
-from pollwatch.node import bundling, documenting
+from pollwatch.node import bundling, documenting, rhythm, sequencing
 from pollwatch.node.bundling import Extras
 from pollwatch.node.sealing import CaseEvidence
 
@@ -594,6 +594,33 @@ def test_own_documents(desk: Desk, tmp_path: Path) -> None:
         with pytest.raises(EvidenceError, match=reason):
             verify.verify_bytes(data)
         assert re.search(reason, desk.check(data)["reason"])
+
+
+def test_no_record_was_left_out(desk: Desk, tmp_path: Path) -> None:
+    """An input's batches without a gap; a batch less, another input or another place is refused."""
+    with CaseEvidence.open(tmp_path / "case", CLOCK) as evidence:
+        for first in (1, 21, 41):
+            evidence.seal_batch("access.log", first, LINES[first - 1 : first + 19])
+        rhythm.append_sequence(evidence)
+        evidence.publish_seal()
+        bundle = sequencing.export(evidence, "access.log", tmp_path / "s.zip", CLOCK)
+    signer = Signer.load(tmp_path / "case" / "evidence" / "keys" / "shared.key")
+    found = desk.check((tmp_path / "s.zip").read_bytes())
+    assert found["verdict"] == "fits", found
+    assert "1–60" in found["text"]
+    good = bundle.sequences[0]
+    for lie in (
+        replace(good, span=replace(good.span, path="other.log")),
+        replace(good, span=replace(good.span, batches=good.span.batches[1:]), source_salts=good.source_salts[1:]),
+        replace(good, source_salts=(bytes(16), *good.source_salts[1:])),
+        replace(good, source_salts=good.source_salts[1:]),
+        replace(good, place=1),
+        replace(good, entry=0),
+    ):
+        data = replace(bundle, sequences=(lie,)).to_bytes(signer)
+        with pytest.raises(EvidenceError):
+            verify.verify_bytes(data)
+        assert desk.check(data)["verdict"] == "bad"
 
 
 def test_a_time_stamp_is_not_checked_here(desk: Desk, sample: Sample) -> None:
