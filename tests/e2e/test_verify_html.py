@@ -534,6 +534,14 @@ def test_fork_proofs(name: str, desk: Desk) -> None:
         assert re.search(reason, found["reason"]), found["reason"]
 
 
+def test_a_fork_proof_has_one_spelling(desk: Desk) -> None:
+    """Attack: other keys' lines in a fork proof, room for anything that nobody checks."""
+    proof = a_fork()
+    added = checkpoint.sign(proof.smaller.checkpoint, WITNESS, TIME_S)
+    found = desk.check(replace(proof, smaller=proof.smaller.adding([added])).to_bytes())
+    assert (found["verdict"], found["code"]) == ("bad", "bare")
+
+
 def test_policies_are_read_as_the_cli_reads_them(desk: Desk, sample: Sample) -> None:
     """Attack: a log made for the occasion, and policies that mean different things to different readers."""
     good = sample.policy.decode()
