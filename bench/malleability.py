@@ -1,8 +1,8 @@
 """Try 100,000 changed copies of notes, checkpoints, proofs and bundles: ``python bench/malleability.py [COUNT]``.
 
 Prints how many were refused, how many stated something else (a cosigned checkpoint that lost a cosigner), and how
-many only had their signature lines in another order, which signed-note allows. Exits with 1 if any other changed copy
-verified as the same statement; any undeclared exception ends it with a traceback.
+many only had signature lines in another order or by unknown keys, which signed-note allows in notes. Exits with 1 if
+any other changed copy verified as the same statement; any undeclared exception ends it with a traceback.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> int:
             bad += len(found.malleable)
             print(
                 f"{subject.name:24} {count:7,} tried  {found.refused:7,} refused  {found.another_statement:5,} another "
-                f"statement  {found.permuted_lines:5,} lines reordered  {len(found.malleable)} malleable",
+                f"statement  {found.open_lines:5,} open lines  {len(found.malleable)} malleable",
                 flush=True,
             )
             for each in found.malleable[:3]:

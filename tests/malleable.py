@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,13 +50,13 @@ class Subject:
         name: for the report.
         data: the original.
         accept: the reader and verifier.
-        lines_are_a_set: its signature lines may stand in any order (signed-note says so).
+        open_lines: its signature lines may stand in any order, and unknown ones beside them (signed-note says so).
     """
 
     name: str
     data: bytes
     accept: Accept
-    lines_are_a_set: bool = False
+    open_lines: bool = False
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Count:
 
     refused: int = 0
     another_statement: int = 0
-    permuted_lines: int = 0
+    open_lines: int = 0
     malleable: list[bytes] = field(default_factory=list)
 
 
@@ -81,13 +82,18 @@ def subjects(folder: Path) -> list[Subject]:
     request = f"old 41\n{''.join(encoded(each) for each in tree.consistency(41))}\n".encode() + bare.to_bytes()
     text = "an accusation\n\n\u2014 which looks like a signature\nlast line\n"
     return [
-        Subject("note", note.sign_note(text, [LOG]).to_bytes(), lambda data: note.open_note(data, LOG.verifier)),
-        Subject("checkpoint", bare.to_bytes(), _checkpoint),
-        Subject("cosigned checkpoint", cosigned.to_bytes(), _cosigned, lines_are_a_set=True),
-        Subject("tlog-proof", proof.to_bytes(), _tlog_proof),
+        Subject(
+            "note",
+            note.sign_note(text, [LOG]).to_bytes(),
+            lambda data: note.open_note(data, LOG.verifier),
+            open_lines=True,
+        ),
+        Subject("checkpoint", bare.to_bytes(), _checkpoint, open_lines=True),
+        Subject("cosigned checkpoint", cosigned.to_bytes(), _cosigned, open_lines=True),
+        Subject("tlog-proof", proof.to_bytes(), _tlog_proof, open_lines=True),
         Subject("inclusion proof", b"".join(tree.inclusion(37)), lambda data: _inclusion(data, at)),
         Subject("consistency proof", b"".join(tree.consistency(41)), lambda data: _consistency(data, tree)),
-        Subject("witness request", request, _request),
+        Subject("witness request", request, _request, open_lines=True),
         Subject("fork proof, one size", ForkProof(LOG.verifier, first, second, ()).to_bytes(), _fork),
         Subject(
             "fork proof, two sizes",
@@ -173,7 +179,7 @@ class Mutator:
         self._ways: tuple[Callable[[bytes], bytes], ...] = (
             self._flip, self._flip, self._flip, self._set, self._insert, self._delete, self._copy, self._swap,
             self._swap_lines, self._repeat_line, self._drop_line, self._cut, self._pad, self._respell, self._respell,
-            self._rewrite,
+            self._rewrite, self._stranger,
         )  # fmt: skip
 
     def __call__(self, data: bytes) -> bytes:
@@ -259,6 +265,17 @@ class Mutator:
             at = data.index(old, at + 1) if old in data[at + 1 :] else at
         return data[:at] + new + data[at + len(old) :]
 
+    def _stranger(self, data: bytes) -> bytes:
+        """A well-formed signature line by a key that nobody knows, beside one there is."""
+        dash = "\u2014 m.example/shared".encode()
+        at = data.rfind(dash) if self._below(2) else data.find(dash)
+        ends = [end for mark in (b"\n", b"\\n") if (end := data.find(mark, at)) > 0]
+        if at < 0 or not ends:
+            return data
+        mark = b"\n" if data[min(ends) : min(ends) + 1] == b"\n" else b"\\n"
+        line = data[at : min(ends)].replace(b"m.example", b"mm.example") + mark
+        return data[:at] + line + data[at:]
+
     def _rewrite(self, data: bytes) -> bytes:
         """The whole in the hand of another tool: JSON laid out or sorted anew, a zip packed anew."""
         if data.startswith(b"{"):
@@ -290,6 +307,14 @@ def _rezipped(data: bytes, way: int) -> bytes:
     return target.getvalue()
 
 
+def only_open_lines(before: bytes, after: bytes) -> bool:
+    """Whether nothing changed but the order of signature lines, and lines by unknown keys beside them."""
+    old, new = (Counter(data.decode().split("\n")) for data in (before, after))
+    added = [note.Signature.parse(line) for line in (new - old).elements() if line.startswith("\u2014 ")]
+    known = [each.verifier for each in (LOG, *COSIGNERS)]
+    return not old - new and len(added) == (new - old).total() and not any(a.is_by(k) for a in added for k in known)
+
+
 def run(subject: Subject, count: int, seed: int) -> Count:
     """Try this many changed copies; none may state what the original states.
 
@@ -297,7 +322,6 @@ def run(subject: Subject, count: int, seed: int) -> Count:
         Exception: whatever a reader raised besides the declared EvidenceError.
     """
     original, mutate, found = subject.accept(subject.data), Mutator(seed), Count()
-    lines = sorted(subject.data.splitlines())
     done = 0
     while done < count:
         changed = mutate(subject.data)
@@ -311,8 +335,8 @@ def run(subject: Subject, count: int, seed: int) -> Count:
             continue
         if stated != original:
             found.another_statement += 1
-        elif subject.lines_are_a_set and sorted(changed.splitlines()) == lines:
-            found.permuted_lines += 1
+        elif subject.open_lines and only_open_lines(subject.data, changed):
+            found.open_lines += 1
         else:
             found.malleable.append(changed)
     return found

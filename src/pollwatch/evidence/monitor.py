@@ -55,6 +55,9 @@ class ForkProof:
         """
         for signed in (self.smaller, self.larger):
             checkpoints.open_checkpoint(signed.to_bytes(), self.log)
+            if len(signed.note.signatures) != 1:
+                # Lines by other keys would be a second spelling of the same proof, and room for anything.
+                raise ProofError("a fork proof carries the log's own signatures and no others")
         small, large = self.smaller.checkpoint, self.larger.checkpoint
         if _order(small) >= _order(large):
             raise ProofError("the two checkpoints are the same, or in the wrong order: no fork is shown")
