@@ -276,7 +276,10 @@ def watch(*, case_dir: Path, every_s: int, expect_s: int | None, once: bool, as_
             click.echo(canonical.dumps(looking.document(found)))
             return
         for each in found:
-            click.echo(f"{printable(each.member)}: {each.state}, {_('size')} {each.size}: {printable(each.detail)}")
+            line = _("{member}: {state}, size {size}: {detail}").format(
+                member=printable(each.member), state=each.state, size=each.size, detail=printable(each.detail)
+            )
+            click.echo(line)
             if each.proof is not None:
                 click.echo(_("  proof: {path} (pollwatch verify {path})").format(path=each.proof))
 
