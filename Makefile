@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-test demo test check bench docs format interop clean
+.PHONY: help setup setup-test demo test check bench docs format fuzz interop clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,8 +60,18 @@ bench: setup-test  ## measure; writes what it printed to bench/out
 	@$(BIN)/python bench/scan.py
 	@$(BIN)/python bench/evidence.py
 
+FUZZ_SECONDS ?= 20
+.venv-fuzz/.ready: requirements/fuzz.txt pyproject.toml
+	@$(PYTHON) -m venv .venv-fuzz
+	@.venv-fuzz/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/fuzz.txt
+	@.venv-fuzz/bin/python -m pip --disable-pip-version-check -q install --no-deps --no-build-isolation -e .
+	@touch $@
+
+fuzz: .venv-fuzz/.ready  ## feed the strict readers what coverage leads to, FUZZ_SECONDS (20) each; Python 3.11 to 3.13
+	@.venv-fuzz/bin/python fuzz/run.py $(FUZZ_SECONDS)
+
 interop: setup-test  ## other people's tools read what we write
 	@$(BIN)/python -m pytest tests -k interop
 
 clean:  ## remove what can be made again
-	rm -rf $(VENV) demo-out bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-fuzz demo-out bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -26,6 +26,10 @@ def dumps(value: Any) -> bytes:  # noqa: ANN401 - any JSON value; rfc8785 refuse
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
         raise FormatError(f"not representable as canonical JSON: {error}") from error
+    except UnicodeEncodeError:  # rfc8785 says so itself for values, but not for keys
+        raise FormatError("not representable as canonical JSON: a key with half a surrogate pair") from None
+    except RecursionError:
+        raise FormatError("not representable as canonical JSON: nested too deeply") from None
 
 
 def loads(data: bytes, *, max_bytes: int = 1 << 20) -> Any:  # noqa: ANN401 - the caller checks shapes

@@ -93,7 +93,14 @@ class Policy:
 
     def is_met(self, cosigned: Collection[str]) -> bool:
         """Whether these witnesses (names in the policy) make the quorum."""
-        return self.quorum == NONE or self._holds(self.quorum, cosigned)
+        if self.quorum == NONE:
+            return True
+        # A group names only what stands above it, so one pass in order settles them all, however deep they are.
+        holds = set(self.witnesses).intersection(cosigned)
+        for name, group in self.groups.items():
+            if sum(member in holds for member in group.members) >= group.k:
+                holds.add(name)
+        return self.quorum in holds
 
     def rival_blocs(self, log: str, cosigned: Iterable[str]) -> frozenset[str]:
         """The blocs, other than that of the log's owner, of those who cosigned.
@@ -105,12 +112,6 @@ class Policy:
         if own is None:
             return found if len(found) > 1 else frozenset()
         return found - {own}
-
-    def _holds(self, name: str, cosigned: Collection[str]) -> bool:
-        group = self.groups.get(name)
-        if group is None:
-            return name in cosigned
-        return sum(self._holds(member, cosigned) for member in group.members) >= group.k
 
 
 class _Reader:

@@ -151,11 +151,11 @@ def check_names(name: str, bloc: str, address: str) -> None:
 
 
 def _check_address(name: str, address: str) -> None:
-    parts = urlsplit(address)
     try:
+        parts = urlsplit(address)
         port_ok = parts.port is None or 0 < parts.port < 65536
-    except ValueError:
-        port_ok = False
+    except ValueError:  # a half bracket, a port that is no number
+        parts, port_ok = urlsplit(""), False
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_ok or parts.username or parts.query:
         raise FormatError(f"member {name}: {address[:80]!r} is no address; write https://watch.example:8443")
     if address.endswith("/") or parts.fragment:

@@ -1,0 +1,78 @@
+"""Entries of private and shared logs, and the documents that open them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from made import LOG, by_name
+
+from pollwatch.errors import PollwatchError
+from pollwatch.evidence import manifest
+from pollwatch.evidence.documents import Digest, OpenedDocument, OpenedDocuments
+from pollwatch.evidence.large import Large
+from pollwatch.evidence.monitor import ForkProof
+from pollwatch.evidence.posted import Posted
+from pollwatch.evidence.references import BatchLines, References
+from pollwatch.evidence.seal import make_seal
+from pollwatch.evidence.sequence import NONE_BEFORE, Place, Sequence, Span
+from pollwatch.evidence.sequenced import OpenedSequence
+from pollwatch.evidence.timestamp import StampedCheckpoint, TimestampProof
+from pollwatch.evidence.tlogproof import TlogProof
+
+_HASH, _SALT = bytes(range(32)), bytes(range(16))
+_READERS = (
+    manifest.parse_private,
+    manifest.parse_shared,
+    References.parse,
+    Span.parse,
+    OpenedSequence.parse,
+    OpenedDocuments.parse,
+    StampedCheckpoint.parse,
+    TimestampProof.parse,
+    ForkProof.parse,
+)
+
+
+def read(data: bytes) -> None:
+    """What parses is written again as the same bytes."""
+    for reader in _READERS:
+        try:
+            found = reader(data)
+        except PollwatchError:
+            continue
+        assert found.to_bytes() == data
+        if isinstance(found, ForkProof):
+            found.verify()
+
+
+def seeds(folder: Path) -> list[bytes]:
+    """One of each type."""
+    made = by_name(folder)
+    forks = [made[name].data for name in ("fork proof, one size", "fork proof, two sizes")]
+    checkpoint = TlogProof.parse(made["tlog-proof"].data).signed.checkpoint
+    span = Span("access.log", (Place(1, 1, 60), Place(3, 61, 5)))
+    stamped = StampedCheckpoint(made["checkpoint"].data, b"token")
+    entries = [
+        manifest.Batch(_HASH, 1, 60, 5, None, _HASH),
+        manifest.IncidentEntry("inc-1", "high", 5, None, 3, _HASH, _HASH),
+        manifest.Disclosure("inc-1", "Birch", _HASH, 5),
+        manifest.Documents(3, _HASH),
+        manifest.Canary(_HASH),
+        manifest.Indicator(_HASH, 5),
+        manifest.MatchCommitment("s", 3, _HASH),
+        manifest.Tombstone(3, _HASH, 5),
+        manifest.Hold("h", "placed", _HASH, 5),
+        Large("batch", 70_000, _HASH),
+        Sequence(0, NONE_BEFORE, 0, 5, 2, 1, _HASH),
+        make_seal(checkpoint, [checkpoint], 5)[0],
+        Posted.of("key", "rotation of a", b"a text"),
+        References((BatchLines(1, ((1, 5), (7, 9))),)),
+        span,
+        OpenedSequence(5, 0, _SALT, span, (_SALT, _SALT), (_HASH,)),
+        OpenedDocuments(4, (OpenedDocument(0, _SALT, Digest(_HASH, 5)),), (_HASH,), None),
+        OpenedDocuments(4, (OpenedDocument(0, _SALT, Digest(_HASH, 5)),), (), Digest(_HASH[::-1], 6)),
+        stamped,
+        TimestampProof(3, (_HASH,), stamped),
+    ]
+    assert LOG.name == checkpoint.origin
+    return [*forks, *(each.to_bytes() for each in entries)]

@@ -1,0 +1,25 @@
+"""Small real artefacts, made by the program itself each time; no seed is kept as a file.
+
+They come from the same makers that the test suite uses, in ``tests``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from malleable import COSIGNERS, LOG, Subject, subjects
+
+__all__ = ["COSIGNERS", "LOG", "by_name"]
+
+
+def by_name(folder: Path) -> dict[str, Subject]:
+    """Notes, checkpoints, proofs, requests, fork proofs and a bundle."""
+    folder.mkdir(parents=True)
+    try:
+        return {each.name: each for each in subjects(folder)}
+    finally:
+        shutil.rmtree(folder)
