@@ -15,10 +15,13 @@ from made import LOG, by_name
 from pollwatch import canonical
 from pollwatch.evidence import bundle as bundles
 from pollwatch.evidence import container, note
+from pollwatch.evidence.checkpoint import Checkpoint, signed
 from pollwatch.evidence.fields import document
+from pollwatch.evidence.tlogproof import TlogProof
 from pollwatch.evidence.verify import verify_bytes
 
 _KEYS = document("keys", 1, {"log": [LOG.verifier.vkey], "witnesses": []})
+_PLACE = "seal/shared.tlog-proof"
 _real: dict[str, bytes] = {}
 
 
@@ -40,6 +43,9 @@ def _bundle() -> dict[str, bytes]:
     if not _real:
         with tempfile.TemporaryDirectory() as folder:
             _real.update(container.unpack(by_name(Path(folder) / "made")["bundle"].data))
+        place = TlogProof.parse(_real[_PLACE])
+        at = Checkpoint(LOG.name, place.signed.checkpoint.size, place.signed.checkpoint.root)
+        _real[_PLACE] = TlogProof(place.index, place.proof, signed(at, [LOG])).to_bytes()
         _real[bundles.KEYS] = _KEYS
     return _real
 

@@ -30,7 +30,7 @@ def main(area: str, seconds: str, folder: Path) -> None:
         except PollwatchError:
             return  # refused in our own words: that is what a strict reader does
 
-    options = [f"-max_total_time={seconds}", f"-artifact_prefix={folder}/", "-max_len=8192", "-timeout=10"]
+    options = [f"-max_total_time={seconds}", f"-artifact_prefix={folder}/", "-max_len=16384", "-timeout=10"]
     atheris.Setup([sys.argv[0], *options, "-print_final_stats=1", str(corpus)], one)
     atheris.Fuzz()
 
