@@ -12,6 +12,7 @@ tell from its token; several authorities make that harder.
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256, sha512
@@ -19,6 +20,7 @@ from typing import ClassVar
 
 import rfc3161_client
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 from rfc3161_client.errors import VerificationError
 from rfc3161_client.tsp import PKIStatus
 
@@ -95,7 +97,10 @@ class Authorities:
     def _signer(self, answer: rfc3161_client.TimeStampResponse) -> x509.Certificate:
         """The certificate that the token names: in the token, or, where that holds none, among the reader's."""
         (info,) = answer.signed_data.signer_infos
-        given = map(x509.load_der_x509_certificate, answer.signed_data.certificates)
+        with warnings.catch_warnings():
+            # The library warns of certificates that it will refuse one day; those of a changed token are no news.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            given = [x509.load_der_x509_certificate(each) for each in answer.signed_data.certificates]
         for each in (*given, *self.others):
             if (each.issuer, each.serial_number) == (info.issuer, info.serial_number):
                 return each
