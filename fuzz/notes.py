@@ -7,7 +7,7 @@ from pathlib import Path
 
 from made import COSIGNERS, LOG, by_name
 
-from pollwatch.errors import PollwatchError
+from pollwatch.errors import PollwatchError, SignatureError
 from pollwatch.evidence import note, rotation
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint, signed
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
@@ -25,6 +25,13 @@ def _request(data: bytes) -> bytes:
     return build_add_checkpoint(request.old, request.proof, request.signed)
 
 
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SignatureError("callers decode, and refuse what is not UTF-8, before these readers") from None
+
+
 def _answer(data: bytes) -> None:
     for status, kind in ((200, TEXT), (409, "text/x.tlog.size"), (422, TEXT)):
         try:
@@ -38,9 +45,9 @@ _AGAIN: tuple[Callable[[bytes], bytes], ...] = (
     lambda data: SignedCheckpoint.parse(data).to_bytes(),
     lambda data: TlogProof.parse(data).to_bytes(),
     _request,
-    lambda data: Verifier.parse(data.decode("utf-8", "replace")).vkey.encode("utf-8"),
-    lambda data: Checkpoint.parse(data.decode("utf-8", "replace")).text.encode("utf-8"),
-    lambda data: Link.parse(data.decode("utf-8", "replace")).text.encode("utf-8"),
+    lambda data: Verifier.parse(_text(data)).vkey.encode("utf-8"),
+    lambda data: Checkpoint.parse(_text(data)).text.encode("utf-8"),
+    lambda data: Link.parse(_text(data)).text.encode("utf-8"),
 )
 
 
