@@ -41,7 +41,7 @@ _MAX_DOCUMENT = 1 << 18
 _MAX_PEM = 1 << 20
 _DIGESTS = {"2.16.840.1.101.3.4.2.1": sha256, "2.16.840.1.101.3.4.2.3": sha512}
 #: What the library raises on content that it does not like.
-_REFUSED = (VerificationError, ValueError, TypeError, AttributeError, KeyError, OverflowError)
+_REFUSED = (VerificationError, ValueError, TypeError, AttributeError, KeyError, OverflowError, x509.InvalidVersion)
 
 
 @dataclass(frozen=True, slots=True)
