@@ -17,7 +17,7 @@ from pollwatch.clock import Clock
 from pollwatch.errors import PeerError, PolicyError
 from pollwatch.evidence import log as logs
 from pollwatch.evidence.note import Signature
-from pollwatch.evidence.witness import Cosigned
+from pollwatch.evidence.witness import Cosigned, Refused
 from pollwatch.members.marking import Tlp
 from pollwatch.node import rail, releasing, sealer
 from pollwatch.node.interval import Interval
@@ -109,26 +109,38 @@ def publish(membership: Membership, clock: Clock) -> Published:
     key = CaseKeys.load(case_dir / "evidence").shared.verifier
     # The log is not held while others are waited for.
     signed, tiles = logs.open_reader(membership.folder.public, key)
-    lines: list[Signature] = []
-    cosignings: list[Cosigning] = []
-    for member in membership.peers:
-        try:
-            with Peer(member, membership.charter) as peer:
-                outcome = peer.cosign(signed, tiles)
-        except PeerError as error:
-            cosignings.append(Cosigning(member.name, str(error)))
-            continue
-        if isinstance(outcome, Cosigned):
-            lines += outcome.lines
-            cosignings.append(Cosigning(member.name, ""))
-        else:
-            cosignings.append(Cosigning(member.name, f"refused ({outcome.status}): {outcome.reason}"))
+    lines, cosignings = ask_all(membership, lambda peer: peer.cosign(signed, tiles))
     if lines:
         with sealer.shared_only(case_dir, clock) as shared:
             shared.add_cosignatures(lines, signed)
     enough = sum(not each.problem for each in cosignings) >= membership.charter.quorum.cosigners
     grade = "quorum" if enough and membership.charter.quorum.cosigners else "asserted"
-    return Published(signed.checkpoint.size, signed.checkpoint.root.hex(), tuple(cosignings), grade)
+    return Published(signed.checkpoint.size, signed.checkpoint.root.hex(), cosignings, grade)
+
+
+def ask_all(
+    membership: Membership, ask: Callable[[Peer], Cosigned | Refused]
+) -> tuple[list[Signature], tuple[Cosigning, ...]]:
+    """Ask every other member to sign for our log; silence and refusal are told, and hold nothing up.
+
+    Returns:
+        The signature lines that came, and what became of each member's.
+    """
+    lines: list[Signature] = []
+    found: list[Cosigning] = []
+    for member in membership.peers:
+        try:
+            with Peer(member, membership.charter) as peer:
+                outcome = ask(peer)
+        except PeerError as error:
+            found.append(Cosigning(member.name, str(error)))
+            continue
+        if isinstance(outcome, Cosigned):
+            lines += outcome.lines
+            found.append(Cosigning(member.name, ""))
+        else:
+            found.append(Cosigning(member.name, f"refused ({outcome.status}): {outcome.reason}"))
+    return lines, tuple(found)
 
 
 def take_in(membership: Membership, clock: Clock) -> tuple[TakenIn, ...]:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pollwatch.clock import Clock
-from pollwatch.errors import PeerError
 from pollwatch.evidence import log as logs
-from pollwatch.evidence.note import Signature
-from pollwatch.evidence.witness import Cosigned
 from pollwatch.node import joint, sealer
 from pollwatch.node.joint import Cosigning, Published
 from pollwatch.node.jointfolder import Membership
-from pollwatch.sharing.peer import Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +41,8 @@ def mirror(membership: Membership, clock: Clock) -> tuple[Cosigning, ...]:
         StoreError: the log cannot be read, or a cosignature not be kept.
     """
     signed, tiles = logs.open_reader(membership.folder.public, membership.me.log)
-    lines: list[Signature] = []
-    found: list[Cosigning] = []
-    for member in membership.peers:
-        try:
-            with Peer(member, membership.charter) as peer:
-                outcome = peer.mirror(signed, tiles)
-        except PeerError as error:
-            found.append(Cosigning(member.name, str(error)))
-            continue
-        if isinstance(outcome, Cosigned):
-            lines += outcome.lines
-            found.append(Cosigning(member.name, ""))
-        else:
-            found.append(Cosigning(member.name, f"refused ({outcome.status}): {outcome.reason}"))
+    lines, found = joint.ask_all(membership, lambda peer: peer.mirror(signed, tiles))
     if lines:
         with sealer.shared_only(membership.folder.case, clock) as shared:
             shared.add_cosignatures(lines, signed)
-    return tuple(found)
+    return found
