@@ -18,14 +18,7 @@ from pollwatch.clock import UTC, SystemClock
 @click.argument("line")
 @click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read the line as this format.")
 @click.option("--tz", "zone", type=options.Zone(), help="Zone of times that name none.  [default: UTC]")
-@click.option(
-    "--rules",
-    "rule_dirs",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    metavar="DIR",
-    help="Sigma rules to add to the shipped pack; may be given more than once.",
-)
+@options.rule_dirs
 @click.option("--all", "show_all", is_flag=True, help="Also show the rules that came nowhere near.")
 @options.as_json
 def command(

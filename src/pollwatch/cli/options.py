@@ -32,6 +32,14 @@ required_case_dir = click.option(
     metavar="DIR",
     help="The case folder.",
 )
+rule_dirs = click.option(
+    "--rules",
+    "rule_dirs",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="DIR",
+    help="Sigma rules to add to the shipped pack; may be given more than once.",
+)
 config_file = click.option(
     "--config",
     "config_file",

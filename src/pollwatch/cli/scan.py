@@ -26,14 +26,7 @@ from pollwatch.i18n import _
     help="Show incidents from this severity on.",
 )
 @click.option("--with-lines", is_flag=True, help="Name every line of each incident (with --json or --jsonl).")
-@click.option(
-    "--rules",
-    "rule_dirs",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    metavar="DIR",
-    help="Sigma rules to add to the shipped pack; may be given more than once.",
-)
+@options.rule_dirs
 @click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read every input as this format.")
 @click.option("--since", type=options.Moment(), help="Leave out earlier events: 2026-11-03, RFC 3339, or 36h ago.")
 @click.option("--until", type=options.Moment(), help="Leave out events from this moment on.")
