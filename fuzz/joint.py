@@ -7,9 +7,10 @@ from pathlib import Path
 from pollwatch.errors import PollwatchError
 from pollwatch.evidence import note
 from pollwatch.evidence.keys import KeyType, Signer
-from pollwatch.members.charter import Charter, Quorum, SignedCharter
+from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role, make_card, read_card
+from pollwatch.members.rules import Quorum
 
 
 def _seed(number: int) -> bytes:
@@ -20,7 +21,7 @@ SIGNERS = {name: Signer(f"{name}/statement", KeyType.ED25519, _seed(place)) for 
 
 
 def _member(name: str, place: int) -> Member:
-    types = {"log": KeyType.ED25519, "witness": KeyType.COSIGNATURE, "gateway": KeyType.ED25519}
+    types = dict.fromkeys(("log", "gateway", "request"), KeyType.ED25519) | {"witness": KeyType.COSIGNATURE}
     keys = {
         use: Signer(f"{name}/{use}", kind, _seed(place + at)).verifier for at, (use, kind) in enumerate(types.items())
     }

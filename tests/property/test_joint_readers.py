@@ -13,18 +13,19 @@ from hypothesis import strategies as st
 from pollwatch.errors import PollwatchError, SignatureError
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.members import document
-from pollwatch.members.charter import Charter, Quorum, SignedCharter
+from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role, make_card, read_card
+from pollwatch.members.rules import Quorum
 from pollwatch.sharing.delivery import Delivery, Receipt, check_body, open_delivery, open_receipt
 
 _KEYS = {name: Signer.generate(f"{name}/statement") for name in ("Alder", "Birch")}
 
 
 def _member(name: str, port: int) -> Member:
-    log, gateway = Signer.generate(f"{name}/log"), Signer.generate(f"{name}/gateway")
+    log, gateway, request = (Signer.generate(f"{name}/{use}") for use in ("log", "gateway", "request"))
     witness = Signer.generate(f"{name}/witness", KeyType.COSIGNATURE)
-    keys = (log.verifier, witness.verifier, _KEYS[name].verifier, gateway.verifier)
+    keys = (log.verifier, witness.verifier, _KEYS[name].verifier, gateway.verifier, request.verifier)
     return Member(name, name, Role.MEMBER, f"http://[::1]:{port}", f"identity--{uuid.uuid4()}", *keys)
 
 

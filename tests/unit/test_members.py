@@ -13,10 +13,11 @@ from pollwatch.errors import FormatError, PolicyError, SignatureError
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.policy import Policy
 from pollwatch.members import document
-from pollwatch.members.charter import Charter, Quorum, SignedCharter, difference
+from pollwatch.members.charter import Charter, SignedCharter, difference
 from pollwatch.members.keys import MemberKeys, handle_of
 from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member, Role, make_card, read_card
+from pollwatch.members.rules import MatchingRules, Quorum
 
 T = 1_793_700_000_000_000
 
@@ -24,11 +25,12 @@ T = 1_793_700_000_000_000
 def a_member(name: str, port: int = 8001) -> tuple[Member, Signer]:
     """A member and its statement key."""
     handle = handle_of(name)
-    log, statement, gateway = (Signer.generate(f"{handle}/{use}") for use in ("shared", "statement", "gateway"))
+    uses = ("shared", "statement", "gateway", "request")
+    log, statement, gateway, request = (Signer.generate(f"{handle}/{use}") for use in uses)
     witness = Signer.generate(f"{handle}/witness", KeyType.COSIGNATURE)
     address = f"http://127.0.0.1:{port}"
     identity = f"identity--{uuid.uuid4()}"
-    keys = (log.verifier, witness.verifier, statement.verifier, gateway.verifier)
+    keys = (log.verifier, witness.verifier, statement.verifier, gateway.verifier, request.verifier)
     return Member(name, handle, Role.MEMBER, address, identity, *keys), statement
 
 
@@ -78,6 +80,8 @@ def test_any_changed_byte_of_a_charter_is_refused() -> None:
         ({"quorum": Quorum(3, 2, 1)}, "cannot be reached"),
         ({"quorum": Quorum(2, 3, 1)}, "cannot be reached"),
         ({"quorum": Quorum(2, 2, 2)}, "cosign"),
+        ({"releasers": 3}, "release"),
+        ({"matching": MatchingRules(auditor="Cedar")}, "audit"),
         ({"members": (ALDER, replace(BIRCH, bloc="alder"))}, "cannot be reached"),
     ],
 )
@@ -180,3 +184,16 @@ def test_markings_dominate() -> None:
     assert [Tlp.parse(each.label) for each in Tlp] == list(Tlp)
     with pytest.raises(PolicyError, match="white"):
         Tlp.parse("white")
+
+
+@pytest.mark.parametrize(
+    "rule", [{"epoch_s": 1}, {"items": 0}, {"threshold": 1}, {"blocs": 4}, {"audit_permille": 1001}]
+)
+def test_matching_rules_have_bounds(rule: dict[str, int]) -> None:
+    """A budget without end, or a threshold of one, is no rule; what is written is what is read."""
+    with pytest.raises(FormatError, match=next(iter(rule))):
+        MatchingRules(**rule)
+    record = MatchingRules().record()
+    assert MatchingRules.from_record(record) == MatchingRules()
+    with pytest.raises(FormatError, match="unknown"):
+        MatchingRules.from_record({**record, "more": 1})

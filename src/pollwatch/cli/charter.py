@@ -57,8 +57,8 @@ def new(  # noqa: PLR0913 - one argument per option
     output: Path,
 ) -> int:
     """Draft a charter from the members' CARDS and sign it as the first; hand FILE to the others."""
-    from pollwatch.members.charter import Quorum
     from pollwatch.members.marking import Tlp
+    from pollwatch.members.rules import Quorum
     from pollwatch.node import enrol
 
     if len(cards) < 2:

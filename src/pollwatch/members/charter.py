@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pollwatch.clock import parse_rfc3339, rfc3339
@@ -20,25 +20,11 @@ from pollwatch.evidence.note import Note
 from pollwatch.members import document
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
+from pollwatch.members.rules import MatchingRules, Quorum
 
 SCHEMA: Final = "pollwatch.charter/1"
 _KIND: Final = "charter"
 _MAX_MEMBERS: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Quorum:
-    """How many must agree.
-
-    Attributes:
-        statements: how many members sign a statement.
-        blocs: from how many blocs they come at least.
-        cosigners: how many other members' cosignatures raise a checkpoint above "asserted".
-    """
-
-    statements: int
-    blocs: int
-    cosigners: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +40,9 @@ class Charter:
         reply_window_s: how long a respondent has to answer a claim, in seconds.
         effective_us: from when it holds.
         previous: SHA-256 of the charter before it in hex; empty for the first.
+        exercise: whether all of it is an exercise.
+        releasers: how many people have to agree before anything leaves a member: 1 or 2.
+        matching: what private matching may cost.
     """
 
     name: str
@@ -64,6 +53,9 @@ class Charter:
     reply_window_s: int
     effective_us: int
     previous: str = ""
+    exercise: bool = False
+    releasers: int = 1
+    matching: MatchingRules = field(default_factory=MatchingRules)
 
     def __post_init__(self) -> None:
         """Check what holds between the fields.
@@ -87,6 +79,10 @@ class Charter:
             raise FormatError(f"no log has {self.quorum.cosigners} other members to cosign it")
         if self.reply_window_s < 0 or self.effective_us % 1_000_000:
             raise FormatError("the reply window is not negative, and the effective time is in whole seconds")
+        if self.releasers not in {1, 2}:
+            raise FormatError(f"one person or two release, not {self.releasers}")
+        if self.matching.auditor and self.matching.auditor not in {each.name for each in self.members}:
+            raise FormatError(f"{self.matching.auditor[:80]!r} is to audit the matching, and is no member")
 
     @property
     def digest(self) -> str:
@@ -145,15 +141,14 @@ class Charter:
             "name": self.name,
             "members": [each.record() for each in self.members],
             "elections": list(self.elections),
-            "quorum": {
-                "statements": self.quorum.statements,
-                "blocs": self.quorum.blocs,
-                "cosigners": self.quorum.cosigners,
-            },
+            "quorum": self.quorum.record(),
             "tlp_default": self.tlp_default.word,
             "reply_window_s": self.reply_window_s,
             "effective": rfc3339(self.effective_us),
             "previous": self.previous,
+            "exercise": self.exercise,
+            "releasers": self.releasers,
+            "matching": self.matching.record(),
         }
 
 
@@ -243,14 +238,11 @@ def _shown(value: object) -> str:
 
 
 def _from_record(value: object) -> Charter:
-    shape = dict.fromkeys(("schema", "name", "tlp_default", "effective", "previous"), str)
-    record = document.fields(
-        value, "charter", shape | {"members": list, "elections": list, "quorum": dict, "reply_window_s": int}
-    )
+    shape: dict[str, type] = dict.fromkeys(("schema", "name", "tlp_default", "effective", "previous"), str)
+    shape |= {"members": list, "elections": list, "quorum": dict, "matching": dict, "exercise": bool}
+    record = document.fields(value, "charter", shape | {"reply_window_s": int, "releasers": int})
     if record["schema"] != SCHEMA:
         raise FormatError(f"the charter is of schema {record['schema'][:40]!r}; this version reads {SCHEMA}")
-    counts = ("statements", "blocs", "cosigners")
-    quorum = document.fields(record["quorum"], "the charter's quorum", dict.fromkeys(counts, int))
     try:
         effective_us = parse_rfc3339(record["effective"])
     except ValueError as error:
@@ -259,11 +251,14 @@ def _from_record(value: object) -> Charter:
         record["name"],
         tuple(Member.from_record(each) for each in record["members"]),
         document.texts(record["elections"], "the charter's elections"),
-        Quorum(*(quorum[each] for each in counts)),
+        Quorum.from_record(record["quorum"]),
         Tlp.parse(record["tlp_default"]),
         record["reply_window_s"],
         effective_us,
         record["previous"],
+        record["exercise"],
+        record["releasers"],
+        MatchingRules.from_record(record["matching"]),
     )
     if charter.record() != record:
         raise FormatError("the charter is not in its only form")

@@ -50,12 +50,14 @@ class MemberKeys:
 
     Attributes:
         statement: speaks for the member (type 01).
+        request: signs the node's HTTP requests (type 01).
         outer: the gateway's keys.
         id_secret: 32 bytes from which stable object ids are derived, so that an id tells nothing about what was
             never shared.
     """
 
     statement: Signer
+    request: Signer
     outer: GatewayKeys
     id_secret: bytes = field(repr=False)
 
@@ -74,6 +76,7 @@ class MemberKeys:
         durable.make_folder(inner, mode=0o700)
         durable.make_folder(outer, mode=0o700)
         Signer.generate(f"{handle}/statement").save(inner / "statement.key")
+        Signer.generate(f"{handle}/request").save(inner / "request.key")
         Signer.generate(f"{handle}/witness", KeyType.COSIGNATURE).save(outer / "witness.key")
         Signer.generate(f"{handle}/gateway").save(outer / "gateway.key")
         durable.create_file(inner / "ids.secret", os.urandom(_SECRET_BYTES).hex().encode("ascii"))
@@ -90,7 +93,8 @@ class MemberKeys:
             secret = bytes.fromhex((inner / "ids.secret").read_text("ascii"))
         except (OSError, ValueError) as error:
             raise SignatureError(f"the keys in {inner} are not complete ({error})") from error
-        return cls(Signer.load(inner / "statement.key"), GatewayKeys.load(outer), secret)
+        statement, request = (Signer.load(inner / f"{use}.key") for use in ("statement", "request"))
+        return cls(statement, request, GatewayKeys.load(outer), secret)
 
 
 def handle_of(name: str) -> str:

@@ -39,6 +39,7 @@ class Member:
         witness: key with which it cosigns (type 04).
         statement: key with which it speaks (type 01).
         gateway: key of its receipts (type 01).
+        request: key with which its node signs HTTP requests (type 01).
     """
 
     name: str
@@ -50,6 +51,7 @@ class Member:
     witness: Verifier
     statement: Verifier
     gateway: Verifier
+    request: Verifier
 
     def __post_init__(self) -> None:
         """Check what types cannot say.
@@ -60,7 +62,7 @@ class Member:
         check_names(self.name, self.bloc, self.address)
         if not _IDENTITY.fullmatch(self.identity):
             raise FormatError(f"member {self.name}: {self.identity[:60]!r} is no STIX identity id (UUIDv4)")
-        wanted = {"log": KeyType.ED25519, "statement": KeyType.ED25519, "gateway": KeyType.ED25519}
+        wanted = dict.fromkeys(("log", "statement", "gateway", "request"), KeyType.ED25519)
         for what, kind in (wanted | {"witness": KeyType.COSIGNATURE}).items():
             key: Verifier = getattr(self, what)
             if key.type is not kind:
@@ -69,7 +71,7 @@ class Member:
     @property
     def keys(self) -> tuple[Verifier, ...]:
         """All of its keys."""
-        return (self.log, self.witness, self.statement, self.gateway)
+        return (self.log, self.witness, self.statement, self.gateway, self.request)
 
     def record(self) -> dict[str, Any]:
         """The member as JSON."""
@@ -83,6 +85,7 @@ class Member:
             "witness_key": self.witness.vkey,
             "statement_key": self.statement.vkey,
             "gateway_key": self.gateway.vkey,
+            "request_key": self.request.vkey,
         }
 
     @classmethod
@@ -93,24 +96,20 @@ class Member:
             FormatError: fields missing, unknown, mistyped or impossible.
             SignatureError: a key that is malformed or weak.
         """
-        keys = ("log_key", "witness_key", "statement_key", "gateway_key")
+        keys = ("log_key", "witness_key", "statement_key", "gateway_key", "request_key")
         names = ("name", "bloc", "role", "address", "identity", *keys)
         record = document.fields(value, "member", dict.fromkeys(names, str))
         try:
             role = Role(record["role"])
         except ValueError:
             raise FormatError(f"member {record['name'][:40]!r}: no role {record['role'][:40]!r}") from None
-        log, witness, statement, gateway = (Verifier.parse(record[key]) for key in keys)
         return cls(
             record["name"],
             record["bloc"],
             role,
             record["address"],
             record["identity"],
-            log,
-            witness,
-            statement,
-            gateway,
+            *(Verifier.parse(record[key]) for key in keys),
         )
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import ConfigError, FormatError, PolicyError, SignatureError
 from pollwatch.evidence import durable
-from pollwatch.members.charter import Charter, Quorum, SignedCharter, difference
+from pollwatch.members.charter import Charter, SignedCharter, difference
 from pollwatch.members.keys import MemberKeys, handle_of
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role, check_names, make_card, read_card
+from pollwatch.members.rules import MatchingRules, Quorum
 from pollwatch.node import rail
 from pollwatch.node.jointfolder import JointFolder
 
@@ -28,6 +29,9 @@ class Terms:
         quorum: how many must agree; None = all voting members from all blocs, and one cosigner.
         tlp_default: marking of a release that names no other.
         reply_window_s: how long a respondent has to answer.
+        exercise: whether all of it is an exercise.
+        releasers: how many people have to agree before anything leaves a member.
+        matching: what private matching may cost.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Terms:
     quorum: Quorum | None
     tlp_default: Tlp
     reply_window_s: int
+    exercise: bool = False
+    releasers: int = 1
+    matching: MatchingRules = field(default_factory=MatchingRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ def introduce(case_dir: Path, name: str, bloc: str, role: Role, address: str, cl
         outer.witness.verifier,
         keys.statement.verifier,
         outer.gateway.verifier,
+        keys.request.verifier,
     )
     card = make_card(member, keys.statement)
     durable.create_file(folder.card, card, mode=0o644)
@@ -105,7 +113,17 @@ def draft(cards: Sequence[bytes], terms: Terms, clock: Clock, previous: str = ""
     quorum = terms.quorum or Quorum(len(voters), len({each.bloc for each in voters}), min(1, len(members) - 1))
     effective_us = clock.now_us() // US_PER_S * US_PER_S
     return Charter(
-        terms.name, members, terms.elections, quorum, terms.tlp_default, terms.reply_window_s, effective_us, previous
+        terms.name,
+        members,
+        terms.elections,
+        quorum,
+        terms.tlp_default,
+        terms.reply_window_s,
+        effective_us,
+        previous,
+        terms.exercise,
+        terms.releasers,
+        terms.matching,
     )
 
 

@@ -1,0 +1,99 @@
+"""The numbers that a charter agrees on: how many must agree, and what private matching may cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pollwatch.errors import FormatError
+from pollwatch.members import document
+
+_MAX_ITEMS = 1 << 20
+_MAX_S = 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """How many must agree.
+
+    Attributes:
+        statements: how many members sign a statement.
+        blocs: from how many blocs they come at least.
+        cosigners: how many other members' cosignatures raise a checkpoint above "asserted".
+    """
+
+    statements: int
+    blocs: int
+    cosigners: int
+
+    def record(self) -> dict[str, Any]:
+        """The quorum as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, value: object) -> Quorum:
+        """Read a quorum, refusing anything unknown.
+
+        Raises:
+            FormatError: fields missing, unknown or mistyped.
+        """
+        names = ("statements", "blocs", "cosigners")
+        return cls(**document.fields(value, "the charter's quorum", dict.fromkeys(names, int)))
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingRules:
+    """What private matching may cost a member, counted by all.
+
+    Attributes:
+        epoch_s: length of an epoch in seconds; budgets are counted anew in each.
+        items: how many items a member may enter against one other, in one epoch.
+        runs: how many runs a member may begin with one other, in one epoch.
+        threshold: how many members hold an item before group matching shows it to them.
+        blocs: from how many blocs they come at least.
+        min_age_s: how long an analyst's release of an item lies back before it may enter, in seconds.
+        audit_permille: share of the items entered, in thousandths, that a beacon opens to the auditor.
+        auditor: name of the member that audits; empty = none was agreed.
+    """
+
+    epoch_s: int = 7 * 86_400
+    items: int = 10_000
+    runs: int = 2
+    threshold: int = 3
+    blocs: int = 2
+    min_age_s: int = 86_400
+    audit_permille: int = 10
+    auditor: str = ""
+
+    def __post_init__(self) -> None:
+        """Check what can be.
+
+        Raises:
+            FormatError: a number that would let matching cost anything, or nothing happen.
+        """
+        bounds = {
+            "epoch_s": (60, _MAX_S),
+            "items": (1, _MAX_ITEMS),
+            "runs": (1, 1000),
+            "threshold": (2, 100),
+            "blocs": (1, self.threshold),
+            "min_age_s": (0, _MAX_S),
+            "audit_permille": (0, 1000),
+        }
+        for name, (least, most) in bounds.items():
+            if not least <= getattr(self, name) <= most:
+                raise FormatError(f"the charter's matching rule {name} is {least} to {most}, not {getattr(self, name)}")
+
+    def record(self) -> dict[str, Any]:
+        """The rules as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, value: object) -> MatchingRules:
+        """Read the rules, refusing anything unknown.
+
+        Raises:
+            FormatError: fields missing, unknown, mistyped or out of bounds.
+        """
+        shape: dict[str, type] = {name: type(default) for name, default in cls().record().items()}
+        return cls(**document.fields(value, "the charter's matching rules", shape))
