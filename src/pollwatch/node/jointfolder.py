@@ -7,6 +7,7 @@
     CASE/joint/card.note          how this member introduces itself
     CASE/joint/keys/              inside only: the statement key
     CASE/joint/record.sqlite      inside only: ledger, objects, views of peers' logs
+    CASE/joint/indicators.sqlite  inside only: indicators, also where no charter is in force
     CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
     CASE/joint/gateway/           the gateway's: witness, mirror and receipt keys, witness state, mailbox
     CASE/joint/gateway/mirror/    the gateway's copies of the other members' logs, served to everybody (tlog-mirror)
@@ -58,6 +59,11 @@ class JointFolder:
     def record(self) -> Path:
         """Ledger, objects and views."""
         return self.root / "record.sqlite"
+
+    @property
+    def indicators(self) -> Path:
+        """Indicators, who reports them, and what was decided about them."""
+        return self.root / "indicators.sqlite"
 
     @property
     def outbox(self) -> Path:

@@ -1,0 +1,306 @@
+"""The store of indicators: one SQLite file of the inside node, which only ever grows.
+
+Reports, retractions and decisions are added and never changed, so that who said what, and who decided what on that
+ground, can be shown later. Where an indicator stands follows from them.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pollwatch import canonical
+from pollwatch.errors import PolicyError
+from pollwatch.events.observable import Kind, Observable
+from pollwatch.members.marking import Tlp
+from pollwatch.sharing import database
+from pollwatch.sharing.indicators.indicator import Act, Decision, Indicator, Origin, Report, Source, indicator_id
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS indicators (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL, first_us INTEGER NOT NULL,
+    UNIQUE (kind, value)) STRICT;
+CREATE TABLE IF NOT EXISTS reports (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, indicator TEXT NOT NULL REFERENCES indicators, source TEXT NOT NULL,
+    origin TEXT NOT NULL, bloc TEXT NOT NULL, signed INTEGER NOT NULL, object_id TEXT NOT NULL, version TEXT NOT NULL,
+    sha256 TEXT NOT NULL, tlp TEXT NOT NULL, observed_us INTEGER NOT NULL, until_us INTEGER,
+    received_us INTEGER NOT NULL, confidence INTEGER, text TEXT NOT NULL, warnings TEXT NOT NULL,
+    UNIQUE (indicator, source, origin, object_id, sha256)) STRICT;
+CREATE INDEX IF NOT EXISTS reports_of ON reports (indicator);
+CREATE INDEX IF NOT EXISTS reports_named ON reports (source, object_id);
+CREATE TABLE IF NOT EXISTS retractions (
+    source TEXT NOT NULL, object_id TEXT NOT NULL, at_us INTEGER NOT NULL, late INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (source, object_id)) STRICT;
+CREATE TABLE IF NOT EXISTS decisions (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, indicator TEXT NOT NULL REFERENCES indicators, act TEXT NOT NULL,
+    who TEXT NOT NULL, reason TEXT NOT NULL, at_us INTEGER NOT NULL, entry INTEGER, warnings TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS decisions_of ON decisions (indicator);
+CREATE TRIGGER IF NOT EXISTS reports_stay BEFORE UPDATE ON reports
+    BEGIN SELECT RAISE(ABORT, 'a report is never changed; its source supersedes or retracts it'); END;
+CREATE TRIGGER IF NOT EXISTS reports_remain BEFORE DELETE ON reports
+    BEGIN SELECT RAISE(ABORT, 'a report is never removed'); END;
+CREATE TRIGGER IF NOT EXISTS decisions_stay BEFORE UPDATE ON decisions
+    BEGIN SELECT RAISE(ABORT, 'a decision is never changed; decide again'); END;
+CREATE TRIGGER IF NOT EXISTS decisions_remain BEFORE DELETE ON decisions
+    BEGIN SELECT RAISE(ABORT, 'a decision is never removed'); END;
+"""
+#: The latest version that each source has of each object, of those that stand for an indicator.
+_LATEST: Final = """
+SELECT r.indicator, r.source, r.origin, r.bloc, r.signed, r.object_id, r.version, r.sha256, r.tlp, r.observed_us,
+    r.until_us, r.received_us, r.confidence, r.text, r.warnings, t.at_us
+FROM reports r LEFT JOIN retractions t USING (source, object_id)
+WHERE NOT EXISTS (
+    SELECT 1 FROM reports n WHERE n.source = r.source AND n.object_id = r.object_id AND n.origin = r.origin
+    AND (n.version, n.number) > (r.version, r.number))
+"""
+_INSERT: Final = """
+INSERT OR IGNORE INTO reports (indicator, source, origin, bloc, signed, object_id, version, sha256, tlp, observed_us,
+    until_us, received_us, confidence, text, warnings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A report with the warning lists that name what it is about."""
+
+    report: Report
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of adding reports.
+
+    Attributes:
+        fresh: ids of indicators that were not known before.
+        again: ids of known ones about which something new was said.
+        unchanged: how many reports said what was known already.
+    """
+
+    fresh: tuple[str, ...]
+    again: tuple[str, ...]
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """That a source took an object back.
+
+    Attributes:
+        source: its name.
+        object_id: what it took back.
+        at_us: when that reached us.
+        late: whether somebody had relied on it here by then: an analyst had accepted it.
+        sha256: of the retraction as it was signed, in hex; empty where it came unsigned.
+        reason: the source's words.
+    """
+
+    source: str
+    object_id: str
+    at_us: int
+    late: bool
+    sha256: str
+    reason: str
+
+
+class IndicatorStore:
+    """The indicators of one member. Safe to use from several processes."""
+
+    def __init__(self, path: Path) -> None:
+        """Use the file at this path; it is made when needed."""
+        self._path = path
+
+    def add(self, reported: Iterable[Reported]) -> Added:
+        """Keep what was reported; the same report twice is kept once."""
+        fresh: dict[str, None] = {}
+        again: dict[str, None] = {}
+        unchanged = 0
+        with database.opened(self._path, _SCHEMA) as opened:
+            for each in reported:
+                identifier = indicator_id(each.report.observable)
+                made = opened.execute(
+                    "INSERT OR IGNORE INTO indicators VALUES (?, ?, ?, ?)",
+                    (identifier, *_named(each.report.observable), each.report.received_us),
+                )
+                if made.rowcount:
+                    fresh[identifier] = None
+                if not _insert(opened, identifier, each):
+                    unchanged += 1
+                elif identifier not in fresh:
+                    again[identifier] = None
+        return Added(tuple(fresh), tuple(again), unchanged)
+
+    def retract(self, retraction: Retraction) -> tuple[str, ...]:
+        """Note that a source took an object back; for good, also if a report of it comes later.
+
+        Returns:
+            The ids of the indicators that rested on it, the first time; nothing when asked again.
+        """
+        with database.opened(self._path, _SCHEMA) as opened:
+            values = (
+                retraction.source, retraction.object_id, retraction.at_us, retraction.late, retraction.sha256,
+                retraction.reason,
+            )  # fmt: skip
+            if not opened.execute("INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?, ?)", values).rowcount:
+                return ()
+            return self._about(opened, retraction.source, retraction.object_id)
+
+    def about(self, source: str, object_id: str) -> tuple[str, ...]:
+        """The ids of the indicators that a source's object is or was about."""
+        with database.opened(self._path, _SCHEMA) as opened:
+            return self._about(opened, source, object_id)
+
+    def retractions(self) -> tuple[Retraction, ...]:
+        """Every retraction that reached us, oldest first."""
+        with database.opened(self._path, _SCHEMA) as opened:
+            rows = opened.execute(
+                "SELECT source, object_id, at_us, late, sha256, reason FROM retractions ORDER BY at_us, object_id"
+            ).fetchall()
+        return tuple(
+            Retraction(source, name, at_us, bool(late), sha, reason) for source, name, at_us, late, sha, reason in rows
+        )
+
+    def decide(self, ids: Iterable[str], decision: Decision) -> None:
+        """Keep one decision about some indicators."""
+        values = (
+            decision.act.value, decision.who, decision.reason, decision.at_us, decision.entry,
+            canonical.compact(list(decision.warnings)),
+        )  # fmt: skip
+        with database.opened(self._path, _SCHEMA) as opened:
+            opened.executemany(
+                "INSERT INTO decisions (indicator, act, who, reason, at_us, entry, warnings)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(identifier, *values) for identifier in ids],
+            )
+
+    def all(self) -> tuple[Indicator, ...]:
+        """Every indicator, in the order in which they came."""
+        with database.opened(self._path, _SCHEMA) as opened:
+            return tuple(_assembled(opened, None))
+
+    def of(self, ids: Sequence[str]) -> tuple[Indicator, ...]:
+        """The indicators with these ids, in the order in which they came; unknown ids are left out."""
+        found: list[Indicator] = []
+        with database.opened(self._path, _SCHEMA) as opened:
+            for at in range(0, len(ids), _BATCH):
+                found += _assembled(opened, ids[at : at + _BATCH])
+        return tuple(found)
+
+    def get(self, name: str) -> Indicator:
+        """An indicator by its id, the beginning of it, or the value it is about.
+
+        Raises:
+            PolicyError: there is none, or several fit.
+        """
+        with database.opened(self._path, _SCHEMA) as opened:
+            rows = opened.execute(
+                "SELECT id FROM indicators WHERE value = ? OR (length(?) > 4 AND substr(id, 1, length(?)) = upper(?))",
+                (name, name, name, name),
+            ).fetchall()
+        if len(rows) != 1:
+            problem = "several indicators fit" if rows else "no indicator is"
+            raise PolicyError(f"{problem} {name[:80]!r}; see: pollwatch indicators list")
+        return self.of([rows[0][0]])[0]
+
+    def released(self, before_us: int) -> tuple[Indicator, ...]:
+        """The indicators that an analyst of ours has released for sharing and matching.
+
+        Args:
+            before_us: only those that were released at this time or before, and have not ended by it.
+
+        Returns:
+            Each with ``release`` (who, when, entry in the private log) set.
+        """
+        with database.opened(self._path, _SCHEMA) as opened:
+            rows = opened.execute("SELECT DISTINCT indicator FROM decisions WHERE act = ?", (Act.RELEASE.value,))
+            ids = [row[0] for row in rows]
+        return tuple(
+            each
+            for each in self.of(ids)
+            if each.released_us is not None
+            and each.released_us <= before_us
+            and each.standing_reports
+            and (each.until_us is None or each.until_us > before_us)
+        )
+
+    @staticmethod
+    def _about(opened: sqlite3.Connection, source: str, object_id: str) -> tuple[str, ...]:
+        rows = opened.execute(
+            "SELECT DISTINCT indicator FROM reports WHERE source = ? AND object_id = ?", (source, object_id)
+        )
+        return tuple(row[0] for row in rows)
+
+
+def _named(observable: Observable) -> tuple[str, str]:
+    return observable.kind.value, observable.value
+
+
+def _insert(opened: sqlite3.Connection, identifier: str, each: Reported) -> bool:
+    report = each.report
+    values = (
+        identifier, report.source.name, report.source.origin.value, report.source.bloc, report.signed,
+        report.object_id, report.version, report.sha256, report.tlp.word, report.observed_us, report.until_us,
+        report.received_us, report.confidence, report.text, canonical.compact(list(each.warnings)),
+    )  # fmt: skip
+    return bool(opened.execute(_INSERT, values).rowcount)
+
+
+def _assembled(opened: sqlite3.Connection, ids: Sequence[str] | None) -> Iterator[Indicator]:
+    """Indicators with their reports and decisions: all of them, or those of some ids."""
+    marks = "" if ids is None else f"({', '.join('?' * len(ids))})"
+    chosen = () if ids is None else tuple(ids)
+    where = "" if ids is None else f" WHERE id IN {marks}"
+    named = opened.execute(
+        f"SELECT id, kind, value, first_us FROM indicators{where} ORDER BY first_us, rowid",  # noqa: S608 - our words
+        chosen,
+    ).fetchall()
+    observables = {row[0]: Observable(Kind(row[1]), row[2]) for row in named}
+    reports: dict[str, list[Report]] = {}
+    warnings: dict[str, tuple[str, ...]] = {}
+    where = "" if ids is None else f" AND r.indicator IN {marks}"
+    for row in opened.execute(f"{_LATEST}{where} ORDER BY r.number", chosen):
+        reports.setdefault(row[0], []).append(_report(observables[row[0]], row))
+        warnings[row[0]] = tuple(json.loads(row[14]))
+    decisions: dict[str, list[Decision]] = {}
+    where = "" if ids is None else f" WHERE indicator IN {marks}"
+    for indicator, act, who, reason, at_us, entry, lists in opened.execute(
+        f"SELECT indicator, act, who, reason, at_us, entry, warnings FROM decisions{where}"  # noqa: S608 - our words
+        " ORDER BY number",
+        chosen,
+    ):
+        made = Decision(Act(act), who, reason, at_us, entry, tuple(json.loads(lists)))
+        decisions.setdefault(indicator, []).append(made)
+    for identifier, _kind, _value, first_us in named:
+        yield Indicator(
+            identifier,
+            observables[identifier],
+            first_us,
+            tuple(reports.get(identifier, ())),
+            tuple(decisions.get(identifier, ())),
+            warnings.get(identifier, ()),
+        )
+
+
+def _report(observable: Observable, row: tuple[Any, ...]) -> Report:
+    _indicator, source, origin, bloc, signed, object_id, version, sha256, tlp, *rest = row
+    observed_us, until_us, received_us, confidence, text, _warnings, retracted_us = rest
+    return Report(
+        observable,
+        Source(source, Origin(origin), bloc),
+        bool(signed),
+        object_id,
+        version,
+        sha256,
+        Tlp.parse(tlp),
+        observed_us,
+        until_us,
+        received_us,
+        confidence,
+        text,
+        retracted_us,
+    )
