@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import base64
-import uuid
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from member_scenes import made
 from pollwatch.errors import PollwatchError, SignatureError
-from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.keys import Signer
 from pollwatch.members import document
+from pollwatch.members.card import read_card
 from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.marking import Tlp
-from pollwatch.members.member import Member, Role, make_card, read_card
 from pollwatch.members.rules import Quorum
 from pollwatch.sharing.delivery import Delivery, Receipt, check_body, open_delivery, open_receipt
 
-_KEYS = {name: Signer.generate(f"{name}/statement") for name in ("Alder", "Birch")}
-
-
-def _member(name: str, port: int) -> Member:
-    log, gateway, request = (Signer.generate(f"{name}/{use}") for use in ("log", "gateway", "request"))
-    witness = Signer.generate(f"{name}/witness", KeyType.COSIGNATURE)
-    keys = (log.verifier, witness.verifier, _KEYS[name].verifier, gateway.verifier, request.verifier)
-    return Member(name, name, Role.MEMBER, f"http://[::1]:{port}", f"identity--{uuid.uuid4()}", *keys)
-
-
-_ALDER, _BIRCH = _member("Alder", 1), _member("Birch", 2)
+_MADE = {name: made(name, place) for place, name in enumerate(("Alder", "Birch"), 1)}
+_KEYS = {name: each.statement for name, each in _MADE.items()}
+_ALDER, _BIRCH = (each.member for each in _MADE.values())
 _CHARTER = Charter("W", (_ALDER, _BIRCH), (), Quorum(1, 1, 0), Tlp.GREEN, 0, 0)
 _SIGNED = SignedCharter.begin(_CHARTER, _KEYS["Alder"]).to_bytes()
-_CARD = make_card(_ALDER, _KEYS["Alder"])
+_CARD = _MADE["Alder"].card
 _DELIVERY = Delivery(_CHARTER.digest, "Alder", "Birch", "0" * 64, Tlp.GREEN, 1_000_000)
 _NOTE = base64.b64decode(_DELIVERY.to_header(_KEYS["Alder"]))
 _READERS: list[tuple[Callable[[bytes], object], bytes]] = [

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from member_scenes import made
 from pollwatch import canonical
 from pollwatch.errors import FormatError, PolicyError, SignatureError
-from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.policy import Policy
 from pollwatch.members import document
+from pollwatch.members.card import make_card, read_card
 from pollwatch.members.charter import Charter, SignedCharter, difference
-from pollwatch.members.keys import MemberKeys, handle_of
+from pollwatch.members.keys import MemberKeys
 from pollwatch.members.marking import Tlp, check_release
-from pollwatch.members.member import Member, Role, make_card, read_card
-from pollwatch.members.rules import MatchingRules, Quorum
+from pollwatch.members.rules import Amendment, MatchingRules, Quorum
 
 T = 1_793_700_000_000_000
 
 
-def a_member(name: str, port: int = 8001) -> tuple[Member, Signer]:
-    """A member and its statement key."""
-    handle = handle_of(name)
-    uses = ("shared", "statement", "gateway", "request")
-    log, statement, gateway, request = (Signer.generate(f"{handle}/{use}") for use in uses)
-    witness = Signer.generate(f"{handle}/witness", KeyType.COSIGNATURE)
-    address = f"http://127.0.0.1:{port}"
-    identity = f"identity--{uuid.uuid4()}"
-    keys = (log.verifier, witness.verifier, statement.verifier, gateway.verifier, request.verifier)
-    return Member(name, handle, Role.MEMBER, address, identity, *keys), statement
-
-
-ALDER, ALDER_KEY = a_member("Alder")
-BIRCH, BIRCH_KEY = a_member("Birch", 8002)
+ALDER_MADE, BIRCH_MADE = made("Alder"), made("Birch", 8002)
+ALDER, ALDER_KEY = ALDER_MADE.member, ALDER_MADE.statement
+BIRCH, BIRCH_KEY = BIRCH_MADE.member, BIRCH_MADE.statement
 CHARTER = Charter("Watch", (ALDER, BIRCH), ("General election",), Quorum(2, 2, 1), Tlp.AMBER, 86_400, T)
 
 
@@ -136,15 +125,96 @@ def test_an_impossible_member_is_refused(change: dict[str, object]) -> None:
         replace(ALDER, **change)
 
 
-def test_a_card_is_signed_by_its_owner() -> None:
-    """Attack: somebody introduces a member with another address."""
-    card = make_card(ALDER, ALDER_KEY)
+def test_a_card_shows_that_its_owner_has_every_key() -> None:
+    """Attack 9: somebody introduces a member with another address, or with a key that is not its own."""
+    card = ALDER_MADE.card
     assert read_card(card) == ALDER
-    moved = document.sign("member", replace(ALDER, address="http://evil.example").record(), (BIRCH_KEY,))
-    with pytest.raises(SignatureError):
-        read_card(moved)
+    keys = ALDER_MADE.keys
+    for use in keys:
+        others = {**keys, use: BIRCH_MADE.keys[use]}
+        with pytest.raises(SignatureError, match="each of its own keys"):
+            make_card(ALDER, others.values(), T)
+        stolen = replace(ALDER, **{use: BIRCH_MADE.keys[use].verifier})
+        forged = document.sign("member", stolen.record(), (keys["gateway"], keys["request"]))
+        with pytest.raises(SignatureError):
+            read_card(forged)
+        lines = card.decode().splitlines(keepends=True)
+        unsigned = "".join(line for line in lines if not line.startswith(f"\u2014 alder/{use} "))
+        with pytest.raises(SignatureError, match="not by each key once"):
+            read_card(unsigned.encode())
+    with pytest.raises(SignatureError, match="wrong"):
+        read_card(card.replace(b"127.0.0.1:8001", b"127.0.0.1:8009"))
     with pytest.raises(SignatureError):
         read_card(document.sign("charter", ALDER.record(), (ALDER_KEY,)))
+
+
+def test_a_card_is_not_another_cards_signatures() -> None:
+    """Attack 9: the proof of possession of the witness's key is taken from an earlier card of the same member."""
+    moved = replace(ALDER, address="http://127.0.0.1:8009")
+    new, old = (make_card(each, ALDER_MADE.keys.values(), T).decode() for each in (moved, ALDER))
+    lines = {text: text.splitlines(keepends=True) for text in (new, old)}
+    place = next(number for number, line in enumerate(lines[new]) if line.startswith("\u2014 alder/witness "))
+    assert read_card(new.encode()) == moved
+    with pytest.raises(SignatureError, match="wrong"):
+        read_card("".join((*lines[new][:place], lines[old][place], *lines[new][place + 1 :])).encode())
+
+
+def test_nothing_of_an_exercise_is_real() -> None:
+    """An exercise has keys of its own: no real charter, card or document takes them, and none is taken there."""
+    one, two = made("Alder", exercise=True), made("Birch", 8002, exercise=True)
+    assert read_card(one.card) == one.member
+    drill = replace(CHARTER, members=(one.member, two.member), exercise=True)
+    signed = SignedCharter.begin(drill, one.statement).signing(two.statement)
+    signed.check_complete()
+    assert SignedCharter.parse(signed.to_bytes()) == signed
+    assert signed.to_bytes().startswith(b"pollwatch/exercise/charter/v1\n")
+    for members, exercise in (((one.member, BIRCH), True), ((one.member, two.member), False), ((ALDER, BIRCH), True)):
+        with pytest.raises(FormatError, match="exercise"):
+            replace(CHARTER, members=members, exercise=exercise)
+    with pytest.raises(FormatError, match="mixes"):
+        replace(one.member, log=ALDER.log)
+    said = document.sign("delivery", {"a": 1}, (one.statement,))
+    as_real = said.replace(b"exercise/", b"", 1)
+    for data, key in ((said, ALDER_KEY), (as_real, one.statement), (as_real, ALDER_KEY)):
+        with pytest.raises(SignatureError):
+            document.open_signed("delivery", data, key.verifier)
+    with pytest.raises(SignatureError, match="real ones"):
+        document.sign("delivery", {}, (one.statement, ALDER_KEY))
+    # One key under two names is its owner's own fault; even then no text of the exercise is one of the real watch.
+    renamed = Signer(ALDER_KEY.name, ALDER_KEY.type, one.statement.seed)
+    line = said.decode().rpartition("\n\n")[2]
+    moved = f"{as_real.decode().rpartition(chr(10) * 2)[0]}\n\n{line}".replace("exercise.alder", "alder")
+    with pytest.raises(SignatureError):
+        document.open_signed("delivery", moved.encode(), renamed.verifier)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (Amendment(2, 2), "more than half"),
+        (Amendment(5, 2), "more than half"),
+        (Amendment(3, 1), "two blocs"),
+        (Amendment(3, 4), "more than half"),
+    ],
+)
+def test_no_minority_and_no_bloc_may_change_a_charter_alone(rule: Amendment, words: str) -> None:
+    """Attack 15: a rule by which half of the members, or those of one bloc, could change the rules."""
+    members = tuple(
+        made(name, 8000 + place, bloc).member for place, (name, bloc) in enumerate(("Aa", "Bb", "Cb", "Dc"))
+    )
+    charter = replace(CHARTER, members=members, quorum=Quorum(2, 2, 1), amendment=Amendment(3, 2))
+    assert charter.amendment.needed(4) == 3
+    with pytest.raises(FormatError, match=words):
+        replace(charter, amendment=rule)
+
+
+def test_the_usual_rule_of_amendment_always_fits() -> None:
+    """Whatever the number of members and blocs, two thirds from two blocs can be reached and are more than half."""
+    for voters in range(1, 101):
+        for blocs in range(1, voters + 1):
+            rule = Amendment.usual(voters, blocs)
+            rule.check(voters, blocs)
+            assert 3 * rule.needed(voters) >= 2 * voters
 
 
 def test_keys_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:

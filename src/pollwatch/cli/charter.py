@@ -41,6 +41,9 @@ def command() -> None:
     "--tlp", type=click.Choice(_TLP), default="amber", show_default=True, help="Marking unless said otherwise."
 )
 @click.option("--reply-days", type=click.IntRange(0, 365), default=7, show_default=True, help="Time to answer a claim.")
+@click.option("--releasers", type=click.IntRange(1, 2), default=1, show_default=True, help="People who release.")
+@click.option("--amend-members", type=int, help="How many members sign a change.  [default: two thirds; of two, both]")
+@click.option("--amend-blocs", type=int, help="From how many blocs they come.  [default: two, where there are two]")
 @options.required_case_dir
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
 def new(  # noqa: PLR0913 - one argument per option
@@ -53,12 +56,18 @@ def new(  # noqa: PLR0913 - one argument per option
     cosigners: int | None,
     tlp: str,
     reply_days: int,
+    releasers: int,
+    amend_members: int | None,
+    amend_blocs: int | None,
     case_dir: Path,
     output: Path,
 ) -> int:
-    """Draft a charter from the members' CARDS and sign it as the first; hand FILE to the others."""
+    """Draft a charter from the members' CARDS and sign it as the first; hand FILE to the others.
+
+    It is an exercise where the cards are (see: pollwatch members card --exercise).
+    """
     from pollwatch.members.marking import Tlp
-    from pollwatch.members.rules import Quorum
+    from pollwatch.members.rules import Amendment, Quorum
     from pollwatch.node import enrol
 
     if len(cards) < 2:
@@ -67,7 +76,12 @@ def new(  # noqa: PLR0913 - one argument per option
     if any(each is not None for each in counts) and None in counts:
         raise UsageError(_("give all of --statements, --blocs and --cosigners, or none of them"))
     quorum = Quorum(statements, blocs, cosigners) if statements and blocs and cosigners is not None else None
-    terms = enrol.Terms(name, elections, quorum, Tlp.parse(tlp), reply_days * 86_400)
+    if (amend_members is None) != (amend_blocs is None):
+        raise UsageError(_("give both of --amend-members and --amend-blocs, or none of them"))
+    amendment = Amendment(amend_members, amend_blocs) if amend_members is not None and amend_blocs is not None else None
+    terms = enrol.Terms(
+        name, elections, quorum, Tlp.parse(tlp), reply_days * 86_400, releasers=releasers, amendment=amendment
+    )
     draft = enrol.draft([card.read_bytes() for card in cards], terms, SystemClock())
     signed = enrol.begin(case_dir, draft)
     output.write_bytes(signed.to_bytes())

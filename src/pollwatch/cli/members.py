@@ -38,21 +38,28 @@ def command() -> None:
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where to write it."
 )
-def card(*, case_dir: Path, name: str, bloc: str, address: str, role: str, output: Path | None) -> int:
+@click.option("--exercise", is_flag=True, help="Keys for an exercise: nothing that they sign is ever taken as real.")
+def card(*, case_dir: Path, name: str, bloc: str, address: str, role: str, output: Path | None, exercise: bool) -> int:
     """Make this node's keys and its card, which goes to whoever drafts the charter.
 
-    The keys stay in the case folder, readable by their owner only. Asked again, it gives the same card.
+    The keys stay in the case folder, readable by their owner only; each of them has signed the card. One belongs into
+    a safe: the statement key after the present one, to which the card commits. Asked again, it gives the same card.
     """
-    from pollwatch.members.member import Role, read_card
+    from pollwatch.members.card import read_card
+    from pollwatch.members.member import Role
     from pollwatch.node import enrol
+    from pollwatch.node.jointfolder import JointFolder
 
-    data = enrol.introduce(case_dir, name, bloc, Role(role), address.rstrip("/"), SystemClock())
+    data = enrol.introduce(case_dir, name, bloc, Role(role), address.rstrip("/"), SystemClock(), exercise=exercise)
     if output is None:
         click.echo(data.decode("utf-8"), nl=False)
     else:
         output.write_bytes(data)
     fingerprint = read_card(data).statement.fingerprint
     click.echo(_("fingerprint, to read out over the telephone: {digest}").format(digest=fingerprint), err=True)
+    if (following := JointFolder(case_dir).following).exists():
+        words = _("your next statement key is {path}: put it into a safe, and take it away from here")
+        click.echo(words.format(path=following), err=True)
     return 0
 
 

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, M
 from pollwatch.errors import SignatureError
 from pollwatch.evidence import curve, durable, keysource
 
+#: How the names of all keys begin that were made for an exercise; no real key's does.
+EXERCISE = "exercise."
 _SEED_BYTES = 32
 _MAX_VKEY = 4096
 _PRIVATE = "PRIVATE+KEY+"
@@ -96,6 +98,11 @@ class Verifier:
         """The key as text, as :meth:`parse` reads it."""
         body = base64.b64encode(bytes([self.type]) + self.public).decode("ascii")
         return f"{self.name}+{self.id.hex()}+{body}"
+
+    @property
+    def exercise(self) -> bool:
+        """Whether the key was made for an exercise: its name says so, and every signature names its key."""
+        return self.name.startswith(EXERCISE)
 
     @property
     def fingerprint(self) -> str:

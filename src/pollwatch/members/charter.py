@@ -20,7 +20,7 @@ from pollwatch.evidence.note import Note
 from pollwatch.members import document
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
-from pollwatch.members.rules import MatchingRules, Quorum
+from pollwatch.members.rules import Amendment, MatchingRules, Quorum
 
 SCHEMA: Final = "pollwatch.charter/1"
 _KIND: Final = "charter"
@@ -43,6 +43,7 @@ class Charter:
         exercise: whether all of it is an exercise.
         releasers: how many people have to agree before anything leaves a member: 1 or 2.
         matching: what private matching may cost.
+        amendment: who has to sign a change.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Charter:
     exercise: bool = False
     releasers: int = 1
     matching: MatchingRules = field(default_factory=MatchingRules)
+    amendment: Amendment = field(default_factory=Amendment)
 
     def __post_init__(self) -> None:
         """Check what holds between the fields.
@@ -75,10 +77,13 @@ class Charter:
                 f"the quorum of {self.quorum.statements} members from {self.quorum.blocs} blocs cannot be reached "
                 f"by {len(voters)} voting members from {blocs} blocs"
             )
+        self.amendment.check(len(voters), blocs)
         if not 0 <= self.quorum.cosigners < len(self.members):
             raise FormatError(f"no log has {self.quorum.cosigners} other members to cosign it")
         if self.reply_window_s < 0 or self.effective_us % 1_000_000:
             raise FormatError("the reply window is not negative, and the effective time is in whole seconds")
+        if any(each.exercise is not self.exercise for each in self.members):
+            raise FormatError("an exercise has keys of its own, and no real charter takes them: make cards for it")
         if self.releasers not in {1, 2}:
             raise FormatError(f"one person or two release, not {self.releasers}")
         if self.matching.auditor and self.matching.auditor not in {each.name for each in self.members}:
@@ -92,7 +97,7 @@ class Charter:
     @property
     def text(self) -> str:
         """The text that is signed."""
-        return document.text_of(_KIND, self.record())
+        return document.text_of(_KIND, self.record(), exercise=self.exercise)
 
     def member(self, name: str) -> Member:
         """The member of that name (case does not matter, nor does its key's short form).
@@ -149,6 +154,7 @@ class Charter:
             "exercise": self.exercise,
             "releasers": self.releasers,
             "matching": self.matching.record(),
+            "amendment": self.amendment.record(),
         }
 
 
@@ -179,6 +185,8 @@ class SignedCharter:
         """
         note, value = document.read(_KIND, data)
         charter = _from_record(value)
+        if charter.text != note.text:
+            raise SignatureError("the charter does not agree with its first line on whether this is an exercise")
         signed = cls(charter, note)
         keys = {(each.statement.name, each.statement.id) for each in charter.members}
         if any((line.name, line.key_id) not in keys for line in note.signatures):
@@ -239,8 +247,8 @@ def _shown(value: object) -> str:
 
 def _from_record(value: object) -> Charter:
     shape: dict[str, type] = dict.fromkeys(("schema", "name", "tlp_default", "effective", "previous"), str)
-    shape |= {"members": list, "elections": list, "quorum": dict, "matching": dict, "exercise": bool}
-    record = document.fields(value, "charter", shape | {"reply_window_s": int, "releasers": int})
+    shape |= {"members": list, "elections": list, "quorum": dict, "matching": dict, "amendment": dict}
+    record = document.fields(value, "charter", shape | {"exercise": bool, "reply_window_s": int, "releasers": int})
     if record["schema"] != SCHEMA:
         raise FormatError(f"the charter is of schema {record['schema'][:40]!r}; this version reads {SCHEMA}")
     try:
@@ -259,6 +267,7 @@ def _from_record(value: object) -> Charter:
         record["exercise"],
         record["releasers"],
         MatchingRules.from_record(record["matching"]),
+        Amendment.from_record(record["amendment"]),
     )
     if charter.record() != record:
         raise FormatError("the charter is not in its only form")

@@ -1,8 +1,10 @@
 """Signed documents: canonical JSON under a line that says what it is, carried as a C2SP signed note.
 
 The first line (``pollwatch/charter/v1``) separates the kinds: a signature over one kind of document can never be
-shown as a signature over another, nor over a checkpoint, whose second line is a number. Reading is strict: unknown,
-missing and mistyped fields are refused, so that two members never read the same bytes differently.
+shown as a signature over another, nor over a checkpoint, whose second line is a number. In an exercise, whose keys say
+so in their names, it is ``pollwatch/exercise/charter/v1``: nothing signed there can be shown as real, or the reverse.
+Reading is strict: unknown, missing and mistyped fields are refused, so that two members never read the same bytes
+differently.
 """
 
 from __future__ import annotations
@@ -20,14 +22,27 @@ Record: TypeAlias = Mapping[str, Any]
 MAX_BYTES: Final = 1 << 19
 
 
-def text_of(kind: str, document: Record) -> str:
+def text_of(kind: str, document: Record, *, exercise: bool = False) -> str:
     """The text that is signed: the kind's line, then the document on one line."""
-    return f"pollwatch/{kind}/v1\n{canonical.dumps(document).decode('utf-8')}\n"
+    return f"{domain(kind, exercise=exercise)}\n{canonical.dumps(document).decode('utf-8')}\n"
+
+
+def domain(kind: str, *, exercise: bool) -> str:
+    """The line that begins every signed text of a kind, in an exercise or not."""
+    return f"pollwatch/exercise/{kind}/v1" if exercise else f"pollwatch/{kind}/v1"
 
 
 def sign(kind: str, document: Record, signers: Iterable[Signer]) -> bytes:
-    """The document as a signed note."""
-    return notes.sign_note(text_of(kind, document), signers).to_bytes()
+    """The document as a signed note.
+
+    Raises:
+        SignatureError: keys of an exercise and real ones are not used together.
+    """
+    keys = tuple(signers)
+    exercise = any(each.verifier.exercise for each in keys)
+    if not all(each.verifier.exercise is exercise for each in keys):
+        raise SignatureError(f"the {kind} would be signed with keys of an exercise and with real ones")
+    return notes.sign_note(text_of(kind, document, exercise=exercise), keys).to_bytes()
 
 
 def read(kind: str, data: bytes) -> tuple[Note, dict[str, Any]]:
@@ -39,12 +54,17 @@ def read(kind: str, data: bytes) -> tuple[Note, dict[str, Any]]:
     """
     note = notes.parse(data, max_bytes=MAX_BYTES)
     head, _, body = note.text.partition("\n")
-    if head != f"pollwatch/{kind}/v1":
+    if head not in {domain(kind, exercise=False), domain(kind, exercise=True)}:
         raise SignatureError(f"this is no signed {kind} but {head[:60]!r}")
     value = canonical.loads(body.removesuffix("\n").encode("utf-8"), max_bytes=MAX_BYTES)
-    if not isinstance(value, dict) or note.text != text_of(kind, value):
+    if not isinstance(value, dict) or note.text != text_of(kind, value, exercise=is_exercise(note)):
         raise FormatError(f"the signed {kind} is not one JSON object on one line")
     return note, value
+
+
+def is_exercise(note: Note) -> bool:
+    """Whether a note was signed in an exercise, as its first line says."""
+    return note.text.startswith("pollwatch/exercise/")
 
 
 def open_signed(kind: str, data: bytes, verifier: Verifier) -> dict[str, Any]:
@@ -55,6 +75,9 @@ def open_signed(kind: str, data: bytes, verifier: Verifier) -> dict[str, Any]:
         FormatError: not a well-formed document.
     """
     note, value = read(kind, data)
+    if is_exercise(note) is not verifier.exercise:
+        words = ("real", "an exercise") if verifier.exercise else ("an exercise", "real")
+        raise SignatureError(f"the {kind} is {words[0]}, and the key {verifier.name} is {words[1]}")
     if not notes.verify(note, (verifier,)):
         raise SignatureError(f"the {kind} is not signed by {verifier.name} (key {verifier.id.hex()})")
     return value

@@ -17,7 +17,7 @@ from typing import Final
 
 from pollwatch.errors import SignatureError
 from pollwatch.evidence import durable
-from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.keys import EXERCISE, KeyType, Signer
 
 _SECRET_BYTES: Final = 32
 
@@ -73,13 +73,29 @@ class MemberKeys:
         Raises:
             SignatureError: there are keys already; a key is never overwritten.
         """
+        if (inner / "statement.key").exists():
+            raise SignatureError(f"there are keys in {inner} already; a key is never overwritten: move it away first")
+        return cls.complete(inner, outer, handle)
+
+    @classmethod
+    def complete(cls, inner: Path, outer: Path, handle: str) -> MemberKeys:
+        """Make the keys that are missing: all of them, or what is left to make after :meth:`create` was cut short.
+
+        Raises:
+            SignatureError: there are keys of another name.
+        """
         durable.make_folder(inner, mode=0o700)
         durable.make_folder(outer, mode=0o700)
-        Signer.generate(f"{handle}/statement").save(inner / "statement.key")
-        Signer.generate(f"{handle}/request").save(inner / "request.key")
-        Signer.generate(f"{handle}/witness", KeyType.COSIGNATURE).save(outer / "witness.key")
-        Signer.generate(f"{handle}/gateway").save(outer / "gateway.key")
-        durable.create_file(inner / "ids.secret", os.urandom(_SECRET_BYTES).hex().encode("ascii"))
+        wanted = {inner: ("statement", "request"), outer: ("witness", "gateway")}
+        for folder, use in ((folder, use) for folder, uses in wanted.items() for use in uses):
+            path = folder / f"{use}.key"
+            if not path.exists():
+                kind = KeyType.COSIGNATURE if use == "witness" else KeyType.ED25519
+                Signer.generate(f"{handle}/{use}", kind).save(path)
+            if (found := Signer.load(path).name) != f"{handle}/{use}":
+                raise SignatureError(f"{path} is the key {found!r}, not one of {handle!r}; move it away first")
+        if not (inner / "ids.secret").exists():
+            durable.create_file(inner / "ids.secret", os.urandom(_SECRET_BYTES).hex().encode("ascii"))
         return cls.load(inner, outer)
 
     @classmethod
@@ -97,7 +113,8 @@ class MemberKeys:
         return cls(statement, request, GatewayKeys.load(outer), secret)
 
 
-def handle_of(name: str) -> str:
+def handle_of(name: str, *, exercise: bool = False) -> str:
     """A key name's first part from a member's name: ``Alder Commission`` becomes ``alder-commission``."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "member"
+    handle = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "member"
+    return EXERCISE + handle if exercise else handle

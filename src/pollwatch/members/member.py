@@ -1,4 +1,4 @@
-"""A member as the charter names it, and the card with which it introduces itself."""
+"""A member as the charter names it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pollwatch.errors import FormatError, SignatureError
-from pollwatch.evidence.keys import KeyType, Signer, Verifier
+from pollwatch.errors import FormatError
+from pollwatch.evidence.keys import KeyType, Verifier
 from pollwatch.members import document
 
-_CARD: Final = "member"
 _IDENTITY: Final = re.compile(r"identity--[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_COMMITMENT: Final = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
 _MAX_NAME: Final = 120
 
 
@@ -40,6 +40,8 @@ class Member:
         statement: key with which it speaks (type 01).
         gateway: key of its receipts (type 01).
         request: key with which its node signs HTTP requests (type 01).
+        following: commitment to the statement key after this one (:func:`pollwatch.evidence.rotation.commitment`), in
+            hex; empty = it can never be changed.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Member:
     statement: Verifier
     gateway: Verifier
     request: Verifier
+    following: str = ""
 
     def __post_init__(self) -> None:
         """Check what types cannot say.
@@ -62,16 +65,25 @@ class Member:
         check_names(self.name, self.bloc, self.address)
         if not _IDENTITY.fullmatch(self.identity):
             raise FormatError(f"member {self.name}: {self.identity[:60]!r} is no STIX identity id (UUIDv4)")
+        if not _COMMITMENT.fullmatch(self.following):
+            raise FormatError(f"member {self.name}: the commitment to its next statement key is 64 hex digits")
         wanted = dict.fromkeys(("log", "statement", "gateway", "request"), KeyType.ED25519)
         for what, kind in (wanted | {"witness": KeyType.COSIGNATURE}).items():
             key: Verifier = getattr(self, what)
             if key.type is not kind:
                 raise FormatError(f"member {self.name}: its {what} key is of type {key.type:#04x}, not {kind:#04x}")
+        if len({each.exercise for each in self.keys}) != 1:
+            raise FormatError(f"member {self.name} mixes keys of an exercise with real ones")
 
     @property
     def keys(self) -> tuple[Verifier, ...]:
         """All of its keys."""
         return (self.log, self.witness, self.statement, self.gateway, self.request)
+
+    @property
+    def exercise(self) -> bool:
+        """Whether its keys were made for an exercise."""
+        return self.log.exercise
 
     def record(self) -> dict[str, Any]:
         """The member as JSON."""
@@ -86,6 +98,7 @@ class Member:
             "statement_key": self.statement.vkey,
             "gateway_key": self.gateway.vkey,
             "request_key": self.request.vkey,
+            "next_statement_key": self.following,
         }
 
     @classmethod
@@ -96,45 +109,23 @@ class Member:
             FormatError: fields missing, unknown, mistyped or impossible.
             SignatureError: a key that is malformed or weak.
         """
-        keys = ("log_key", "witness_key", "statement_key", "gateway_key", "request_key")
-        names = ("name", "bloc", "role", "address", "identity", *keys)
-        record = document.fields(value, "member", dict.fromkeys(names, str))
+        uses = ("log", "witness", "statement", "gateway", "request")
+        texts = ("name", "bloc", "role", "address", "identity", "next_statement_key")
+        shape = dict.fromkeys((*texts, *(f"{use}_key" for use in uses)), str)
+        record = document.fields(value, "member", shape)
         try:
             role = Role(record["role"])
         except ValueError:
             raise FormatError(f"member {record['name'][:40]!r}: no role {record['role'][:40]!r}") from None
         return cls(
-            record["name"],
-            record["bloc"],
-            role,
-            record["address"],
-            record["identity"],
-            *(Verifier.parse(record[key]) for key in keys),
+            name=record["name"],
+            bloc=record["bloc"],
+            role=role,
+            address=record["address"],
+            identity=record["identity"],
+            following=record["next_statement_key"],
+            **{use: Verifier.parse(record[f"{use}_key"]) for use in uses},
         )
-
-
-def make_card(member: Member, statement: Signer) -> bytes:
-    """A member's introduction of itself, signed with its statement key.
-
-    Raises:
-        SignatureError: the key is not the one on the card.
-    """
-    if statement.verifier != member.statement:
-        raise SignatureError(f"the card of {member.name} must be signed with its own statement key")
-    return document.sign(_CARD, member.record(), (statement,))
-
-
-def read_card(data: bytes) -> Member:
-    """The member that a card introduces; its statement key has signed it.
-
-    Raises:
-        FormatError: not a well-formed card.
-        SignatureError: not signed by the key on it, or a weak key.
-    """
-    _, value = document.read(_CARD, data)
-    member = Member.from_record(value)
-    document.open_signed(_CARD, data, member.statement)
-    return member
 
 
 def check_names(name: str, bloc: str, address: str) -> None:

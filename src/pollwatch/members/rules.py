@@ -1,4 +1,4 @@
-"""The numbers that a charter agrees on: how many must agree, and what private matching may cost."""
+"""The numbers that a charter agrees on: how many must agree, who may change it, and what private matching may cost."""
 
 from __future__ import annotations
 
@@ -39,6 +39,61 @@ class Quorum:
         """
         names = ("statements", "blocs", "cosigners")
         return cls(**document.fields(value, "the charter's quorum", dict.fromkeys(names, int)))
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """Who has to sign a change of the charter, counted over its voting members as they are before the change.
+
+    More than half have to, so that two changes that exclude each other always have a signer in common, who is thereby
+    convicted; and they come from two blocs at least where there are two, so that no bloc changes the rules alone.
+
+    Attributes:
+        members: how many voting members; 0 = all of them, however many there are.
+        blocs: from how many blocs they come at least.
+    """
+
+    members: int = 0
+    blocs: int = 1
+
+    def needed(self, voters: int) -> int:
+        """How many of so many voting members."""
+        return self.members or voters
+
+    def check(self, voters: int, blocs: int) -> None:
+        """Accept a rule for so many voting members of so many blocs.
+
+        Raises:
+            FormatError: it cannot be met, or lets a minority or one bloc change the charter.
+        """
+        needed = self.needed(voters)
+        if not voters < 2 * needed <= 2 * voters or not 1 <= self.blocs <= blocs:
+            raise FormatError(
+                f"a change signed by {needed} members from {self.blocs} blocs does not fit {voters} voting members "
+                f"from {blocs} blocs: more than half have to sign, and no more than there are"
+            )
+        if self.members and self.blocs < min(2, blocs):
+            raise FormatError("a change needs members of two blocs at least, or one bloc could make it alone")
+
+    def record(self) -> dict[str, Any]:
+        """The rule as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, value: object) -> Amendment:
+        """Read a rule, refusing anything unknown.
+
+        Raises:
+            FormatError: fields missing, unknown or mistyped.
+        """
+        return cls(**document.fields(value, "the charter's rule of amendment", {"members": int, "blocs": int}))
+
+    @classmethod
+    def usual(cls, voters: int, blocs: int) -> Amendment:
+        """Two thirds from two blocs; of two members, both."""
+        if voters <= 2:
+            return cls()
+        return cls(max(voters // 2 + 1, -(-2 * voters // 3)), min(2, blocs))
 
 
 @dataclass(frozen=True, slots=True)

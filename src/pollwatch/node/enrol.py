@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import ConfigError, FormatError, PolicyError, SignatureError
-from pollwatch.evidence import durable
+from pollwatch.evidence import durable, rotation
+from pollwatch.evidence.keys import Signer, Verifier
+from pollwatch.members.card import make_card, read_card
 from pollwatch.members.charter import Charter, SignedCharter, difference
 from pollwatch.members.keys import MemberKeys, handle_of
 from pollwatch.members.marking import Tlp
-from pollwatch.members.member import Member, Role, check_names, make_card, read_card
-from pollwatch.members.rules import MatchingRules, Quorum
+from pollwatch.members.member import Member, Role, check_names
+from pollwatch.members.rules import Amendment, MatchingRules, Quorum
 from pollwatch.node import rail
 from pollwatch.node.jointfolder import JointFolder
 
@@ -29,9 +31,9 @@ class Terms:
         quorum: how many must agree; None = all voting members from all blocs, and one cosigner.
         tlp_default: marking of a release that names no other.
         reply_window_s: how long a respondent has to answer.
-        exercise: whether all of it is an exercise.
         releasers: how many people have to agree before anything leaves a member.
         matching: what private matching may cost.
+        amendment: who has to sign a change; None = two thirds from two blocs, and of two members both.
     """
 
     name: str
@@ -39,9 +41,9 @@ class Terms:
     quorum: Quorum | None
     tlp_default: Tlp
     reply_window_s: int
-    exercise: bool = False
     releasers: int = 1
     matching: MatchingRules = field(default_factory=MatchingRules)
+    amendment: Amendment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +59,27 @@ class Signing:
     in_force: bool
 
 
-def introduce(case_dir: Path, name: str, bloc: str, role: Role, address: str, clock: Clock) -> bytes:
+def introduce(
+    case_dir: Path, name: str, bloc: str, role: Role, address: str, clock: Clock, *, exercise: bool = False
+) -> bytes:
     """Make a member's keys, where there are none yet, and its card.
+
+    The card commits to the statement key after the present one, which is made now and belongs into a safe: whoever
+    steals the present one can speak for the member, but not put a key of its own in its place.
 
     Returns:
         The card, to be handed to whoever drafts the charter.
 
     Raises:
-        PolicyError: this node has introduced itself as somebody else already.
+        PolicyError: this node has introduced itself as somebody else already, or its evidence is real and this an
+            exercise, or the reverse.
         FormatError: a name or address that cannot be.
     """
     folder = JointFolder(case_dir)
     if folder.card.exists():
         member = read_card(folder.card.read_bytes())
-        if (member.name, member.bloc, member.role, member.address) != (name, bloc, role, address):
+        known = (member.name, member.bloc, member.role, member.address, member.exercise)
+        if known != (name, bloc, role, address, exercise):
             raise PolicyError(
                 f"{case_dir} is {member.name} (bloc {member.bloc}, {member.role.value}, {member.address}) already; "
                 f"a member does not change by itself: use another case folder, or move {folder.root} away"
@@ -79,26 +88,43 @@ def introduce(case_dir: Path, name: str, bloc: str, role: Role, address: str, cl
     # First: what is refused must leave no keys behind, for keys are never overwritten.
     check_names(name, bloc, address)
     durable.make_folder(folder.root, mode=0o700)
-    handle = handle_of(name)
+    handle = handle_of(name, exercise=exercise)
     with rail.opened(case_dir, clock, handle) as evidence:
-        log = evidence.shared.verifier
-    keys = MemberKeys.create(folder.inner, folder.outer, handle)
+        log = evidence.shared_signer
+    if log.verifier.exercise is not exercise:
+        raise PolicyError(
+            f"{case_dir} has {'real evidence' if exercise else 'the evidence of an exercise'}; an exercise has a case "
+            "folder of its own, so that nothing of it is ever taken for real"
+        )
+    keys = MemberKeys.complete(folder.inner, folder.outer, handle)
     outer = keys.outer
+    following = _next_key(folder, keys.statement.name)
     member = Member(
         name,
         bloc,
         role,
         address,
         f"identity--{uuid.uuid4()}",
-        log,
+        log.verifier,
         outer.witness.verifier,
         keys.statement.verifier,
         outer.gateway.verifier,
         keys.request.verifier,
+        rotation.commitment(following).hex(),
     )
-    card = make_card(member, keys.statement)
+    signers = (log, outer.witness, keys.statement, outer.gateway, keys.request)
+    card = make_card(member, signers, clock.now_us())
     durable.create_file(folder.card, card, mode=0o644)
     return card
+
+
+def _next_key(folder: JointFolder, name: str) -> Verifier:
+    """The statement key after the present one; made once."""
+    path = folder.following
+    if not path.exists():
+        durable.make_folder(path.parent, mode=0o700)
+        Signer.generate(name).save(path)
+    return Signer.load(path).verifier
 
 
 def draft(cards: Sequence[bytes], terms: Terms, clock: Clock, previous: str = "") -> Charter:
@@ -110,7 +136,8 @@ def draft(cards: Sequence[bytes], terms: Terms, clock: Clock, previous: str = ""
     """
     members = tuple(sorted((read_card(card) for card in cards), key=lambda each: each.name))
     voters = [each for each in members if each.role is Role.MEMBER]
-    quorum = terms.quorum or Quorum(len(voters), len({each.bloc for each in voters}), min(1, len(members) - 1))
+    blocs = len({each.bloc for each in voters})
+    quorum = terms.quorum or Quorum(len(voters), blocs, min(1, len(members) - 1))
     effective_us = clock.now_us() // US_PER_S * US_PER_S
     return Charter(
         terms.name,
@@ -121,9 +148,10 @@ def draft(cards: Sequence[bytes], terms: Terms, clock: Clock, previous: str = ""
         terms.reply_window_s,
         effective_us,
         previous,
-        terms.exercise,
+        all(each.exercise for each in members),
         terms.releasers,
         terms.matching,
+        terms.amendment or Amendment.usual(len(voters), blocs),
     )
 
 

@@ -5,7 +5,8 @@
     CASE/evidence/shared/public   the shared log as files: what peers may read
     CASE/joint/charter.note       the charter in force, signed by all
     CASE/joint/card.note          how this member introduces itself
-    CASE/joint/keys/              inside only: the statement key
+    CASE/joint/keys/              inside only: the statement key and the key of requests
+    CASE/joint/next/              the statement key after the present one, until it is put into a safe
     CASE/joint/record.sqlite      inside only: ledger, objects, views of peers' logs
     CASE/joint/indicators.sqlite  inside only: indicators, also where no charter is in force
     CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
@@ -39,6 +40,11 @@ class JointFolder:
     def inner(self) -> Path:
         """Keys that stay inside."""
         return self.root / "keys"
+
+    @property
+    def following(self) -> Path:
+        """The statement key after the present one. It belongs elsewhere: move it to a safe place."""
+        return self.root / "next" / "statement.key"
 
     @property
     def outer(self) -> Path:

@@ -1,7 +1,8 @@
 """A member's signature inside a STIX object, checkable offline by anyone who holds the charter.
 
-The signed text is ``pollwatch/stix/v1``, then the object as canonical JSON without the signature extension. An
-object that passes through another tool and comes back re-ordered still verifies; one that was changed does not.
+The signed text is ``pollwatch/stix/v1``, then the object as canonical JSON without the signature extension; in an
+exercise, ``pollwatch/exercise/stix/v1``. An object that passes through another tool and comes back re-ordered still
+verifies; one that was changed does not.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from pollwatch.errors import FormatError, SignatureError
 from pollwatch.evidence import note as notes
 from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.evidence.note import Signature
+from pollwatch.members import document
 from pollwatch.stix.constants import SIGNATURE_EXTENSION, StixObject
 
-_HEAD: Final = "pollwatch/stix/v1"
+_KIND: Final = "stix"
 
 
 def sign(stix_object: StixObject, statement: Signer) -> StixObject:
     """The object with its creator's signature in it."""
-    line = notes.sign(_text(stix_object), statement).line.removesuffix("\n")
+    line = notes.sign(_text(stix_object, statement.verifier), statement).line.removesuffix("\n")
     extensions = dict(stix_object.get("extensions", {}))
     extensions[SIGNATURE_EXTENSION] = {"extension_type": "property-extension", "note": line}
     return {**stix_object, "extensions": extensions}
@@ -47,7 +49,7 @@ def verify(stix_object: StixObject, statement: Verifier) -> None:
             f"not by {statement.name} ({statement.id.hex()}), whose object it says it is"
         )
     try:
-        text = _text(stix_object)
+        text = _text(stix_object, statement)
     except FormatError as error:
         raise SignatureError(f"{name}: {error}") from error
     try:
@@ -61,9 +63,9 @@ def digest(stix_object: StixObject) -> str:
     return hashlib.sha256(canonical.dumps(stix_object)).hexdigest()
 
 
-def _text(stix_object: StixObject) -> str:
+def _text(stix_object: StixObject, key: Verifier) -> str:
     bare = dict(stix_object)
     extensions = {key: value for key, value in bare.pop("extensions", {}).items() if key != SIGNATURE_EXTENSION}
     if extensions:
         bare["extensions"] = extensions
-    return f"{_HEAD}\n{canonical.dumps(bare).decode('utf-8')}\n"
+    return document.text_of(_KIND, bare, exercise=key.exercise)

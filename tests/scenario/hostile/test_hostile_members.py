@@ -18,9 +18,12 @@ from pollwatch.errors import EvidenceError, FormatError, SignatureError
 from pollwatch.evidence import note as notes
 from pollwatch.evidence.keys import KeyType, Signer, Verifier, key_id
 from pollwatch.evidence.request import build_add_checkpoint
+from pollwatch.members import document
+from pollwatch.members.card import make_card, read_card
 from pollwatch.members.marking import Tlp
-from pollwatch.members.member import Member, Role, make_card, read_card
+from pollwatch.members.member import Member, Role
 from pollwatch.node import enrol, releasing
+from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision
 from pollwatch.sharing import inbox
 from pollwatch.sharing.delivery import NOTE_HEADER, Delivery
@@ -88,18 +91,39 @@ def test_attack_9_a_weak_key(watch: Watch) -> None:
 def test_attack_9_a_shared_or_foreign_key(watch: Watch) -> None:
     """Attack 9: Cedar enrols Alder's key as its own, or one key for two uses; the charter says whose and refuses."""
     alder, cedar = watch.alder.me, watch.cedar.me
+    keys = {each.verifier: each for each in keys_of(watch.cedar)}
     statement = watch.cedar.keys.statement
     relabelled = Verifier("cedar/shared", KeyType.ED25519, alder.log.public)
     stolen = replace(cedar, log=relabelled)
     both = replace(cedar, log=Verifier("cedar/shared", KeyType.ED25519, statement.verifier.public))
     honest = watch.alder.folder.card.read_bytes()
-    for member in (stolen, both):
-        with pytest.raises(FormatError, match="the same"):
-            enrol.draft([honest, make_card(member, statement)], terms(), watch.clock)
+    with pytest.raises(SignatureError, match="each of its own keys"):
+        make_card(stolen, keys.values(), NOW_US)
+    # Whatever program made it: lines of keys that it has, and what it may call a signature of the one it has not.
+    text = document.text_of("member", stolen.record())
+    lines = [notes.sign(text, keys.get(each, statement)) for each in stolen.keys if each != stolen.witness]
+    forged = [replace(line, name=key.name, key_id=key.id) for line, key in zip(lines, stolen.keys, strict=False)]
     with pytest.raises(SignatureError):
-        make_card(alder, statement)  # a card in another's name needs that member's key
+        enrol.draft([honest, notes.Note(text, tuple(forged)).to_bytes()], terms(), watch.clock)
+    twice = Signer("cedar/shared", KeyType.ED25519, statement.seed)
+    signers = [twice if each.verifier == cedar.log else each for each in keys.values()]
+    with pytest.raises(FormatError, match="the same"):
+        enrol.draft([honest, make_card(both, signers, NOW_US)], terms(), watch.clock)
+    with pytest.raises(SignatureError):
+        make_card(alder, keys.values(), NOW_US)  # a card in another's name needs that member's keys
     with pytest.raises(EvidenceError):
         read_card(honest.replace(b"Alder", b"Cedar"))
+
+
+def keys_of(member: Membership) -> tuple[Signer, ...]:
+    """Every key of a member, its log's included."""
+    keys = member.keys
+    return (evidence_key(member), keys.outer.witness, keys.statement, keys.outer.gateway, keys.request)
+
+
+def evidence_key(member: Membership) -> Signer:
+    """The key of a member's shared log."""
+    return Signer.load(member.folder.case / "evidence" / "keys" / "shared.key")
 
 
 def terms() -> enrol.Terms:
