@@ -110,6 +110,22 @@ def test_mirrors_a_growing_log(tmp_path: Path, mirror: Mirror) -> None:
     assert upload(mirror, signed[-1], log)[1] == [200]  # all is there: only the signature is fetched again
 
 
+def test_a_mirror_of_years_keeps_no_partial_tiles_of_full_ones(tmp_path: Path, mirror: Mirror) -> None:
+    """A log that grows by an entry at a time leaves one file a tile, and its old states can still be read there."""
+    sizes = [*range(250, 262), 300, 511, 512, 513]
+    signed, log = log_of(tmp_path / "log", sizes)
+    for old, each in zip([0, *sizes], signed, strict=False):
+        announce(mirror, each, log, old)
+        assert isinstance(upload(mirror, each, log)[0], Cosigned)
+    left = {path.parent.name for path in mirror.store(LOG.name).folder.rglob("*.p/*")}
+    assert left == {"000.p", "002.p"}  # 000.p of level 1, whose full tile is far off
+    assert not (mirror.store(LOG.name).folder / "tile" / "0" / "000.p").exists()
+    check_copy(mirror, 513)
+    for size in sizes:
+        reader = TileReader(lambda path: served(mirror, path), size)
+        fsck.check_all(reader, log.root(size))
+
+
 def test_a_long_log_comes_in_packages_of_which_a_request_has_32(tmp_path: Path, mirror: Mirror) -> None:
     """Over 8,192 entries take several requests: 202 says where to go on; tiles of the second level are made."""
     (signed,), log = log_of(tmp_path / "log", [9_000])

@@ -67,6 +67,31 @@ def checkpoint(*, case_dir: Path, which: str) -> None:
     click.echo(signed.to_bytes(), nl=False)
 
 
+@command.command(epilog="Stop it with SIGTERM or Ctrl-C.")
+@options.required_case_dir
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on; 0: any free one."
+)
+def serve(*, case_dir: Path, host: str, port: int) -> None:
+    """Serve the shared log for reading, over HTTP, to whoever can reach the address (C2SP tlog-tiles).
+
+    Checkpoint and tiles are all that it serves, and it needs no key for that: other people's tools read the log here.
+    It prints its address on stderr once it listens. The gateway of a joint watch serves the log too, below /log.
+    """
+    from pollwatch.evidence.published import Published
+    from pollwatch.node import readpath
+
+    public = case_dir / "evidence" / "shared" / "public"
+    size = Published(public).size()
+
+    def ready(address: str) -> None:
+        text = _("the shared log of {size} entries is at {address}/checkpoint")
+        click.echo(text.format(size=size, address=address), err=True)
+
+    readpath.serve(public, host, port, ready)
+
+
 @command.command()
 @options.required_case_dir
 def policy(*, case_dir: Path) -> None:

@@ -221,7 +221,7 @@ class Log:
             raise StoreError(f"log {self.folder} could not be written ({error}); open it again") from error
         self._reader, self._root = grown, root
         self._signed = self._publish(checkpoints.signed(self._checkpoint(), self._signers, self._now_s()))
-        self._obsolete = _completed(first, new)
+        self._obsolete = tiles.outgrown(first, new)
         return range(first, new)
 
     def add_cosignatures(self, lines: Sequence[Signature], to: SignedCheckpoint | None = None) -> None:
@@ -334,19 +334,6 @@ class Log:
                 if len(part) == WIDTH:
                     hashes.append(merkle.root_of(part))
             level += 1
-
-
-def _completed(old: int, new: int) -> list[str]:
-    """Folders of the partial tiles that full ones have replaced, when a log grew from ``old`` to ``new``."""
-    folders: list[str] = []
-    level = 0
-    while new >> (HEIGHT * level):
-        index, width = divmod(old >> (HEIGHT * level), WIDTH)
-        if width and tiles.tile_width(level, index, new) == WIDTH:
-            folders += [f"{tiles.tile_path(level, index)}.p"]
-            folders += [f"{tiles.entries_path(index)}.p"] if level == 0 else []
-        level += 1
-    return folders
 
 
 def open_reader(public: Path, verifier: Verifier) -> tuple[SignedCheckpoint, TileReader]:

@@ -13,7 +13,6 @@ code that only this mirror can make. Transport, compression, rates and TLS are l
 from __future__ import annotations
 
 import hmac
-import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
@@ -37,15 +36,13 @@ from pollwatch.evidence.mirrorrequest import (
     read_header,
     read_packages,
 )
-from pollwatch.evidence.mirrorstore import CHECKPOINT, MirrorStore
+from pollwatch.evidence.mirrorstore import MirrorStore
 from pollwatch.evidence.note import Note, Signature
+from pollwatch.evidence.published import CHECKPOINT, Published
 from pollwatch.evidence.tiles import WIDTH
 from pollwatch.evidence.witness import TEXT, Response, Witness
 
 _MAC_BYTES = 16
-_SERVED = re.compile(
-    r"checkpoint|tile/(?:entries|[0-9]|[1-5][0-9]|6[0-3])/(?:x[0-9]{3}/){0,5}[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?", re.ASCII
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,7 @@ class Mirror:
         """
         for origin in self._logs:
             for prefix in (origin, _hash(origin)):
-                if path.startswith(prefix + "/") and _SERVED.fullmatch(path, len(prefix) + 1):
+                if path.startswith(prefix + "/"):
                     return self._file(origin, path[len(prefix) + 1 :])
         return _text(404, "this mirror does not know the log")
 
@@ -208,7 +205,7 @@ class Mirror:
             )
             if swapped.rowcount != 1:
                 return self._info(409, log, self._state(log.name), target)
-            self.store(log.name).publish(own)
+            self.store(log.name).publish(own, state.mirrored)
         return Response(200, TEXT, "".join(line.line for line in lines).encode("utf-8"))
 
     def _sign(self, target: SignedCheckpoint) -> tuple[Signature, ...]:
@@ -239,9 +236,8 @@ class Mirror:
         return _State(row[0], SignedCheckpoint.parse(row[1]) if row[1] else None) if row else _State(0, None)
 
     def _file(self, origin: str, path: str) -> Response:
-        try:
-            data = (self.store(origin).folder / path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        data = Published(self.store(origin).folder).read(path)
+        if data is None:
             return _text(404, "not here")
         return Response(200, TEXT if path == CHECKPOINT else OCTETS, data)
 
@@ -250,7 +246,7 @@ class Mirror:
         for origin in self._logs:
             signed = self.latest(origin)
             if signed is not None and self._file(origin, CHECKPOINT).body != signed.to_bytes():
-                self.store(origin).publish(signed)
+                self.store(origin).publish(signed, 0)
 
 
 class _WrongEntriesError(ProofError):

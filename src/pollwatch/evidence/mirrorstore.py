@@ -15,9 +15,8 @@ from pathlib import Path
 
 from pollwatch.evidence import durable, merkle, tiles
 from pollwatch.evidence.checkpoint import SignedCheckpoint
+from pollwatch.evidence.published import CHECKPOINT
 from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader
-
-CHECKPOINT = "checkpoint"
 
 
 class MirrorStore:
@@ -77,14 +76,22 @@ class MirrorStore:
         self._write_tiles(old, hashes)
         return self.reader(new).root()
 
-    def publish(self, signed: SignedCheckpoint) -> None:
-        """Show the checkpoint up to which everything is here.
+    def publish(self, signed: SignedCheckpoint, old: int) -> None:
+        """Show the checkpoint up to which everything is here; the partial tiles that full ones replace go.
+
+        They can go at once, since :class:`pollwatch.evidence.published.Published` cuts them from the full ones.
+
+        Args:
+            signed: the checkpoint.
+            old: the size of the one shown before.
 
         Raises:
             OSError: the disk says no.
         """
         durable.make_folder(self.folder)
         durable.write_file(self.folder / CHECKPOINT, signed.to_bytes())
+        for folder in tiles.outgrown(old, signed.checkpoint.size):
+            durable.remove_folder(self.folder / folder)
 
     def _write_tiles(self, old: int, hashes: list[bytes]) -> None:
         reader = self.reader(old)

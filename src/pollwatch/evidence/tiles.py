@@ -7,6 +7,7 @@ trusted: a proof made from wrong tiles does not verify, and that is where wrong 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -20,6 +21,8 @@ MAX_ENTRY_BYTES = 65_535
 _CACHED_TILES = 2048
 _CACHED_TREES = 2048
 _CACHED_EDGES = 4096
+_PATH = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([0-9]{1,3}))?", re.ASCII)
+_MAX_LEVEL = 63
 
 Fetch: TypeAlias = Callable[[str], bytes]
 """The content of a path below the log's root (``tile/0/000``). Raises FileNotFoundError where there is none."""
@@ -33,6 +36,45 @@ def tile_path(level: int, index: int, width: int = WIDTH) -> str:
 def entries_path(index: int, width: int = WIDTH) -> str:
     """Path of an entry bundle; ``width`` below 256 names a partial one."""
     return f"tile/entries/{_number(index, width)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TilePath:
+    """What a path names.
+
+    Attributes:
+        level: of a hash tile, 0 to 63; None for an entry bundle.
+        index: which one of its level.
+        width: 256, or less for a partial one.
+    """
+
+    level: int | None
+    index: int
+    width: int
+
+    @classmethod
+    def parse(cls, text: str) -> TilePath | None:
+        """What a path names; None where it names nothing, or is not in its only spelling."""
+        found = _PATH.fullmatch(text)
+        if found is None:
+            return None
+        kind, number, width = found.groups()
+        index = int(number.replace("x", "").replace("/", ""))
+        place = cls(None if kind == "entries" else int(kind), index, WIDTH if width is None else int(width))
+        known = (place.level or 0) <= _MAX_LEVEL and 1 <= place.width <= WIDTH
+        return place if known and place.path == text else None
+
+    @property
+    def path(self) -> str:
+        """The path."""
+        if self.level is None:
+            return entries_path(self.index, self.width)
+        return tile_path(self.level, self.index, self.width)
+
+    @property
+    def full(self) -> TilePath:
+        """The full tile that a partial one becomes."""
+        return TilePath(self.level, self.index, WIDTH)
 
 
 def encode_entries(entries: Sequence[bytes]) -> bytes:
@@ -68,6 +110,19 @@ def decode_entries(data: bytes, width: int) -> tuple[bytes, ...]:
 def tile_width(level: int, index: int, size: int) -> int:
     """How many hashes tile ``index`` of a level has in a log of ``size``: 0 to 256."""
     return max(0, min(WIDTH, (size >> (HEIGHT * level)) - index * WIDTH))
+
+
+def outgrown(old: int, new: int) -> list[str]:
+    """Folders of the partial tiles that full ones replaced when a log grew from ``old`` to ``new`` entries."""
+    folders: list[str] = []
+    level = 0
+    while new >> (HEIGHT * level):
+        index, width = divmod(old >> (HEIGHT * level), WIDTH)
+        if width and tile_width(level, index, new) == WIDTH:
+            folders += [f"{tile_path(level, index)}.p"]
+            folders += [f"{entries_path(index)}.p"] if level == 0 else []
+        level += 1
+    return folders
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 ::
 
     GET  /charter                           the charter in force
-    GET  /log/checkpoint, /log/tile/...     the shared log (tlog-tiles)
+    GET  /log/checkpoint, /log/tile/...     the shared log (tlog-tiles; :mod:`pollwatch.node.readpath`)
     POST /witness/add-checkpoint            cosign another member's checkpoint (tlog-witness)
     GET  /witness/HASH/checkpoint           what was cosigned last (tlog-witness, monitoring)
     GET  /mirror/key                        the mirror's key, under the gateway's signature
@@ -19,16 +19,11 @@ Every request is bounded in size and time before it is believed; what is refused
 from __future__ import annotations
 
 import asyncio
-import re
-import signal
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from socket import socket
 from typing import Final, TypeVar
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -42,19 +37,18 @@ from pollwatch.evidence import mirrorrequest
 from pollwatch.evidence import request as requests
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.mirror import Mirror
+from pollwatch.evidence.published import Published
 from pollwatch.evidence.witness import Witness
+from pollwatch.node import readpath, serving
 from pollwatch.node.jointfolder import GatewayMembership
+from pollwatch.node.readpath import METHODS, ReadPath
+from pollwatch.node.serving import FRESH, refused, unavailable
 from pollwatch.sharing.delivery import CHARTER_HEADER, NOTE_HEADER, open_delivery
 from pollwatch.sharing.inbox import Mailbox, MailboxFullError
 from pollwatch.sharing.mirrorkey import make_key_note
 from pollwatch.stix import bundle
 
-_TILE: Final = re.compile(
-    r"tile/(?:entries|[0-9]|[1-5][0-9]|6[0-3])/(?:x[0-9]{3}/){0,5}[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?", re.ASCII
-)
 _BODY_S: Final = 30.0
-_FRESH: Final = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
-_FOREVER: Final = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 _NOTE: Final = "text/plain; charset=utf-8"
 _MAX_UPLOAD: Final = 16 << 20  # compressed
 _T = TypeVar("_T")
@@ -71,7 +65,7 @@ class Gateway:
         """
         self._me = membership.me
         self._charter = membership.charter
-        self._public = membership.folder.public
+        self._log = ReadPath(Published(membership.folder.public))
         self._keys = membership.keys
         self._mailbox = Mailbox(membership.folder.mailbox, clock)
         others = membership.charter.charter.others(membership.me.name)
@@ -88,54 +82,42 @@ class Gateway:
         """The ASGI application."""
         routes = [
             Route("/charter", self.charter),
-            Route("/log/checkpoint", self.checkpoint),
-            Route("/log/{path:path}", self.tile),
+            *self._log.routes("/log"),
             Route("/witness/add-checkpoint", self.add_checkpoint, methods=["POST"]),
-            Route("/witness/{log}/checkpoint", self.witnessed),
+            Route("/witness/{log}/checkpoint", self.witnessed, methods=list(METHODS)),
             Route("/mirror/key", self.mirror_key),
             Route("/mirror/add-checkpoint", self.mirror_checkpoint, methods=["POST"]),
             Route("/mirror/add-entries", self.mirror_entries, methods=["POST"]),
-            Route("/mirror/{path:path}", self.mirrored),
+            Route("/mirror/{path:path}", self.mirrored, methods=list(METHODS)),
             Route("/inbox", self.inbox, methods=["POST"]),
         ]
-        handlers = {HTTPException: _refused, PollwatchError: _failed}
+        handlers = {HTTPException: refused, MailboxFullError: _full, PollwatchError: unavailable}
         return Starlette(routes=routes, exception_handlers=handlers)
 
     async def charter(self, _request: Request) -> Response:
         """The charter in force."""
-        return Response(self._charter.to_bytes(), media_type=_NOTE, headers=_FRESH)
-
-    async def checkpoint(self, _request: Request) -> Response:
-        """The shared log's latest checkpoint."""
-        return await self._file("checkpoint", _NOTE, _FRESH)
-
-    async def tile(self, request: Request) -> Response:
-        """A tile of the shared log; its bytes never change."""
-        path = request.path_params["path"]
-        if not _TILE.fullmatch(path):
-            raise HTTPException(404, "no such tile")
-        return await self._file(path, "application/octet-stream", _FOREVER)
+        return Response(self._charter.to_bytes(), media_type=_NOTE, headers=FRESH)
 
     async def add_checkpoint(self, request: Request) -> Response:
         """Cosign a member's checkpoint, if its log has merely grown."""
         body = await _body(request, requests.MAX_BYTES)
         answer = await run_in_threadpool(self._witness.add_checkpoint, body)
-        return Response(answer.body, answer.status, headers={**_FRESH, "content-type": answer.content_type})
+        return Response(answer.body, answer.status, headers={**FRESH, "content-type": answer.content_type})
 
     async def witnessed(self, request: Request) -> Response:
         """The checkpoint of a member's log that was cosigned last."""
-        answer = await run_in_threadpool(self._witness.monitoring, request.path_params["log"])
-        return Response(answer.body, answer.status, headers={**_FRESH, "content-type": answer.content_type})
+        found = await run_in_threadpool(self._witness.monitoring, request.path_params["log"])
+        return await run_in_threadpool(readpath.relay, request, request.url.path, found)
 
     async def mirror_key(self, _request: Request) -> Response:
         """The mirror's key, vouched for by the gateway's."""
-        return Response(self._mirror_note, media_type=_NOTE, headers=_FRESH)
+        return Response(self._mirror_note, media_type=_NOTE, headers=FRESH)
 
     async def mirror_checkpoint(self, request: Request) -> Response:
         """Note what a member's log is about to be; its entries come next."""
         body = await _body(request, requests.MAX_BYTES)
         answer = await run_in_threadpool(self._mirror.add_checkpoint, body)
-        return Response(answer.body, answer.status, headers={**_FRESH, "content-type": answer.content_type})
+        return Response(answer.body, answer.status, headers={**FRESH, "content-type": answer.content_type})
 
     async def mirror_entries(self, request: Request) -> Response:
         """Keep entries of a member's log, if they are those that it signed for."""
@@ -144,15 +126,13 @@ class Gateway:
         async with self._unpacking:
             body = await run_in_threadpool(_unpacked, packed, encoding)
             answer = await run_in_threadpool(self._mirror.add_entries, body)
-        return Response(answer.body, answer.status, headers={**_FRESH, "content-type": answer.content_type})
+        return Response(answer.body, answer.status, headers={**FRESH, "content-type": answer.content_type})
 
     async def mirrored(self, request: Request) -> Response:
         """A file of a mirrored log; tiles never change, the checkpoint does."""
         path = request.path_params["path"]
-        answer = await run_in_threadpool(self._mirror.read, path)
-        lasting = answer.status == 200 and not path.endswith("/checkpoint")
-        headers = {**(_FOREVER if lasting else _FRESH), "content-type": answer.content_type}
-        return Response(answer.body, answer.status, headers=headers)
+        found = await run_in_threadpool(self._mirror.read, path)
+        return await run_in_threadpool(readpath.relay, request, path, found)
 
     async def inbox(self, request: Request) -> Response:
         """Take a delivery. The sender's signature is checked before its body is read."""
@@ -172,18 +152,7 @@ class Gateway:
         body = await _body(request, bundle.MAX_BYTES)
         charter, key = self._charter.charter, self._keys.gateway
         receipt = await run_in_threadpool(_checked, lambda: self._mailbox.receive(delivery, sender, body, charter, key))
-        return Response(receipt, media_type=_NOTE, headers=_FRESH)
-
-    async def _file(self, path: str, media_type: str, headers: dict[str, str]) -> Response:
-        data = await run_in_threadpool(_read, self._public / path)
-        return Response(data, media_type=media_type, headers=headers)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise HTTPException(404, "not here") from None
+        return Response(receipt, media_type=_NOTE, headers=FRESH)
 
 
 def _mirror_key(membership: GatewayMembership) -> Signer:
@@ -239,42 +208,8 @@ async def _body(request: Request, limit: int) -> bytes:
     return bytes(received)
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
-    """One line that says why; never what was sent."""
-    status, detail, headers = (
-        (error.status_code, error.detail, error.headers) if isinstance(error, HTTPException) else (500, "", None)
-    )
-    line = detail.encode("utf-8", "replace").decode("utf-8").replace("\n", " ")[:500]
-    return PlainTextResponse(line + "\n", status, {**_FRESH, **(headers or {})})
-
-
-async def _failed(_request: Request, error: Exception) -> Response:
-    """Our own trouble (a full disk): said in general, for it is nobody else's business."""
-    status = 429 if isinstance(error, MailboxFullError) else 503
-    return PlainTextResponse("not now; try again later\n", status, _FRESH)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which says where it listens and takes SIGTERM for an ordinary end."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and self.servers:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+async def _full(_request: Request, _error: Exception) -> Response:
+    return PlainTextResponse("not now; try again later\n", 429, FRESH)
 
 
 def serve(case_dir: Path, host: str, port: int, clock: Clock, ready: Callable[[str], None]) -> None:
@@ -292,19 +227,4 @@ def serve(case_dir: Path, host: str, port: int, clock: Clock, ready: Callable[[s
         SystemExit: the port is taken (uvicorn says so on stderr).
     """
     app = Gateway(GatewayMembership.open(case_dir), clock).app()
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        lifespan="off",
-        ws="none",
-        http="h11",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        limit_concurrency=128,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=32 << 10,
-    )
-    _Server(config, ready).run()
+    serving.run(app, host, port, ready)
