@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pollwatch import canonical
-from pollwatch.attribution.claim import Statement
+from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock
@@ -239,7 +239,7 @@ def claim_and_deny(pair: Pair) -> tuple[str, constants.StixObject]:
     prepared = releasing.prepare_incident(pair.one, an_incident(), None, CLOCK)
     releasing.release(pair.one, prepared, pair.two.me, DECISION, CLOCK)
     incident = joint.incident_object_id(pair.one, "PW-1")
-    statement = Statement(
+    statement = Assertion(
         incident, Finding.NAMED, pair.two.me, Likelihood.LIKELY, Confidence.LOW, "The addresses are theirs."
     )
     spoken = joint.claim(pair.one, statement, DECISION, CLOCK)

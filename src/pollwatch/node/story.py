@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pollwatch.attribution.claim import Statement
+from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError
@@ -179,8 +179,8 @@ def _claim(stage: Stage, one: Membership) -> tuple[str, Step]:
         "They may have been hijacked; hence no more than likely."
     )
     incident = joint.incident_object_id(one, stage.incident.id)
-    statement = Statement(incident, Finding.NAMED, respondent, Likelihood.LIKELY, Confidence.LOW, text)
-    spoken = joint.claim(one, statement, Decision(_("commissioner"), _("charter")), stage.clock)
+    assertion = Assertion(incident, Finding.NAMED, respondent, Likelihood.LIKELY, Confidence.LOW, text)
+    spoken = joint.claim(one, assertion, Decision(_("commissioner"), _("charter")), stage.clock)
     facts = (
         (_("claim"), f"{ALDER} → {BIRCH}"),
         (_("likelihood"), f"{Likelihood.LIKELY.word} ({Likelihood.LIKELY.value[1]}-{Likelihood.LIKELY.value[2]} %)"),

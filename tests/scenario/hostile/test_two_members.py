@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hostile_scenes import NOW_US, Lies, Served, an_incident, enrol_members
-from pollwatch.attribution.claim import Statement
+from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.attribution.verify import verify_record
 from pollwatch.clock import ManualClock
@@ -94,14 +94,14 @@ def test_no_word_in_the_others_name(tmp_path: Path) -> None:
         prepared = releasing.prepare_incident(alder, an_incident("PW-1"), None, scene.clock)
         releasing.release(alder, prepared, birch.me, DECISION, scene.clock)
         incident = joint.incident_object_id(alder, "PW-1")
-        words = Statement(incident, Finding.NAMED, birch.me, Likelihood.LIKELY, Confidence.LOW, "Their addresses.")
+        words = Assertion(incident, Finding.NAMED, birch.me, Likelihood.LIKELY, Confidence.LOW, "Their addresses.")
         claim = joint.claim(alder, words, DECISION, scene.clock)
         joint.take_in(birch, scene.clock)
         joint.opine(birch, claim.id, Stance.STRONGLY_DISAGREE, "We never did this.", DECISION, scene.clock)
         joint.take_in(alder, scene.clock)
         record = joint.record_of(alder, claim.id)
         charter = alder.folder.load_charter()
-        (judged,) = verify_record(record, charter)
+        (judged,) = verify_record(record, charter).judged
         assert [each.author.name for each in judged.denials] == ["Birch"]
         # Alder turns the denial into agreement: unsigned, under its own key, and by itself for Birch.
         parts = list(bundle.read(record))
