@@ -84,19 +84,18 @@ def publish(*, case_dir: Path, every: int | None, as_json: bool) -> int:
 
     membership = Membership.open(case_dir)
     while True:
-        spread = publishing.publish(membership, SystemClock())
-        published = spread.published
+        published = publishing.publish(membership, SystemClock())
         cosignings = [{"member": each.member, "problem": each.problem} for each in published.cosignings]
         if as_json:
             document = {"schema": "pollwatch.published/1", "size": published.size, "root": published.root}
-            mirrors = [{"member": each.member, "problem": each.problem} for each in spread.mirrors]
+            mirrors = [{"member": each.member, "problem": each.problem} for each in published.mirrors]
             click.echo(pretty({**document, "grade": published.grade, "cosignings": cosignings, "mirrors": mirrors}))
         else:
             words = _("published size {size}, root {root}: {grade}")
             click.echo(words.format(size=published.size, root=published.root[:16], grade=published.grade))
-            for each in published.cosignings:
-                said = printable(each.problem) or _("cosigned")
-                click.echo(f"  {printable(each.member)}: {said}")
+            for done, asked in ((_("cosigned"), published.cosignings), (_("mirrored"), published.mirrors)):
+                for each in asked:
+                    click.echo(f"  {printable(each.member)}: {printable(each.problem) or done}")
         if every is None:
             return 0
         time.sleep(every)

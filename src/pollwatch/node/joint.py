@@ -1,4 +1,7 @@
-"""Acting as a member: publish, take in, claim, and answer. Used by the command line and by the demo."""
+"""Acting as a member: take in, claim, and answer. Used by the command line and by the demo.
+
+Publishing is :mod:`pollwatch.node.publishing`.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,13 @@ from pollwatch.attribution.claim import Assertion, Claim
 from pollwatch.attribution.record import Judged, Record
 from pollwatch.attribution.scale import Stance
 from pollwatch.clock import Clock
-from pollwatch.errors import PeerError, PolicyError
-from pollwatch.evidence import log as logs
-from pollwatch.evidence.note import Signature
-from pollwatch.evidence.witness import Cosigned, Refused
+from pollwatch.errors import PolicyError
 from pollwatch.members.marking import Tlp
-from pollwatch.node import rail, releasing, sealer
-from pollwatch.node.interval import Interval
+from pollwatch.node import rail, releasing
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.node.releasing import Decision, Sent
-from pollwatch.node.sealing import CaseKeys
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.inbox import Mail, Mailbox
-from pollwatch.sharing.peer import Peer
 from pollwatch.stix import accept, bundle, constants, ids, objects
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
@@ -34,36 +31,6 @@ from pollwatch.stix.objects import Maker
 
 #: The types of what is said, and of what it is about.
 _SPOKEN_TYPES = ("incident", "relationship", "opinion", "report", "note")
-
-
-@dataclass(frozen=True, slots=True)
-class Cosigning:
-    """What one member did when asked to cosign.
-
-    Attributes:
-        member: its name.
-        problem: why it did not; empty when it did. A refusal is no veto.
-    """
-
-    member: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The shared log's state as it was published.
-
-    Attributes:
-        size: entries.
-        root: in hex.
-        cosignings: by member.
-        grade: ``quorum`` where as many cosigned as the charter asks for, else ``asserted``.
-    """
-
-    size: int
-    root: str
-    cosignings: tuple[Cosigning, ...]
-    grade: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,60 +57,6 @@ class Spoken:
     id: str
     log_index: int
     sent: tuple[Sent, ...]
-
-
-def publish(membership: Membership, clock: Clock) -> Published:
-    """Seal the private log's state into the shared log, publish its checkpoint, and ask the others to cosign it.
-
-    Where a sealer is configured, the seal is made only if the present interval has none yet.
-    It is published at once, with whatever cosignatures come; nobody's silence or refusal holds it up.
-
-    Raises:
-        StoreError: the log cannot be written.
-    """
-    case_dir = membership.folder.case
-    seen = sealer.latest_rivals(case_dir)
-    scheduled = Interval.load(case_dir / "evidence") is not None
-    if scheduled:  # exactly one seal per interval, whoever comes by
-        sealer.seal_if_due(case_dir, clock, seen)
-    else:
-        with rail.opened(case_dir, clock) as evidence:
-            evidence.publish_seal(seen)
-    key = CaseKeys.load(case_dir / "evidence").shared.verifier
-    # The log is not held while others are waited for.
-    signed, tiles = logs.open_reader(membership.folder.public, key)
-    lines, cosignings = ask_all(membership, lambda peer: peer.cosign(signed, tiles))
-    if lines:
-        with sealer.shared_only(case_dir, clock) as shared:
-            shared.add_cosignatures(lines, signed)
-    enough = sum(not each.problem for each in cosignings) >= membership.charter.quorum.cosigners
-    grade = "quorum" if enough and membership.charter.quorum.cosigners else "asserted"
-    return Published(signed.checkpoint.size, signed.checkpoint.root.hex(), cosignings, grade)
-
-
-def ask_all(
-    membership: Membership, ask: Callable[[Peer], Cosigned | Refused]
-) -> tuple[list[Signature], tuple[Cosigning, ...]]:
-    """Ask every other member to sign for our log; silence and refusal are told, and hold nothing up.
-
-    Returns:
-        The signature lines that came, and what became of each member's.
-    """
-    lines: list[Signature] = []
-    found: list[Cosigning] = []
-    for member in membership.peers:
-        try:
-            with Peer(member, membership.charter) as peer:
-                outcome = ask(peer)
-        except PeerError as error:
-            found.append(Cosigning(member.name, str(error)))
-            continue
-        if isinstance(outcome, Cosigned):
-            lines += outcome.lines
-            found.append(Cosigning(member.name, ""))
-        else:
-            found.append(Cosigning(member.name, f"refused ({outcome.status}): {outcome.reason}"))
-    return lines, tuple(found)
 
 
 def take_in(membership: Membership, clock: Clock) -> tuple[TakenIn, ...]:

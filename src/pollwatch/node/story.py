@@ -21,7 +21,7 @@ from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import bundling, enrol, joint, processes, rail, releasing, rereading, rival, watching
+from pollwatch.node import bundling, enrol, joint, processes, publishing, rail, releasing, rereading, rival, watching
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
 from pollwatch.node.releasing import Decision
@@ -87,8 +87,8 @@ def tell(stage: Stage) -> Iterator[Step]:
         claim_id, step = _claim(stage, one)
         yield step
         yield _deny(stage, one, two, claim_id)
-        joint.publish(one, stage.clock)
-        joint.publish(two, stage.clock)
+        publishing.publish(one, stage.clock)
+        publishing.publish(two, stage.clock)
         watching.check_peers(one, stage.clock)
         watching.check_peers(two, stage.clock)
         yield _rewrite(stage, one, two)
@@ -125,7 +125,7 @@ def _charter(stage: Stage) -> Step:
 
 def _publish(stage: Stage, one: Membership, two: Membership, gateways: tuple[GatewayProcess, ...]) -> Step:
     """Each serves its log from a process of its own and cosigns the other's."""
-    published = [(each, joint.publish(each, stage.clock)) for each in (one, two)]
+    published = [(each, publishing.publish(each, stage.clock)) for each in (one, two)]
     looked = [watching.check_peers(each, stage.clock) for each in (one, two)]
     facts = [
         (
@@ -214,7 +214,7 @@ def _deny(stage: Stage, one: Membership, two: Membership, claim_id: str) -> Step
 def _rewrite(stage: Stage, one: Membership, two: Membership) -> Step:
     """B makes the claim against it disappear from its log, and is caught."""
     changed = rival.rewrite(stage.birch, _without_claims, stage.clock)
-    after = joint.publish(two, stage.clock)
+    after = publishing.publish(two, stage.clock)
     found = watching.check_peer(one, one.charter.member(BIRCH), stage.clock)
     cosigned = _("cosigned")
     facts = [
