@@ -65,6 +65,10 @@ class SignatureError(EvidenceError):
     """A signature is missing, malformed or wrong, or its key is not acceptable."""
 
 
+class RetiredKeyError(SignatureError):
+    """A log's key signed what another key of that log signs: it was stolen, or its owner keeps two histories."""
+
+
 class QuorumError(EvidenceError):
     """Too few of the right cosigners signed."""
 

@@ -60,6 +60,14 @@ def create_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     sync_path(path.parent)
 
 
+def holds(path: Path, data: bytes) -> bool:
+    """Whether a file is there and has exactly this content."""
+    try:
+        return path.read_bytes() == data
+    except FileNotFoundError:
+        return False
+
+
 def make_folder(path: Path, *, mode: int = 0o755, sync: bool = True) -> None:
     """Make a folder and its parents, each durably entered in the one above it.
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pollwatch.errors import ProofError, StoreError
-from pollwatch.evidence import checkpoint as checkpoints
-from pollwatch.evidence import durable, merkle, signedstate, tiles
-from pollwatch.evidence.keys import Verifier
+from pollwatch.evidence import durable, keychain, merkle, rotation, signedstate, tiles
+from pollwatch.evidence.keychain import KeyChain, LogKeys
 from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader
 
 
@@ -83,12 +82,12 @@ def check_all(reader: TileReader, root: bytes) -> None:
         level += 1
 
 
-def check_log(folder: Path, verifier: Verifier) -> TileReader:
-    """Check a whole log on disk, also beside its writer: checkpoint, signed state, every bundle, every tile.
+def check_log(folder: Path, log: LogKeys) -> TileReader:
+    """Check a whole log on disk, also beside its writer: checkpoint, signed state, every bundle, every tile, its keys.
 
     Args:
         folder: the log's own folder, with ``state.sqlite`` and ``public``.
-        verifier: the log's type 01 key.
+        log: any of its type 01 keys.
 
     Returns:
         The log at its signed size.
@@ -99,21 +98,36 @@ def check_log(folder: Path, verifier: Verifier) -> TileReader:
         StoreError: a file cannot be read.
     """
     public = folder / "public"
+    known = keychain.of(log)
     try:
         # The checkpoint first: the state of a log that grows meanwhile may only be ahead of it.
-        published = checkpoints.open_checkpoint((public / "checkpoint").read_bytes(), verifier).checkpoint
+        published = (public / "checkpoint").read_bytes()
     except OSError as error:
         raise StoreError(f"{public} holds no readable log: {error}") from error
-    size, root = signedstate.read_state(folder / "state.sqlite", verifier.name)
+    size, root, links = signedstate.read_state(folder / "state.sqlite", known.name)
+    chain = keychain.follow(known.present, links)
+    at = chain.open(published).checkpoint
     reader = TileReader(lambda path: (public / path).read_bytes(), size)
-    if published.size > size:
+    if at.size > size:
         raise ProofError(
-            f"log {folder} published size {published.size} but its signed state is of size {size}: "
+            f"log {folder} published size {at.size} but its signed state is of size {size}: "
             "the state was restored from a backup, or the checkpoint is not its own"
         )
     check_all(reader, root)
-    if reader.root(published.size) != published.root:
-        raise ProofError(
-            f"log {folder}: the published checkpoint of size {published.size} is not of this log's entries"
-        )
+    if reader.root(at.size) != at.root:
+        raise ProofError(f"log {folder}: the published checkpoint of size {at.size} is not of this log's entries")
+    if rotation.from_entries(known.present, enumerate(reader.entries(0, size))).notes != links:
+        raise ProofError(f"log {folder}: its signed state names other keys than its entries do")
+    _check_published_keys(public, chain, at.size)
     return reader
+
+
+def _check_published_keys(public: Path, chain: KeyChain, size: int) -> None:
+    """The file with the keys leads to the checkpoint beside it; a writer that was stopped may have left it shorter."""
+    try:
+        links = keychain.from_file((public / "keys").read_bytes())
+    except FileNotFoundError:
+        links = ()
+    wanted = [note for link, note in zip(chain.links, chain.notes, strict=True) if link.from_size <= size]
+    if links != chain.notes[: len(links)] or len(links) < len(wanted):
+        raise ProofError(f"{public / 'keys'} does not name the log's keys; open the log once to write it anew")

@@ -3,17 +3,20 @@
 State on disk (``folder``)::
 
     lock            held for as long as the log is open; a second writer is refused
-    state.sqlite    the signed state: origin, size, root. NEVER restore it from a backup: an older state would let the
-                    log sign a second history, which is the one thing that proves its owner dishonest
-    public/         what others read: checkpoint and tiles, as tlog-tiles lays them out; serve it as files
+    state.sqlite    the signed state: origin, size, root, keys. NEVER restore it from a backup: an older state would let
+                    the log sign a second history, which is the one thing that proves its owner dishonest
+    public/         what others read: checkpoint and tiles, as tlog-tiles lays them out, and ``keys``, the log's key
+                    links, once it has any; serve it as files
 
 An append: entries and tiles are written beside what is there and flushed, with their folders; then the signed state
 moves from the old size to the new by compare-and-swap; then the checkpoint is signed and replaces the published one.
 Stop anywhere: before the swap, nothing happened (files beyond the signed size are never read, and overwritten later);
 after it, opening signs the same state again and publishes. Only then does ``append`` return, so what was
-acknowledged is never lost. On opening, the edge of the tree is recomputed from the tiles; where it does not lead to
-the signed root, nothing is signed any more. A partial tile goes when the full one has been there for a whole append:
-whoever read the checkpoint before still finds it, and everybody later finds the full one.
+acknowledged is never lost. A key link of this log (:mod:`pollwatch.evidence.rotation`) among the entries is noted in
+the very step that moves the state: from that size on the new key signs, before it the old one did. On opening, the
+edge of the tree is recomputed from the tiles; where it does not lead to the signed root, nothing is signed any more. A
+partial tile goes when the full one has been there for a whole append: whoever read the checkpoint before still finds
+it, and everybody later finds the full one.
 
 Not for several threads at once; other processes read ``public/`` through :func:`open_reader`.
 """
@@ -30,15 +33,16 @@ from typing import Self
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import ProofError, SignatureError, StoreError
 from pollwatch.evidence import checkpoint as checkpoints
-from pollwatch.evidence import durable, fsck, merkle, tiles
+from pollwatch.evidence import durable, fsck, keychain, merkle, rotation, tiles
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
+from pollwatch.evidence.keychain import KeyChain, Link, LogKeys
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.pending import PendingFiles
+from pollwatch.evidence.published import CHECKPOINT, KEYS
 from pollwatch.evidence.signedstate import SignedState
-from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader
+from pollwatch.evidence.tiles import TileReader
 
-_CHECKPOINT = "checkpoint"
 _SYNC_THREADS = 8
 
 
@@ -51,15 +55,15 @@ class Log:
         signers: Sequence[Signer],
         clock: Clock,
         lock: int,
-        former: Sequence[Verifier] = (),
         sync_threads: int = _SYNC_THREADS,
     ) -> None:
         """Take over an already locked folder; :meth:`open` is what callers use."""
         self.folder = folder
         self.public = folder / "public"
         self.origin = signers[0].name
-        self._signers = tuple(signers)
-        self._former = tuple(former)
+        self._given = tuple(signers)
+        self._signers = self._given
+        self._chain = KeyChain(signers[0].verifier)
         self._clock = clock
         self._lock = lock
         self._state = SignedState(folder / "state.sqlite", self.origin)
@@ -83,18 +87,16 @@ class Log:
         signers: Sequence[Signer],
         clock: Clock,
         *,
-        former: Sequence[Verifier] = (),
         sync_threads: int = _SYNC_THREADS,
     ) -> Log:
         """Open a log, or begin an empty one in an empty or new folder.
 
         Args:
             folder: where it lives.
-            signers: the log's key of type 01 first (its name is the origin), then further keys of the log's own,
-                of cosignature types (ML-DSA).
+            signers: the log's key of type 01 first (its name is the origin), then further keys of the log's own: of
+                cosignature types (ML-DSA), and those that a change of keys is about to bring in or has just retired.
+                Which of them signs is for the log's state to say, and for nothing else.
             clock: for the cosignature times.
-            former: keys that signed it before the first of ``signers`` did (:mod:`pollwatch.evidence.rotation`); what
-                they published stands until the log grows.
             sync_threads: how many files are flushed at once.
 
         Raises:
@@ -114,7 +116,7 @@ class Log:
             raise StoreError(f"log {folder} cannot be opened: {error}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return cls(folder, signers, clock, lock, former, sync_threads)
+            return cls(folder, signers, clock, lock, sync_threads)
         except BlockingIOError:
             os.close(lock)
             raise StoreError(f"log {folder} is open in another process; a log has exactly one writer") from None
@@ -160,8 +162,18 @@ class Log:
 
     @property
     def verifiers(self) -> tuple[Verifier, ...]:
-        """All of the log's own keys."""
+        """All of the log's own keys that sign now."""
         return tuple(signer.verifier for signer in self._signers)
+
+    @property
+    def signer(self) -> Signer:
+        """The key that signs its checkpoints now."""
+        return self._signers[0]
+
+    @property
+    def chain(self) -> KeyChain:
+        """All of its keys, from the first."""
+        return self._chain
 
     def checkpoint(self) -> bytes:
         """The latest signed checkpoint, with the cosignatures that were added."""
@@ -199,7 +211,8 @@ class Log:
             Their indexes.
 
         Raises:
-            ProofError: an entry is over 65,535 bytes.
+            ProofError: an entry is over 65,535 bytes, or a key link that does not fit.
+            SignatureError: a key link names a key that this log was not opened with.
             StoreError: the disk says no; nothing was appended, or the log must be opened again to know.
         """
         if self._lock < 0:
@@ -208,18 +221,21 @@ class Log:
         if not entries:
             return range(first, first)
         new = first + len(entries)
+        chain = rotation.extended(self._chain, first, entries)
+        signers = self._signers if chain is self._chain else self._signers_at(chain, new)
         try:
-            self._write_entries(entries)
-            self._write_tiles(merkle.leaf_hashes(entries))
+            for path, data in tiles.grown(self._reader, entries):
+                self._pending.put(path, data)
             self._pending.flush(self._obsolete)
             grown = self._reader.resized(new)
             root = grown.root()
-            self._state.advance(first, self._root, new, root)
+            self._state.advance(first, self._root, new, root, chain.notes[len(self._chain.notes) :])
         except (OSError, StoreError) as error:
             # The swap may or may not have reached the disk. Only opening again can tell, so go no further.
             self.close()
             raise StoreError(f"log {self.folder} could not be written ({error}); open it again") from error
         self._reader, self._root = grown, root
+        self._chain, self._signers = chain, signers
         self._signed = self._publish(checkpoints.signed(self._checkpoint(), self._signers, self._now_s()))
         self._obsolete = tiles.outgrown(first, new)
         return range(first, new)
@@ -252,18 +268,24 @@ class Log:
 
     def _recover(self) -> SignedCheckpoint:
         """Learn the signed state, check that the tiles still carry it, and publish it where that was cut short."""
-        published = self._published()
         state = self._state.load()
         if state is None:
-            if published is not None or (self.public / "tile").exists():
+            if (self.public / CHECKPOINT).exists() or (self.public / "tile").exists():
                 raise ProofError(f"log {self.folder} has lost its signed state; it refuses to sign a second history")
             state = self._state.begin()
         else:
             self._state.settle()
         size, self._root = state
+        links = self._state.links()
+        if links:
+            # Our own state is trusted; which of the given keys it names is not yet known.
+            self._chain = keychain.follow(Link.of(links[0]).verifier, links)
+        self._signers = self._signers_at(self._chain, size)
         self._reader = TileReader(self._fetch, size)
         fsck.check_edge(self._reader, self._root)
         fsck.sweep(self.public, size)
+        self._publish_keys()
+        published = self._published()
         if published is not None:
             if published.checkpoint == self._checkpoint():
                 kept = self._state.cosigned_at(size)
@@ -279,14 +301,22 @@ class Log:
 
     def _published(self) -> SignedCheckpoint | None:
         try:
-            data = (self.public / _CHECKPOINT).read_bytes()
+            data = (self.public / CHECKPOINT).read_bytes()
         except FileNotFoundError:
             return None
-        for verifier in self._former:
-            signed = SignedCheckpoint.parse(data)
-            if signed.checkpoint.origin == verifier.name == self.origin and checkpoints.verify(signed, (verifier,)):
-                return signed
-        return checkpoints.open_checkpoint(data, self.verifier)
+        return self._chain.open(data)
+
+    def _signers_at(self, chain: KeyChain, size: int) -> tuple[Signer, ...]:
+        """Those of the given keys that sign this size."""
+        link, key = chain.link_at(size), chain.key_at(size)
+        main = next((each for each in self._given if each.verifier == key), None)
+        if main is None:
+            raise SignatureError(
+                f"log {self.origin} signs size {size} with key {key.id.hex()} ({key.fingerprint[:16]}), which is not "
+                "among those given; put that key in its place"
+            )
+        own = [each for each in self._given if each.type.has_time and (link is None or each.verifier == link.cosigner)]
+        return (main, *own)
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(self.origin, self.size, self._root)
@@ -296,60 +326,59 @@ class Log:
 
     def _publish(self, signed: SignedCheckpoint) -> SignedCheckpoint:
         try:
+            self._publish_keys()
             return self._replace(signed)
         except OSError as error:
             self.close()
             raise StoreError(f"log {self.folder}: the checkpoint could not be published ({error})") from error
 
+    def _publish_keys(self) -> None:
+        """Before the checkpoint: whoever reads one by a new key finds here why."""
+        links = keychain.to_file(self._chain.notes)
+        if self._chain.links and not durable.holds(self.public / KEYS, links):
+            durable.write_file(self.public / KEYS, links)
+
     def _replace(self, signed: SignedCheckpoint) -> SignedCheckpoint:
         # The signed state is durable already: after a power cut the checkpoint is made from it again.
-        durable.write_file(self.public / _CHECKPOINT, signed.to_bytes(), sync_name=False)
+        durable.write_file(self.public / CHECKPOINT, signed.to_bytes(), sync_name=False)
         return signed
 
     def _fetch(self, path: str) -> bytes:
         return (self.public / path).read_bytes()
 
-    def _write_entries(self, entries: Sequence[bytes]) -> None:
-        """Entry bundles from the one that the log ends in."""
-        index, width = divmod(self.size, WIDTH)
-        pending = [*(self._reader.bundle(index) if width else ()), *entries]
-        encoded = [pending[start : start + WIDTH] for start in range(0, len(pending), WIDTH)]
-        # Encoded before the first is written: an entry that is too long changes nothing.
-        files = [
-            (tiles.entries_path(index + at, len(part)), tiles.encode_entries(part)) for at, part in enumerate(encoded)
-        ]
-        for path, data in files:
-            self._pending.put(path, data)
 
-    def _write_tiles(self, hashes: list[bytes]) -> None:
-        """Hash tiles of all levels that these leaf hashes complete or extend."""
-        level = 0
-        while hashes:
-            index, width = divmod(self.size >> (HEIGHT * level), WIDTH)
-            pending = (tiles.split_hashes(self._reader.tile(level, index)) if width else []) + hashes
-            hashes = []
-            for start in range(0, len(pending), WIDTH):
-                part = pending[start : start + WIDTH]
-                self._pending.put(tiles.tile_path(level, index + start // WIDTH, len(part)), b"".join(part))
-                if len(part) == WIDTH:
-                    hashes.append(merkle.root_of(part))
-            level += 1
-
-
-def open_reader(public: Path, verifier: Verifier) -> tuple[SignedCheckpoint, TileReader]:
+def open_reader(public: Path, log: LogKeys) -> tuple[SignedCheckpoint, TileReader]:
     """Read a log's published folder, from any process, at its latest checkpoint.
 
     Args:
         public: the folder with ``checkpoint`` and ``tile``.
-        verifier: the log's type 01 key.
+        log: any of its type 01 keys.
 
     Raises:
         StoreError: there is no checkpoint.
         SignatureError: the checkpoint is not this log's.
     """
     try:
-        data = (public / _CHECKPOINT).read_bytes()
+        # In this order: the keys behind a checkpoint are there before it is.
+        data = (public / CHECKPOINT).read_bytes()
     except OSError as error:
         raise StoreError(f"{public} holds no readable log: {error}") from error
-    signed = checkpoints.open_checkpoint(data, verifier)
+    signed = read_keys(public, log).open(data)
     return signed, TileReader(lambda path: (public / path).read_bytes(), signed.checkpoint.size)
+
+
+def read_keys(public: Path, log: LogKeys) -> KeyChain:
+    """The keys that a log's published folder states, followed from one that the reader knows.
+
+    Raises:
+        StoreError: the file cannot be read.
+        ProofError: it is no chain of keys.
+        SignatureError: it does not lead past that key.
+    """
+    try:
+        links = keychain.from_file((public / KEYS).read_bytes())
+    except FileNotFoundError:
+        return keychain.of(log)
+    except OSError as error:
+        raise StoreError(f"the keys in {public} cannot be read: {error}") from error
+    return keychain.follow(keychain.of(log).present, links)

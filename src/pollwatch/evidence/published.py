@@ -16,6 +16,7 @@ from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.tiles import WIDTH, TilePath
 
 CHECKPOINT = "checkpoint"
+KEYS = "keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +24,19 @@ class Published:
     """One log, for reading.
 
     Attributes:
-        folder: with ``checkpoint`` and ``tile``.
+        folder: with ``checkpoint``, ``tile``, and ``keys`` once the log has key links.
     """
 
     folder: Path
 
     def read(self, path: str) -> bytes | None:
-        """The bytes at a path that tlog-tiles knows; None where this log has published none.
+        """The bytes at a path that tlog-tiles knows, or of the log's key links; None where this log has published none.
 
         Raises:
             StoreError: the disk says no, or what is there is no log.
         """
         try:
-            if path == CHECKPOINT:
+            if path in {CHECKPOINT, KEYS}:
                 return self._file(path)
             tile = TilePath.parse(path)
             return None if tile is None else self._tile(tile)

@@ -1,4 +1,4 @@
-"""What a log has committed itself to: one row in SQLite, moved only by compare-and-swap.
+"""What a log has committed itself to: one row in SQLite, moved only by compare-and-swap, and its chain of keys.
 
 NEVER restore the file from a backup: an older state would let the log sign a second history.
 
@@ -10,6 +10,7 @@ memory. Therefore :meth:`SignedState.settle` moves everything into the main file
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -40,6 +41,9 @@ class SignedState:
                 "CREATE TABLE IF NOT EXISTS cosigned_checkpoints (size INTEGER PRIMARY KEY,"
                 " signatures INTEGER NOT NULL, note BLOB NOT NULL) STRICT"
             )
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS key_links (number INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT"
+            )
         except sqlite3.Error as error:
             raise StoreError(f"signed state {path} cannot be opened: {error}") from error
 
@@ -59,6 +63,17 @@ class SignedState:
         if row[0] != self._origin:
             raise SignatureError(f"this is log {row[0]!r}, not {self._origin!r}")
         return int(row[1]), bytes(row[2])
+
+    def links(self) -> tuple[bytes, ...]:
+        """The log's key links, in order: those that are entries of the signed size.
+
+        Raises:
+            StoreError: the disk says no.
+        """
+        try:
+            return tuple(row[0] for row in self._db.execute(_LINKS))
+        except sqlite3.Error as error:
+            raise StoreError(f"signed state of log {self._origin} cannot be read: {error}") from error
 
     def begin(self) -> tuple[int, bytes]:
         """Enter the empty log.
@@ -85,17 +100,30 @@ class SignedState:
         if busy:
             raise StoreError(f"signed state of log {self._origin} is read by another process; try again")
 
-    def advance(self, old: int, old_root: bytes, new: int, new_root: bytes) -> None:
+    def advance(self, old: int, old_root: bytes, new: int, new_root: bytes, links: Sequence[bytes] = ()) -> None:
         """Move from one state to the next, durably, if it still is the one we know.
+
+        Args:
+            old: the size that we know.
+            old_root: its root.
+            new: the size to move to.
+            new_root: its root.
+            links: key links among the new entries; with the state, in one step, the log's key becomes the last one's.
 
         Raises:
             EvidenceError: it is not; another writer was here.
             StoreError: the disk says no.
         """
         try:
+            if links:
+                self._db.execute("BEGIN IMMEDIATE")
+                (count,) = self._db.execute("SELECT count(*) FROM key_links").fetchone()
+                self._db.executemany("INSERT INTO key_links VALUES (?, ?)", enumerate(links, count))
             moved = self._db.execute(
                 "UPDATE signed SET size = ?, root = ? WHERE size = ? AND root = ?", (new, new_root, old, old_root)
             ).rowcount
+            if links:
+                self._db.execute("COMMIT" if moved == 1 else "ROLLBACK")
         except sqlite3.Error as error:
             raise StoreError(f"signed state of log {self._origin} cannot be written: {error}") from error
         if moved != 1:
@@ -134,8 +162,11 @@ class SignedState:
         self._db.close()
 
 
-def read_state(path: Path, origin: str) -> tuple[int, bytes]:
+def read_state(path: Path, origin: str) -> tuple[int, bytes, tuple[bytes, ...]]:
     """What a log has committed itself to, read beside its writer and changing nothing.
+
+    Returns:
+        Size, root, and the key links that are among its entries.
 
     Raises:
         StoreError: it is missing or cannot be read.
@@ -143,9 +174,15 @@ def read_state(path: Path, origin: str) -> tuple[int, bytes]:
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            database.execute("BEGIN")
             row = database.execute("SELECT origin, size, root FROM signed").fetchone()
+            known = database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'key_links'").fetchone()
+            links = tuple(each for (each,) in database.execute(_LINKS)) if known else ()
     except sqlite3.Error as error:
         raise StoreError(f"signed state {path} cannot be read: {error}") from error
     if row is None or row[0] != origin:
         raise SignatureError(f"signed state {path} is not that of log {origin!r}")
-    return int(row[1]), bytes(row[2])
+    return int(row[1]), bytes(row[2]), links
+
+
+_LINKS = "SELECT note FROM key_links ORDER BY number"

@@ -281,6 +281,35 @@ class TileReader:
             raise ProofError(f"{path} is missing from the log") from None
 
 
+def grown(log: TileReader, entries: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Path and content of all files that appending these entries makes; bundles first.
+
+    Raises:
+        ProofError: an entry is over 65,535 bytes; nothing was given out yet.
+    """
+    index, width = divmod(log.size, WIDTH)
+    pending = [*(log.bundle(index) if width else ()), *entries]
+    parts = [pending[start : start + WIDTH] for start in range(0, len(pending), WIDTH)]
+    # Encoded before the first is given out: an entry that is too long changes nothing.
+    yield from [(entries_path(index + at, len(part)), encode_entries(part)) for at, part in enumerate(parts)]
+    yield from _grown_tiles(log, merkle.leaf_hashes(entries))
+
+
+def _grown_tiles(log: TileReader, hashes: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Hash tiles of all levels that these leaf hashes complete or extend."""
+    level = 0
+    while hashes:
+        index, width = divmod(log.size >> (HEIGHT * level), WIDTH)
+        pending = (split_hashes(log.tile(level, index)) if width else []) + hashes
+        hashes = []
+        for start in range(0, len(pending), WIDTH):
+            part = pending[start : start + WIDTH]
+            yield tile_path(level, index + start // WIDTH, len(part)), b"".join(part)
+            if len(part) == WIDTH:
+                hashes.append(merkle.root_of(part))
+        level += 1
+
+
 def split_hashes(data: bytes) -> list[bytes]:
     """A tile's hashes, one by one."""
     return [data[start : start + merkle.HASH_BYTES] for start in range(0, len(data), merkle.HASH_BYTES)]

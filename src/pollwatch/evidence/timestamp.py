@@ -101,9 +101,9 @@ class Authorities:
             # The library warns of certificates that it will refuse one day; those of a changed token are no news.
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
             given = [x509.load_der_x509_certificate(each) for each in answer.signed_data.certificates]
-        for each in (*given, *self.others):
-            if (each.issuer, each.serial_number) == (info.issuer, info.serial_number):
-                return each
+            for each in (*given, *self.others):
+                if (each.issuer, each.serial_number) == (info.issuer, info.serial_number):
+                    return each
         raise ValueError("the signer's certificate is neither in the token nor among the given ones")
 
 

@@ -40,7 +40,7 @@ class Member:
         statement: key with which it speaks (type 01).
         gateway: key of its receipts (type 01).
         request: key with which its node signs HTTP requests (type 01).
-        following: commitment to the statement key after this one (:func:`pollwatch.evidence.rotation.commitment`), in
+        following: commitment to the statement key after this one (:func:`pollwatch.evidence.keychain.commitment`), in
             hex; empty = it can never be changed.
     """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import ConfigError, FormatError, PolicyError, SignatureError
-from pollwatch.evidence import durable, rotation
+from pollwatch.evidence import durable, keychain
 from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.members.card import make_card, read_card
 from pollwatch.members.charter import Charter, SignedCharter, difference
@@ -17,7 +17,7 @@ from pollwatch.members.keys import MemberKeys, handle_of
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role, check_names
 from pollwatch.members.rules import Amendment, MatchingRules, Quorum
-from pollwatch.node import rail, staging
+from pollwatch.node import rail
 from pollwatch.node.jointfolder import JointFolder
 
 
@@ -110,7 +110,7 @@ def introduce(
         keys.statement.verifier,
         outer.gateway.verifier,
         keys.request.verifier,
-        rotation.commitment(following).hex(),
+        keychain.commitment(following).hex(),
     )
     signers = (log, outer.witness, keys.statement, outer.gateway, keys.request)
     card = make_card(member, signers, clock.now_us())
@@ -194,8 +194,6 @@ def _enforce(case_dir: Path, signed: SignedCharter, clock: Clock) -> None:
         return
     with rail.opened(case_dir, clock) as evidence:
         rail.post(evidence, "charter", signed.charter.digest, signed.to_bytes())
-    me = MemberKeys.load(folder.inner, folder.outer).statement.verifier
-    staging.begin(folder, [each for each in signed.charter.members if each.statement != me])
     durable.write_file(folder.charter, signed.to_bytes())
 
 

@@ -1,8 +1,9 @@
 """The read path of a tiled log over HTTP (C2SP tlog-tiles), as caches, browsers and other people's readers ask for it.
 
-A tile never changes and may be kept for ever; ``checkpoint`` must be asked for again, and is answered with 304 as long
-as it stands. Entry bundles travel compressed where the reader takes gzip. Any web page may read: a log is there to be
-checked by everybody. No answer says when a file was written, since that would tell more than the log does.
+A tile never changes and may be kept for ever; ``checkpoint``, and ``keys`` beside it (its key links), must be asked
+for again, and are answered with 304 as long as they stand. Entry bundles travel compressed where the reader takes gzip.
+Any web page may read: a log is there to be checked by everybody. No answer says when a file was written, since that
+would tell more than the log does.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from starlette.routing import Route
 from pollwatch.errors import PollwatchError
 from pollwatch.evidence import witness
 from pollwatch.evidence.mirrorrequest import OCTETS
-from pollwatch.evidence.published import CHECKPOINT, Published
+from pollwatch.evidence.published import CHECKPOINT, KEYS, Published
 from pollwatch.evidence.witness import TEXT
 from pollwatch.node import serving
 from pollwatch.node.serving import FRESH
@@ -86,7 +87,7 @@ def answer(request: Request, path: str, data: bytes) -> Response:
     """
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=_PREFLIGHT)
-    lasting = not path.endswith(CHECKPOINT)
+    lasting = not path.endswith((CHECKPOINT, KEYS))
     headers = {**(_FOREVER if lasting else FRESH), **_EVERYBODY, "accept-ranges": "bytes"}
     headers["content-type"] = OCTETS if lasting else TEXT
     tag = sha256(data).hexdigest()[:32]
