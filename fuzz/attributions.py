@@ -1,4 +1,4 @@
-"""STIX bundles, and the claims and opinions in them, as a member may have signed them."""
+"""STIX bundles, and what is said in them about who did it, as a member may have signed it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from joint import CHARTER, MEMBERS, SIGNERS
 
 from pollwatch import canonical
-from pollwatch.attribution import claim, opinion
+from pollwatch.attribution import claim, hypotheses, inquiry, opinion, record, retraction, statement
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
+from pollwatch.attribution.subject import Named
 from pollwatch.errors import PollwatchError
 from pollwatch.members.marking import Tlp
 from pollwatch.stix import bundle as stix
@@ -18,7 +19,7 @@ from pollwatch.stix.objects import Maker
 
 
 def read(data: bytes) -> None:
-    """A bundle is written again as the same bytes; every object is also read as a claim and as an opinion."""
+    """A bundle is written again as the same bytes; its objects are read alone and together, as if all were signed."""
     try:
         objects = stix.read(data)
         assert stix.write(objects) == data
@@ -27,29 +28,40 @@ def read(data: bytes) -> None:
         stix.check_depth(value)
         stix.check_shape(value)
         objects = (value,)
-    for each in objects:
-        for reader in (
-            lambda found: claim.from_stix(found, MEMBERS[0], CHARTER),
-            lambda found: opinion.from_stix(found, MEMBERS[1]),
-        ):
+    for author in MEMBERS:
+        for shown in (objects, *((each,) for each in objects)):
             try:
-                reader(each)
+                record.read(shown, {each["id"]: author for each in objects}, CHARTER)
             except PollwatchError:
                 continue
 
 
 def seeds(folder: Path) -> list[bytes]:
-    """A claim that names somebody, one that does not, an opinion, and all in one bundle."""
+    """A claim that names somebody, one that does not, an opinion, every other paper, and all in one bundle."""
     del folder  # nothing needs the disk
     makers = [Maker(each, SIGNERS[each.name], bytes(32), Tlp.GREEN, 5_000_000) for each in MEMBERS]
     actor = makers[0].make("threat-actor", "a", name="somebody")
     leaf = Leaf("m.example/shared", 3, "00" * 32)
-    named = claim.Statement(
+    named = claim.Assertion(
         "incident--1", Finding.NAMED, MEMBERS[1], Likelihood.LIKELY, Confidence.LOW, "because", (leaf,)
     )
-    unnamed = claim.Statement("incident--1", Finding.UNKNOWN, None, None, Confidence.HIGH, "because")
+    unnamed = claim.Assertion("incident--1", Finding.UNKNOWN, None, None, Confidence.HIGH, "because")
     claims = [claim.to_stix(each, actor, makers[0])[0] for each in (named, unnamed)]
     read_back = claim.from_stix(claims[0], MEMBERS[0], CHARTER)
-    denial = opinion.to_stix(read_back, Stance.DISAGREE, "no", makers[1])
-    objects = [actor, *claims, constants.UNKNOWN_ACTOR, denial]
+    denial = opinion.to_stix(read_back.subject, Stance.DISAGREE, "no", makers[1])
+    objects = [actor, *claims, constants.UNKNOWN_ACTOR, denial, *_papers(makers[0], claims[0]["id"], read_back.name)]
     return [stix.write(objects), *(stix.write([each]) for each in objects), *map(canonical.dumps, objects)]
+
+
+def _papers(maker: Maker, incident: str, about: Named) -> list[constants.StixObject]:
+    draft = statement.Draft("t", "text", (about,), (MEMBERS[1],), 6_000_000)
+    item = hypotheses.item_from_stix(hypotheses.add_item(incident, "seen", (), maker), MEMBERS[0])
+    supposed = hypotheses.suppose(incident, "perhaps", MEMBERS[1], maker)
+    return [
+        statement.to_stix(draft, maker),
+        inquiry.ask(MEMBERS[1], incident, "you?", 6_000_000, maker),
+        retraction.to_stix(about, "wrong", maker),
+        hypotheses.add_item(incident, "seen", (), maker),
+        supposed,
+        hypotheses.rate(item, hypotheses.standing()[0], hypotheses.Fit.NEUTRAL, "so", maker),
+    ]

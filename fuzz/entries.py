@@ -62,6 +62,7 @@ def seeds(folder: Path) -> list[bytes]:
         manifest.MatchCommitment("s", 3, _HASH),
         manifest.Tombstone(3, _HASH, 5),
         manifest.Hold("h", "placed", _HASH, 5),
+        manifest.Decision(_HASH, 5),
         Large("batch", 70_000, _HASH),
         Sequence(0, NONE_BEFORE, 0, 5, 2, 1, _HASH),
         make_seal(checkpoint, [checkpoint], 5)[0],

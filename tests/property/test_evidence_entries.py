@@ -12,6 +12,7 @@ from pollwatch.evidence.large import fitting
 from pollwatch.evidence.manifest import (
     Batch,
     Canary,
+    Decision,
     Disclosure,
     Documents,
     Hold,
@@ -47,6 +48,7 @@ PRIVATE = st.one_of(
     st.builds(Indicator, HASH, NUMBER),
     st.builds(MatchCommitment, TEXT, NUMBER, HASH),
     st.builds(Tombstone, NUMBER, HASH, NUMBER),
+    st.builds(Decision, HASH, NUMBER),
     st.builds(Hold, TEXT, st.sampled_from(ACTIONS), HASH, NUMBER),
     st.builds(Large, TEXT, st.integers(65_536, 2**53 - 1), HASH),
     st.builds(

@@ -25,8 +25,8 @@ def test_a_log_that_its_owner_deletes_stays_with_the_others(tmp_path: Path) -> N
     a, b = joint_scenes.enrolled(tmp_path, "ab", CLOCK)
     with processes.running(joint_scenes.gateway(a)):
         for _round in range(2):
-            spread = publishing.publish(b, CLOCK)
-            assert [each.problem for each in (*spread.published.cosignings, *spread.mirrors)] == ["", ""]
+            published = publishing.publish(b, CLOCK)
+            assert [each.problem for each in (*published.cosignings, *published.mirrors)] == ["", ""]
         with Peer(a.me, b.charter) as peer:
             key = peer.mirror_key()
         assert key is not None
@@ -44,7 +44,7 @@ def test_a_log_that_its_owner_deletes_stays_with_the_others(tmp_path: Path) -> N
         with httpx.Client(base_url=a.me.address, trust_env=False) as client:
             signed = open_checkpoint(fetch("checkpoint"), b.me.log)
             assert verify(signed, (key,))
-            assert signed.checkpoint.size == spread.published.size
+            assert signed.checkpoint.size == published.size
             reader = TileReader(fetch, signed.checkpoint.size)
             fsck.check_all(reader, signed.checkpoint.root)
             hostile_uploads(client, b.me.log.name, reader)

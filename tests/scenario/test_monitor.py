@@ -15,7 +15,7 @@ from pollwatch.clock import ManualClock
 from pollwatch.evidence.manifest import Posted, parse_shared
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.verify import verify_bytes
-from pollwatch.node import joint, monitoring, processes, rival
+from pollwatch.node import monitoring, processes, publishing, rival
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.monitoring import State, Watched
 from pollwatch.node.sealing import CaseEvidence
@@ -46,7 +46,7 @@ def test_seals_that_are_late_or_missing_show(pair: list[Membership], clock: Manu
     """Attack 4: B goes silent for a while, then comes back; first it is late, then it has a gap, then it is fine."""
     a, b = pair
     for _interval in range(3):
-        joint.publish(b, clock)
+        publishing.publish(b, clock)
         clock.advance(300)
     found = monitoring.look(a, clock, 300)
     assert states(found) == [State.FINE, State.FINE]
@@ -56,7 +56,7 @@ def test_seals_that_are_late_or_missing_show(pair: list[Membership], clock: Manu
     found = monitoring.look(a, clock, 300)
     assert states(found) == [State.LATE, State.FINE]
     assert monitoring.exit_code(found) == 5
-    joint.publish(b, clock)
+    publishing.publish(b, clock)
     found = monitoring.look(a, clock, 300)
     assert states(found) == [State.GAPS, State.FINE]
     assert "1 times" in found[0].detail
@@ -69,7 +69,7 @@ def test_seals_that_are_late_or_missing_show(pair: list[Membership], clock: Manu
 def test_a_fork_is_proven_filed_and_ends_with_four(pair: list[Membership], clock: ManualClock) -> None:
     """Attack 2: B rewrites its log between two looks; the proof verifies alone and stands in A's own log, once."""
     a, b = pair
-    joint.publish(b, clock)
+    publishing.publish(b, clock)
     told: list[Sequence[Watched]] = []
 
     def sleep(seconds: float) -> None:
@@ -93,7 +93,7 @@ def test_a_fork_is_proven_filed_and_ends_with_four(pair: list[Membership], clock
 def test_a_key_that_is_used_elsewhere_shows(pair: list[Membership], clock: ManualClock) -> None:
     """Attack 9: somebody with A's stolen key has another log cosigned; A sees it in what B cosigned."""
     a, b = pair
-    joint.publish(a, clock)
+    publishing.publish(a, clock)
     assert states(monitoring.look(a, clock))[-1] is State.FINE
     # The thief's log is what B cosigned; ours is the rewritten one, which B has never seen.
     rival.rewrite(a.folder.case, lambda _entry: Posted.of("policy", "x", b"x").to_bytes(), clock)
@@ -109,8 +109,8 @@ def test_views_of_three_members_are_shown_and_silence_is_no_end(tmp_path: Path, 
     told: list[Sequence[Watched]] = []
     gateway = joint_scenes.gateway(c)
     with processes.running(joint_scenes.gateway(b), gateway):
-        joint.publish(b, clock)
-        joint.publish(c, clock)
+        publishing.publish(b, clock)
+        publishing.publish(c, clock)
 
         def sleep(seconds: float) -> None:
             clock.advance(seconds)
@@ -127,7 +127,7 @@ def test_views_of_three_members_are_shown_and_silence_is_no_end(tmp_path: Path, 
 def test_the_command_looks_once(pair: list[Membership], clock: ManualClock) -> None:
     """``evidence watch --once`` prints one line per member, or one JSON line, and ends with the look's exit code."""
     a, b = pair
-    joint.publish(b, clock)
+    publishing.publish(b, clock)
     command = ["evidence", "watch", "--case", str(a.folder.case), "--once"]
     plain = CliRunner().invoke(root, command, standalone_mode=False)
     assert (plain.return_value, [line.partition(",")[0] for line in plain.stdout.splitlines()]) == (

@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pollwatch import canonical
-from pollwatch.attribution.claim import Statement
+from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock
@@ -35,7 +35,7 @@ from pollwatch.evidence.verify import verify_bytes
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import enrol, joint, processes, releasing, rival, story, watching
+from pollwatch.node import enrol, joint, processes, publishing, releasing, rival, story, watching
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
 from pollwatch.node.releasing import Decision
@@ -239,7 +239,7 @@ def claim_and_deny(pair: Pair) -> tuple[str, constants.StixObject]:
     prepared = releasing.prepare_incident(pair.one, an_incident(), None, CLOCK)
     releasing.release(pair.one, prepared, pair.two.me, DECISION, CLOCK)
     incident = joint.incident_object_id(pair.one, "PW-1")
-    statement = Statement(
+    statement = Assertion(
         incident, Finding.NAMED, pair.two.me, Likelihood.LIKELY, Confidence.LOW, "The addresses are theirs."
     )
     spoken = joint.claim(pair.one, statement, DECISION, CLOCK)
@@ -256,11 +256,11 @@ def test_a_member_that_rewrites_its_log_is_caught(pair: Pair, tmp_path: Path) ->
     """Attack 2: B drops the claim against it from its log; A finds the fork, and anybody can check the proof."""
     claim_and_deny(pair)
     for each in (pair.one, pair.two):
-        assert joint.publish(each, CLOCK).grade == "quorum"
+        assert publishing.publish(each, CLOCK).grade == "quorum"
         (checked,) = watching.check_peers(each, CLOCK)
         assert checked.verdict is Verdict.FIRST_SEEN
     rival.rewrite(pair.two.folder.case, without_claims, CLOCK)
-    (refusal,) = joint.publish(pair.two, CLOCK).cosignings
+    (refusal,) = publishing.publish(pair.two, CLOCK).cosignings
     assert "422" in refusal.problem
     (checked,) = watching.check_peers(pair.one, CLOCK)
     assert checked.verdict is Verdict.FORKED
@@ -302,8 +302,8 @@ def refuse_invented_proofs(pair: Pair, real: Path, tmp_path: Path) -> None:
 
 def test_a_log_that_was_cut_short_is_caught_by_the_mirror(pair: Pair) -> None:
     """Attack 2: B shows a shorter log with another history; A's mirror of the longer one proves the fork."""
-    joint.publish(pair.two, CLOCK)
-    joint.publish(pair.two, CLOCK)
+    publishing.publish(pair.two, CLOCK)
+    publishing.publish(pair.two, CLOCK)
     watching.check_peers(pair.one, CLOCK)
     evidence = pair.two.folder.case / "evidence"
     signers = [Signer.load(evidence / "keys" / f"{name}.key") for name in ("shared", "shared-mldsa")]
@@ -331,7 +331,7 @@ def test_a_member_with_one_log_for_each_of_two_others_is_caught(tmp_path: Path) 
         signed = enrol.sign(case, signed.to_bytes(), CLOCK).signed
     a, b, c = (Membership.open(case) for case in cases)
     with processes.running(GatewayProcess(b.folder.case, b.me), GatewayProcess(c.folder.case, c.me)):
-        to_a, to_b = joint.publish(c, CLOCK).cosignings
+        to_a, to_b = publishing.publish(c, CLOCK).cosignings
         assert (bool(to_a.problem), to_b.problem) == (True, "")
         rival.rewrite(c.folder.case, lambda _entry: Posted.of("policy", "x", b"x").to_bytes(), CLOCK)
         (checked,) = watching.check_peers(a, CLOCK, ["C"])
@@ -422,14 +422,14 @@ def note_for(
 def test_a_node_that_was_killed_knows_everything_after_its_restart(receiver: Pair) -> None:
     """A gateway that dies with SIGKILL has its mail and its witness state when it comes back, and is not fooled."""
     prepared = releasing.prepare_incident(receiver.one, an_incident(), None, CLOCK)
-    joint.publish(receiver.one, CLOCK)
+    publishing.publish(receiver.one, CLOCK)
     releasing.release(receiver.one, prepared, receiver.two.me, DECISION, CLOCK)
     receiver.gateways[1].kill()
     lost = releasing.prepare_incident(receiver.one, an_incident("PW-2"), None, CLOCK)
     sent = releasing.release(receiver.one, lost, receiver.two.me, DECISION, CLOCK)
     assert "Birch" in sent.problem
     assert not sent.disclosure.receipt
-    assert joint.publish(receiver.one, CLOCK).grade == "asserted"  # silence is no veto
+    assert publishing.publish(receiver.one, CLOCK).grade == "asserted"  # silence is no veto
     receiver.gateways[1].start()
     receiver.gateways[1].wait()
     (retried,) = releasing.retry(receiver.one)
@@ -437,7 +437,7 @@ def test_a_node_that_was_killed_knows_everything_after_its_restart(receiver: Pai
     assert retried.disclosure.number == sent.disclosure.number
     assert [each.kinds["incident"] for each in joint.take_in(receiver.two, CLOCK)] == [1, 1]
     rival.rewrite(receiver.one.folder.case, lambda _entry: Posted.of("policy", "y", b"y").to_bytes(), CLOCK)
-    (refusal,) = joint.publish(receiver.one, CLOCK).cosignings
+    (refusal,) = publishing.publish(receiver.one, CLOCK).cosignings
     assert "422" in refusal.problem
 
 

@@ -6,22 +6,22 @@ The layer is always ``technical``; what follows from a claim in law or politics 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pollwatch.attribution import extension
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood
+from pollwatch.attribution.subject import Named, Subject
 from pollwatch.errors import FormatError, PolicyError
-from pollwatch.members import document
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
-from pollwatch.stix import constants, ids, signature
+from pollwatch.stix import constants, ids
 from pollwatch.stix.constants import CLAIM_EXTENSION, StixObject
 from pollwatch.stix.leaf import Leaf
 from pollwatch.stix.objects import Maker
 
 LAYER: Final = "technical"
-MAX_TEXT: Final = 8_000
+_SHAPE: Final = dict.fromkeys(("finding", "incident", "analytic_confidence", "layer"), str)
 _OPTIONAL: Final[dict[str, type]] = {"respondent": str, "likelihood": str, "evidence": list}
 _TARGETS: Final = {
     Finding.UNKNOWN: constants.UNKNOWN_ACTOR,
@@ -30,7 +30,7 @@ _TARGETS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class Assertion:
     """What is claimed, before it is signed.
 
     Attributes:
@@ -62,8 +62,7 @@ class Statement:
             raise PolicyError(
                 "a claim that names a respondent says how likely it is (--likelihood); one that names nobody does not"
             )
-        if not self.text.strip() or len(self.text) > MAX_TEXT:
-            raise PolicyError(f"a claim gives its reasoning, in at most {MAX_TEXT} characters")
+        extension.check_text("a claim", self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +70,34 @@ class Claim:
     """A signed claim, as it was read.
 
     Attributes:
-        id: of the relationship.
+        name: of the relationship, as signed.
         claimant: who signed it.
         actor: STIX id of the incident's actor.
-        statement: what is claimed.
-        digest: SHA-256 in hex of the signed object; what an opinion is bound to.
+        assertion: what is claimed.
         created: when, as the claimant says.
         source: the signed object itself, unaltered.
     """
 
-    id: str
+    name: Named
     claimant: Member
     actor: str
-    statement: Statement
-    digest: str
+    assertion: Assertion
     created: str
     source: StixObject
 
+    @property
+    def id(self) -> str:
+        """STIX id of the relationship."""
+        return self.name.id
 
-def to_stix(statement: Statement, actor: StixObject, maker: Maker) -> tuple[StixObject, StixObject | None]:
+    @property
+    def subject(self) -> Subject:
+        """The claim, as opinions are about it."""
+        named = self.assertion.respondent
+        return Subject(self.name, self.claimant, () if named is None else (named,))
+
+
+def to_stix(assertion: Assertion, actor: StixObject, maker: Maker) -> tuple[StixObject, StixObject | None]:
     """Sign a claim.
 
     Returns:
@@ -98,34 +106,29 @@ def to_stix(statement: Statement, actor: StixObject, maker: Maker) -> tuple[Stix
     Raises:
         PolicyError: a member claims something about itself.
     """
-    respondent = statement.respondent
+    respondent = assertion.respondent
     if respondent is not None and respondent.identity == maker.member.identity:
         raise PolicyError("a member cannot name itself as respondent")
-    target = _TARGETS.get(statement.finding)
-    extension: dict[str, object] = {
-        "extension_type": "property-extension",
-        "finding": statement.finding.value,
-        "incident": statement.incident,
-        "analytic_confidence": statement.confidence.value,
-        "layer": LAYER,
-    }
-    # STIX knows neither null nor empty lists: what is not said is left out.
-    said: dict[str, object] = {
-        "respondent": respondent.name if respondent else "",
-        "likelihood": statement.likelihood.word if statement.likelihood else "",
-        "evidence": [each.record() for each in statement.evidence],
-    }
-    extension |= {name: value for name, value in said.items() if value}
-    target_id = respondent.identity if respondent else _TARGETS[statement.finding]["id"]
+    target = _TARGETS.get(assertion.finding)
+    said = extension.made(
+        finding=assertion.finding.value,
+        incident=assertion.incident,
+        analytic_confidence=assertion.confidence.value,
+        layer=LAYER,
+        respondent=respondent.name if respondent else "",
+        likelihood=assertion.likelihood.word if assertion.likelihood else "",
+        evidence=[each.record() for each in assertion.evidence],
+    )
+    target_id = respondent.identity if respondent else _TARGETS[assertion.finding]["id"]
     made = maker.make(
         "relationship",
         f"claim {actor['id']} {target_id} {maker.now_us}",
         relationship_type="attributed-to",
         source_ref=actor["id"],
         target_ref=target_id,
-        description=statement.text,
-        confidence=statement.likelihood.stix if statement.likelihood else None,
-        extensions={CLAIM_EXTENSION: extension},
+        description=assertion.text,
+        confidence=assertion.likelihood.stix if assertion.likelihood else None,
+        extensions={CLAIM_EXTENSION: said},
     )
     return made, target
 
@@ -143,22 +146,14 @@ def from_stix(each: StixObject, claimant: Member, charter: Charter) -> Claim:
         PolicyError: fields that contradict each other, or a respondent who is not in the charter.
     """
     what = f"claim {each['id']}"
-    extensions = each.get("extensions")
-    extension = extensions.get(CLAIM_EXTENSION) if isinstance(extensions, dict) else None
-    if not isinstance(extension, dict):
-        raise FormatError(f"{what} lacks the claim extension")
-    always: dict[str, type] = dict.fromkeys(
-        ("extension_type", "finding", "incident", "analytic_confidence", "layer"), str
-    )
-    said = {name: kind for name, kind in _OPTIONAL.items() if name in extension}
-    record = document.fields(extension, what, always | said)
+    record = extension.read(each, CLAIM_EXTENSION, _SHAPE, _OPTIONAL)
     try:
         finding, confidence = Finding(record["finding"]), Confidence(record["analytic_confidence"])
     except ValueError as error:
         raise FormatError(f"{what}: {error}") from None
     respondent = charter.member(record["respondent"]) if "respondent" in record else None
     band = Likelihood.parse(record["likelihood"]) if "likelihood" in record else None
-    statement = Statement(
+    assertion = Assertion(
         record["incident"],
         finding,
         respondent,
@@ -176,11 +171,4 @@ def from_stix(each: StixObject, claimant: Member, charter: Charter) -> Claim:
     )
     if not consistent or respondent == claimant:
         raise PolicyError(f"{what} says one thing in its relationship and another in its extension")
-    return Claim(
-        each["id"], claimant, str(each["source_ref"]), statement, signature.digest(each), str(each.get("created")), each
-    )
-
-
-def about(claims: Sequence[Claim], incident: str) -> tuple[Claim, ...]:
-    """The claims about one incident."""
-    return tuple(each for each in claims if each.statement.incident == incident)
+    return Claim(Named.of(each), claimant, str(each["source_ref"]), assertion, extension.created(each), each)

@@ -3,46 +3,34 @@
     python -m pollwatch.attribution.verify RECORD.json --charter CHARTER
 
 A record is a STIX bundle. Checked: the charter carries all its members' signatures; every object was signed by the
-member that it says created it, and unchanged since; each opinion is about exactly the claim that stands in the
-record; only a respondent denies. Not checked, because no signature can: that what is claimed is true.
+member that it says created it, and unchanged since; each opinion, signature, answer and retraction is about exactly
+the claim, statement or inquiry that stands in the record; only a respondent denies, only the asked answer, only an
+author takes back; a statement is counted by the charter's quorum. Not checked, because no signature can: that what is
+claimed is true, and that nothing was left out of the record.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from pollwatch.attribution import claim as claims
-from pollwatch.attribution import opinion as opinions
-from pollwatch.attribution.claim import Claim
-from pollwatch.attribution.opinion import Opinion
+from pollwatch.attribution import matrix
+from pollwatch.attribution import record as records
+from pollwatch.attribution.matrix import Matrix
+from pollwatch.attribution.record import Asked, Judged, Record
+from pollwatch.attribution.tally import Tally
+from pollwatch.clock import rfc3339
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError, SignatureError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 from pollwatch.members.charter import Charter, SignedCharter
-from pollwatch.members.member import Member
 from pollwatch.stix import accept, bundle
-from pollwatch.stix.constants import StixObject
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A claim with every opinion on it, the respondent's denial among them."""
-
-    claim: Claim
-    opinions: tuple[Opinion, ...]
-
-    @property
-    def denials(self) -> tuple[Opinion, ...]:
-        """The respondent's objections."""
-        return tuple(each for each in self.opinions if each.denial)
-
-
-def verify_record(data: bytes, charter: SignedCharter) -> tuple[Judged, ...]:
+def verify_record(data: bytes, charter: SignedCharter) -> Record:
     """Check a record.
 
     Raises:
@@ -51,36 +39,9 @@ def verify_record(data: bytes, charter: SignedCharter) -> tuple[Judged, ...]:
     try:
         charter.check_complete()
         received = bundle.read(data)
-        return judge(received, accept.check(received, charter.charter), charter.charter)
+        return records.read(received, accept.check(received, charter.charter), charter.charter)
     except (FormatError, PolicyError) as error:
         raise SignatureError(str(error)) from error
-
-
-def judge(received: Sequence[StixObject], authors: Mapping[str, Member], charter: Charter) -> tuple[Judged, ...]:
-    """The claims among these objects with the opinions on them.
-
-    Args:
-        received: the objects.
-        authors: who signed them, as :func:`pollwatch.stix.accept.check` found.
-        charter: the one in force.
-
-    Raises:
-        FormatError: a malformed claim or opinion.
-        PolicyError: an opinion on a claim that is not here, or in a part that is not its author's.
-    """
-    found = {
-        each["id"]: claims.from_stix(each, authors[each["id"]], charter) for each in received if claims.is_claim(each)
-    }
-    given: dict[str, list[Opinion]] = {name: [] for name in found}
-    for each in received:
-        if each["type"] != "opinion":
-            continue
-        opinion = opinions.from_stix(each, authors[each["id"]])
-        if opinion.claim not in found:
-            raise PolicyError(f"opinion {opinion.id} is about claim {opinion.claim[:80]}, which is not here")
-        opinions.check(opinion, found[opinion.claim])
-        given[opinion.claim].append(opinion)
-    return tuple(Judged(each, tuple(given[name])) for name, each in found.items())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         charter = SignedCharter.parse(chosen.charter.read_bytes())
-        judged = verify_record(chosen.record.read_bytes(), charter)
+        record = verify_record(chosen.record.read_bytes(), charter)
     except OSError as error:
         _say(_("cannot be read: {error}").format(error=error), sys.stderr)
         return 3
@@ -99,24 +60,76 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(_("does not check out: {error}").format(error=error), sys.stderr)
         return EvidenceError.exit_code
     _say(_("charter {digest}, signed by all members").format(digest=charter.charter.digest), sys.stdout)
-    for each in judged:
-        _tell(each)
+    for line in told(record, charter.charter):
+        _say(line, sys.stdout)
     return 0
 
 
-def _tell(judged: Judged) -> None:
-    statement = judged.claim.statement
-    whom = statement.respondent.name if statement.respondent else statement.finding.value
-    words = _("claim by {claimant}: {whom} (likelihood: {likelihood}; confidence: {confidence})").format(
+def told(record: Record, charter: Charter) -> Iterator[str]:
+    """A record in words, line by line; what members wrote is in it as they wrote it."""
+    for judged in record.judged:
+        yield from _claim(judged)
+    for tally in record.tallies:
+        yield from _statement(tally)
+    for asked in record.asked:
+        yield from _inquiry(asked)
+    for incident in dict.fromkeys(each.incident for each in record.papers.items):
+        yield from _hypotheses(matrix.build(incident, record.papers, charter))
+
+
+def _claim(judged: Judged) -> Iterator[str]:
+    assertion = judged.claim.assertion
+    yield _("claim by {claimant}: {whom} (likelihood: {likelihood}; confidence: {confidence})").format(
         claimant=judged.claim.claimant.name,
-        whom=whom,
-        likelihood=statement.likelihood.word if statement.likelihood else "-",
-        confidence=statement.confidence.value,
+        whom=assertion.respondent.name if assertion.respondent else assertion.finding.value,
+        likelihood=assertion.likelihood.word if assertion.likelihood else "-",
+        confidence=assertion.confidence.value,
     )
-    _say(words, sys.stdout)
     for each in judged.opinions:
         kind = _("denial by the respondent") if each.denial else _("opinion")
-        _say(f"  {kind}, {each.author.name}: {each.stance.value}: {each.text}", sys.stdout)
+        yield f"  {kind}, {each.author.name}: {each.stance.value}: {each.text}"
+    if judged.retraction is not None:
+        yield "  " + _("taken back by its claimant: {text}").format(text=judged.retraction.text)
+
+
+def _statement(tally: Tally) -> Iterator[str]:
+    draft = tally.statement.draft
+    yield _("statement {title!r}: {outcome} ({needed} members from {blocs} blocs have to sign)").format(
+        title=draft.title,
+        outcome=_("adopted") if tally.adopted else _("not adopted"),
+        needed=tally.needed,
+        blocs=tally.needed_blocs,
+    )
+    for voice in tally.voices:
+        yield f"  {voice.member.name} ({voice.member.bloc}): {voice.part.value}"
+        for number, each in enumerate(voice.said):
+            late = _("late") + ", " if number >= len(voice.said) - voice.late else ""
+            yield f"    {late}{each.stance.value}: {each.text}"
+
+
+def _inquiry(asked: Asked) -> Iterator[str]:
+    question = asked.inquiry
+    yield _("inquiry by {asker} to {asked}, to be answered by {reply_by}: {text}").format(
+        asker=question.asker.name, asked=question.asked.name, reply_by=rfc3339(question.reply_by_us), text=question.text
+    )
+    for each in asked.answers:
+        yield "  " + _("answer, {created}: {text}").format(created=each.created, text=each.text)
+    if not asked.answers:
+        yield "  " + _("no answer in this record")
+
+
+def _hypotheses(found: Matrix) -> Iterator[str]:
+    texts = {each.id: each.text for each in found.hypotheses}
+    yield _("hypotheses about {incident}:").format(incident=found.incident)
+    for name, text in texts.items():
+        mark = "*" if name in found.leading else " "
+        against = found.against.get(name)
+        known = _("not examined") if against is None else f"{against.least:g}-{against.most:g}"
+        yield f"  {mark} {text}  " + _("(against it: {known})").format(known=known)
+    for without in found.without_member:
+        if without.leading != found.leading:
+            names = "; ".join(texts[name] for name in without.leading) or _("none")
+            yield "  " + _("without the evidence of {member} leads: {names}").format(member=without.what, names=names)
 
 
 def _say(text: str, stream: TextIO) -> None:

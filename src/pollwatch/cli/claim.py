@@ -54,7 +54,7 @@ def command(
     INCIDENT was released with `pollwatch share`, or received. The claim is technical: it speaks of systems, not of
     guilt. The respondent can answer, and its denial travels with every copy of the claim.
     """
-    from pollwatch.attribution.claim import Statement
+    from pollwatch.attribution.claim import Assertion
     from pollwatch.attribution.scale import Confidence, Finding, Likelihood
     from pollwatch.cli import share
     from pollwatch.node import joint
@@ -64,7 +64,7 @@ def command(
     membership = Membership.open(case_dir)
     findings = {"unknown": Finding.UNKNOWN, "cannot-be-determined": Finding.CANNOT_BE_DETERMINED}
     finding = findings.get(respondent, Finding.NAMED)
-    statement = Statement(
+    assertion = Assertion(
         joint.incident_object_id(membership, _local_id(case_dir, incident)),
         finding,
         membership.charter.member(respondent) if finding is Finding.NAMED else None,
@@ -73,7 +73,7 @@ def command(
         text,
     )
     basis = _("charter {name}").format(name=membership.charter.name)
-    spoken = joint.claim(membership, statement, Decision(getpass.getuser(), basis), SystemClock())
+    spoken = joint.claim(membership, assertion, Decision(getpass.getuser(), basis), SystemClock())
     if as_json:
         document = {"schema": "pollwatch.claim/1", "id": spoken.id, "shared_log_index": spoken.log_index}
         click.echo(pretty({**document, "sent": [share.document(each) for each in spoken.sent]}))

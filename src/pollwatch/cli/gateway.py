@@ -15,7 +15,10 @@ from pollwatch.i18n import _
 @options.required_case_dir
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: that of the charter]")
-def command(*, case_dir: Path, host: str, port: int | None) -> int:
+@click.option(
+    "--until-eof", is_flag=True, help="End when standard input ends, and so with the process that started it."
+)
+def command(*, case_dir: Path, host: str, port: int | None, until_eof: bool) -> int:
     """Serve the shared log, cosign the other members' logs, and take what they deliver.
 
     It has the shared log, a mailbox and two keys that speak for nobody; the case, the private log and the statement
@@ -23,11 +26,13 @@ def command(*, case_dir: Path, host: str, port: int | None) -> int:
     """
     from urllib.parse import urlsplit
 
-    from pollwatch.node import gateway
+    from pollwatch.node import gateway, serving
     from pollwatch.node.jointfolder import GatewayMembership
 
     if port is None:
         port = urlsplit(GatewayMembership.open(case_dir).me.address).port or 8443
+    if until_eof:
+        serving.end_with_stdin()
     gateway.serve(
         case_dir,
         host,

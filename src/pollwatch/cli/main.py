@@ -32,6 +32,7 @@ VERBS: dict[str, str] = {
     "evidence": "evidence",
     "charter": "charter",
     "members": "members",
+    "sever": "sever",
     "gateway": "gateway",
     "share": "share",
     "inbox": "inbox",

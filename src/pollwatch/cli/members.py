@@ -7,20 +7,87 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from pollwatch.canonical import pretty
+from pollwatch.canonical import Json, pretty
 from pollwatch.cli import options
 from pollwatch.clock import SystemClock
-from pollwatch.errors import SplitError
+from pollwatch.errors import SplitError, UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
+    from pollwatch.node.staging import Switched
     from pollwatch.node.watching import Checked
 
+_STAGES = ("alone", "receive", "witness", "match", "share", "claim")
 
-@click.group(name="members")
-def command() -> None:
-    """Introduce this node, publish its log, and check the logs of the other members."""
+
+@click.group(name="members", invoke_without_command=True)
+@options.case_dir
+@options.as_json
+@click.pass_context
+def command(context: click.Context, *, case_dir: Path | None, as_json: bool) -> int:
+    """Show the members of the joint watch, and how far this one goes with each; without network.
+
+    The subcommands introduce this node, publish its log, check the logs of the others, and switch stages.
+    """
+    from pollwatch.node import roster
+    from pollwatch.node.jointfolder import Membership
+
+    if context.invoked_subcommand is not None:
+        return 0
+    if case_dir is None:
+        raise UsageError(_("name the case folder: pollwatch members --case DIR"))
+    membership = Membership.open(case_dir)
+    lines = roster.lines(membership)
+    if as_json:
+        members: list[Json] = [each.record() for each in lines]
+        charter: Json = {"name": membership.charter.name, "digest": membership.charter.digest}
+        click.echo(pretty({"schema": "pollwatch.members/1", "charter": charter, "members": members}))
+        return 0
+    head = _("{name} ({digest})").format(name=membership.charter.name, digest=membership.charter.digest[:16])
+    click.echo(printable(head))
+    for each in lines:
+        click.echo(printable(each.sentence, 1000))
+    return 0
+
+
+@command.command()
+@click.argument("member")
+@click.argument("stage", type=click.Choice(_STAGES))
+@options.required_case_dir
+@click.option("--by", "person", required=True, metavar="NAME", help="Who decides this.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why.")
+def stage(*, member: str, stage: str, case_dir: Path, person: str, reason: str) -> int:
+    r"""Go exactly so far with MEMBER from now on; STAGE includes those before it.
+
+    \b
+    alone     nothing leaves for it, nothing that it sends is taken
+    receive   what it sends is taken, and its log is read
+    witness   each cosigns and mirrors the other's log (so it is after joining)
+    match     private matching
+    share     releases go to it, and it reads what was released
+    claim     claims, opinions and statements go to it
+
+    Who decided, when and why is recorded in the private log, which no other member sees. To stop at once: pollwatch
+    sever MEMBER.
+    """
+    from pollwatch.node import staging
+    from pollwatch.node.jointfolder import Membership
+    from pollwatch.sharing.decisions import Person
+    from pollwatch.sharing.stages import Stage
+
+    membership = Membership.open(case_dir)
+    peer = membership.peer(member)
+    told(staging.switch(membership, peer, Stage.parse(stage), Person.here(person), reason, SystemClock()))
+    return 0
+
+
+def told(switched: Switched) -> None:
+    """A change of stage, for a person."""
+    facts = {"member": printable(switched.member.name), "before": switched.before.word, "after": switched.after.word}
+    click.echo(_("{member}: {before} → {after}").format(**facts))
+    if not switched.sealed:
+        click.echo(_("a scan holds the private log; the decision is kept, and sealed when the scan ends"), err=True)
 
 
 @command.command()
@@ -84,19 +151,18 @@ def publish(*, case_dir: Path, every: int | None, as_json: bool) -> int:
 
     membership = Membership.open(case_dir)
     while True:
-        spread = publishing.publish(membership, SystemClock())
-        published = spread.published
+        published = publishing.publish(membership, SystemClock())
         cosignings = [{"member": each.member, "problem": each.problem} for each in published.cosignings]
         if as_json:
             document = {"schema": "pollwatch.published/1", "size": published.size, "root": published.root}
-            mirrors = [{"member": each.member, "problem": each.problem} for each in spread.mirrors]
+            mirrors = [{"member": each.member, "problem": each.problem} for each in published.mirrors]
             click.echo(pretty({**document, "grade": published.grade, "cosignings": cosignings, "mirrors": mirrors}))
         else:
             words = _("published size {size}, root {root}: {grade}")
             click.echo(words.format(size=published.size, root=published.root[:16], grade=published.grade))
-            for each in published.cosignings:
-                said = printable(each.problem) or _("cosigned")
-                click.echo(f"  {printable(each.member)}: {said}")
+            for done, asked in ((_("cosigned"), published.cosignings), (_("mirrored"), published.mirrors)):
+                for each in asked:
+                    click.echo(f"  {printable(each.member)}: {printable(each.problem) or done}")
         if every is None:
             return 0
         time.sleep(every)

@@ -77,8 +77,8 @@ def _opine(case_dir: Path, claim: str, stance: str, text: str, *, deny: bool, as
 
     membership = Membership.open(case_dir)
     subject = joint.find_claim(membership, claim)
-    if deny and subject.statement.respondent != membership.me:
-        named = subject.statement.respondent.name if subject.statement.respondent else subject.statement.finding.value
+    if deny and subject.assertion.respondent != membership.me:
+        named = subject.assertion.respondent.name if subject.assertion.respondent else subject.assertion.finding.value
         raise UsageError(_("only the respondent can deny; this claim names {named}").format(named=named))
     basis = _("charter {name}").format(name=membership.charter.name)
     decision = Decision(getpass.getuser(), basis)
@@ -99,8 +99,8 @@ def _list(case_dir: Path, *, as_json: bool) -> None:
 
     documents: list[Json] = []
     for judged in joint.all_judged(Membership.open(case_dir)):
-        statement = judged.claim.statement
-        named = statement.respondent.name if statement.respondent else statement.finding.value
+        assertion = judged.claim.assertion
+        named = assertion.respondent.name if assertion.respondent else assertion.finding.value
         opinions: list[Json] = [
             {"id": o.id, "by": o.author.name, "stance": o.stance.value, "denial": o.denial, "text": o.text}
             for o in judged.opinions
@@ -109,17 +109,17 @@ def _list(case_dir: Path, *, as_json: bool) -> None:
             {
                 "id": judged.claim.id,
                 "by": judged.claim.claimant.name,
-                "incident": statement.incident,
+                "incident": assertion.incident,
                 "respondent": named,
-                "likelihood": statement.likelihood.word if statement.likelihood else None,
-                "confidence": statement.confidence.value,
-                "text": statement.text,
+                "likelihood": assertion.likelihood.word if assertion.likelihood else None,
+                "confidence": assertion.confidence.value,
+                "text": assertion.text,
                 "opinions": opinions,
             }
         )
         if not as_json:
-            band = statement.likelihood.word if statement.likelihood else "-"
-            head = f"{judged.claim.claimant.name}: {named} ({band}; {statement.confidence.value}): {statement.text}"
+            band = assertion.likelihood.word if assertion.likelihood else "-"
+            head = f"{judged.claim.claimant.name}: {named} ({band}; {assertion.confidence.value}): {assertion.text}"
             click.echo(f"{judged.claim.id}  {printable(head, 2000)}")
             for each in judged.opinions:
                 kind = _("denial") if each.denial else _("opinion")

@@ -1,8 +1,9 @@
 """What is sealed: log entries as canonical JSON with a type and a version. Never personal data, only commitments.
 
-Private log: batch, incident, disclosure, documents, canary; sequence (:mod:`pollwatch.evidence.sequence`), tombstone
-and hold (:mod:`pollwatch.evidence.upkeep`), indicator and match-commitment (:mod:`pollwatch.evidence.released`), and
-what stands for an entry that is too large (:mod:`pollwatch.evidence.large`). Shared log: seal
+Private log: batch, incident, disclosure, documents, canary; sequence (:mod:`pollwatch.evidence.sequence`), tombstone,
+hold and decision (:mod:`pollwatch.evidence.upkeep`), indicator and match-commitment
+(:mod:`pollwatch.evidence.released`), and what stands for an entry that is too large
+(:mod:`pollwatch.evidence.large`). Shared log: seal
 (:mod:`pollwatch.evidence.seal`), posted documents (charter, key, claim, opinion ...), and fork proofs
 (:mod:`pollwatch.evidence.monitor`). Every class reads back strictly what it writes; unknown fields are refused.
 """
@@ -22,11 +23,12 @@ from pollwatch.evidence.released import Indicator, MatchCommitment
 from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.sequence import Sequence
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES
-from pollwatch.evidence.upkeep import Hold, Tombstone
+from pollwatch.evidence.upkeep import Decision, Hold, Tombstone
 
 __all__ = [
     "Batch",
     "Canary",
+    "Decision",
     "Disclosure",
     "Documents",
     "ForkProof",
@@ -264,6 +266,7 @@ PrivateEntry: TypeAlias = (
     | MatchCommitment
     | Tombstone
     | Hold
+    | Decision
     | Canary
     | Sequence
     | Large

@@ -1,4 +1,4 @@
-"""Entries by which an owner accounts for what it does with its own evidence: tombstones and legal holds.
+"""Entries by which an owner accounts for what it does: tombstones, legal holds, and what a named person decided.
 
 Neither names an input, a person or a reason in clear: each commits to its words under a salt, so that the log keeps no
 personal data while its owner can show later what was erased or held, when, and why.
@@ -86,5 +86,36 @@ class Hold:
         if action not in ACTIONS:
             raise ProofError("hold entry: a hold is placed or released")
         entry = cls(hold_id, cast("Action", action), fields.hex("content", merkle.HASH_BYTES), fields.number("at_us"))
+        fields.done()
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A named person decided something about the joint watch: with whom, how far, and who else agreed.
+
+    Attributes:
+        content: commitment to what was decided, by whom, and why.
+        at_us: when.
+    """
+
+    KIND: ClassVar[str] = "decision"
+    content: bytes
+    at_us: int
+
+    def to_bytes(self) -> bytes:
+        """The log entry."""
+        return document(self.KIND, 1, {"content": self.content.hex(), "at_us": self.at_us})
+
+    @classmethod
+    def parse(cls, data: bytes) -> Decision:
+        """Read the log entry.
+
+        Raises:
+            ProofError: not such an entry.
+        """
+        fields = Fields.load(data, "decision entry", max_bytes=MAX_ENTRY_BYTES)
+        fields.kind(cls.KIND)
+        entry = cls(fields.hex("content", merkle.HASH_BYTES), fields.number("at_us"))
         fields.done()
         return entry

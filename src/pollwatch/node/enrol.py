@@ -17,7 +17,7 @@ from pollwatch.members.keys import MemberKeys, handle_of
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role, check_names
 from pollwatch.members.rules import Amendment, MatchingRules, Quorum
-from pollwatch.node import rail
+from pollwatch.node import rail, staging
 from pollwatch.node.jointfolder import JointFolder
 
 
@@ -194,6 +194,8 @@ def _enforce(case_dir: Path, signed: SignedCharter, clock: Clock) -> None:
         return
     with rail.opened(case_dir, clock) as evidence:
         rail.post(evidence, "charter", signed.charter.digest, signed.to_bytes())
+    me = MemberKeys.load(folder.inner, folder.outer).statement.verifier
+    staging.begin(folder, [each for each in signed.charter.members if each.statement != me])
     durable.write_file(folder.charter, signed.to_bytes())
 
 

@@ -1,4 +1,7 @@
-"""Acting as a member: publish, take in, claim, and answer. Used by the command line and by the demo."""
+"""Acting as a member: take in, claim, and answer. Used by the command line and by the demo.
+
+Publishing is :mod:`pollwatch.node.publishing`.
+"""
 
 from __future__ import annotations
 
@@ -9,58 +12,25 @@ from pathlib import Path
 from pollwatch import canonical
 from pollwatch.attribution import claim as claims
 from pollwatch.attribution import opinion as opinions
-from pollwatch.attribution.claim import Claim, Statement
-from pollwatch.attribution.opinion import Opinion
+from pollwatch.attribution import record as records
+from pollwatch.attribution.claim import Assertion, Claim
+from pollwatch.attribution.record import Judged, Record
 from pollwatch.attribution.scale import Stance
-from pollwatch.attribution.verify import Judged, judge
 from pollwatch.clock import Clock
-from pollwatch.errors import PeerError, PolicyError
-from pollwatch.evidence import log as logs
-from pollwatch.evidence.note import Signature
-from pollwatch.evidence.witness import Cosigned, Refused
+from pollwatch.errors import PolicyError
 from pollwatch.members.marking import Tlp
-from pollwatch.node import rail, releasing, sealer
-from pollwatch.node.interval import Interval
+from pollwatch.node import rail, releasing
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.node.releasing import Decision, Sent
-from pollwatch.node.sealing import CaseKeys
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.inbox import Mail, Mailbox
-from pollwatch.sharing.peer import Peer
 from pollwatch.stix import accept, bundle, constants, ids, objects
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
 from pollwatch.stix.objects import Maker
 
-
-@dataclass(frozen=True, slots=True)
-class Cosigning:
-    """What one member did when asked to cosign.
-
-    Attributes:
-        member: its name.
-        problem: why it did not; empty when it did. A refusal is no veto.
-    """
-
-    member: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The shared log's state as it was published.
-
-    Attributes:
-        size: entries.
-        root: in hex.
-        cosignings: by member.
-        grade: ``quorum`` where as many cosigned as the charter asks for, else ``asserted``.
-    """
-
-    size: int
-    root: str
-    cosignings: tuple[Cosigning, ...]
-    grade: str
+#: The types of what is said, and of what it is about.
+_SPOKEN_TYPES = ("incident", "relationship", "opinion", "report", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +41,13 @@ class TakenIn:
         mail: the delivery.
         kinds: how many objects of each STIX type.
         new: how many objects were not held before.
-        judged: the claims in it, with opinions.
+        record: what is said in it about who did it.
     """
 
     mail: Mail
     kinds: dict[str, int]
     new: int
-    judged: tuple[Judged, ...]
+    record: Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,60 +57,6 @@ class Spoken:
     id: str
     log_index: int
     sent: tuple[Sent, ...]
-
-
-def publish(membership: Membership, clock: Clock) -> Published:
-    """Seal the private log's state into the shared log, publish its checkpoint, and ask the others to cosign it.
-
-    Where a sealer is configured, the seal is made only if the present interval has none yet.
-    It is published at once, with whatever cosignatures come; nobody's silence or refusal holds it up.
-
-    Raises:
-        StoreError: the log cannot be written.
-    """
-    case_dir = membership.folder.case
-    seen = sealer.latest_rivals(case_dir)
-    scheduled = Interval.load(case_dir / "evidence") is not None
-    if scheduled:  # exactly one seal per interval, whoever comes by
-        sealer.seal_if_due(case_dir, clock, seen)
-    else:
-        with rail.opened(case_dir, clock) as evidence:
-            evidence.publish_seal(seen)
-    key = CaseKeys.load(case_dir / "evidence").shared.verifier
-    # The log is not held while others are waited for.
-    signed, tiles = logs.open_reader(membership.folder.public, key)
-    lines, cosignings = ask_all(membership, lambda peer: peer.cosign(signed, tiles))
-    if lines:
-        with sealer.shared_only(case_dir, clock) as shared:
-            shared.add_cosignatures(lines, signed)
-    enough = sum(not each.problem for each in cosignings) >= membership.charter.quorum.cosigners
-    grade = "quorum" if enough and membership.charter.quorum.cosigners else "asserted"
-    return Published(signed.checkpoint.size, signed.checkpoint.root.hex(), cosignings, grade)
-
-
-def ask_all(
-    membership: Membership, ask: Callable[[Peer], Cosigned | Refused]
-) -> tuple[list[Signature], tuple[Cosigning, ...]]:
-    """Ask every other member to sign for our log; silence and refusal are told, and hold nothing up.
-
-    Returns:
-        The signature lines that came, and what became of each member's.
-    """
-    lines: list[Signature] = []
-    found: list[Cosigning] = []
-    for member in membership.peers:
-        try:
-            with Peer(member, membership.charter) as peer:
-                outcome = ask(peer)
-        except PeerError as error:
-            found.append(Cosigning(member.name, str(error)))
-            continue
-        if isinstance(outcome, Cosigned):
-            lines += outcome.lines
-            found.append(Cosigning(member.name, ""))
-        else:
-            found.append(Cosigning(member.name, f"refused ({outcome.status}): {outcome.reason}"))
-    return lines, tuple(found)
 
 
 def take_in(membership: Membership, clock: Clock) -> tuple[TakenIn, ...]:
@@ -155,30 +71,30 @@ def take_in(membership: Membership, clock: Clock) -> tuple[TakenIn, ...]:
     for mail in mailbox.waiting():
         received = bundle.read(mail.body)
         authors = accept.check(received, membership.charter)
-        judged = judge(received, authors, membership.charter)
-        held = {each.source["id"] for kind in ("relationship", "opinion") for each in collection.of_type(kind)}
-        spoken = [each for each in received if _is_spoken(each) and each["id"] not in held]
+        said = records.read(received, authors, membership.charter)
+        held = {each["id"] for each in _all_spoken(collection)[0]}
+        spoken = [each for each in received if records.is_spoken(each) and each["id"] not in held]
         if spoken:
             with rail.opened(membership.folder.case, clock) as evidence:
                 for each in spoken:
-                    rail.post(evidence, _kind(each), each["id"], canonical.dumps(each))
+                    rail.post(evidence, records.posted_as(each), each["id"], canonical.dumps(each))
         new = collection.add(received, authors, clock.now_us())
         mailbox.fetched(mail)
-        taken.append(TakenIn(mail, accept.kinds(received), len(new), judged))
+        taken.append(TakenIn(mail, accept.kinds(received), len(new), said))
     return tuple(taken)
 
 
-def claim(membership: Membership, statement: Statement, decision: Decision, clock: Clock) -> Spoken:
+def claim(membership: Membership, assertion: Assertion, decision: Decision, clock: Clock) -> Spoken:
     """Sign a claim, seal it in the shared log, and send it to all other members.
 
     Raises:
         PolicyError: the incident was never released or received, or the claim contradicts itself.
     """
-    context = _context(membership, statement.incident)
+    context = _context(membership, assertion.incident)
     tlp = _marking(context)
     actor = next(each for each in context if each["type"] == "threat-actor")
-    statement = statement if statement.evidence else replace(statement, evidence=_evidence(context[0]))
-    made, _target = claims.to_stix(statement, actor, releasing.maker(membership, tlp, clock.now_us()))
+    assertion = assertion if assertion.evidence else replace(assertion, evidence=_evidence(context[0]))
+    made, _target = claims.to_stix(assertion, actor, releasing.maker(membership, tlp, clock.now_us()))
     return _speak(membership, made, tlp, decision, clock)
 
 
@@ -190,7 +106,7 @@ def opine(membership: Membership, claim_id: str, stance: Stance, text: str, deci
     """
     subject = find_claim(membership, claim_id)
     tlp = constants.marking_of(subject.source) or membership.charter.tlp_default
-    made = opinions.to_stix(subject, stance, text, releasing.maker(membership, tlp, clock.now_us()))
+    made = opinions.to_stix(subject.subject, stance, text, releasing.maker(membership, tlp, clock.now_us()))
     return _speak(membership, made, tlp, decision, clock)
 
 
@@ -208,17 +124,16 @@ def find_claim(membership: Membership, claim_id: str) -> Claim:
 
 def all_judged(membership: Membership) -> tuple[Judged, ...]:
     """Every claim that was made or received, with every opinion on it."""
-    collection = Collection(membership.folder.record)
-    charter = membership.charter
-    given: list[Opinion] = [
-        opinions.from_stix(each.source, charter.member(each.author)) for each in collection.of_type("opinion")
-    ]
-    made = [
-        claims.from_stix(each.source, charter.member(each.author), charter)
-        for each in collection.of_type("relationship")
-        if claims.is_claim(each.source)
-    ]
-    return tuple(Judged(each, tuple(o for o in given if o.claim == each.id)) for each in made)
+    received, authors = _all_spoken(Collection(membership.folder.record))
+    named = {name: membership.charter.member(author) for name, author in authors.items()}
+    return records.read(received, named, membership.charter).judged
+
+
+def _all_spoken(collection: Collection) -> tuple[list[StixObject], dict[str, str]]:
+    """Every object that was said, with the incidents, and its author's name by its id."""
+    held = [each for kind in _SPOKEN_TYPES for each in collection.of_type(kind)]
+    held = [each for each in held if each.source["type"] == "incident" or records.is_spoken(each.source)]
+    return [each.source for each in held], {each.source["id"]: each.author for each in held}
 
 
 def record_of(membership: Membership, claim_id: str) -> bytes:
@@ -257,7 +172,7 @@ def travelling(case_dir: Path, incident_id: str) -> Travelling:
     membership = Membership.open(case_dir)
     incident = incident_object_id(membership, incident_id)
     found = {"charter.note": membership.folder.charter.read_bytes()}
-    about = [each.claim.id for each in all_judged(membership) if each.claim.statement.incident == incident]
+    about = [each.claim.id for each in all_judged(membership) if each.claim.assertion.incident == incident]
     found |= {f"claim-{number}.json": record_of(membership, each) for number, each in enumerate(about, 1)}
     return Travelling(found, membership.charter.policy(membership.me).encode("utf-8"))
 
@@ -280,11 +195,11 @@ def _record(membership: Membership, claim_object: StixObject, *more: StixObject)
 def _speak(membership: Membership, made: StixObject, tlp: Tlp, decision: Decision, clock: Clock) -> Spoken:
     """Seal first, then keep, then send: what others hold is on record before they hold it."""
     with rail.opened(membership.folder.case, clock) as evidence:
-        index = rail.post(evidence, _kind(made), made["id"], canonical.dumps(made))
+        index = rail.post(evidence, records.posted_as(made), made["id"], canonical.dumps(made))
     collection = Collection(membership.folder.record)
     collection.add((made,), {made["id"]: membership.me}, clock.now_us())
     about = made if claims.is_claim(made) else collection.get(made["object_refs"][0]).source
-    subject = f"{_kind(made)} {made['id']}"
+    subject = f"{records.posted_as(made)} {made['id']}"
     prepared = releasing.prepare(membership, subject, tlp, _fixed(_record(membership, about)), clock)
     sent = [releasing.release(membership, prepared, each, decision, clock) for each in membership.peers]
     return Spoken(made["id"], index, tuple(sent))
@@ -321,11 +236,3 @@ def _evidence(incident: StixObject) -> tuple[Leaf, ...]:
 
 def _marking(context: Iterable[StixObject]) -> Tlp:
     return max((each for each in map(constants.marking_of, context) if each is not None), default=Tlp.AMBER_STRICT)
-
-
-def _is_spoken(each: StixObject) -> bool:
-    return claims.is_claim(each) or each["type"] == "opinion"
-
-
-def _kind(each: StixObject) -> str:
-    return "claim" if claims.is_claim(each) else "opinion"

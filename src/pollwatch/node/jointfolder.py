@@ -5,6 +5,7 @@
     CASE/evidence/shared/public   the shared log as files: what peers may read
     CASE/joint/charter.note       the charter in force, signed by all
     CASE/joint/card.note          how this member introduces itself
+    CASE/joint/stages.json        how far this member goes with each other one (a copy is the gateway's)
     CASE/joint/keys/              inside only: the statement key and the key of requests
     CASE/joint/next/              the statement key after the present one, until it is put into a safe
     CASE/joint/record.sqlite      inside only: ledger, objects, views of peers' logs
@@ -19,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pollwatch.errors import ConfigError
+from pollwatch.errors import ConfigError, PolicyError
 from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.keys import GatewayKeys, MemberKeys
 from pollwatch.members.member import Member
@@ -60,6 +61,16 @@ class JointFolder:
     def charter(self) -> Path:
         """The charter in force."""
         return self.root / "charter.note"
+
+    @property
+    def stages(self) -> Path:
+        """How far this member goes with each other one."""
+        return self.root / "stages.json"
+
+    @property
+    def outer_stages(self) -> Path:
+        """The same for the gateway, which must not be able to change what the inside node goes by."""
+        return self.outer / "stages.json"
 
     @property
     def record(self) -> Path:
@@ -161,6 +172,17 @@ class Membership:
         if me is None:
             raise ConfigError(f"the charter in {folder.charter} does not name the statement key of this node")
         return cls(folder, charter, me, keys)
+
+    def peer(self, name: str) -> Member:
+        """Another member, by name.
+
+        Raises:
+            PolicyError: there is none, or it is ourselves.
+        """
+        found = self.charter.member(name)
+        if found == self.me:
+            raise PolicyError(f"{found.name} is this node itself; name another member")
+        return found
 
     @property
     def peers(self) -> tuple[Member, ...]:

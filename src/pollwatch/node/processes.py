@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -45,10 +45,12 @@ class GatewayProcess:
         """Start it without waiting for it to listen; see :meth:`wait`."""
         _host, port = _host_port(self._member.address)
         command = [sys.executable, "-m", "pollwatch", "gateway", "--case", str(self._case_dir), "--port", str(port)]
+        # It holds one end of a pipe and we the other: should we be killed, it ends too.
+        command.append("--until-eof")
         # What it says on stderr goes to a file: a full pipe would stop it, and the file tells why it died.
         with self._said().open("wb") as said:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
             )
 
     def wait(self) -> None:
@@ -75,18 +77,17 @@ class GatewayProcess:
         if self._process is None:
             return
         self._process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+        self.kill()
 
     def kill(self) -> None:
         """Let it die as in a power cut (SIGKILL)."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
             self._process = None
 
     def _said(self) -> Path:

@@ -2,47 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pollwatch.clock import Clock
+from pollwatch.errors import PeerError
 from pollwatch.evidence import log as logs
-from pollwatch.node import joint, sealer
-from pollwatch.node.joint import Cosigning, Published
+from pollwatch.evidence.note import Signature
+from pollwatch.evidence.witness import Cosigned, Refused
+from pollwatch.node import rail, sealer
+from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import Membership
+from pollwatch.node.sealing import CaseKeys
+from pollwatch.sharing.peer import Peer
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """What became of one publishing.
+class Signing:
+    """What one member did when asked to sign for our log.
 
     Attributes:
-        published: the checkpoint, and who cosigned it.
-        mirrors: by member, whether its mirror now holds all of the log. A refusal is no veto.
+        member: its name.
+        problem: why it did not; empty when it did. A refusal is no veto.
     """
 
-    published: Published
-    mirrors: tuple[Cosigning, ...]
+    member: str
+    problem: str
 
 
-def publish(membership: Membership, clock: Clock) -> Spread:
-    """Publish, ask for cosignatures, then bring every other member's mirror up to date.
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The shared log's state as it was published.
+
+    Attributes:
+        size: entries.
+        root: in hex.
+        cosignings: by member, whether its witness cosigned.
+        mirrors: by member, whether its mirror now holds all of the log.
+        grade: ``quorum`` where as many cosigned as the charter asks for, else ``asserted``.
+    """
+
+    size: int
+    root: str
+    cosignings: tuple[Signing, ...]
+    mirrors: tuple[Signing, ...]
+    grade: str
+
+
+def publish(membership: Membership, clock: Clock) -> Published:
+    """Seal the private log's state into the shared log, publish that, and ask the others to cosign and to mirror it.
+
+    Where a sealer is configured, the seal is made only if the present interval has none yet.
+    It is published at once, with whatever cosignatures come; nobody's silence or refusal holds it up.
 
     Raises:
         StoreError: the log cannot be written.
     """
-    published = joint.publish(membership, clock)
-    return Spread(published, mirror(membership, clock))
+    case_dir = membership.folder.case
+    seen = sealer.latest_rivals(case_dir)
+    if Interval.load(case_dir / "evidence") is not None:  # exactly one seal per interval, whoever comes by
+        sealer.seal_if_due(case_dir, clock, seen)
+    else:
+        with rail.opened(case_dir, clock) as evidence:
+            evidence.publish_seal(seen)
+    # The log is not held while others are waited for.
+    key = CaseKeys.load(case_dir / "evidence").shared.verifier
+    signed, tiles = logs.open_reader(membership.folder.public, key)
+
+    def gather(ask: Callable[[Peer], Cosigned | Refused]) -> tuple[Signing, ...]:
+        lines, found = _ask_all(membership, ask)
+        if lines:
+            with sealer.shared_only(case_dir, clock) as shared:
+                shared.add_cosignatures(lines, signed)
+        return found
+
+    cosignings = gather(lambda peer: peer.cosign(signed, tiles))
+    mirrors = gather(lambda peer: peer.mirror(signed, tiles))
+    needed = membership.charter.quorum.cosigners
+    enough = sum(not each.problem for each in cosignings) >= needed
+    grade = "quorum" if enough and needed else "asserted"
+    return Published(signed.checkpoint.size, signed.checkpoint.root.hex(), cosignings, mirrors, grade)
 
 
-def mirror(membership: Membership, clock: Clock) -> tuple[Cosigning, ...]:
-    """Give every other member's mirror what it lacks of our shared log, and keep their cosignatures.
+def _ask_all(
+    membership: Membership, ask: Callable[[Peer], Cosigned | Refused]
+) -> tuple[list[Signature], tuple[Signing, ...]]:
+    """Ask every other member to sign for our log; silence and refusal are told, and hold nothing up.
 
-    Raises:
-        StoreError: the log cannot be read, or a cosignature not be kept.
+    Returns:
+        The signature lines that came, and what became of each member's.
     """
-    signed, tiles = logs.open_reader(membership.folder.public, membership.me.log)
-    lines, found = joint.ask_all(membership, lambda peer: peer.mirror(signed, tiles))
-    if lines:
-        with sealer.shared_only(membership.folder.case, clock) as shared:
-            shared.add_cosignatures(lines, signed)
-    return found
+    lines: list[Signature] = []
+    found: list[Signing] = []
+    for member in membership.peers:
+        try:
+            with Peer(member, membership.charter) as peer:
+                outcome = ask(peer)
+        except PeerError as error:
+            found.append(Signing(member.name, str(error)))
+            continue
+        if isinstance(outcome, Cosigned):
+            lines += outcome.lines
+            found.append(Signing(member.name, ""))
+        else:
+            found.append(Signing(member.name, f"refused ({outcome.status}): {outcome.reason}"))
+    return lines, tuple(found)

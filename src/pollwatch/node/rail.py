@@ -10,7 +10,9 @@ from typing import Final
 from pollwatch.clock import Clock
 from pollwatch.evidence import durable, merkle
 from pollwatch.evidence.posted import Posted
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.jointfolder import JointFolder
+from pollwatch.node.sealing import CaseEvidence, last_index
+from pollwatch.sharing.decisions import Decisions
 from pollwatch.stix.leaf import Leaf
 from pollwatch.store import disk
 
@@ -28,7 +30,20 @@ def opened(case_dir: Path, clock: Clock, handle: str = "watch") -> Iterator[Case
     """
     durable.make_folder(case_dir / "joint", mode=0o700)
     with disk.locked(case_dir / "joint" / "lock"), CaseEvidence.open(case_dir, clock, handle) as evidence:
+        seal_decisions(case_dir, evidence)
         yield evidence
+
+
+def seal_decisions(case_dir: Path, evidence: CaseEvidence) -> None:
+    """Commit to what was decided while a scan held the log."""
+    path = JointFolder(case_dir).record
+    if not path.exists():
+        return
+    decisions = Decisions(path)
+    for each in decisions.unsealed():
+        manifest = each.entry.to_bytes()
+        index = last_index(evidence.private, manifest)  # of a process that was cut short after appending
+        decisions.sealed(each.number, evidence.append_private(each.entry) if index is None else index)
 
 
 def post(evidence: CaseEvidence, kind: str, subject: str, data: bytes) -> int:

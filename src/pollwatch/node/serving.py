@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from socket import socket
@@ -69,6 +71,17 @@ def run(app: ASGIApp, host: str, port: int, ready: Callable[[str], None]) -> Non
         h11_max_incomplete_event_size=32 << 10,
     )
     _Server(config, ready).run()
+
+
+def end_with_stdin() -> None:
+    """Take the end of standard input for SIGTERM: whoever holds its other end takes this process along, even killed."""
+
+    def wait() -> None:
+        while os.read(0, 1 << 16):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 async def refused(_request: Request, error: Exception) -> Response:

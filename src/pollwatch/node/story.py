@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pollwatch.attribution.claim import Statement
+from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError
@@ -21,7 +21,7 @@ from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import bundling, enrol, joint, processes, rail, releasing, rereading, rival, watching
+from pollwatch.node import bundling, enrol, joint, processes, publishing, rail, releasing, rereading, rival, watching
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
 from pollwatch.node.releasing import Decision
@@ -87,8 +87,8 @@ def tell(stage: Stage) -> Iterator[Step]:
         claim_id, step = _claim(stage, one)
         yield step
         yield _deny(stage, one, two, claim_id)
-        joint.publish(one, stage.clock)
-        joint.publish(two, stage.clock)
+        publishing.publish(one, stage.clock)
+        publishing.publish(two, stage.clock)
         watching.check_peers(one, stage.clock)
         watching.check_peers(two, stage.clock)
         yield _rewrite(stage, one, two)
@@ -125,7 +125,7 @@ def _charter(stage: Stage) -> Step:
 
 def _publish(stage: Stage, one: Membership, two: Membership, gateways: tuple[GatewayProcess, ...]) -> Step:
     """Each serves its log from a process of its own and cosigns the other's."""
-    published = [(each, joint.publish(each, stage.clock)) for each in (one, two)]
+    published = [(each, publishing.publish(each, stage.clock)) for each in (one, two)]
     looked = [watching.check_peers(each, stage.clock) for each in (one, two)]
     facts = [
         (
@@ -179,8 +179,8 @@ def _claim(stage: Stage, one: Membership) -> tuple[str, Step]:
         "They may have been hijacked; hence no more than likely."
     )
     incident = joint.incident_object_id(one, stage.incident.id)
-    statement = Statement(incident, Finding.NAMED, respondent, Likelihood.LIKELY, Confidence.LOW, text)
-    spoken = joint.claim(one, statement, Decision(_("commissioner"), _("charter")), stage.clock)
+    assertion = Assertion(incident, Finding.NAMED, respondent, Likelihood.LIKELY, Confidence.LOW, text)
+    spoken = joint.claim(one, assertion, Decision(_("commissioner"), _("charter")), stage.clock)
     facts = (
         (_("claim"), f"{ALDER} → {BIRCH}"),
         (_("likelihood"), f"{Likelihood.LIKELY.word} ({Likelihood.LIKELY.value[1]}-{Likelihood.LIKELY.value[2]} %)"),
@@ -214,7 +214,7 @@ def _deny(stage: Stage, one: Membership, two: Membership, claim_id: str) -> Step
 def _rewrite(stage: Stage, one: Membership, two: Membership) -> Step:
     """B makes the claim against it disappear from its log, and is caught."""
     changed = rival.rewrite(stage.birch, _without_claims, stage.clock)
-    after = joint.publish(two, stage.clock)
+    after = publishing.publish(two, stage.clock)
     found = watching.check_peer(one, one.charter.member(BIRCH), stage.clock)
     cosigned = _("cosigned")
     facts = [

@@ -26,6 +26,9 @@ CREATE TABLE IF NOT EXISTS receipts (
 CREATE TABLE IF NOT EXISTS objects (
     id TEXT NOT NULL, sha256 TEXT NOT NULL, type TEXT NOT NULL, author TEXT NOT NULL, at_us INTEGER NOT NULL,
     body BLOB NOT NULL, PRIMARY KEY (id, sha256)) STRICT;
+CREATE TABLE IF NOT EXISTS decisions (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, at_us INTEGER NOT NULL, content BLOB NOT NULL,
+    salt BLOB NOT NULL, log_index INTEGER) STRICT;
 CREATE TABLE IF NOT EXISTS views (
     number INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, size INTEGER NOT NULL, at_us INTEGER NOT NULL,
     note BLOB NOT NULL) STRICT;
@@ -33,6 +36,12 @@ CREATE TRIGGER IF NOT EXISTS disclosures_stay BEFORE UPDATE ON disclosures
     BEGIN SELECT RAISE(ABORT, 'the disclosure ledger is only ever added to'); END;
 CREATE TRIGGER IF NOT EXISTS disclosures_remain BEFORE DELETE ON disclosures
     BEGIN SELECT RAISE(ABORT, 'the disclosure ledger is only ever added to'); END;
+CREATE TRIGGER IF NOT EXISTS decisions_stay BEFORE UPDATE ON decisions
+    WHEN OLD.log_index IS NOT NULL OR (OLD.kind, OLD.at_us, OLD.content, OLD.salt)
+        IS NOT (NEW.kind, NEW.at_us, NEW.content, NEW.salt)
+    BEGIN SELECT RAISE(ABORT, 'a decision is never changed, only followed by another'); END;
+CREATE TRIGGER IF NOT EXISTS decisions_remain BEFORE DELETE ON decisions
+    BEGIN SELECT RAISE(ABORT, 'a decision is never changed, only followed by another'); END;
 CREATE TRIGGER IF NOT EXISTS receipts_stay BEFORE UPDATE ON receipts
     BEGIN SELECT RAISE(ABORT, 'a receipt is never changed'); END;
 CREATE TRIGGER IF NOT EXISTS receipts_remain BEFORE DELETE ON receipts

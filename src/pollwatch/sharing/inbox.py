@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pollwatch.attribution.verify import judge
+from pollwatch.attribution import record
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError, SharingError
 from pollwatch.evidence.keys import Signer
@@ -88,8 +88,8 @@ class Mailbox:
         Raises:
             FormatError: no well-formed bundle.
             SignatureError: another body than the note names, or an object in it that its creator did not sign.
-            PolicyError: markings are missing or stricter than the whole, an opinion lacks its claim, or nothing in it
-                is the sender's.
+            PolicyError: markings are missing or stricter than the whole, something lacks what it is about, or nothing
+                in it is the sender's.
         """
         check_body(delivery, body)
         if known := self._receipt(delivery):
@@ -97,7 +97,7 @@ class Mailbox:
         received = bundle.read(body)
         authors = accept.check(received, charter)
         check_release(delivery.tlp, ((each["id"], accept.marking(each)) for each in received))
-        judge(received, authors, charter)
+        record.read(received, authors, charter)
         if sender not in authors.values():
             raise PolicyError(f"nothing in the bundle was signed by {sender.name}, who brings it")
         now_us = self._clock.now_us()

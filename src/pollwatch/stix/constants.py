@@ -17,6 +17,10 @@ _PROJECT: Final = "identity--8a4c3d0a-52c3-4bb1-9c0b-5f0c6a1fd2a7"
 SIGNATURE_EXTENSION: Final = "extension-definition--3c1e9d54-4a6b-4f0e-8c7d-0f6f0a8e7b11"
 #: What a claim says beyond `attributed-to`, and an opinion beyond its value.
 CLAIM_EXTENSION: Final = "extension-definition--b7d2c6f0-91a3-4f5e-a2f4-6f1d3c0b9e22"
+#: What a joint statement says beyond its report.
+STATEMENT_EXTENSION: Final = "extension-definition--e05f6f0e-2b1c-4a57-9d55-7f6f5a3c1d48"
+#: What a note of ours is: an inquiry, an answer, a retraction, or a paper on hypotheses.
+PAPER_EXTENSION: Final = "extension-definition--4b7e93a2-6d08-4c3f-8f0e-1a9d2c5b6e70"
 #: OASIS common objects: the TLP 2.0 marking, and the core of an incident.
 TLP_EXTENSION: Final = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
 INCIDENT_EXTENSION: Final = "extension-definition--ef765651-680c-498d-9894-99799f2fa126"
@@ -94,9 +98,26 @@ CLAIM_DEFINITION: Final = _extension(
     "What a claim about the actor of an incident says beyond its relationship, and what an opinion is bound to.",
     "On a relationship: finding (named, unknown, cannot-be-determined), incident (STIX id), where somebody is named "
     "respondent (name) and likelihood (ICD 203 band), analytic_confidence (low, moderate, high), layer (technical), "
-    "evidence (list of log, index, leaf: a commitment that can be opened later). On an opinion: claim (STIX id), "
-    "claim_sha256 (of the signed claim as canonical JSON), denial (true where the respondent objects). "
+    "evidence (list of log, index, leaf: a commitment that can be opened later). On an opinion: subject (id and sha256 "
+    "of the claim or statement, signed, as canonical JSON), denial (true where a respondent objects). "
     "On an incident: evidence.",
+)
+STATEMENT_DEFINITION: Final = _extension(
+    STATEMENT_EXTENSION,
+    "pollwatch statement",
+    "A draft that several members sign word for word: each by an opinion that agrees with exactly this version.",
+    "On a report: about (list of id and sha256 of each object, signed, as canonical JSON), closes (time until which "
+    "members sign, dissent or abstain), layer (technical), where there are any respondents (names of the members that "
+    "count for nothing in it), replaces (id and sha256 of the draft that this one revises).",
+)
+PAPER_DEFINITION: Final = _extension(
+    PAPER_EXTENSION,
+    "pollwatch paper",
+    "What a note is, and which version of what it is about.",
+    "On a note: paper (inquiry, answer, retraction, hypothesis, item, rating). Inquiry: asked (name), reply_by (time). "
+    "Answer: inquiry (id and sha256). Retraction: retracts (id and sha256). Hypothesis: respondent (name) where it "
+    "names one. Item: evidence (list of log, index, leaf). Rating: item (id and sha256), hypothesis (id of its note, "
+    "or false-flag, or insider), rating (strongly-consistent ... strongly-inconsistent).",
 )
 
 UNKNOWN_ACTOR: Final[StixObject] = {
@@ -130,6 +151,8 @@ CONSTANTS: Final[dict[str, StixObject]] = {
         PROJECT,
         SIGNATURE_DEFINITION,
         CLAIM_DEFINITION,
+        STATEMENT_DEFINITION,
+        PAPER_DEFINITION,
         UNKNOWN_ACTOR,
         CANNOT_BE_DETERMINED,
     )

@@ -22,7 +22,7 @@ from pollwatch.evidence.note import Signature
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.verify import verify_bytes
-from pollwatch.node import joint
+from pollwatch.node import publishing
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.watching import Checked, Verdict, check_peers
 from pollwatch.sharing.peer import Peer
@@ -154,7 +154,7 @@ def test_attack_5_a_refusal_is_no_veto(watch: Watch) -> None:
             watch.lies.answer(path, *lie)
         else:
             watch.lies.told[path] = other_state
-        published = joint.publish(watch.alder, watch.clock)
+        published = publishing.publish(watch.alder, watch.clock)
         problems = {each.member: each.problem for each in published.cosignings}
         assert problems["Cedar"], name
         assert (problems["Birch"], published.grade) == ("", "quorum"), name
@@ -182,7 +182,7 @@ def test_attack_6_lies_about_sizes(watch: Watch, tmp_path: Path) -> None:
     watch.lies.told["/witness/add-checkpoint"] = lambda _request: Response(
         f"{next(sizes)}\n", 409, media_type="text/x.tlog.size"
     )
-    published = joint.publish(watch.alder, watch.clock)
+    published = publishing.publish(watch.alder, watch.clock)
     problem = next(each.problem for each in published.cosignings if each.member == "Cedar")
     assert "409" in problem
     assert next(sizes) <= 4  # asked a few times, not for ever
@@ -221,7 +221,7 @@ def test_attack_25_a_witness_with_another_clock(watch: Watch) -> None:
         return Response(checkpoint.sign(signed.checkpoint, watch.cedar.keys.outer.witness, 1).line)
 
     watch.lies.told[path] = back_dated
-    joint.publish(watch.alder, watch.clock)
+    publishing.publish(watch.alder, watch.clock)
     signed, _tiles = log.open_reader(watch.alder.folder.public, watch.alder.me.log)
     (at,) = checkpoint.verify(signed, (watch.birch.me.witness,))
     assert at.time_s == NOW_US // US_PER_S
@@ -238,7 +238,7 @@ def test_attack_25_a_witness_with_another_clock(watch: Watch) -> None:
 
 def test_a_witness_answer_cannot_be_moved_to_another_log(watch: Watch, tmp_path: Path) -> None:
     """Attack 10 on logs: Cedar asks a witness to cosign in Birch's name, and serves Birch's checkpoint as its own."""
-    joint.publish(watch.birch, watch.clock)
+    publishing.publish(watch.birch, watch.clock)
     signed, tiles = log.open_reader(watch.birch.folder.public, watch.birch.me.log)
     key = watch.histories(tmp_path, 1)[0]._signers[0]  # noqa: SLF001 - Cedar's own key
     forged = checkpoint.signed(signed.checkpoint, [])

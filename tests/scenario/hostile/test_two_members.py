@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hostile_scenes import NOW_US, Lies, Served, an_incident, enrol_members
-from pollwatch.attribution.claim import Statement
+from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.attribution.verify import verify_record
 from pollwatch.clock import ManualClock
@@ -20,7 +20,7 @@ from pollwatch.evidence.verify import verify_bytes
 from pollwatch.evidence.witness import Cosigned
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import bundling, joint, processes, releasing, rival, watching
+from pollwatch.node import bundling, joint, processes, publishing, releasing, rival, watching
 from pollwatch.node.gateway import Gateway
 from pollwatch.node.jointfolder import GatewayMembership, Membership
 from pollwatch.node.releasing import Decision
@@ -70,7 +70,7 @@ def test_no_veto_on_publishing(tmp_path: Path, neutral: bool, grade: str) -> Non
         with CaseEvidence.open(scene.alder.folder.case, scene.clock) as evidence:
             evidence.seal_batch("access.log", 1, [b"one", b"two"])
             evidence.seal_incident(an_incident("PW-1"))
-        published = joint.publish(scene.alder, scene.clock)
+        published = publishing.publish(scene.alder, scene.clock)
         assert published.grade == grade
         refusal = next(each.problem for each in published.cosignings if each.member == "Birch")
         assert "we do not cosign" in refusal
@@ -84,7 +84,7 @@ def test_no_veto_on_publishing(tmp_path: Path, neutral: bool, grade: str) -> Non
         assert (report.grade == "asserted") == (grade == "asserted")
         assert (report.not_later_us is not None) == neutral
         del scene.lies.told["/witness/add-checkpoint"]
-        assert joint.publish(scene.alder, scene.clock).grade == "quorum"
+        assert publishing.publish(scene.alder, scene.clock).grade == "quorum"
 
 
 def test_no_word_in_the_others_name(tmp_path: Path) -> None:
@@ -94,14 +94,14 @@ def test_no_word_in_the_others_name(tmp_path: Path) -> None:
         prepared = releasing.prepare_incident(alder, an_incident("PW-1"), None, scene.clock)
         releasing.release(alder, prepared, birch.me, DECISION, scene.clock)
         incident = joint.incident_object_id(alder, "PW-1")
-        words = Statement(incident, Finding.NAMED, birch.me, Likelihood.LIKELY, Confidence.LOW, "Their addresses.")
+        words = Assertion(incident, Finding.NAMED, birch.me, Likelihood.LIKELY, Confidence.LOW, "Their addresses.")
         claim = joint.claim(alder, words, DECISION, scene.clock)
         joint.take_in(birch, scene.clock)
         joint.opine(birch, claim.id, Stance.STRONGLY_DISAGREE, "We never did this.", DECISION, scene.clock)
         joint.take_in(alder, scene.clock)
         record = joint.record_of(alder, claim.id)
         charter = alder.folder.load_charter()
-        (judged,) = verify_record(record, charter)
+        (judged,) = verify_record(record, charter).judged
         assert [each.author.name for each in judged.denials] == ["Birch"]
         # Alder turns the denial into agreement: unsigned, under its own key, and by itself for Birch.
         parts = list(bundle.read(record))
@@ -125,7 +125,7 @@ def test_no_word_in_the_others_name(tmp_path: Path) -> None:
 def test_a_split_is_shown_by_its_two_signatures(tmp_path: Path) -> None:
     """Attack 2 at n = 2: Birch rewrites its log; with nobody else to ask, its own two signatures convict it."""
     with two(tmp_path, neutral=False) as scene:
-        joint.publish(scene.birch, scene.clock)
+        publishing.publish(scene.birch, scene.clock)
         (seen,) = watching.check_peers(scene.alder, scene.clock)
         assert seen.verdict is Verdict.FIRST_SEEN
         rival.rewrite(scene.birch.folder.case, lambda _entry: Posted.of("policy", "x", b"x").to_bytes(), scene.clock)

@@ -1,0 +1,113 @@
+"""Counting a statement: who signed, who dissents, who abstains, who said nothing, and whether that is enough.
+
+The rules, and why:
+
+* A signature counts once it was given in time, and cannot be taken back: whoever signs and then dissents is listed with
+  both. Otherwise one member could let the others build on its word and pull it away at the last moment.
+* Whoever is named by a claim that the statement is about counts for nothing in it, on either side.
+* Members count by head *and* by bloc: several members of one bloc are one bloc.
+* After it has closed, nothing changes the result. What comes later is listed as late.
+* Silence is listed as silence: neither consent nor dissent, and no hold-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pollwatch.attribution.opinion import Opinion
+from pollwatch.attribution.scale import Stance
+from pollwatch.attribution.statement import Statement
+from pollwatch.members.charter import Charter
+from pollwatch.members.member import Member, Role
+from pollwatch.stix import ids
+
+
+class Part(StrEnum):
+    """What a member did about a statement."""
+
+    SIGNED = "signed"
+    DISSENTS = "dissents"
+    ABSTAINS = "abstains"
+    SILENT = "silent"
+    #: It is named by what the statement is about; whatever it said stands beside the statement.
+    RESPONDENT = "respondent"
+    #: It has no vote by the charter.
+    OBSERVES = "observes"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One member's part in a statement.
+
+    Attributes:
+        member: whose.
+        part: what it did in time.
+        said: everything it said about the statement, in time or late, oldest first.
+        late: how many of these came after the statement had closed.
+    """
+
+    member: Member
+    part: Part
+    said: tuple[Opinion, ...]
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A statement and every member's part in it.
+
+    Attributes:
+        statement: the draft.
+        voices: one for each member of the charter, by name.
+        needed: how many members have to sign.
+        needed_blocs: from how many blocs.
+        adopted: whether these have signed.
+    """
+
+    statement: Statement
+    voices: tuple[Voice, ...]
+    needed: int
+    needed_blocs: int
+    adopted: bool
+
+    def of(self, part: Part) -> tuple[Member, ...]:
+        """The members that did this."""
+        return tuple(each.member for each in self.voices if each.part is part)
+
+
+def count(statement: Statement, opinions: Iterable[Opinion], charter: Charter) -> Tally:
+    """Count a statement.
+
+    Args:
+        statement: the draft, read and checked.
+        opinions: opinions that were checked; those about other things are left aside.
+        charter: the one in force.
+    """
+    about = [each for each in opinions if each.subject == statement.name]
+    voices = tuple(_voice(each, statement, about) for each in charter.members)
+    signers = [each.member for each in voices if each.part is Part.SIGNED]
+    quorum = charter.quorum
+    adopted = len(signers) >= quorum.statements and len({each.bloc for each in signers}) >= quorum.blocs
+    return Tally(statement, voices, quorum.statements, quorum.blocs, adopted)
+
+
+def _voice(member: Member, statement: Statement, about: Sequence[Opinion]) -> Voice:
+    said = tuple(sorted((each for each in about if each.author == member), key=lambda each: (each.created, each.id)))
+    closes = ids.timestamp(statement.draft.closes_us)
+    late = sum(each.created > closes for each in said)
+    return Voice(member, _part(member, statement, said[: len(said) - late]), said, late)
+
+
+def _part(member: Member, statement: Statement, in_time: Sequence[Opinion]) -> Part:
+    if member in statement.draft.respondents:
+        return Part.RESPONDENT
+    if member.role is not Role.MEMBER:
+        return Part.OBSERVES
+    stances = {each.stance for each in in_time}
+    if member == statement.drafter or stances & {Stance.AGREE, Stance.STRONGLY_AGREE}:
+        return Part.SIGNED
+    if not stances:
+        return Part.SILENT
+    return Part.DISSENTS if stances & {Stance.DISAGREE, Stance.STRONGLY_DISAGREE} else Part.ABSTAINS
