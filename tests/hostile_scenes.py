@@ -1,4 +1,7 @@
-"""Three members under one charter: Alder and Birch are honest, Cedar's node does what its operator wants."""
+"""Members under one charter, all honest but Cedar, whose node does what its operator wants.
+
+There are three of them, or as many as :data:`STAGES` says.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,17 @@ from pollwatch.node.gateway import Gateway
 from pollwatch.node.jointfolder import GatewayMembership, Membership
 
 NOW_US = 1_793_700_000_000_000
-NAMES = ("Alder", "Birch", "Cedar")
+Cast = tuple[tuple[str, Role], ...]
+THREE: Cast = (("Alder", Role.MEMBER), ("Birch", Role.MEMBER), ("Cedar", Role.MEMBER))
+_TWO: Cast = (("Alder", Role.MEMBER), ("Cedar", Role.MEMBER))
+_NEUTRAL: Cast = (("Elm", Role.AUDITOR),)
+#: What must hold with two members and with four, with a witness that belongs to neither side and without.
+STAGES: dict[str, Cast] = {
+    "two": _TWO,
+    "two and a neutral witness": _TWO + _NEUTRAL,
+    "four": (*THREE, ("Dogwood", Role.MEMBER)),
+    "four and a neutral witness": (*THREE, ("Dogwood", Role.MEMBER), *_NEUTRAL),
+}
 Lie = Callable[[Request], Response]
 
 
@@ -96,13 +109,26 @@ class Lies:
 
 @dataclass
 class Watch:
-    """The three, as they act; Cedar's gateway lies as ``lies`` says."""
+    """The members, as they act; Cedar's gateway lies as ``lies`` says.
+
+    Attributes:
+        alder: an honest one, there always.
+        others: the other honest ones, neutral ones among them; none where Alder and Cedar are alone.
+        cedar: the one that attacks.
+        lies: what Cedar's gateway answers.
+        clock: everybody's.
+    """
 
     alder: Membership
-    birch: Membership
+    others: tuple[Membership, ...]
     cedar: Membership
     lies: Lies
     clock: ManualClock
+
+    @property
+    def birch(self) -> Membership:
+        """The first of the other honest ones."""
+        return self.others[0]
 
     def histories(self, tmp_path: Path, *counts: int) -> list[Log]:
         """Cedar's second, third ... log under its one key: each with other entries, published and signed."""
@@ -146,11 +172,6 @@ class Served:
         self._socket.close()
 
 
-def enrol_three(root: Path, ports: tuple[int, ...], clock: Clock) -> None:
-    """Make the three members' folders under ``root``, with a charter in force."""
-    enrol_members(root, [(name, Role.MEMBER) for name in NAMES], ports, clock)
-
-
 def enrol_members(root: Path, members: Sequence[tuple[str, Role]], ports: tuple[int, ...], clock: Clock) -> list[Path]:
     """Make the members' folders under ``root``, with a charter that all of them signed in force."""
     cases = [root / name.lower() for name, _role in members]
@@ -166,19 +187,23 @@ def enrol_members(root: Path, members: Sequence[tuple[str, Role]], ports: tuple[
 
 
 @contextmanager
-def watching(template: Path, root: Path, ports: tuple[int, ...]) -> Iterator[Watch]:
-    """The three of a template, copied, with their gateways answering."""
+def watching(template: Path, root: Path, cast: Cast, ports: tuple[int, ...]) -> Iterator[Watch]:
+    """The members of a template, copied, with their gateways answering."""
     shutil.copytree(template, root)
     clock = ManualClock(NOW_US)
-    cases = [root / name.lower() for name in NAMES]
-    apps = [Gateway(GatewayMembership.open(case), clock).app() for case in cases]
-    lies = Lies(apps[2])
+    cases = {name: root / name.lower() for name, _role in cast}
+    apps: dict[str, ASGIApp] = {
+        name: Gateway(GatewayMembership.open(case), clock).app() for name, case in cases.items()
+    }
+    lies = Lies(apps["Cedar"])
+    apps["Cedar"] = lies
     served: list[Served] = []
     try:
-        for app, port in zip((apps[0], apps[1], lies), ports, strict=True):
+        for app, port in zip(apps.values(), ports, strict=True):
             served.append(Served(app, port))
-        alder, birch, cedar = (Membership.open(case) for case in cases)
-        yield Watch(alder, birch, cedar, lies, clock)
+        members = {name: Membership.open(case) for name, case in cases.items()}
+        others = tuple(each for name, each in members.items() if name not in {"Alder", "Cedar"})
+        yield Watch(members["Alder"], others, members["Cedar"], lies, clock)
     finally:
         for each in served:
             each.close()

@@ -217,6 +217,19 @@ def test_the_usual_rule_of_amendment_always_fits() -> None:
             assert 3 * rule.needed(voters) >= 2 * voters
 
 
+@pytest.mark.parametrize(
+    ("blocs", "cosigners"),
+    [("ab", 1), ("abc", 1), ("abcd", 2), ("abcde", 3), ("aabcdef", 4), ("aabb", 1), ("aabcd", 1), ("aaaa", 1)],
+)
+def test_the_usual_quorum_survives_a_lying_bloc(blocs: str, cosigners: int) -> None:
+    """From four members on, two quorums share an honest member, and need none of the largest bloc; else it is one."""
+    assert Quorum.usual_cosigners(blocs) == cosigners
+    largest = max(map(blocs.count, blocs))
+    if len(blocs) >= 4 and cosigners > 1:
+        assert cosigners <= len(blocs) - 1 - largest  # the honest among the others suffice
+        assert 2 * (cosigners + 1) - len(blocs) > largest  # owner and cosigners twice: more in common than can lie
+
+
 def test_keys_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
     """Key files have mode 0600, are never overwritten, and are refused when others can read them."""
     inner, outer = tmp_path / "inner", tmp_path / "outer"

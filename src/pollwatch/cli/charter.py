@@ -36,7 +36,11 @@ def command() -> None:
 @click.option("--election", "elections", multiple=True, help="Election that is watched; may be given more than once.")
 @click.option("--statements", type=int, help="How many members sign a statement.  [default: all]")
 @click.option("--blocs", type=int, help="From how many blocs they come.  [default: all]")
-@click.option("--cosigners", type=int, help="How many others cosign a log to raise its grade.  [default: 1]")
+@click.option(
+    "--cosigners",
+    type=int,
+    help="How many others cosign a log to raise its grade.  [default: 1; from 4 members: all but a bloc]",
+)
 @click.option(
     "--tlp", type=click.Choice(_TLP), default="amber", show_default=True, help="Marking unless said otherwise."
 )

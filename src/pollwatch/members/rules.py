@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +27,22 @@ class Quorum:
     statements: int
     blocs: int
     cosigners: int
+
+    @staticmethod
+    def usual_cosigners(blocs: Sequence[str]) -> int:
+        """How many other members' cosignatures make a quorum, where the charter's authors do not say.
+
+        With n members of whom a whole bloc of f may lie, n - f signers of which the owner is one leave an honest one
+        in common between any two quorums, and need none of the liars; that takes n >= 3f + 1 and at least four
+        members. Where blocs are too large for that, one cosigner is the quorum, and the grade says whose bloc it was.
+
+        Args:
+            blocs: the bloc of each member.
+        """
+        largest = max(Counter(blocs).values())
+        if len(blocs) >= max(4, 3 * largest + 1):
+            return len(blocs) - largest - 1
+        return min(1, len(blocs) - 1)
 
     def record(self) -> dict[str, Any]:
         """The quorum as JSON."""

@@ -28,7 +28,8 @@ class Terms:
     Attributes:
         name: of the joint watch.
         elections: what is watched.
-        quorum: how many must agree; None = all voting members from all blocs, and one cosigner.
+        quorum: how many must agree; None = all voting members from all blocs, and the usual
+            cosigners (:meth:`pollwatch.members.rules.Quorum.usual_cosigners`).
         tlp_default: marking of a release that names no other.
         reply_window_s: how long a respondent has to answer.
         releasers: how many people have to agree before anything leaves a member.
@@ -137,7 +138,7 @@ def draft(cards: Sequence[bytes], terms: Terms, clock: Clock, previous: str = ""
     members = tuple(sorted((read_card(card) for card in cards), key=lambda each: each.name))
     voters = [each for each in members if each.role is Role.MEMBER]
     blocs = len({each.bloc for each in voters})
-    quorum = terms.quorum or Quorum(len(voters), blocs, min(1, len(members) - 1))
+    quorum = terms.quorum or Quorum(len(voters), blocs, Quorum.usual_cosigners([each.bloc for each in members]))
     effective_us = clock.now_us() // US_PER_S * US_PER_S
     return Charter(
         terms.name,
