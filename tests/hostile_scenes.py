@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.requests import Request
@@ -32,7 +33,7 @@ from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import enrol
-from pollwatch.node.gateway import Gateway
+from pollwatch.node.gateway.app import Gateway
 from pollwatch.node.jointfolder import GatewayMembership, Membership
 
 NOW_US = 1_793_700_000_000_000
@@ -170,6 +171,24 @@ class Served:
         self._server.should_exit = True
         self._thread.join(10)
         self._socket.close()
+
+
+@contextmanager
+def served(*members: Membership, clock: Clock) -> Iterator[Callable[[], None]]:
+    """The gateways of these members answer, by this clock, until what is given is called."""
+    running: list[Served] = []
+
+    def down() -> None:
+        while running:
+            running.pop().close()
+
+    try:
+        for each in members:
+            app = Gateway(GatewayMembership.open(each.folder.case), clock).app()
+            running.append(Served(app, urlsplit(each.me.address).port or 0))
+        yield down
+    finally:
+        down()
 
 
 def enrol_members(root: Path, members: Sequence[tuple[str, Role]], ports: tuple[int, ...], clock: Clock) -> list[Path]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
+
 from pollwatch.clock import Clock
 from pollwatch.members.marking import Tlp
-from pollwatch.members.member import Role
+from pollwatch.members.member import Member, Role
 from pollwatch.node import enrol, processes
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
@@ -24,6 +26,21 @@ def enrolled(folder: Path, names: str, clock: Clock) -> list[Membership]:
     for case in (*cases, *cases):
         signed = enrol.sign(case, signed.to_bytes(), clock).signed
     return [Membership.open(case) for case in cases]
+
+
+def client(sender: Membership, receiver: Member, clock: Clock, address: str = "") -> httpx.Client:
+    """What a member's node sends another's gateway with: each request signed, for the address in the charter.
+
+    Args:
+        sender: whose node.
+        receiver: whose gateway.
+        clock: of the sender.
+        address: where that gateway really listens, if not there.
+    """
+    made = sender.way_to(receiver, clock).client()
+    made.base_url = httpx.URL(address or receiver.address)
+    made.timeout = httpx.Timeout(20)
+    return made
 
 
 def gateway(member: Membership) -> GatewayProcess:

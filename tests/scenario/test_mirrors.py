@@ -27,7 +27,7 @@ def test_a_log_that_its_owner_deletes_stays_with_the_others(tmp_path: Path) -> N
         for _round in range(2):
             published = publishing.publish(b, CLOCK)
             assert [each.problem for each in (*published.cosignings, *published.mirrors)] == ["", ""]
-        with Peer(a.me, b.charter) as peer:
+        with Peer(b.way_to(a.me, CLOCK)) as peer:
             key = peer.mirror_key()
         assert key is not None
         assert key.public != a.me.witness.public
@@ -41,7 +41,7 @@ def test_a_log_that_its_owner_deletes_stays_with_the_others(tmp_path: Path) -> N
                 raise FileNotFoundError(path)
             return answer.content
 
-        with httpx.Client(base_url=a.me.address, trust_env=False) as client:
+        with joint_scenes.client(b, a.me, CLOCK) as client:
             signed = open_checkpoint(fetch("checkpoint"), b.me.log)
             assert verify(signed, (key,))
             assert signed.checkpoint.size == published.size

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 import joint_scenes
+from hostile_scenes import served
 from pollwatch.cli.main import root
-from pollwatch.clock import ManualClock
+from pollwatch.clock import US_PER_S, ManualClock, SystemClock
 from pollwatch.evidence.manifest import Posted, parse_shared
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.verify import verify_bytes
@@ -31,9 +32,9 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def pair(tmp_path: Path, clock: ManualClock) -> Iterator[list[Membership]]:
-    """Two members; B's gateway runs."""
+    """Two members whose gateways run, by the same clock."""
     members = joint_scenes.enrolled(tmp_path, "ab", clock)
-    with processes.running(*map(joint_scenes.gateway, members)):
+    with served(*members, clock=clock):
         yield members
 
 
@@ -107,14 +108,13 @@ def test_views_of_three_members_are_shown_and_silence_is_no_end(tmp_path: Path, 
     """With three members each log has two views; a member that is down is out of reach, and the watch goes on."""
     a, b, c = joint_scenes.enrolled(tmp_path, "abc", clock)
     told: list[Sequence[Watched]] = []
-    gateway = joint_scenes.gateway(c)
-    with processes.running(joint_scenes.gateway(b), gateway):
+    with served(b, clock=clock), served(c, clock=clock) as down:
         publishing.publish(b, clock)
         publishing.publish(c, clock)
 
         def sleep(seconds: float) -> None:
             clock.advance(seconds)
-            gateway.kill()
+            down()
 
         assert monitoring.run(a.folder.case, 300, 300, clock, told.append, 2, sleep) == 5
     first, second = told
@@ -124,17 +124,18 @@ def test_views_of_three_members_are_shown_and_silence_is_no_end(tmp_path: Path, 
     assert states(second) == [State.FINE, State.UNREACHABLE, State.FINE]
 
 
-def test_the_command_looks_once(pair: list[Membership], clock: ManualClock) -> None:
+def test_the_command_looks_once(tmp_path: Path) -> None:
     """``evidence watch --once`` prints one line per member, or one JSON line, and ends with the look's exit code."""
-    a, b = pair
-    publishing.publish(b, clock)
+    a, b = joint_scenes.enrolled(tmp_path, "ab", SystemClock())
     command = ["evidence", "watch", "--case", str(a.folder.case), "--once"]
-    plain = CliRunner().invoke(root, command, standalone_mode=False)
+    with processes.running(joint_scenes.gateway(b)):
+        publishing.publish(b, ManualClock(SystemClock().now_us() - 600 * US_PER_S))
+        plain = CliRunner().invoke(root, command, standalone_mode=False)
+        late = CliRunner().invoke(root, [*command, "--expect", "5m", "--json"], standalone_mode=False)
     assert (plain.return_value, [line.partition(",")[0] for line in plain.stdout.splitlines()]) == (
         0,
         ["B: fine", "A: fine"],
     )
-    late = CliRunner().invoke(root, [*command, "--expect", "5m", "--json"], standalone_mode=False)
     document = json.loads(late.stdout)
     assert document["schema"] == "pollwatch.evidence-watch/1"
     assert document["members"][0]["state"] == "late"

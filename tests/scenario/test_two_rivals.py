@@ -18,6 +18,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+import joint_scenes
 from pollwatch import canonical
 from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
@@ -344,7 +345,7 @@ def test_hostile_posts_are_refused_and_nothing_of_them_is_kept(receiver: Pair) -
     """Attacks 10, 12, 19: posts in another's name, unsigned, changed, malformed, deep, huge, unmarked, unaddressed."""
     good = releasing.prepare_incident(receiver.one, an_incident(), None, CLOCK).body
     address = receiver.gateways[1]._member.address  # noqa: SLF001 - the real address, past the tap
-    with httpx.Client(base_url=address, trust_env=False, timeout=20) as client:
+    with joint_scenes.client(receiver.one, receiver.two.me, CLOCK, address) as client:
         for name, (body, header, expected) in hostile(receiver, good).items():
             headers = {NOTE_HEADER: header} if header else {}
             status = client.post("/inbox", content=body, headers=headers).status_code
@@ -400,7 +401,7 @@ def hostile(pair: Pair, good: bytes) -> dict[str, tuple[bytes, str, int]]:
     huge = b" " * (bundle.MAX_BYTES + 1)
     return cases | {
         "huge": (huge, note_for(pair, huge), 413),
-        "without note": (good, "", 401),
+        "without note": (good, "", 400),
         "another body": (good, note_for(pair, b"other"), 403),
         "to another": (good, note_for(pair, good, receiver="Alder"), 403),
         "note by a stranger": (good, note_for(pair, good, signer=Signer.generate("alder/statement")), 403),
@@ -432,7 +433,7 @@ def test_a_node_that_was_killed_knows_everything_after_its_restart(receiver: Pai
     assert publishing.publish(receiver.one, CLOCK).grade == "asserted"  # silence is no veto
     receiver.gateways[1].start()
     receiver.gateways[1].wait()
-    (retried,) = releasing.retry(receiver.one)
+    (retried,) = releasing.retry(receiver.one, CLOCK)
     assert retried.disclosure.receipt
     assert retried.disclosure.number == sent.disclosure.number
     assert [each.kinds["incident"] for each in joint.take_in(receiver.two, CLOCK)] == [1, 1]
@@ -459,7 +460,7 @@ def test_a_peer_that_floods_or_lies_is_named_and_survived(enrolled: Pair) -> Non
         flood = itertools.repeat(b"x" * 65536) if request.url.path.endswith("checkpoint") else iter([b"junk"])
         return httpx.Response(200, content=flood)
 
-    with Peer(enrolled.two.me, enrolled.one.charter, httpx.MockTransport(answer)) as peer:
+    with Peer(enrolled.one.way_to(enrolled.two.me, CLOCK), httpx.MockTransport(answer)) as peer:
         with pytest.raises(PeerError, match="Birch"):
             peer.checkpoint()
         with pytest.raises(PeerError, match="Birch"):

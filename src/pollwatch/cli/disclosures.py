@@ -10,7 +10,7 @@ import rich_click as click
 
 from pollwatch.canonical import pretty
 from pollwatch.cli import options
-from pollwatch.clock import rfc3339
+from pollwatch.clock import SystemClock, rfc3339
 from pollwatch.errors import PeerError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def command(*, case_dir: Path, receiver: str, number: int | None, again: bool, a
         sys.stdout.buffer.write(ledger.get(number).release.body)
         return 0
     if again:
-        sent = releasing.retry(membership)
+        sent = releasing.retry(membership, SystemClock())
         for each in sent:
             share.tell(each)
         return PeerError.exit_code if any(each.problem for each in sent) else 0

@@ -26,14 +26,15 @@ def command(*, case_dir: Path, host: str, port: int | None, until_eof: bool) -> 
     """
     from urllib.parse import urlsplit
 
-    from pollwatch.node import gateway, serving
+    from pollwatch.node import serving
+    from pollwatch.node.gateway import app
     from pollwatch.node.jointfolder import GatewayMembership
 
     if port is None:
         port = urlsplit(GatewayMembership.open(case_dir).me.address).port or 8443
     if until_eof:
         serving.end_with_stdin()
-    gateway.serve(
+    app.serve(
         case_dir,
         host,
         port,

@@ -20,10 +20,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pollwatch.clock import Clock
 from pollwatch.errors import ConfigError, PolicyError
 from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.keys import GatewayKeys, MemberKeys
 from pollwatch.members.member import Member
+from pollwatch.sharing.outbound import Outbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ class JointFolder:
         return self.outer / "mirror"
 
     @property
+    def nonces(self) -> Path:
+        """The nonces of signed requests that are still good."""
+        return self.outer / "nonces.sqlite"
+
+    @property
     def mirror_key(self) -> Path:
         """The key that the mirror cosigns with."""
         return self.outer / "mirror.key"
@@ -188,6 +195,10 @@ class Membership:
     def peers(self) -> tuple[Member, ...]:
         """The other members."""
         return self.charter.others(self.me.name)
+
+    def way_to(self, member: Member, clock: Clock) -> Outbound:
+        """The only way to another member's gateway."""
+        return Outbound(member, self.charter, self.keys.request, clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def look(membership: Membership, clock: Clock, expect_s: int | None = None) -> t
         StoreError: our own folder cannot be written, or a scan holds it.
     """
     found = [_judged(membership, each, clock, expect_s) for each in membership.peers]
-    return (*found, _own(membership))
+    return (*found, _own(membership, clock))
 
 
 def exit_code(found: Iterable[Watched]) -> int:
@@ -184,7 +184,7 @@ def run(
 
 def _judged(membership: Membership, member: Member, clock: Clock, expect_s: int | None) -> Watched:
     checked = watching.check_peer(membership, member, clock)
-    views = _views(membership, member)
+    views = _views(membership, member, clock)
     if not checked.sound or checked.size is None:
         state = _OF_VERDICT[checked.verdict]
         return Watched(member.name, state, checked.size, checked.detail, None, views, checked.proof)
@@ -230,29 +230,29 @@ def _seal_times(membership: Membership, member: Member, size: int) -> list[tuple
     return [(index, entry.at_us) for index, entry in parsed if isinstance(entry, Seal)]
 
 
-def _views(membership: Membership, member: Member) -> tuple[View, ...]:
+def _views(membership: Membership, member: Member, clock: Clock) -> tuple[View, ...]:
     """What everybody else cosigned of a log; those that contradict it were compared when it was checked."""
     others = [each for each in membership.peers if each != member]
-    return tuple(View(each.name, _size(_seen(membership, each, member))) for each in others)
+    return tuple(View(each.name, _size(_seen(membership, each, member, clock))) for each in others)
 
 
 def _size(signed: SignedCheckpoint | None) -> int | None:
     return None if signed is None else signed.checkpoint.size
 
 
-def _seen(membership: Membership, other: Member, member: Member) -> SignedCheckpoint | None:
+def _seen(membership: Membership, other: Member, member: Member, clock: Clock) -> SignedCheckpoint | None:
     try:
-        with Peer(other, membership.charter) as peer:
+        with Peer(membership.way_to(other, clock)) as peer:
             seen = peer.witnessed(sha256(member.log.name.encode("utf-8")).hexdigest())
         return None if seen is None else open_checkpoint(seen.to_bytes(), member.log)
     except (PeerError, EvidenceError):
         return None
 
 
-def _own(membership: Membership) -> Watched:
+def _own(membership: Membership, clock: Clock) -> Watched:
     """Our own log through the others' eyes: whoever else has our key shows there."""
     me = membership.me
-    seen = [(each, _seen(membership, each, me)) for each in membership.peers]
+    seen = [(each, _seen(membership, each, me, clock)) for each in membership.peers]
     # Read after asking: what we publish meanwhile can only make our log larger.
     now, tiles = logs.open_reader(membership.folder.public, me.log)
     size = now.checkpoint.size

@@ -70,7 +70,7 @@ def publish(membership: Membership, clock: Clock) -> Published:
     signed, tiles = logs.open_reader(membership.folder.public, key)
 
     def gather(ask: Callable[[Peer], Cosigned | Refused]) -> tuple[Signing, ...]:
-        lines, found = _ask_all(membership, ask)
+        lines, found = _ask_all(membership, ask, clock)
         if lines:
             with sealer.shared_only(case_dir, clock) as shared:
                 shared.add_cosignatures(lines, signed)
@@ -85,7 +85,7 @@ def publish(membership: Membership, clock: Clock) -> Published:
 
 
 def _ask_all(
-    membership: Membership, ask: Callable[[Peer], Cosigned | Refused]
+    membership: Membership, ask: Callable[[Peer], Cosigned | Refused], clock: Clock
 ) -> tuple[list[Signature], tuple[Signing, ...]]:
     """Ask every other member to sign for our log; silence and refusal are told, and hold nothing up.
 
@@ -96,7 +96,7 @@ def _ask_all(
     found: list[Signing] = []
     for member in membership.peers:
         try:
-            with Peer(member, membership.charter) as peer:
+            with Peer(membership.way_to(member, clock)) as peer:
                 outcome = ask(peer)
         except PeerError as error:
             found.append(Signing(member.name, str(error)))

@@ -30,9 +30,11 @@ from pollwatch.evidence.published import CHECKPOINT, KEYS, Published
 from pollwatch.evidence.witness import TEXT
 from pollwatch.node import serving
 from pollwatch.node.serving import FRESH
+from pollwatch.sharing.caller import SCOPE_KEY
 
 METHODS: Final = ("GET", "HEAD", "OPTIONS")
 _FOREVER: Final = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+_MEMBERS: Final = {**_FOREVER, "cache-control": "private, max-age=31536000, immutable"}
 _EVERYBODY: Final = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "etag, content-range",
@@ -88,7 +90,9 @@ def answer(request: Request, path: str, data: bytes) -> Response:
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=_PREFLIGHT)
     lasting = not path.endswith((CHECKPOINT, KEYS))
-    headers = {**(_FOREVER if lasting else FRESH), **_EVERYBODY, "accept-ranges": "bytes"}
+    # What was given to a member may tell what is marked for members: no cache between us hands it to others.
+    forever = _MEMBERS if SCOPE_KEY in request.scope else _FOREVER
+    headers = {**(forever if lasting else FRESH), **_EVERYBODY, "accept-ranges": "bytes"}
     headers["content-type"] = OCTETS if lasting else TEXT
     tag = sha256(data).hexdigest()[:32]
     headers["etag"] = f'"{tag}"'

@@ -141,13 +141,13 @@ def release(membership: Membership, prepared: Prepared, receiver: Member, decisi
         disclosure = _record(membership, ledger, prepared, receiver, decision, clock)
     elif disclosure.receipt:
         return Sent(disclosure, again=True)
-    return _deliver(membership, ledger, disclosure)
+    return _deliver(membership, ledger, disclosure, clock)
 
 
-def retry(membership: Membership) -> tuple[Sent, ...]:
+def retry(membership: Membership, clock: Clock) -> tuple[Sent, ...]:
     """Send everything again that has no receipt yet: the same bytes, under the same numbers."""
     ledger = Ledger(membership.folder.record)
-    return tuple(_deliver(membership, ledger, each) for each in ledger.unconfirmed())
+    return tuple(_deliver(membership, ledger, each, clock) for each in ledger.unconfirmed())
 
 
 def _record(
@@ -173,7 +173,7 @@ def _record(
     return ledger.record(left, at_us, salt, index)
 
 
-def _deliver(membership: Membership, ledger: Ledger, disclosure: Disclosure) -> Sent:
+def _deliver(membership: Membership, ledger: Ledger, disclosure: Disclosure, clock: Clock) -> Sent:
     left = disclosure.release
     receiver = membership.charter.member(left.receiver)
     delivery = Delivery(
@@ -181,7 +181,7 @@ def _deliver(membership: Membership, ledger: Ledger, disclosure: Disclosure) -> 
     )
     note = delivery.to_header(membership.keys.statement)
     try:
-        with Peer(receiver, membership.charter) as peer:
+        with Peer(membership.way_to(receiver, clock)) as peer:
             answer = peer.deliver(note, left.body)
     except PeerError as error:
         return Sent(disclosure, problem=str(error))

@@ -76,7 +76,7 @@ def check_peer(membership: Membership, member: Member, clock: Clock) -> Checked:
     views = Views(membership.folder.record)
     last = views.latest(member.log.name)
     before = last.checkpoint.size if last else None
-    with Peer(member, membership.charter) as peer:
+    with Peer(membership.way_to(member, clock)) as peer:
         try:
             # First what is known, then what it shows: an honest log publishes before it asks anybody to cosign, so
             # that nobody can know more of it than it shows.
@@ -128,14 +128,14 @@ def _known(membership: Membership, member: Member, clock: Clock) -> list[SignedC
             found += [cosigned] if cosigned is not None else []
             found += witness.contradictions(origin)
     return found + [
-        each for other in membership.peers if other != member for each in _seen_by(membership, other, member)
+        each for other in membership.peers if other != member for each in _seen_by(membership, other, member, clock)
     ]
 
 
-def _seen_by(membership: Membership, other: Member, member: Member) -> list[SignedCheckpoint]:
+def _seen_by(membership: Membership, other: Member, member: Member, clock: Clock) -> list[SignedCheckpoint]:
     """What another member cosigned last of this member's log; nothing where it says nothing that the log signed."""
     try:
-        with Peer(other, membership.charter) as peer:
+        with Peer(membership.way_to(other, clock)) as peer:
             seen = peer.witnessed(sha256(member.log.name.encode("utf-8")).hexdigest())
         return [] if seen is None else [open_checkpoint(seen.to_bytes(), member.log)]
     except (PeerError, SignatureError):

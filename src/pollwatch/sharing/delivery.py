@@ -22,9 +22,8 @@ from pollwatch.members.charter import Charter
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member
 
-#: HTTP headers of a delivery.
+#: The HTTP header of a delivery.
 NOTE_HEADER: Final = "pollwatch-delivery"
-CHARTER_HEADER: Final = "pollwatch-charter"
 _MAX_HEADER: Final = 16_000
 _SHAPE: Final = dict.fromkeys(("charter", "from", "to", "sha256", "tlp", "time"), str)
 

@@ -22,12 +22,11 @@ from pollwatch.evidence.mirrorrequest import OCTETS
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.evidence.witness import Conflict, Cosigned, Refused, Response, parse_response
-from pollwatch.members.charter import Charter, SignedCharter, difference
-from pollwatch.members.member import Member
-from pollwatch.sharing.delivery import CHARTER_HEADER, NOTE_HEADER
+from pollwatch.members.charter import SignedCharter, difference
+from pollwatch.sharing.delivery import NOTE_HEADER
 from pollwatch.sharing.mirrorkey import read_key_note
+from pollwatch.sharing.outbound import Outbound
 
-_TIMEOUT_S: Final = 10.0
 _WHOLE_S: Final = 60.0  # of one answer: a peer that drips bytes holds us no longer
 _MAX_ANSWER: Final = 1 << 20
 _MAX_TILE: Final = 256 * (2 + 65_535)
@@ -40,23 +39,16 @@ _Accept: TypeAlias = Callable[[Response, SignedCheckpoint], Cosigned | Conflict 
 class Peer:
     """A connection to one member's gateway; use it with ``with``."""
 
-    def __init__(self, member: Member, charter: Charter, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, way: Outbound, transport: httpx.BaseTransport | None = None) -> None:
         """Connect when needed.
 
         Args:
-            member: whose gateway.
-            charter: the one in force here; the other side refuses where it has another.
+            way: how that gateway is reached; the other side refuses where it holds another charter.
             transport: another way to reach it than TCP.
         """
-        self.member = member
-        self._charter = charter
-        self._client = httpx.Client(
-            timeout=_TIMEOUT_S,
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-            headers={CHARTER_HEADER: charter.digest, "accept-encoding": "identity", "user-agent": "pollwatch"},
-        )
+        self.member = way.member
+        self._charter = way.charter
+        self._client = way.client(transport)
 
     def __enter__(self) -> Self:
         """The peer itself."""

@@ -255,6 +255,6 @@ def test_a_witness_answer_cannot_be_moved_to_another_log(watch: Watch, tmp_path:
     found = check(watch, watch.alder)
     assert found.verdict is Verdict.UNREACHABLE
     assert "not of" in found.detail
-    with Peer(watch.birch.me, watch.alder.charter) as peer:
+    with Peer(watch.alder.way_to(watch.birch.me, watch.clock)) as peer:
         assert peer.checkpoint().checkpoint == signed.checkpoint
     assert base64.b64encode(tiles.root()) == base64.b64encode(signed.checkpoint.root)

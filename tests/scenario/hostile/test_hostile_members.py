@@ -11,6 +11,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+import joint_scenes
 from hostile_scenes import NOW_US, Watch, an_incident
 from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock
@@ -154,7 +155,7 @@ def test_attack_10_a_note_in_another_members_name(watch: Watch) -> None:
     body = bundle.write([constants.PROJECT])
     digest = hashlib.sha256(body).hexdigest()
     delivery = Delivery(watch.cedar.charter.digest, "Birch", "Alder", digest, Tlp.AMBER, watch.clock.now_us())
-    with httpx.Client(base_url=watch.alder.me.address, trust_env=False, timeout=20) as client:
+    with joint_scenes.client(watch.cedar, watch.alder.me, watch.clock) as client:
         for signer in (watch.cedar.keys.statement, Signer.generate("birch/statement")):
             answer = client.post("/inbox", content=body, headers={NOTE_HEADER: delivery.to_header(signer)})
             assert answer.status_code == 403

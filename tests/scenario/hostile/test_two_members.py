@@ -21,7 +21,7 @@ from pollwatch.evidence.witness import Cosigned
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import bundling, joint, processes, publishing, releasing, rival, watching
-from pollwatch.node.gateway import Gateway
+from pollwatch.node.gateway.app import Gateway
 from pollwatch.node.jointfolder import GatewayMembership, Membership
 from pollwatch.node.releasing import Decision
 from pollwatch.node.sealing import CaseEvidence
@@ -144,7 +144,7 @@ def test_what_a_neutral_witness_adds(tmp_path: Path, neutral: bool, verdict: Ver
             evidence.publish_seal()
             signed, tiles = evidence.shared.signed, evidence.shared.reader()
             if scene.elm is not None:
-                with Peer(scene.elm.me, scene.birch.charter) as peer:
+                with Peer(scene.birch.way_to(scene.elm.me, scene.clock)) as peer:
                     assert isinstance(peer.cosign(signed, tiles), Cosigned)
         rival.rewrite(scene.birch.folder.case, lambda _entry: Posted.of("policy", "x", b"x").to_bytes(), scene.clock)
         (checked,) = watching.check_peers(scene.alder, scene.clock, ["Birch"])

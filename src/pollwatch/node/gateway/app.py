@@ -1,0 +1,111 @@
+"""The gateway as an ASGI application: its stations behind its door.
+
+::
+
+    GET  /charter                           the charter in force
+    GET  /log/checkpoint, /log/tile/...     the shared log (tlog-tiles; :mod:`pollwatch.node.readpath`)
+    /witness, /mirror                       :mod:`pollwatch.node.gateway.witnessing`
+    /inbox                                  :mod:`pollwatch.node.gateway.receiving`
+
+It has the shared log, the mailbox and three keys, and no way to the case, the private log or the statement key.
+Every request is bounded in size and time before it is believed; what is refused is told why in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from pollwatch.clock import Clock
+from pollwatch.errors import PollwatchError
+from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.mirror import Mirror
+from pollwatch.evidence.published import Published
+from pollwatch.evidence.witness import Witness
+from pollwatch.node import serving
+from pollwatch.node.gateway.answers import NOTE, failed
+from pollwatch.node.gateway.door import Door
+from pollwatch.node.gateway.receiving import Receiving
+from pollwatch.node.gateway.witnessing import Witnessing
+from pollwatch.node.jointfolder import GatewayMembership
+from pollwatch.node.readpath import ReadPath
+from pollwatch.node.serving import FRESH, refused
+from pollwatch.sharing.inbox import Mailbox
+from pollwatch.sharing.mirrorkey import make_key_note
+from pollwatch.sharing.replay import Replays
+
+
+class Gateway:
+    """One member's gateway."""
+
+    def __init__(self, membership: GatewayMembership, clock: Clock) -> None:
+        """Open what the stations keep.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        self._membership = membership
+        self._clock = clock
+        folder, keys, charter = membership.folder, membership.keys, membership.charter
+        logs = [each.log for each in charter.charter.others(membership.me.name)]
+        mirror_key = _mirror_key(membership)
+        self._log = ReadPath(Published(folder.public))
+        self._witnessing = Witnessing(
+            Witness(folder.witness, (keys.witness,), clock, logs),
+            Mirror(folder.mirror, (mirror_key,), clock, logs),
+            make_key_note(mirror_key.verifier, keys.gateway),
+        )
+        self._receiving = Receiving(Mailbox(folder.mailbox, clock), charter.charter, membership.me, keys.gateway)
+        self._replays = Replays(folder.nonces, clock.now_us())
+
+    def routes(self) -> list[BaseRoute]:
+        """All routes of all stations."""
+        return [
+            Route("/charter", self.charter),
+            *self._log.routes("/log"),
+            *self._witnessing.routes(),
+            *self._receiving.routes(),
+        ]
+
+    async def charter(self, _request: Request) -> Response:
+        """The charter in force."""
+        return Response(self._membership.charter.to_bytes(), media_type=NOTE, headers=FRESH)
+
+    def app(self) -> ASGIApp:
+        """The ASGI application."""
+        handlers = {HTTPException: refused, PollwatchError: failed}
+        inner = Starlette(routes=self.routes(), exception_handlers=handlers)
+        return Door(inner, self._membership.charter.charter, self._membership.me, self._replays, self._clock)
+
+
+def _mirror_key(membership: GatewayMembership) -> Signer:
+    """The mirror's key; made the first time, since the charter does not name it."""
+    path = membership.folder.mirror_key
+    if not path.exists():
+        handle = membership.keys.gateway.name.rpartition("/")[0]
+        Signer.generate(f"{handle}/mirror", KeyType.COSIGNATURE).save(path)
+    return Signer.load(path)
+
+
+def serve(case_dir: Path, host: str, port: int, clock: Clock, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first.
+
+    Args:
+        case_dir: the member's folder.
+        host: address to listen on.
+        port: port to listen on; 0 = any free one.
+        clock: for cosignatures and receipts.
+        ready: told the address once it listens.
+
+    Raises:
+        ConfigError: no charter is in force here.
+        SystemExit: the port is taken (uvicorn says so on stderr).
+    """
+    serving.run(Gateway(GatewayMembership.open(case_dir), clock).app(), host, port, ready)
