@@ -1,7 +1,9 @@
 """Fixtures that several kinds of tests share."""
 
+import getpass
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +69,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 line = (seed + poison) * (1 + (1 << 20) // (len(seed) + len(poison)))
             out.write(line.replace(b"\n", b" ") + b"\n")
     return path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kept_cache() -> Iterator[None]:
+    """Compiled warning lists stay from one run to the next: they are named by what they were compiled from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(Path(tempfile.gettempdir()) / f"pollwatch-tests-{getpass.getuser()}"))
+        yield
 
 
 FLAGS = [

@@ -76,7 +76,7 @@ def test_decisions_move_it_and_a_retraction_does_for_good(store: IndicatorStore)
     assert state_of(store, name) is State.REJECTED
     store.decide([name], decision(Act.ACCEPT, warnings=("tor-exits",)))
     assert state_of(store, name) is State.OVERRIDE
-    gone = Retraction("Birch", "indicator--1", NOW_US, late=True, sha256="", reason="a mistake")
+    gone = Retraction("Birch", "indicator--1", NOW_US, sha256="", reason="a mistake")
     assert store.retract(gone) == (name,)
     assert store.retract(gone) == ()
     store.add([Reported(replace(report(), version="3", sha256="later"))])
@@ -93,7 +93,7 @@ def test_released_ones_are_given_with_their_time(store: IndicatorStore) -> None:
     names = [store.get(each.value).id for each in values]
     store.decide(names[1:], decision(Act.RELEASE, NOW_US - DAY_US))
     store.decide([names[2]], decision(Act.WITHDRAW))
-    store.retract(Retraction("Birch", "indicator--3", NOW_US, late=False, sha256="", reason=""))
+    store.retract(Retraction("Birch", "indicator--3", NOW_US, sha256="", reason=""))
     assert [each.id for each in store.released(NOW_US)] == [names[1]]
     assert [each.released_us for each in store.released(NOW_US)] == [NOW_US - DAY_US]
     assert store.released(NOW_US - 2 * DAY_US) == ()

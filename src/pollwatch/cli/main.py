@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "explain": "explain",
     "sources": "sources",
     "incidents": "incidents",
+    "indicators": "indicators",
     "report": "report",
     "seal": "seal",
     "verify": "verify",

@@ -92,7 +92,7 @@ class Report:
         received_us: when it came, by our clock.
         confidence: 0 to 100 as the source says; shown, and used for nothing.
         text: the source's words. Not to be trusted in any output.
-        retracted_us: when its source took it back; None while it stands.
+        gone_us: when its source took it back, or said something else instead; None while it stands.
     """
 
     observable: Observable
@@ -107,12 +107,12 @@ class Report:
     received_us: int
     confidence: int | None = None
     text: str = ""
-    retracted_us: int | None = None
+    gone_us: int | None = None
 
     @property
     def stands(self) -> bool:
         """Whether its source still says so."""
-        return self.retracted_us is None
+        return self.gone_us is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Indicator:
         id: the same at every member: ``IND-`` and ten characters that follow from the observable.
         observable: what to look out for.
         first_us: when it first came to us.
-        reports: the latest version of what each source says about it.
+        reports: what was ever said about it, superseded versions too.
         decisions: everything that was decided.
         warnings: the warning lists that named it when it last came.
     """
@@ -175,6 +175,10 @@ class Indicator:
     def release(self) -> Decision | None:
         """The decision that it may be shared and matched; None where there is none in force."""
         return self._last_of(Act.RELEASE, Act.WITHDRAW, Act.REJECT, Act.SUSPEND, wanted=Act.RELEASE)
+
+    def relied_on(self, at_us: int) -> bool:
+        """Whether somebody of ours had put it to use by then."""
+        return any(each.act is Act.ACCEPT and each.at_us <= at_us for each in self.decisions)
 
     @property
     def outcome(self) -> Decision | None:

@@ -33,8 +33,8 @@ CREATE TABLE IF NOT EXISTS reports (
 CREATE INDEX IF NOT EXISTS reports_of ON reports (indicator);
 CREATE INDEX IF NOT EXISTS reports_named ON reports (source, object_id);
 CREATE TABLE IF NOT EXISTS retractions (
-    source TEXT NOT NULL, object_id TEXT NOT NULL, at_us INTEGER NOT NULL, late INTEGER NOT NULL,
-    sha256 TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (source, object_id)) STRICT;
+    source TEXT NOT NULL, object_id TEXT NOT NULL, at_us INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    reason TEXT NOT NULL, PRIMARY KEY (source, object_id)) STRICT;
 CREATE TABLE IF NOT EXISTS decisions (
     number INTEGER PRIMARY KEY AUTOINCREMENT, indicator TEXT NOT NULL REFERENCES indicators, act TEXT NOT NULL,
     who TEXT NOT NULL, reason TEXT NOT NULL, at_us INTEGER NOT NULL, entry INTEGER, warnings TEXT NOT NULL) STRICT;
@@ -48,14 +48,14 @@ CREATE TRIGGER IF NOT EXISTS decisions_stay BEFORE UPDATE ON decisions
 CREATE TRIGGER IF NOT EXISTS decisions_remain BEFORE DELETE ON decisions
     BEGIN SELECT RAISE(ABORT, 'a decision is never removed'); END;
 """
-#: The latest version that each source has of each object, of those that stand for an indicator.
-_LATEST: Final = """
+#: All reports, each with when it was taken back or superseded by a later version of its object.
+_REPORTS: Final = """
 SELECT r.indicator, r.source, r.origin, r.bloc, r.signed, r.object_id, r.version, r.sha256, r.tlp, r.observed_us,
-    r.until_us, r.received_us, r.confidence, r.text, r.warnings, t.at_us
+    r.until_us, r.received_us, r.confidence, r.text, r.warnings,
+    coalesce(t.at_us, (
+        SELECT min(n.received_us) FROM reports n WHERE n.source = r.source AND n.object_id = r.object_id
+        AND n.origin = r.origin AND n.version > r.version))
 FROM reports r LEFT JOIN retractions t USING (source, object_id)
-WHERE NOT EXISTS (
-    SELECT 1 FROM reports n WHERE n.source = r.source AND n.object_id = r.object_id AND n.origin = r.origin
-    AND (n.version, n.number) > (r.version, r.number))
 """
 _INSERT: Final = """
 INSERT OR IGNORE INTO reports (indicator, source, origin, bloc, signed, object_id, version, sha256, tlp, observed_us,
@@ -79,11 +79,13 @@ class Added:
     Attributes:
         fresh: ids of indicators that were not known before.
         again: ids of known ones about which something new was said.
+        moved: ids of those from which a later version of an object moved away, to name something else.
         unchanged: how many reports said what was known already.
     """
 
     fresh: tuple[str, ...]
     again: tuple[str, ...]
+    moved: tuple[str, ...]
     unchanged: int
 
 
@@ -95,7 +97,6 @@ class Retraction:
         source: its name.
         object_id: what it took back.
         at_us: when that reached us.
-        late: whether somebody had relied on it here by then: an analyst had accepted it.
         sha256: of the retraction as it was signed, in hex; empty where it came unsigned.
         reason: the source's words.
     """
@@ -103,7 +104,6 @@ class Retraction:
     source: str
     object_id: str
     at_us: int
-    late: bool
     sha256: str
     reason: str
 
@@ -119,6 +119,7 @@ class IndicatorStore:
         """Keep what was reported; the same report twice is kept once."""
         fresh: dict[str, None] = {}
         again: dict[str, None] = {}
+        kept: list[Report] = []
         unchanged = 0
         with database.opened(self._path, _SCHEMA) as opened:
             for each in reported:
@@ -131,9 +132,12 @@ class IndicatorStore:
                     fresh[identifier] = None
                 if not _insert(opened, identifier, each):
                     unchanged += 1
-                elif identifier not in fresh:
+                    continue
+                if identifier not in fresh:
                     again[identifier] = None
-        return Added(tuple(fresh), tuple(again), unchanged)
+                kept.append(each.report)
+            moved = dict.fromkeys(left for report in kept for left in _left(opened, report))
+        return Added(tuple(fresh), tuple(again), tuple(moved), unchanged)
 
     def retract(self, retraction: Retraction) -> tuple[str, ...]:
         """Note that a source took an object back; for good, also if a report of it comes later.
@@ -142,11 +146,8 @@ class IndicatorStore:
             The ids of the indicators that rested on it, the first time; nothing when asked again.
         """
         with database.opened(self._path, _SCHEMA) as opened:
-            values = (
-                retraction.source, retraction.object_id, retraction.at_us, retraction.late, retraction.sha256,
-                retraction.reason,
-            )  # fmt: skip
-            if not opened.execute("INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?, ?)", values).rowcount:
+            values = (retraction.source, retraction.object_id, retraction.at_us, retraction.sha256, retraction.reason)
+            if not opened.execute("INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?)", values).rowcount:
                 return ()
             return self._about(opened, retraction.source, retraction.object_id)
 
@@ -159,11 +160,9 @@ class IndicatorStore:
         """Every retraction that reached us, oldest first."""
         with database.opened(self._path, _SCHEMA) as opened:
             rows = opened.execute(
-                "SELECT source, object_id, at_us, late, sha256, reason FROM retractions ORDER BY at_us, object_id"
+                "SELECT source, object_id, at_us, sha256, reason FROM retractions ORDER BY at_us, object_id"
             ).fetchall()
-        return tuple(
-            Retraction(source, name, at_us, bool(late), sha, reason) for source, name, at_us, late, sha, reason in rows
-        )
+        return tuple(Retraction(*row) for row in rows)
 
     def decide(self, ids: Iterable[str], decision: Decision) -> None:
         """Keep one decision about some indicators."""
@@ -240,6 +239,17 @@ def _named(observable: Observable) -> tuple[str, str]:
     return observable.kind.value, observable.value
 
 
+def _left(opened: sqlite3.Connection, report: Report) -> list[str]:
+    """The indicators that earlier versions of a report's object were about, and this one is not."""
+    named = (report.source.name, report.object_id, report.version)
+    rows = opened.execute(
+        "SELECT DISTINCT indicator FROM reports WHERE source = ? AND object_id = ? AND version < ? AND indicator"
+        " NOT IN (SELECT indicator FROM reports WHERE source = ? AND object_id = ? AND version = ?)",
+        (*named, *named),
+    )
+    return [row[0] for row in rows]
+
+
 def _insert(opened: sqlite3.Connection, identifier: str, each: Reported) -> bool:
     report = each.report
     values = (
@@ -262,8 +272,8 @@ def _assembled(opened: sqlite3.Connection, ids: Sequence[str] | None) -> Iterato
     observables = {row[0]: Observable(Kind(row[1]), row[2]) for row in named}
     reports: dict[str, list[Report]] = {}
     warnings: dict[str, tuple[str, ...]] = {}
-    where = "" if ids is None else f" AND r.indicator IN {marks}"
-    for row in opened.execute(f"{_LATEST}{where} ORDER BY r.number", chosen):
+    where = "" if ids is None else f" WHERE r.indicator IN {marks}"
+    for row in opened.execute(f"{_REPORTS}{where} ORDER BY r.number", chosen):
         reports.setdefault(row[0], []).append(_report(observables[row[0]], row))
         warnings[row[0]] = tuple(json.loads(row[14]))
     decisions: dict[str, list[Decision]] = {}
@@ -288,7 +298,7 @@ def _assembled(opened: sqlite3.Connection, ids: Sequence[str] | None) -> Iterato
 
 def _report(observable: Observable, row: tuple[Any, ...]) -> Report:
     _indicator, source, origin, bloc, signed, object_id, version, sha256, tlp, *rest = row
-    observed_us, until_us, received_us, confidence, text, _warnings, retracted_us = rest
+    observed_us, until_us, received_us, confidence, text, _warnings, gone_us = rest
     return Report(
         observable,
         Source(source, Origin(origin), bloc),
@@ -302,5 +312,5 @@ def _report(observable: Observable, row: tuple[Any, ...]) -> Report:
         received_us,
         confidence,
         text,
-        retracted_us,
+        gone_us,
     )
