@@ -22,7 +22,9 @@ from pollwatch.evidence.verify import verify_bytes
 
 _KEYS = document("keys", 1, {"log": [LOG.verifier.vkey], "witnesses": []})
 _PLACE = "seal/shared.tlog-proof"
+_LINES = "lines/00000000.json"
 _real: dict[str, bytes] = {}
+_parts: list[bytes] = []
 
 
 def read(data: bytes) -> None:
@@ -42,7 +44,9 @@ def read(data: bytes) -> None:
 def _bundle() -> dict[str, bytes]:
     if not _real:
         with tempfile.TemporaryDirectory() as folder:
-            _real.update(container.unpack(by_name(Path(folder) / "made")["bundle"].data))
+            made = by_name(Path(folder) / "made")
+            _real.update(container.unpack(made["bundle"].data))
+            _parts.append(made["opened fields"].data)
         place = TlogProof.parse(_real[_PLACE])
         at = Checkpoint(LOG.name, place.signed.checkpoint.size, place.signed.checkpoint.root)
         _real[_PLACE] = TlogProof(place.index, place.proof, signed(at, [LOG])).to_bytes()
@@ -60,7 +64,8 @@ def _signed(members: dict[str, bytes]) -> bytes:
 
 
 def seeds(folder: Path) -> list[bytes]:
-    """A whole bundle, a small container, and every member of the bundle."""
+    """A whole bundle, one that shows fields, a small container, and every member of the bundle."""
     del folder  # the bundle is made once, for the reader too
     small = container.pack({"a.json": b"{}", "b/c.txt": b"text"})
-    return [_signed(_bundle()), small, *(name.encode() + b"\n" + data for name, data in _bundle().items())]
+    whole, fields = _bundle(), [f"{_LINES}\n".encode() + each for each in _parts]
+    return [_signed(whole), small, *fields, *(name.encode() + b"\n" + data for name, data in whole.items())]

@@ -11,6 +11,7 @@ from pollwatch.evidence import manifest
 from pollwatch.evidence.documents import Digest, OpenedDocument, OpenedDocuments
 from pollwatch.evidence.large import Large
 from pollwatch.evidence.monitor import ForkProof
+from pollwatch.evidence.openedlines import OpenedBatch
 from pollwatch.evidence.posted import Posted
 from pollwatch.evidence.references import BatchLines, References
 from pollwatch.evidence.seal import make_seal
@@ -27,6 +28,7 @@ _READERS = (
     Span.parse,
     OpenedSequence.parse,
     OpenedDocuments.parse,
+    OpenedBatch.parse,
     StampedCheckpoint.parse,
     TimestampProof.parse,
     ForkProof.parse,
@@ -48,7 +50,7 @@ def read(data: bytes) -> None:
 def seeds(folder: Path) -> list[bytes]:
     """One of each type."""
     made = by_name(folder)
-    forks = [made[name].data for name in ("fork proof, one size", "fork proof, two sizes")]
+    names = ("fork proof, one size", "fork proof, two sizes", "opened lines", "opened fields")
     checkpoint = TlogProof.parse(made["tlog-proof"].data).signed.checkpoint
     span = Span("access.log", (Place(1, 1, 60), Place(3, 61, 5)))
     stamped = StampedCheckpoint(made["checkpoint"].data, b"token")
@@ -76,4 +78,4 @@ def seeds(folder: Path) -> list[bytes]:
         TimestampProof(3, (_HASH,), stamped),
     ]
     assert LOG.name == checkpoint.origin
-    return [*forks, *(each.to_bytes() for each in entries)]
+    return [*(made[name].data for name in names), *(each.to_bytes() for each in entries)]

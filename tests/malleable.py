@@ -13,7 +13,7 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +25,9 @@ from pollwatch.errors import EvidenceError, ProofError
 from pollwatch.evidence import checkpoint, merkle, note
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.manifest import Batch, PrivateEntry
 from pollwatch.evidence.monitor import ForkProof
+from pollwatch.evidence.openedlines import OpenedBatch
 from pollwatch.evidence.request import parse_add_checkpoint
 from pollwatch.evidence.tlogproof import TlogProof
 from pollwatch.evidence.verify import verify_bytes
@@ -100,7 +102,7 @@ def subjects(folder: Path) -> list[Subject]:
             ForkProof(LOG.verifier, checkpoint.signed(old, [LOG]), bare, path).to_bytes(),
             _fork,
         ),
-        _bundle(folder),
+        *_bundle(folder),
     ]
 
 
@@ -160,14 +162,30 @@ def _fork(data: bytes) -> object:
     return proof.smaller.checkpoint, proof.larger.checkpoint
 
 
-def _bundle(folder: Path) -> Subject:
-    lines = [b"one", b"two"]
+def _bundle(folder: Path) -> list[Subject]:
+    """A bundle; and its lines and fields alone, as if the index's signature did not guard them."""
+    lines, fields = [b"one", b"two"], {"ip": [b"192.0.2.7", None], "user": [b"anna", b"bert"]}
     with CaseEvidence.open(folder, CLOCK) as evidence:
-        evidence.seal_batch("access.log", 1, lines)
+        evidence.seal_batch("access.log", 1, lines, fields=fields)
         evidence.publish_seal()
         bundling.export(evidence, an_incident("PW-1"), folder / "b.zip", CLOCK, lambda *_batch: lines, None)
         policy = f"log {evidence.shared.verifier.vkey}\nquorum none\n".encode()
-    return Subject("bundle", (folder / "b.zip").read_bytes(), lambda data: verify_bytes(data, policy))
+        entries: dict[int, PrivateEntry] = {0: Batch.parse(evidence.private.entry(0))}
+        (batch,) = evidence.openings.batches_of("access.log")
+        sealed = evidence.salted_lines(batch, lines)
+        whole, parts = sealed.open(0, 1, [1, 2]), sealed.open(0, 1, [1, 2], ["ip"])
+    return [
+        Subject("bundle", (folder / "b.zip").read_bytes(), lambda data: verify_bytes(data, policy)),
+        Subject("opened lines", whole.to_bytes(), lambda data: _lines(data, entries)),
+        Subject("opened fields", parts.to_bytes(), lambda data: _lines(data, entries)),
+    ]
+
+
+def _lines(data: bytes, entries: Mapping[int, PrivateEntry]) -> object:
+    opened = OpenedBatch.parse(data)
+    opened.check(entries)
+    lines = [(each.number, each.raw) for each in opened.lines]
+    return lines, [(each.number, field.name, field.value) for each in opened.parts for field in each.shown]
 
 
 class Mutator:

@@ -1,14 +1,24 @@
 """Make ``src/pollwatch/evidence/verify.html`` out of ``tools/verify_page.html``, the page as people write and read it.
 
-Leaves out comments, indentation, empty lines and spaces beside signs, and shortens a few names, so that the page stays
-below 60 KB; writes the hashes of its one script and one style sheet into its content security policy. Lines stay lines:
-the two can be compared side by side. Run it after every change; a test fails where it was forgotten.
+Leaves out comments, indentation, empty lines and spaces beside signs, and gives every variable a name of one or two
+letters, so that the page stays below 60 KB; writes the hashes of its one script and one style sheet into its content
+security policy. Lines stay lines: the two can be compared side by side, and ``--names`` prints which name became which.
+Run it after every change; a test fails where it was forgotten.
+
+A variable has one short name all over the script, which no other variable has: so no scope can confuse two of them.
+Names of properties stay as they are, and what JavaScript, the browser or a test calls by its name.
 """
 
 import base64
 import hashlib
 import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from string import ascii_letters
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "tools" / "verify_page.html"
@@ -17,23 +27,36 @@ MAX_BYTES = 60 * 1024
 _COMMENT = re.compile(r"//|/\*\*.*\*/$")
 #: Strings, templates and regular expressions stay as they are; a division that looks like one loses nothing by it.
 _ONE = r"\\.|\[(?:[^\]\\\n]|\\.)*\]"
-_KEPT = rf'"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|/(?:[^/\\\n[ ]|{_ONE})(?:[^/\\\n[]|{_ONE})*/'
-#: Names that stand often in the script, and nowhere as a part of what is read or shown.
-_SHORT = {
-    "each": "$",
-    "fields": "F",
-    "manifest": "M",
-    "state": "S",
-    "printable": "Q",
-    "article": "A",
-    "checkInclusion": "I",
-    "commitment": "C",
-    "MAX_BYTES": "B",
-}
+_KEPT = rf'"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|/(?:[^/\\\n[ ]|{_ONE})(?:[^/\\\n[]|{_ONE})*/[a-z]*'
+_WORD = r"[A-Za-z_$][\w$]*"
 _SPACED = {
-    "script": re.compile(rf"({_KEPT}|\b(?:{'|'.join(_SHORT)})\b)| *([{{}}()\[\],;:=<>+*/%&|?!-]) *"),
+    "script": re.compile(rf"({_KEPT})| *([{{}}()\[\],;:=<>+*/%&|?!-]) *"),
     "style": re.compile(r"((?!))| *([{};:,]) *"),
 }
+_TOKEN = re.compile(rf"(?P<kept>{_KEPT})|(?P<word>{_WORD})|\d[\w.]*|=>|\.\.\.|\s+|.", re.DOTALL)
+_LANGUAGE = (
+    "async await break case catch class const constructor continue default delete do else extends false finally for "
+    "function get if in instanceof let new null of return set static super switch this throw true try typeof undefined "
+    "var void while yield"
+)
+_BROWSER = (
+    "Array BigInt DataTransfer DataView Date Error JSON Map Math Number Object Promise RangeError RegExp Set String "
+    "TextDecoder TextEncoder Uint8Array Uint32Array addEventListener atob btoa crypto document globalThis navigator "
+    "parseInt"
+)
+#: What the tests call in the page.
+_CALLED = "ENTRIES Fields Misfit parseKey"
+_FIXED = frozenset(f"{_LANGUAGE} {_BROWSER} {_CALLED}".split())
+#: Before a brace, these begin an object or the names that are taken out of one; all else begins a block.
+_BEFORE_OBJECT = frozenset("( [ , = : ? | & ... return const let".split())
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of the script; ``role`` is of a word: a variable, a variable that is a property's name too, or neither."""
+
+    text: str
+    role: str = ""
 
 
 def made(source: str) -> str:
@@ -41,21 +64,89 @@ def made(source: str) -> str:
     lines = [line.strip() for line in source.split("\n")]
     page = "".join(f"{line}\n" for line in lines if line and not _COMMENT.match(line))
     for tag, spaced in _SPACED.items():
-        page = re.sub(
-            rf"(?<=<{tag}>).*?(?=</{tag}>)",
-            lambda body, spaced=spaced: spaced.sub(lambda found: _SHORT.get(found[1], found[1]) or found[2], body[0]),
-            page,
-            flags=re.DOTALL,
-        )
         (body,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        digest = base64.b64encode(hashlib.sha256(body.encode("utf-8")).digest()).decode("ascii")
+        short = spaced.sub(lambda found: found[1] or found[2], renamed(body) if tag == "script" else body)
+        page = page.replace(body, short)
+        digest = base64.b64encode(hashlib.sha256(short.encode("utf-8")).digest()).decode("ascii")
         page, count = re.subn(rf"{tag}-src '[^']*'", f"{tag}-src 'sha256-{digest}'", page, count=1)
         if count != 1:
             raise SystemExit(f"{SOURCE}: the policy has no {tag}-src")
     return page
 
 
+def renamed(script: str) -> str:
+    """The script with short names."""
+    tokens = list(_tokens(script))
+    names = short_names(tokens)
+    parts = []
+    for token in tokens:
+        short = names.get(token.text) if token.role else None
+        if short is None:
+            parts.append(token.text)
+        else:
+            parts.append(short if token.role == "variable" else f"{token.text}:{short}")
+    return "".join(parts)
+
+
+def short_names(tokens: list[Token]) -> Mapping[str, str]:
+    """A short name for each variable that gets shorter by it, the shortest for those that stand most often."""
+    plain = Counter(token.text for token in tokens if token.role == "variable")
+    both = Counter(token.text for token in tokens if token.role == "both")
+    taken = _FIXED | {token.text for token in tokens}
+    free = (name for width in (1, 2) for name in map("".join, product(ascii_letters, repeat=width)) if name not in taken)
+    names: dict[str, str] = {}
+    name = next(free)
+    for word, count in sorted(plain.items(), key=lambda item: (-item[1] * len(item[0]), item[0])):
+        if count * (len(word) - len(name)) > both[word] * (len(name) + 1):
+            names[word] = name
+            name = next(free)
+    return names
+
+
+def _tokens(script: str) -> Iterator[Token]:
+    """The script's tokens, each word with its role."""
+    found = [match for match in _TOKEN.finditer(script)]
+    solid = [place for place, match in enumerate(found) if not match[0].isspace()]
+    roles: dict[int, str] = {}
+    #: What each open brace or bracket encloses: "object", "class", or "" for a block, a call or a list.
+    inside = [""]
+    before = ["", "", ""]
+    for at, place in enumerate(solid):
+        match = found[place]
+        after = found[solid[at + 1]][0] if at + 1 < len(solid) else ""
+        if match[0] in "({[":
+            inside.append(_enclosed(match[0], before))
+        elif match[0] in ")}]":
+            inside.pop()
+        elif match["word"] and match[0] not in _FIXED:
+            roles[place] = _role(before[-1], after, inside[-1])
+        before = [*before[1:], match[0]]
+    for place, match in enumerate(found):
+        yield Token(match[0], roles.get(place, ""))
+
+
+def _enclosed(sign: str, before: list[str]) -> str:
+    if sign == "{" and before[-1] in _BEFORE_OBJECT:
+        return "object"
+    return "class" if sign == "{" and ("class" in before[-2:] or before[-2:-1] == ["extends"]) else ""
+
+
+def _role(before: str, after: str, inside: str) -> str:
+    if before == ".":
+        return ""
+    if inside == "class" and after == "(":
+        return ""
+    if inside == "object" and before in "{,":
+        return "" if after in ":(" else "both"
+    return "variable"
+
+
 if __name__ == "__main__":
-    whole = made(SOURCE.read_text("utf-8"))
-    PAGE.write_text(whole, "utf-8")
-    print(f"{len(whole.encode('utf-8')):,} of {MAX_BYTES:,} bytes")
+    text = SOURCE.read_text("utf-8")
+    if "--names" in sys.argv[1:]:
+        given = short_names(list(_tokens(re.findall(r"<script>(.*?)</script>", text, re.DOTALL)[0])))
+        print(*(f"{short:2} {name}" for name, short in sorted(given.items(), key=lambda item: item[1])), sep="\n")
+    else:
+        whole = made(text)
+        PAGE.write_text(whole, "utf-8")
+        print(f"{len(whole.encode('utf-8')):,} of {MAX_BYTES:,} bytes")

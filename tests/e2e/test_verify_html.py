@@ -16,11 +16,9 @@ from typing import get_args
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from evidence_scenes import CLOCK, COSIGNED_S, QUANTUM, WITNESS, a_case, exported
 from pollwatch import canonical
-from pollwatch.clock import ManualClock
 from pollwatch.errors import EvidenceError
-from pollwatch.events.detection import Actors, Severity
-from pollwatch.events.lines import LineSet
 from pollwatch.evidence import checkpoint, container, timestamp, verify
 from pollwatch.evidence.bundle import INDEX, SIGNATURE, Bundle
 from pollwatch.evidence.checkpoint import Checkpoint
@@ -31,23 +29,12 @@ from pollwatch.evidence.manifest import PrivateEntry
 from pollwatch.evidence.merkle import Tree, leaf_hash, prefix_path
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.seal import Seal
-from pollwatch.incidents.incident import ElectionContext, Incident
-from pollwatch.node import bundling, documenting, rhythm, sequencing
-from pollwatch.node.bundling import Extras
+from pollwatch.node import documenting, rhythm, sequencing
 from pollwatch.node.sealing import CaseEvidence
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "src" / "pollwatch" / "evidence" / "verify.html"
-CLOCK = ManualClock(1_793_736_000_000_000)
-HOSTILE = b"<img src=x onerror=window.pwned=1><script>window.pwned=1</script>\x1b[2J\xff\xe2\x80\xae"
-LINES = [
-    HOSTILE if number == 3 else f"192.0.2.7 - - [03/Nov/2026:20:00:{number:02d} +0000] GET /{number}".encode()
-    for number in range(60)
-]
-WITNESS = Signer("b.example/witness", KeyType.COSIGNATURE, bytes(range(1, 33)))
-QUANTUM = Signer("c.example/witness", KeyType.MLDSA44, bytes(range(2, 34)))
 LOG = Signer("b.example/shared", KeyType.ED25519, bytes(range(3, 35)))
-TIME_S = 1_793_740_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,50 +71,17 @@ class Sample:
         return self.packed(change, **how)
 
 
-def an_incident() -> Incident:
-    """An incident of seven lines in two batches."""
-    return Incident(
-        id="inc-1",
-        title="Password guessing",
-        severity=Severity.HIGH,
-        status="open",
-        summary="Somebody guessed <b>boldly</b>.",
-        why=("40 failures",),
-        phases=(),
-        techniques=("T1110.001",),
-        tactics=("credential-access",),
-        tools=(),
-        actors=Actors(ip=("192.0.2.7",)),
-        targets=("portal",),
-        first_us=1_793_736_000_000_000,
-        last_us=None,
-        lines=LineSet.of("access.log", [3, 4, 5, 30, 31, 33, 40]),
-        samples=(),
-        rules=(),
-        advice=(),
-        election=ElectionContext("", "", 3),
-    )
-
-
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """A real case: three batches, an incident, a seal that names a rival, cosigned by two witnesses."""
-    folder = tmp_path_factory.mktemp("verify-html")
-    with CaseEvidence.open(folder / "case", CLOCK) as evidence:
-        for first in (1, 21, 41):
-            evidence.seal_batch("access.log", first, LINES[first - 1 : first + 19])
-        incident = an_incident()
-        evidence.seal_incident(incident)
-        evidence.publish_seal([Checkpoint("rival.example/shared", 5, bytes(32))])
-        signed = evidence.shared.signed.checkpoint
-        evidence.shared.add_cosignatures([checkpoint.sign(signed, each, TIME_S) for each in (WITNESS, QUANTUM)])
-        extras = Extras(attachments={"claim.json": b"{}"}, witnesses=(WITNESS.verifier, QUANTUM.verifier))
-        bundle = bundling.export(
-            evidence, incident, folder / "b.zip", CLOCK, lambda _, first, n: LINES[first - 1 : first - 1 + n], extras
-        )
-        policy = policy_of(evidence.shared.verifier)
-        signer = Signer.load(folder / "case" / "evidence" / "keys" / "shared.key")
-    return Sample((folder / "b.zip").read_bytes(), policy, bundle, signer)
+    made = exported(
+        tmp_path_factory.mktemp("verify-html"),
+        WITNESS,
+        QUANTUM,
+        attachments={"claim.json": b"{}"},
+        witnesses=(WITNESS.verifier, QUANTUM.verifier),
+    )
+    return Sample(made.path.read_bytes(), policy_of(made.signer.verifier), made.bundle, made.signer)
 
 
 def policy_of(*logs: object, quorum: str = "both") -> bytes:
@@ -537,7 +491,7 @@ def test_fork_proofs(name: str, desk: Desk) -> None:
 def test_a_fork_proof_has_one_spelling(desk: Desk) -> None:
     """Attack: other keys' lines in a fork proof, room for anything that nobody checks."""
     proof = a_fork()
-    added = checkpoint.sign(proof.smaller.checkpoint, WITNESS, TIME_S)
+    added = checkpoint.sign(proof.smaller.checkpoint, WITNESS, COSIGNED_S)
     found = desk.check(replace(proof, smaller=proof.smaller.adding([added])).to_bytes())
     assert (found["verdict"], found["code"]) == ("bad", "bare")
 
@@ -606,9 +560,7 @@ def test_own_documents(desk: Desk, tmp_path: Path) -> None:
 
 def test_no_record_was_left_out(desk: Desk, tmp_path: Path) -> None:
     """An input's batches without a gap; a batch less, another input or another place is refused."""
-    with CaseEvidence.open(tmp_path / "case", CLOCK) as evidence:
-        for first in (1, 21, 41):
-            evidence.seal_batch("access.log", first, LINES[first - 1 : first + 19])
+    with a_case(tmp_path / "case") as evidence:
         rhythm.append_sequence(evidence)
         evidence.publish_seal()
         bundle = sequencing.export(evidence, "access.log", tmp_path / "s.zip", CLOCK)

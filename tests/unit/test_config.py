@@ -115,6 +115,7 @@ def test_the_nearest_place_wins_and_says_so(tmp_path: Path) -> None:
         "node.name": ("here", str(here)),
         "node.bloc": ("home", str(home)),
         "node.case": ("/srv/sys", str(system)),
+        "node.fields": ("ip time user", "default"),
     }
     env = {"POLLWATCH_NODE_NAME": "env", "POLLWATCH_NODE_CASE": "rel"}
     assert node(env)["node.name"] == ("env", "variable POLLWATCH_NODE_NAME")
@@ -122,6 +123,18 @@ def test_the_nearest_place_wins_and_says_so(tmp_path: Path) -> None:
     assert node(env, node_name="flag")["node.name"] == ("flag", "flag --name")
     xdg = _write(tmp_path / "xdg" / "pollwatch", '[node]\nbloc = "xdg"')
     assert node({"XDG_CONFIG_HOME": str(tmp_path / "xdg")})["node.bloc"] == ("xdg", str(xdg))
+
+
+def test_fields_are_names_or_none(tmp_path: Path) -> None:
+    """What is sealed of each line: words, `none` for none; one that cannot be a name is told with its file."""
+    assert _load(tmp_path).node.fields == ("ip", "time", "user")
+    for text, names in (("ip, cs-uri", ("ip", "cs-uri")), ("none", ())):
+        _write(tmp_path, f'[node]\nfields = "{text}"')
+        assert _load(tmp_path).node.fields == names
+    for text in ("ip ip", "a/b", "a b c d e f g h i"):
+        path = _write(tmp_path, f'[node]\nfields = "{text}"')
+        with pytest.raises(ConfigError, match=str(path)):
+            _load(tmp_path, {"POLLWATCH_NODE_FIELDS": "ip"})
 
 
 def test_an_explicit_file_is_the_only_one(tmp_path: Path) -> None:
@@ -209,7 +222,7 @@ def test_every_documented_setting_is_read_and_every_setting_is_documented(tmp_pa
     text = "\n".join("\n".join([section, *lines]) for section, lines in sections.items())
     tomllib.loads(text)
     _write(tmp_path, text)
-    assert len(_load(tmp_path).origins) == 6
+    assert len(_load(tmp_path).origins) == 7
     for section, named in sections.items():
         wrong = text.replace("\n".join([section, *named]), "\n".join([section, *named, "zzzzzz = 1"]))
         _write(tmp_path, wrong)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pollwatch.clock import ManualClock
+from evidence_scenes import CLOCK, LINES, WITNESS, a_case, an_incident, cosign, exported, fetch, policy_of
 from pollwatch.errors import EvidenceError, PollwatchError, ProofError, QuorumError, SignatureError
-from pollwatch.events.detection import Actors, Severity
+from pollwatch.events.detection import Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.evidence import checkpoint, container, monitor, verify
 from pollwatch.evidence.bundle import INDEX, SIGNATURE, Bundle, read_bundle
@@ -24,74 +24,9 @@ from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.seal import Seal
-from pollwatch.incidents.incident import ElectionContext, Incident
 from pollwatch.node import bundling
 from pollwatch.node.bundling import Extras
 from pollwatch.node.sealing import CaseEvidence
-
-CLOCK = ManualClock(1_793_736_000_000_000)
-LINES = [f"192.0.2.7 - - [03/Nov/2026:20:00:{number:02d} +0000] GET /{number}".encode() for number in range(60)]
-WITNESS = Signer("b.example/witness", KeyType.COSIGNATURE, bytes(range(1, 33)))
-
-
-def an_incident(numbers: range | list[int], path: str = "access.log") -> Incident:
-    """An incident of these lines."""
-    return Incident(
-        id="inc-1",
-        title="Password guessing",
-        severity=Severity.HIGH,
-        status="open",
-        summary="Somebody guessed.",
-        why=("40 failures",),
-        phases=(),
-        techniques=("T1110.001",),
-        tactics=("credential-access",),
-        tools=(),
-        actors=Actors(ip=("192.0.2.7",)),
-        targets=("portal",),
-        first_us=1_793_736_000_000_000,
-        last_us=None,
-        lines=LineSet.of(path, numbers),
-        samples=(),
-        rules=(),
-        advice=(),
-        election=ElectionContext("", "", 3),
-    )
-
-
-def fetch(_path: str, first: int, count: int) -> list[bytes]:
-    """The originals again."""
-    return LINES[first - 1 : first - 1 + count]
-
-
-def a_case(folder: Path) -> CaseEvidence:
-    """A case with three sealed batches."""
-    evidence = CaseEvidence.open(folder, CLOCK)
-    for first in (1, 21, 41):
-        evidence.seal_batch("access.log", first, fetch("", first, 20))
-    return evidence
-
-
-def policy_of(evidence: CaseEvidence, quorum: str = "b") -> bytes:
-    """A reader's policy: this log, one witness."""
-    return Policy((evidence.shared.verifier,), {"b": WITNESS.verifier}, {}, quorum).to_bytes()
-
-
-def cosign(evidence: CaseEvidence, time_s: int = 1_793_740_000) -> None:
-    """Let the witness cosign the shared log's present checkpoint."""
-    evidence.shared.add_cosignatures([checkpoint.sign(evidence.shared.signed.checkpoint, WITNESS, time_s)])
-
-
-def exported(folder: Path, **extras: object) -> tuple[Path, bytes, Bundle]:
-    """A cosigned bundle of seven lines of two batches, and a policy for it."""
-    out = folder / "bundle.zip"
-    with a_case(folder / "case") as evidence:
-        incident = an_incident([3, 4, 5, 30, 31, 33, 40])
-        evidence.seal_incident(incident)
-        evidence.publish_seal([Checkpoint("rival.example/shared", 5, bytes(32))])
-        cosign(evidence)
-        bundle = bundling.export(evidence, incident, out, CLOCK, fetch, Extras(**extras))  # type: ignore[arg-type]
-        return out, policy_of(evidence), bundle
 
 
 def test_sealing_again_adds_nothing(tmp_path: Path) -> None:
@@ -151,8 +86,8 @@ def test_a_crash_between_keeping_and_noting_is_settled(tmp_path: Path) -> None:
         for table in ("batches", "incidents", "seals"):
             evidence.openings._db.execute(f"UPDATE {table} SET entry = NULL")  # noqa: S608, SLF001 - forges the crash
         evidence.openings._db.execute(  # noqa: SLF001 - and one that never reached the log
-            "INSERT INTO batches (digest, path, first_number, lines, seed, manifest)"
-            " VALUES (x'00', 'p', 1, 1, x'', x'')"
+            "INSERT INTO batches (digest, path, first_number, lines, seed, fields, manifest)"
+            " VALUES (x'00', 'p', 1, 1, x'', x'', x'')"
         )
     with a_case(tmp_path) as evidence:
         assert evidence.private.size == 4
@@ -171,7 +106,8 @@ def test_a_lost_key_is_said_not_replaced(tmp_path: Path) -> None:
 
 def test_a_bundle_verifies_and_says_what_it_proves(tmp_path: Path) -> None:
     """Without a policy it is the owner's word; with the reader's policy the witness's time counts."""
-    out, policy, bundle = exported(tmp_path, attachments={"claim.json": b"{}"}, witnesses=(WITNESS.verifier,))
+    made = exported(tmp_path, attachments={"claim.json": b"{}"}, witnesses=(WITNESS.verifier,))
+    out, policy, bundle = made.path, made.policy, made.bundle
     assert [len(batch.lines) for batch in bundle.batches] == [3, 4]
     assert read_bundle(out.read_bytes()) == bundle
     alone = verify.verify_file(out)
@@ -203,7 +139,8 @@ def test_a_refusing_witness_lowers_the_grade_and_nothing_else(tmp_path: Path) ->
 
 def test_foreign_logs_and_broken_policies_are_refused(tmp_path: Path) -> None:
     """Attack: a bundle from a log made for the occasion; the reader's policy does not know its key."""
-    out, policy, _ = exported(tmp_path)
+    made = exported(tmp_path)
+    out, policy = made.path, made.policy
     other = Policy((Signer.generate("other").verifier,), {}, {}, "none").to_bytes()
     with pytest.raises(SignatureError, match="not in the policy"):
         verify.verify_file(out, other)
@@ -273,7 +210,8 @@ def test_of_a_huge_incident_a_spread_of_lines_is_shown(tmp_path: Path) -> None:
 
 def test_every_changed_byte_is_found(tmp_path: Path) -> None:
     """Attack: change any one byte of the bundle, contents or container; it never verifies, and the place is named."""
-    out, policy, _ = exported(tmp_path)
+    made = exported(tmp_path)
+    out, policy = made.path, made.policy
     data = out.read_bytes()
     step = max(1, len(data) // 1500)
     header = {place for place in range(len(data)) if data[place : place + 2] == b"PK"}
@@ -297,8 +235,8 @@ def test_every_changed_byte_is_found(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     """A bundle and its policy."""
-    out, policy, _ = exported(tmp_path_factory.mktemp("bundle"))
-    return out.read_bytes(), policy
+    made = exported(tmp_path_factory.mktemp("bundle"))
+    return made.path.read_bytes(), made.policy
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -322,8 +260,8 @@ def test_a_forger_who_fixes_all_checksums_still_fails(sample: tuple[bytes, bytes
 
 def test_the_owner_cannot_lie_about_lines_either(tmp_path: Path) -> None:
     """Attack: the owner itself re-signs a bundle with other lines, numbers or incident; the sealed roots stand."""
-    _, policy, bundle = exported(tmp_path)
-    signer = Signer.load(tmp_path / "case" / "evidence" / "keys" / "shared.key")
+    made = exported(tmp_path)
+    policy, bundle, signer = made.policy, made.bundle, made.signer
     batch, incident = bundle.batches[0], bundle.incident
     assert incident is not None
     line = batch.lines[0]
@@ -394,7 +332,8 @@ WITNESS_LOG = Signer.generate("c.example/shared")
 
 def test_the_audited_part_works_alone(tmp_path: Path) -> None:
     """``python -m pollwatch.evidence.verify`` answers 0 and 4, and loads no engine, database, web or network module."""
-    out, policy, _ = exported(tmp_path)
+    made = exported(tmp_path)
+    out, policy = made.path, made.policy
     (tmp_path / "policy").write_bytes(policy)
     command = [sys.executable, "-m", "pollwatch.evidence.verify", str(out), "--policy", str(tmp_path / "policy")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

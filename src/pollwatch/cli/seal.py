@@ -128,6 +128,13 @@ def sequence(*, path: str, case_dir: Path, out: Path) -> None:
 @click.option(
     "--line", "lines", multiple=True, metavar="INPUT:N", help="Instead of an incident, show line N of an input alone."
 )
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME",
+    help="With --line: show only this field (ip, time, user ...), and nothing else of the line. May be repeated.",
+)
 @options.required_case_dir
 @_output
 @click.option(
@@ -153,6 +160,7 @@ def export(  # noqa: PLR0913 - one parameter per option
     *,
     incident: str | None,
     lines: tuple[str, ...],
+    fields: tuple[str, ...],
     case_dir: Path,
     out: Path,
     attached: tuple[Path, ...],
@@ -160,7 +168,7 @@ def export(  # noqa: PLR0913 - one parameter per option
     max_lines: int,
     without_lines: bool,
 ) -> None:
-    """Export incident ID, or single lines, as a bundle that anybody can check with `pollwatch verify`.
+    """Export incident ID, or single lines or fields, as a bundle that anybody can check with `pollwatch verify`.
 
     Its log lines are read again from where they were scanned, and must still be what was sealed. Where a charter is in
     force, it goes in too, with every claim about the incident and every opinion on it, a denial
@@ -173,6 +181,8 @@ def export(  # noqa: PLR0913 - one parameter per option
 
     if (incident is None) == (not lines) or (lines and without_lines):
         raise UsageError(_("say what to export: the ID of an incident, or --line INPUT:N, not both"))
+    if fields and not lines:
+        raise UsageError(_("--field needs --line INPUT:N: an incident's own words say more than its fields"))
     clock = SystemClock()
     joined = joint.Travelling({}, None)
     with Case.open(case_dir, clock, create=False) as case:
@@ -180,7 +190,7 @@ def export(  # noqa: PLR0913 - one parameter per option
             joined = joint.travelling(case_dir, case.incident(incident).id)
     policy = _read(policy_file) if policy_file else joined.policy
     witnesses: tuple[Verifier, ...] = tuple(Policy.parse(policy).witnesses.values()) if policy else ()
-    extras = bundling.Extras({**joined.attachments, **_attachments(attached)}, witnesses, policy, max_lines)
+    extras = bundling.Extras({**joined.attachments, **_attachments(attached)}, witnesses, policy, max_lines, fields)
     fetch = rereading.Rereader(rereading.find_file)
     with Case.open(case_dir, clock, create=False) as case, CaseEvidence.open(case_dir, clock) as evidence:
         if incident is not None:
@@ -188,7 +198,7 @@ def export(  # noqa: PLR0913 - one parameter per option
             bundle = bundling.export(evidence, subject, out, clock, None if without_lines else fetch, extras)
         else:
             bundle = bundling.export_lines(evidence, _line_set(lines), out, clock, fetch, extras)
-    shown = sum(len(batch.lines) for batch in bundle.batches)
+    shown = sum(len(batch.numbers) for batch in bundle.batches)
     text = ngettext(
         "{file}: {shown} log line. Check it with: pollwatch verify {file}",
         "{file}: {shown} log lines. Check it with: pollwatch verify {file}",

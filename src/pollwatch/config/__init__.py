@@ -11,6 +11,6 @@ from __future__ import annotations
 
 from pollwatch.config.load import check_formats, load
 from pollwatch.config.reference import reference
-from pollwatch.config.settings import Config, NodeSettings, Origin, SourceSetting
+from pollwatch.config.settings import FIELDS, Config, NodeSettings, Origin, SourceSetting
 
-__all__ = ["Config", "NodeSettings", "Origin", "SourceSetting", "check_formats", "load", "reference"]
+__all__ = ["FIELDS", "Config", "NodeSettings", "Origin", "SourceSetting", "check_formats", "load", "reference"]

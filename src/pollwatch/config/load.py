@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from pollwatch.clock import UTC, rfc3339
-from pollwatch.config.settings import Config, NodeSettings, Origin, SourceSetting, pattern
+from pollwatch.config.settings import FIELDS, Config, NodeSettings, Origin, SourceSetting, pattern
 from pollwatch.election.assets import Asset, Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.election.settings import parse_assets, parse_elections
 from pollwatch.election.tables import Table, nearest
-from pollwatch.errors import ConfigError, FormatError
+from pollwatch.errors import ConfigError, FormatError, ProofError
+from pollwatch.evidence.linefields import check_names
 
 NAME: Final = "pollwatch.toml"
 SYSTEM: Final = Path("/etc/pollwatch")
-NODE_KEYS: Final = ("case", "name", "bloc")
+NODE_KEYS: Final = ("case", "name", "bloc", "fields")
 _SECTIONS: Final = ("election", "asset", "source", "node")
 _PREFIX: Final = "POLLWATCH_NODE_"
 _T = TypeVar("_T")
@@ -163,6 +164,7 @@ def _parse_node(values: object, path: Path) -> dict[str, str]:
     table = Table(values, f"{path}: [node]")
     found = {key: table.text(key, "") for key in NODE_KEYS}
     table.done()
+    _fields(found["fields"], str(path))
     if found["case"]:
         found["case"] = os.path.normpath(path.parent.absolute() / Path(found["case"]).expanduser())
     return {key: value for key, value in found.items() if value}
@@ -180,10 +182,20 @@ def _node(
         places = [(flags.get(f"node.{key}", ""), f"flag --{key}"), (env.get(variable, ""), f"variable {variable}")]
         places = [(os.path.normpath(cwd / value) if key == "case" and value else value, told) for value, told in places]
         places += [(file.node.get(key, ""), str(file.path)) for file in files]
-        values[key], told = next(((value, told) for value, told in places if value), ("", "default"))
+        default = " ".join(FIELDS) if key == "fields" else ""
+        values[key], told = next(((value, told) for value, told in places if value), (default, "default"))
         origins.append(Origin(f"node.{key}", values[key], told))
     case = Path(values["case"]) if values["case"] else None
-    return NodeSettings(case, values["name"], values["bloc"]), origins
+    return NodeSettings(case, values["name"], values["bloc"], _fields(values["fields"], origins[-1].where)), origins
+
+
+def _fields(value: str, told: str) -> tuple[str, ...]:
+    names = () if value == "none" else tuple(value.replace(",", " ").split())
+    try:
+        check_names(names)
+    except ProofError as error:
+        raise ConfigError(f"{told}: fields of [node]: {error}; write `none` for none") from error
+    return names
 
 
 def _refuse_unknown(env: Mapping[str, str], flags: Mapping[str, str]) -> None:

@@ -82,6 +82,14 @@ SETTINGS: Final = (
     ),
     Setting("[node]", "name", "text", "This member's name in the joint watch.", '"alder"'),
     Setting("[node]", "bloc", "text", "The members that it would side with.", '"government"'),
+    Setting(
+        "[node]",
+        "fields",
+        "names; ip time user",
+        "What `scan --case` seals of each line so that it can be shown alone (`seal export --field`): "
+        "`ip`, `time`, `user` and columns of events, at most 8; `none` for none. For what is sealed from then on.",
+        '"ip time user cs-uri-stem"',
+    ),
 )
 
 _WHERE: Final = (

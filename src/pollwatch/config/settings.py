@@ -7,10 +7,14 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
+
+#: What is sealed of each line under a salt of its own where nothing is said.
+FIELDS: Final = ("ip", "time", "user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,13 @@ class NodeSettings:
         case: the case folder that is used where ``--case`` is not given; None = none.
         name: this member's name in the joint watch.
         bloc: the members it would side with.
+        fields: what is sealed of each line under a salt of its own, so that it can be shown without the rest.
     """
 
     case: Path | None = None
     name: str = ""
     bloc: str = ""
+    fields: tuple[str, ...] = FIELDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 It opens some entries of a private log: the entries, their places in the private tree, the seal that committed to that
 tree, the seal's place in the shared log, and the shared log's checkpoint with whatever cosignatures it has. With them
-come lines with their salts, an incident with its references, and attachments (a claim, its denial, STIX objects).
+come lines, or fields of lines, with their salts, an incident with its references, and attachments (a claim, its denial,
+STIX objects).
 
 ``index.json`` lists every member's SHA-256 and ``index.sig`` is the log's signature over it. Reading re-serialises
 everything and compares, so that there is one spelling per bundle. Checking what it proves is
@@ -11,7 +12,6 @@ everything and compares, so that there is one spelling per bundle. Checking what
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,8 +22,9 @@ from pollwatch.evidence import container, durable, merkle
 from pollwatch.evidence import note as notes
 from pollwatch.evidence.documents import OpenedDocuments
 from pollwatch.evidence.fields import Fields, document
-from pollwatch.evidence.keys import Signer, Verifier, decode_base64
+from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.evidence.note import Signature
+from pollwatch.evidence.openedlines import OpenedBatch
 from pollwatch.evidence.salted import SALT_BYTES
 from pollwatch.evidence.seal import BLIND_BYTES, Opening
 from pollwatch.evidence.sequenced import OpenedSequence
@@ -36,6 +37,7 @@ INDEX, SIGNATURE, COVER, KEYS, POLICY = "index.json", "index.sig", "README.txt",
 _SEAL, _OPENING, _PLACE = "seal/entry.json", "seal/opening.json", "seal/shared.tlog-proof"
 _CONTENT, _REFERENCES, _INCIDENT = "incident/content.json", "incident/references.json", "incident/opening.json"
 _ATTACHED = "attachments/"
+_LINES = "lines/"
 _DOCUMENTS = "documents/"
 _SEQUENCES = "sequence/"
 _MAX_JSON = container.MAX_BYTES
@@ -47,34 +49,6 @@ class OpenedEntry:
 
     index: int
     data: bytes
-    proof: merkle.Proof
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedLine:
-    """One line of a batch: its record number, its salt and its bytes."""
-
-    number: int
-    salt: bytes
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedBatch:
-    """Lines of one batch, with one proof for all of them.
-
-    Attributes:
-        entry: the batch's index in the private log; that entry must be among the opened ones.
-        source: the input's name.
-        source_salt: its salt.
-        lines: ascending by number.
-        proof: see :func:`pollwatch.evidence.merkle.prove_subset`.
-    """
-
-    entry: int
-    source: str
-    source_salt: bytes
-    lines: tuple[OpenedLine, ...]
     proof: merkle.Proof
 
 
@@ -169,7 +143,7 @@ class Bundle:
             proof = {"index": entry.index, "proof": [each.hex() for each in entry.proof]}
             members[f"private/{entry.index:08d}.proof.json"] = document("inclusion", 1, proof)
         for batch in self.batches:
-            members[f"lines/{batch.entry:08d}.json"] = _batch_document(batch)
+            members[f"{_LINES}{batch.entry:08d}.json"] = batch.to_bytes()
         members |= {f"{_DOCUMENTS}{each.entry:08d}.json": each.to_bytes() for each in self.documents}
         members |= {f"{_SEQUENCES}{each.entry:08d}.json": each.to_bytes() for each in self.sequences}
         if self.incident is not None:
@@ -224,7 +198,7 @@ def read_bundle(data: bytes) -> Bundle:
         keys=keys,
         seal=_read_seal(content),
         entries=tuple(_read_entry(content, name) for name in sorted(content) if name.endswith(".entry.json")),
-        batches=tuple(_read_batch(name, content[name]) for name in sorted(content) if name.startswith("lines/")),
+        batches=tuple(OpenedBatch.parse(content[name], name) for name in sorted(content) if name.startswith(_LINES)),
         incident=_read_incident(content) if _INCIDENT in content else None,
         policy=content.get(POLICY),
         attachments={
@@ -308,38 +282,6 @@ def _read_entry(members: Mapping[str, bytes], name: str) -> OpenedEntry:
     entry = OpenedEntry(fields.number("index"), members[name], fields.hexes("proof", merkle.HASH_BYTES))
     fields.done()
     return entry
-
-
-def _batch_document(batch: OpenedBatch) -> bytes:
-    return document(
-        "lines",
-        1,
-        {
-            "entry": batch.entry,
-            "source": batch.source,
-            "source_salt": batch.source_salt.hex(),
-            "lines": [
-                {"number": each.number, "salt": each.salt.hex(), "raw": base64.b64encode(each.raw).decode("ascii")}
-                for each in batch.lines
-            ],
-            "proof": [each.hex() for each in batch.proof],
-        },
-    )
-
-
-def _read_batch(name: str, data: bytes) -> OpenedBatch:
-    fields = Fields.load(data, name, max_bytes=_MAX_JSON)
-    fields.kind("lines")
-    entry, source = fields.number("entry"), fields.text("source")
-    source_salt = fields.hex("source_salt", SALT_BYTES)
-    lines = []
-    for each in fields.objects("lines"):
-        raw = decode_base64(each.text("raw", max_chars=_MAX_JSON), f"{name}: a line")
-        lines.append(OpenedLine(each.number("number"), each.hex("salt", SALT_BYTES), raw))
-        each.done()
-    proof = fields.hexes("proof", merkle.HASH_BYTES)
-    fields.done()
-    return OpenedBatch(entry, source, source_salt, tuple(lines), proof)
 
 
 def _incident_document(incident: OpenedIncident) -> bytes:

@@ -46,12 +46,9 @@ class Fields:
             raise ProofError(f"{self._what}: {key!r} is not a text of at most {max_chars} characters")
         return value
 
-    def optional_text(self, key: str) -> str | None:
+    def optional_text(self, key: str, *, max_chars: int = MAX_TEXT) -> str | None:
         """A string, or null."""
-        if key in self._left and self._left[key] is None:
-            del self._left[key]
-            return None
-        return self.text(key)
+        return None if self._is_null(key) else self.text(key, max_chars=max_chars)
 
     def number(self, key: str) -> int:
         """A whole number from 0 to 2^53 - 1."""
@@ -72,6 +69,10 @@ class Fields:
     def hex(self, key: str, size: int) -> bytes:
         """Bytes of a fixed length, in lower-case hex."""
         return self._bytes(self._take(key), key, size)
+
+    def optional_hex(self, key: str, size: int) -> bytes | None:
+        """Bytes of a fixed length, in lower-case hex, or null."""
+        return None if self._is_null(key) else self.hex(key, size)
 
     def hexes(self, key: str, size: int) -> tuple[bytes, ...]:
         """A list of such bytes."""
@@ -112,6 +113,13 @@ class Fields:
         """Refuse unknown fields: what one reader ignores, another may believe."""
         if self._left:
             raise ProofError(f"{self._what}: unknown field {min(self._left)!r}")
+
+    def _is_null(self, key: str) -> bool:
+        """Whether null stands there; then it is taken."""
+        if key in self._left and self._left[key] is None:
+            del self._left[key]
+            return True
+        return False
 
     def _take(self, key: str) -> Any:  # noqa: ANN401 - checked by the caller
         try:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pollwatch.errors import ProofError, QuorumError, SignatureError
 from pollwatch.evidence import checkpoint as checkpoints
 from pollwatch.evidence import merkle
-from pollwatch.evidence.bundle import Bundle, OpenedBatch, OpenedIncident
+from pollwatch.evidence.bundle import Bundle, OpenedIncident
 from pollwatch.evidence.checkpoint import Checkpoint, Signed, SignedCheckpoint
 from pollwatch.evidence.keys import Verifier
-from pollwatch.evidence.manifest import Batch, IncidentEntry, PrivateEntry, parse_private
+from pollwatch.evidence.manifest import IncidentEntry, PrivateEntry, parse_private
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.references import References
+from pollwatch.evidence.report import ShownField
 from pollwatch.evidence.salted import commitment
 from pollwatch.evidence.seal import Seal
 
@@ -101,24 +102,6 @@ def check_entries(bundle: Bundle, private: Checkpoint) -> dict[int, PrivateEntry
     return found
 
 
-def check_batch(batch: OpenedBatch, entries: Mapping[int, PrivateEntry]) -> None:
-    """Lines, byte for byte, in the batch that the private log holds.
-
-    Raises:
-        ProofError: a line, its number, or the input's name is not what was sealed.
-    """
-    manifest = entries.get(batch.entry)
-    if not isinstance(manifest, Batch):
-        raise ProofError(f"lines: entry {batch.entry} of the private log is no batch, or is not in the bundle")
-    if commitment(batch.source_salt, batch.source.encode("utf-8")) != manifest.source:
-        raise ProofError(f"lines of entry {batch.entry}: the input's name is not the one that was sealed")
-    leaves = {each.number - manifest.first_number: commitment(each.salt, each.raw) for each in batch.lines}
-    if len(leaves) != len(batch.lines) or list(leaves) != sorted(leaves):
-        raise ProofError(f"lines of entry {batch.entry}: not in ascending order")
-    if merkle.root_from_subset(leaves, manifest.lines, batch.proof) != manifest.root:
-        raise ProofError(f"lines of entry {batch.entry}: a line, its number or its salt is not what was sealed")
-
-
 def check_incident(opened: OpenedIncident, bundle: Bundle, entries: Mapping[int, PrivateEntry]) -> IncidentEntry:
     """The incident as it was sealed, and that all lines shown are its lines.
 
@@ -137,10 +120,20 @@ def check_incident(opened: OpenedIncident, bundle: Bundle, entries: Mapping[int,
         raise ProofError(f"the incident has {entry.lines} lines, but its references name {references.lines}")
     for batch in bundle.batches:
         belonging = references.batch(batch.entry)
-        for line in batch.lines:
-            if line.number not in belonging:
-                raise ProofError(f"line {line.number} of entry {batch.entry} is not one of the incident's lines")
+        for number in batch.numbers:
+            if number not in belonging:
+                raise ProofError(f"line {number} of entry {batch.entry} is not one of the incident's lines")
     return entry
+
+
+def shown_fields(bundle: Bundle) -> tuple[ShownField, ...]:
+    """The fields that are shown of lines that are not, in the order of the log's entries."""
+    return tuple(
+        ShownField(batch.source, part.number, field.name, field.value)
+        for batch in bundle.batches
+        for part in batch.parts
+        for field in part.shown
+    )
 
 
 def check_nothing_idle(bundle: Bundle, entries: Mapping[int, PrivateEntry]) -> None:

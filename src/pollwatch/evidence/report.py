@@ -49,6 +49,28 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownField:
+    """A field that is shown of a line that is not.
+
+    Attributes:
+        path: the input.
+        line: the record's number in it.
+        name: the field's.
+        value: its bytes; None: the line was sealed as having no such field.
+    """
+
+    path: str
+    line: int
+    name: str
+    value: bytes | None
+
+    @property
+    def text(self) -> str | None:
+        """The value as text; bytes that are none are spelt out."""
+        return None if self.value is None else self.value.decode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of a verification that found nothing wrong.
 
@@ -63,6 +85,7 @@ class Report:
         not_later_us: the earliest time by which a quorum had seen it, or an authority stamped it; None without both.
         statements: for people, in reading order.
         grounds: all that raised the grade; empty for ``asserted``.
+        fields: what is shown of lines that are not shown themselves.
     """
 
     kind: Literal["bundle", "fork-proof"]
@@ -72,6 +95,7 @@ class Report:
     not_later_us: int | None
     statements: tuple[Statement, ...]
     grounds: tuple[Ground, ...] = ()
+    fields: tuple[ShownField, ...] = ()
 
     def document(self) -> dict[str, Json]:
         """The report as JSON for other tools."""
@@ -83,6 +107,9 @@ class Report:
             "log": self.log,
             "keys": [{"use": use, "name": key.name, "fingerprint": key.fingerprint} for use, key in self.keys],
             "not_later_us": self.not_later_us,
+            "fields": [
+                {"input": each.path, "line": each.line, "name": each.name, "value": each.text} for each in self.fields
+            ],
             "statements": [{"weight": each.weight, "text": each.text} for each in self.statements],
         }
 

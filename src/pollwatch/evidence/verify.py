@@ -24,13 +24,14 @@ from pollwatch.evidence.documents import OpenedDocuments
 from pollwatch.evidence.manifest import IncidentEntry
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.policy import Policy
-from pollwatch.evidence.report import STAMPED, Report, Stamp, Statement, Weight, shown_time
+from pollwatch.evidence.report import STAMPED, Report, ShownField, Stamp, Statement, Weight, shown_time
 from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.sequence import Span
 from pollwatch.i18n import _, ngettext
 
 _ZIP = b"PK"
 _LINE_CHARS = 1000
+_SHOWN_FIELDS = 100
 
 
 def verify_file(path: Path, policy: bytes | None = None, authorities: bytes | None = None) -> Report:
@@ -72,7 +73,7 @@ def _verify_bundle(bundle: Bundle, policy: Policy | None, authorities: bytes | N
     entries = opened.check_entries(bundle, private)
     opened.check_nothing_idle(bundle, entries)
     for batch in bundle.batches:
-        opened.check_batch(batch, entries)
+        batch.check(entries)
     for documents in bundle.documents:
         documents.check(entries.get(documents.entry))
     for sequence in bundle.sequences:
@@ -95,7 +96,10 @@ def _verify_bundle(bundle: Bundle, policy: Policy | None, authorities: bytes | N
     )
     found = grades.grounds(log[0].name, witnessed, policy, stamps)
     not_later_us = grades.not_later_us(witnessed, stamps)
-    return Report("bundle", grades.grade(found), log[0].name, tuple(keys), not_later_us, statements, found)
+    shown_fields = opened.shown_fields(bundle)
+    return Report(
+        "bundle", grades.grade(found), log[0].name, tuple(keys), not_later_us, statements, found, shown_fields
+    )
 
 
 def _stamps(bundle: Bundle, authorities: bytes | None) -> tuple[tuple[Stamp, ...], int]:
@@ -180,6 +184,7 @@ def _about_content(bundle: Bundle, incident: IncidentEntry | None) -> list[State
             shown,
         )
         found.append(_said_by("proven", text, shown=shown))
+    found += _about_fields(opened.shown_fields(bundle))
     found += [each for documents in bundle.documents for each in _about_documents(documents)]
     found += [_about_sequence(sequence.span) for sequence in bundle.sequences]
     for name in sorted(bundle.attachments):
@@ -188,6 +193,31 @@ def _about_content(bundle: Bundle, incident: IncidentEntry | None) -> list[State
         text = _("Attachment {name} is in the file; what it says is its author's word, checked by its own signature.")
         found.append(_said_by("said", text, name=name))
     return found
+
+
+def _about_fields(shown: Sequence[ShownField]) -> list[Statement]:
+    if not shown:
+        return []
+    found = []
+    for each in shown[:_SHOWN_FIELDS]:
+        where = {"name": each.name, "number": each.line, "path": each.path}
+        if each.value is None:
+            text = _("Line {number} of {path} was sealed as having no field {name}; the rest of the line is not shown.")
+            found.append(_said_by("proven", text, **where))
+        else:
+            text = _(
+                "Field {name} of line {number} of {path} was sealed with the value {value}; "
+                "the rest of the line is not shown."
+            )
+            found.append(_said_by("proven", text, value=each.text, **where))
+    more = len(shown) - _SHOWN_FIELDS
+    if more > 0:
+        text = ngettext("{more} more field was sealed as shown.", "{more} more fields were sealed as shown.", more)
+        found.append(_said_by("proven", text, more=more))
+    limit = _(
+        "That a field is what its line says: the owner took it from the line. The line, if shown too, would tell."
+    )
+    return [*found, _said_by("not-proven", limit)]
 
 
 def _about_documents(documents: OpenedDocuments) -> list[Statement]:

@@ -10,19 +10,11 @@ from pollwatch.clock import Clock, rfc3339
 from pollwatch.errors import ProofError, StoreError
 from pollwatch.events.lines import LineSet
 from pollwatch.evidence import bundle as bundles
-from pollwatch.evidence import merkle, salted
-from pollwatch.evidence.bundle import (
-    Bundle,
-    BundleKeys,
-    OpenedBatch,
-    OpenedEntry,
-    OpenedIncident,
-    OpenedLine,
-    OpenedSeal,
-)
+from pollwatch.evidence.bundle import Bundle, BundleKeys, OpenedEntry, OpenedIncident, OpenedSeal
 from pollwatch.evidence.documents import OpenedDocuments
 from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.manifest import Batch
+from pollwatch.evidence.openedlines import OpenedBatch
 from pollwatch.evidence.references import References
 from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tlogproof import TlogProof
@@ -44,12 +36,14 @@ class Extras:
         witnesses: keys of the witnesses that cosign the shared log.
         policy: the C2SP policy file that the issuer proposes.
         max_lines: of an incident with more lines, this many are shown, spread evenly; all are committed to.
+        fields: of single lines, show only these fields and not the lines; none shows the lines.
     """
 
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     witnesses: tuple[Verifier, ...] = ()
     policy: bytes | None = None
     max_lines: int = MAX_LINES
+    fields: tuple[str, ...] = ()
 
 
 def export(
@@ -105,7 +99,7 @@ def export_lines(
     fetch_raw: FetchRaw,
     extras: Extras | None = None,
 ) -> Bundle:
-    """Write a bundle that shows single lines, and nothing about what they belong to.
+    """Write a bundle that shows single lines, or fields of them, and nothing about what they belong to.
 
     Args:
         evidence: the case's.
@@ -116,7 +110,8 @@ def export_lines(
         extras: what else goes in.
 
     Raises:
-        ProofError: a line was never sealed, its batch was erased, or the input is no longer as it was sealed.
+        ProofError: a line or a field of it was never sealed, its batch was erased, or the input is no longer as it was
+            sealed.
         StoreError: it is not sealed yet, or the file cannot be written.
     """
     chosen: dict[int, list[int]] = {}
@@ -127,12 +122,12 @@ def export_lines(
         chosen.setdefault(batch.entry, []).append(number)
     if not chosen:
         raise ProofError("no line to show")
+    given = extras or Extras()
     batches = tuple(
-        _opened_batch(kept[entry], Batch.parse(evidence.private.entry(entry)), chosen[entry], fetch_raw)
-        for entry in sorted(chosen)
+        _opened_batch(evidence, kept[entry], chosen[entry], fetch_raw, given.fields) for entry in sorted(chosen)
     )
-    cover = _line_cover(evidence, covering_seal(evidence, max(chosen), clock), len(lines))
-    bundle = replace(assemble(evidence, chosen, clock, cover, extras or Extras()), batches=batches)
+    cover = _line_cover(evidence, covering_seal(evidence, max(chosen), clock), len(lines), given.fields)
+    bundle = replace(assemble(evidence, chosen, clock, cover, given), batches=batches)
     write(evidence, bundle, out)
     return bundle
 
@@ -245,24 +240,23 @@ def _opened_batches(
     for entry in sorted(chosen):
         if entry not in kept:
             raise ProofError(f"the seed of batch {entry} was erased; its lines cannot be proven any more")
-        yield _opened_batch(kept[entry], Batch.parse(evidence.private.entry(entry)), chosen[entry], fetch_raw)
+        yield _opened_batch(evidence, kept[entry], chosen[entry], fetch_raw)
 
 
-def _opened_batch(kept: KeptBatch, manifest: Batch, numbers: Sequence[int], fetch_raw: FetchRaw) -> OpenedBatch:
+def _opened_batch(
+    evidence: CaseEvidence, kept: KeptBatch, numbers: Sequence[int], fetch_raw: FetchRaw, fields: Sequence[str] = ()
+) -> OpenedBatch:
     raw = fetch_raw(kept.path, kept.first_number, kept.lines)
     if len(raw) != kept.lines:
         raise ProofError(f"{kept.path}: {len(raw)} records where {kept.lines} were sealed; give the original file")
-    tree = salted.line_tree(kept.seed, raw)
-    if tree.root() != manifest.root:
+    sealed = evidence.salted_lines(kept, raw)
+    if sealed.tree.root() != Batch.parse(evidence.private.entry(kept.entry)).root:
         last = kept.first_number + kept.lines - 1
         raise ProofError(f"{kept.path}: records {kept.first_number} to {last} are no longer what was sealed")
-    places = [number - kept.first_number for number in numbers]
-    lines = tuple(
-        OpenedLine(number, salted.salts(kept.seed, 1, place)[0], raw[place])
-        for number, place in zip(numbers, places, strict=True)
-    )
-    source_salt = salted.source_salt(kept.seed)
-    return OpenedBatch(kept.entry, kept.path, source_salt, lines, merkle.prove_subset(places, kept.lines, tree.subtree))
+    try:
+        return sealed.open(kept.entry, kept.first_number, numbers, fields)
+    except ProofError as error:
+        raise ProofError(f"line {numbers[0]} of {kept.path}: {error}") from error
 
 
 def _opened_entry(evidence: CaseEvidence, seal: KeptSeal, index: int) -> OpenedEntry:
@@ -317,26 +311,30 @@ def _cover(incident: Incident, evidence: CaseEvidence, seal: KeptSeal) -> str:
     )
 
 
-def _line_cover(evidence: CaseEvidence, seal: KeptSeal, lines: int) -> str:
-    """The cover sheet of single lines."""
+def _line_cover(evidence: CaseEvidence, seal: KeptSeal, lines: int, fields: Sequence[str]) -> str:
+    """The cover sheet of single lines, or of fields of them."""
     text = _(
         "EVIDENCE BUNDLE\n"
         "\n"
-        "Log lines shown: {lines}. Sealed {sealed} in log {log}\n"
+        "{shown} Sealed {sealed} in log {log}\n"
         "(key fingerprint {fingerprint}).\n"
         "\n"
-        "It proves, to anybody, without trusting its sender, that the log lines in lines/ are byte for byte\n"
-        "those that were recorded and sealed, no later than the times that independent witnesses state in\n"
+        "It proves, to anybody, without trusting its sender, that what is shown in lines/ is byte for byte\n"
+        "what was recorded and sealed, no later than the times that independent witnesses state in\n"
         "seal/shared.tlog-proof.\n"
-        "It does not prove that what they say is true, or that nothing was left out. Nothing else is shown.\n"
+        "It does not prove that what it says is true, or that nothing was left out. Nothing else is shown.\n"
         "\n"
         "How to check it (no network is needed):\n"
         "  pollwatch verify THIS-FILE --policy YOUR-POLICY\n"
         "Log lines are raw bytes that an attacker may have written: do not open them with tools that interpret them.\n"
         "They may hold personal data: keep and pass on this file accordingly.\n"
     )
+    if fields:
+        shown = _("Log lines of which only fields ({fields}) are shown: {lines}.")
+    else:
+        shown = _("Log lines shown: {lines}.")
     return text.format(
-        lines=lines,
+        shown=shown.format(lines=lines, fields=", ".join(fields)),
         sealed=rfc3339(Seal.parse(seal.data).at_us),
         log=evidence.shared.origin,
         fingerprint=evidence.shared.verifier.fingerprint,

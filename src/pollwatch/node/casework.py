@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pollwatch.clock import Clock
+from pollwatch.config import FIELDS
 from pollwatch.errors import SourceError
 from pollwatch.events.batch import Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.records import Case
-from pollwatch.node import rhythm
+from pollwatch.node import linevalues, rhythm
 from pollwatch.node.reading import span_of
 from pollwatch.node.scan import Earlier, ScanOptions, ScanReport, scan
 from pollwatch.node.sealing import CaseEvidence, TimeSpan
@@ -58,10 +59,12 @@ class _Kept:
 
     intake: Intake
     evidence: CaseEvidence
+    fields: Sequence[str]
 
     def block(self, source: Source, block: LineBlock, parsed: Parsed) -> None:
-        first_us, last_us = span_of(parsed)
-        self.evidence.seal_batch(source.path, block.first_number, block.raw, TimeSpan(first_us, last_us))
+        fields = linevalues.values(block, parsed, self.fields)
+        span = TimeSpan(*span_of(parsed))
+        self.evidence.seal_batch(source.path, block.first_number, block.raw, span, fields)
         self.intake.block(source, block, parsed)
 
 
@@ -71,9 +74,18 @@ def scan_into(
     options: ScanOptions,
     clock: Clock,
     *,
+    fields: Sequence[str] = FIELDS,
     progress: Callable[[Source, int], None] | None = None,
 ) -> ScanReport:
     """Scan into a case. Content that the case has already is left out.
+
+    Args:
+        case_dir: the case folder.
+        sources: the inputs.
+        options: what to scan with.
+        clock: for times in seals.
+        fields: what of each line is sealed so that it can be shown without the rest of it.
+        progress: told the bytes read of the current source.
 
     Returns:
         All inputs and incidents of the case as they now stand.
@@ -86,7 +98,7 @@ def scan_into(
         with case.scanning() as intake:
             admitted = _admit(sources, intake)
             earlier = Earlier(intake.detections(), intake.events())
-            recorder = _Kept(intake, evidence)
+            recorder = _Kept(intake, evidence, fields)
             report = scan(admitted, options, earlier=earlier, recorder=recorder, progress=progress)
             intake.commit(report.inputs, report.detections, report.incidents)
         evidence.seal_incidents(case.incidents())

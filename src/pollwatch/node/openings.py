@@ -1,4 +1,4 @@
-"""What the owner of a case keeps secret so that it can open its seals later: seeds, salts, blinding values.
+"""What the owner of a case keeps secret so that it can open its seals later: seeds, salts, fields, blinding values.
 
 One SQLite file beside the logs, readable by its owner only. A row is written before its log entry is appended, for an
 entry whose opening is lost proves nothing; it gets the entry's index afterwards. Rows without index are settled when
@@ -108,12 +108,20 @@ class Openings:
         """The entry of the batch with this content, if it was sealed."""
         return self._number("SELECT entry FROM batches WHERE digest = ?", (digest,))
 
-    def keep_batch(self, digest: bytes, batch: KeptBatch, manifest: bytes) -> int:
-        """Keep a batch before it is appended; gives the row to :meth:`settle`."""
-        values = (digest, batch.path, batch.first_number, batch.lines, batch.seed, manifest)
+    def keep_batch(self, digest: bytes, batch: KeptBatch, fields: bytes, manifest: bytes) -> int:
+        """Keep a batch, and the values of its lines' fields, before it is appended; gives the row to :meth:`settle`."""
+        values = (digest, batch.path, batch.first_number, batch.lines, batch.seed, fields, manifest)
         return self._insert(
-            "INSERT INTO batches (digest, path, first_number, lines, seed, manifest) VALUES (?, ?, ?, ?, ?, ?)", values
+            "INSERT INTO batches (digest, path, first_number, lines, seed, fields, manifest)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            values,
         )
+
+    def fields_of(self, entry: int) -> bytes:
+        """The values of the fields of a batch's lines; empty where it has none, or was erased."""
+        with self._named():
+            row = self._db.execute("SELECT fields FROM batches WHERE entry = ?", (entry,)).fetchone()
+        return bytes(row[0]) if row else b""
 
     def batches_of(self, path: str) -> tuple[KeptBatch, ...]:
         """All sealed batches of an input, latest first."""
@@ -206,12 +214,14 @@ class Openings:
     def erase(self, batches: Sequence[int], incidents: Sequence[int]) -> None:
         """Erase what opens some entries, so that no byte of it stays in the file.
 
-        A batch keeps its place and its size, for others' references; its digest goes too, since lines could be
-        tried out against it. An incident's row goes whole.
+        A batch keeps its place and its size, for others' references; the values of its fields go with its seed, and
+        its digest too, since lines could be tried out against it. An incident's row goes whole.
         """
         with self.together():
             for entry in batches:
-                self._db.execute("UPDATE batches SET seed = x'', digest = ? WHERE entry = ?", (os.urandom(32), entry))
+                self._db.execute(
+                    "UPDATE batches SET seed = x'', fields = x'', digest = ? WHERE entry = ?", (os.urandom(32), entry)
+                )
             self._db.executemany("DELETE FROM incidents WHERE entry = ?", [(entry,) for entry in incidents])
         with self._named():
             self._db.execute("VACUUM")
@@ -265,7 +275,8 @@ _SCHEMA = """
 PRAGMA secure_delete = ON;
 CREATE TABLE IF NOT EXISTS batches (
     row INTEGER PRIMARY KEY, entry INTEGER UNIQUE, digest BLOB NOT NULL UNIQUE, path TEXT NOT NULL,
-    first_number INTEGER NOT NULL, lines INTEGER NOT NULL, seed BLOB NOT NULL, manifest BLOB NOT NULL) STRICT;
+    first_number INTEGER NOT NULL, lines INTEGER NOT NULL, seed BLOB NOT NULL, fields BLOB NOT NULL,
+    manifest BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS batches_by_path ON batches (path, entry);
 CREATE TABLE IF NOT EXISTS incidents (
     row INTEGER PRIMARY KEY, entry INTEGER UNIQUE, id TEXT NOT NULL, digest BLOB NOT NULL, content BLOB NOT NULL,

@@ -66,7 +66,8 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
             else:
                 from pollwatch.node import casework  # noqa: PLC0415 - brings SQLAlchemy, 0.4 s
 
-                report = casework.scan_into(request.case_dir, sources, options, clock, progress=progress)
+                fields = settings.node.fields
+                report = casework.scan_into(request.case_dir, sources, options, clock, fields=fields, progress=progress)
         passed_over, unreadable = foldered.counted(aside, options.read)
     return replace(report, failures=(*failures, *report.failures, *unreadable), passed_over=tuple(passed_over))
 

@@ -5,7 +5,7 @@
     CASE/evidence/keys/       signer keys, readable by their owner only
     CASE/evidence/private/    everything that was recorded; nobody else ever sees it
     CASE/evidence/shared/     seals and posted documents; shared/public is what others read
-    CASE/evidence/openings.sqlite   seeds and salts (:mod:`pollwatch.node.openings`)
+    CASE/evidence/openings.sqlite   seeds, salts and field values (:mod:`pollwatch.node.openings`)
 
 Sealing is idempotent: what was sealed already, byte for byte, keeps its entry.
 """
@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from struct import pack
-from types import TracebackType
-from typing import Self
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
 
 import numpy as np
 
@@ -32,20 +32,24 @@ from pollwatch.evidence import durable, salted
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.large import fitting
+from pollwatch.evidence.linefields import Values
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import Batch, IncidentEntry, PrivateEntry
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.posted import Posted
 from pollwatch.evidence.references import BatchLines, References
+from pollwatch.evidence.saltedlines import SaltedLines
 from pollwatch.evidence.seal import make_seal
 from pollwatch.incidents.export import incident_document
 from pollwatch.incidents.incident import Incident
+from pollwatch.node import linevalues
 from pollwatch.node.interval import Interval
 from pollwatch.node.openings import KeptBatch, KeptIncident, Openings
 
 #: Gives the raw records ``first_number`` to ``first_number + count - 1`` of an input again: (path, first, count).
 FetchRaw = Callable[[str, int, int], Sequence[bytes]]
 
+NO_FIELDS: Final[Mapping[str, Values]] = MappingProxyType({})
 
 _WAIT_S = 60.0
 _WAIT_STEP_S = 0.02
@@ -133,7 +137,14 @@ class CaseEvidence:
         """Close it."""
         self.close()
 
-    def seal_batch(self, path: str, first_number: int, lines: Sequence[bytes], span: TimeSpan | None = None) -> int:
+    def seal_batch(
+        self,
+        path: str,
+        first_number: int,
+        lines: Sequence[bytes],
+        span: TimeSpan | None = None,
+        fields: Mapping[str, Values] = NO_FIELDS,
+    ) -> int:
         """Seal consecutive records of an input.
 
         Args:
@@ -141,9 +152,15 @@ class CaseEvidence:
             first_number: 1-based number of the first record.
             lines: their raw bytes; at least one.
             span: earliest and latest time in them.
+            fields: what of each line can be shown without the rest of it: by name, a value or None for each line.
 
         Returns:
-            The batch's index in the private log; the same as before where the same records were sealed before.
+            The batch's index in the private log; the same as before where the same records were sealed before, with
+            the fields that they were sealed with then.
+
+        Raises:
+            ProofError: no lines, or fields that cannot be sealed together.
+            StoreError: the disk says no.
         """
         if not lines:
             raise ProofError(f"{path}: a batch without lines seals nothing")
@@ -151,18 +168,20 @@ class CaseEvidence:
         known = self.openings.batch_entry(digest)
         if known is not None:
             return known
-        seed = salted.new_seed()
+        sealed = SaltedLines(salted.new_seed_for(_label(path), fields), _label(path), lines, fields)
         times = span or TimeSpan()
         manifest = Batch(
-            salted.commitment(salted.source_salt(seed), _label(path)),
-            first_number,
-            len(lines),
-            times.first_us,
-            times.last_us,
-            salted.line_tree(seed, lines).root(),
+            sealed.source, first_number, len(lines), times.first_us, times.last_us, sealed.tree.root()
         ).to_bytes()
-        row = self.openings.keep_batch(digest, KeptBatch(-1, path, first_number, len(lines), seed), manifest)
+        kept = KeptBatch(-1, path, first_number, len(lines), sealed.seed)
+        row = self.openings.keep_batch(digest, kept, linevalues.pack(fields), manifest)
         return self._append("batches", row, manifest)
+
+    def salted_lines(self, batch: KeptBatch, lines: Sequence[bytes]) -> SaltedLines:
+        """A sealed batch that was not erased, with its lines as they were read again."""
+        return SaltedLines(
+            batch.seed, _label(batch.path), lines, linevalues.unpack(self.openings.fields_of(batch.entry))
+        )
 
     def seal_incident(self, incident: Incident) -> int:
         """Seal one incident; see :meth:`seal_incidents`."""
