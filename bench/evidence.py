@@ -1,4 +1,4 @@
-"""Speed of the evidence log: entries, lines, proofs, witness requests; in the same run pymerkle, where it is installed.
+"""Speed of the evidence log: entries, lines, fields, proofs, witness requests; in the same run pymerkle, if installed.
 
 Run: ``.venv/bin/python bench/evidence.py``; with the peer after
 ``.venv/bin/pip install --require-hashes -r requirements/bench.txt``. ``--flat 4000000`` also shows what an entry costs
@@ -21,6 +21,7 @@ from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.request import build_add_checkpoint
+from pollwatch.evidence.saltedlines import SaltedLines
 from pollwatch.evidence.witness import Witness
 from pollwatch.node.sealing import CaseEvidence
 
@@ -62,15 +63,30 @@ def entries(folder: Path) -> None:
 
 
 def lines(folder: Path) -> None:
-    """Log lines with line salts: the tree alone, and sealed durably into a case."""
+    """Log lines with line salts, and with field salts too: the tree alone, and sealed durably into a case."""
     data = [f"192.0.2.{n % 250} - - [03/Nov/2026:20:00:00 +0000] GET /{n}".encode() for n in range(LINES)]
+    said: dict[str, list[bytes | None]] = {
+        "ip": [f"192.0.2.{n % 250}".encode() for n in range(LINES)],
+        "time": [b"2026-11-03T20:00:00Z"] * LINES,
+        "user": [f"user{n % 999}".encode() if n % 3 else None for n in range(LINES)],
+    }
     blocks = [data[first : first + BLOCK] for first in range(0, LINES, BLOCK)]
+    fields = [
+        {name: values[first : first + BLOCK] for name, values in said.items()} for first in range(0, LINES, BLOCK)
+    ]
     with rate("lines committed with line salts", LINES, 300_000):
         for block in blocks:
             salted.line_tree(salted.new_seed(), block).root()
-    with CaseEvidence.open(folder, SystemClock()) as case, rate("lines sealed durably, batches of 10,000", LINES):
-        for number, block in enumerate(blocks):
-            case.seal_batch("access.log", number * BLOCK + 1, block)
+    with rate("lines committed with salts of 3 fields too", LINES, 100_000):
+        for block, values in zip(blocks, fields, strict=True):
+            SaltedLines(salted.new_seed_for(b"access.log", values), b"access.log", block, values).tree.root()
+    with CaseEvidence.open(folder, SystemClock()) as case:
+        with rate("lines sealed durably, batches of 10,000", LINES):
+            for number, block in enumerate(blocks):
+                case.seal_batch("access.log", number * BLOCK + 1, block)
+        with rate("lines sealed durably with 3 fields", LINES):
+            for number, (block, values) in enumerate(zip(blocks, fields, strict=True)):
+                case.seal_batch("other.log", number * BLOCK + 1, block, fields=values)
 
 
 def witness(folder: Path) -> None:

@@ -48,12 +48,12 @@ _BROWSER = (
 _CALLED = "ENTRIES Fields Misfit parseKey"
 _FIXED = frozenset(f"{_LANGUAGE} {_BROWSER} {_CALLED}".split())
 #: Before a brace, these begin an object or the names that are taken out of one; all else begins a block.
-_BEFORE_OBJECT = frozenset("( [ , = : ? | & ... return const let".split())
+_BEFORE_OBJECT = frozenset(["(", "[", ",", "=", ":", "?", "|", "&", "...", "return", "const", "let"])
 
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of the script; ``role`` is of a word: a variable, a variable that is a property's name too, or neither."""
+    """A piece of the script; ``role`` of a word: it names a "variable", that and a property ("both"), or neither."""
 
     text: str
     role: str = ""
@@ -93,7 +93,9 @@ def short_names(tokens: list[Token]) -> Mapping[str, str]:
     plain = Counter(token.text for token in tokens if token.role == "variable")
     both = Counter(token.text for token in tokens if token.role == "both")
     taken = _FIXED | {token.text for token in tokens}
-    free = (name for width in (1, 2) for name in map("".join, product(ascii_letters, repeat=width)) if name not in taken)
+    free = (
+        name for width in (1, 2) for name in map("".join, product(ascii_letters, repeat=width)) if name not in taken
+    )
     names: dict[str, str] = {}
     name = next(free)
     for word, count in sorted(plain.items(), key=lambda item: (-item[1] * len(item[0]), item[0])):
@@ -105,7 +107,7 @@ def short_names(tokens: list[Token]) -> Mapping[str, str]:
 
 def _tokens(script: str) -> Iterator[Token]:
     """The script's tokens, each word with its role."""
-    found = [match for match in _TOKEN.finditer(script)]
+    found = list(_TOKEN.finditer(script))
     solid = [place for place, match in enumerate(found) if not match[0].isspace()]
     roles: dict[int, str] = {}
     #: What each open brace or bracket encloses: "object", "class", or "" for a block, a call or a list.

@@ -70,6 +70,14 @@ def fields_hash(commitments: Sequence[bytes]) -> bytes:
     return sha256(_FIELDS + b"".join(commitments)).digest()
 
 
+def leaf_hashes(lines: Iterable[bytes], commitments: Iterable[Sequence[bytes]]) -> list[bytes]:
+    """:func:`leaf_hash` over :func:`fields_hash` of each line; for many at once."""
+    return [
+        sha256(_LEAF + line + sha256(_FIELDS + b"".join(each)).digest()).digest()
+        for line, each in zip(lines, commitments, strict=True)
+    ]
+
+
 def leaf_hash(line: bytes, fields: bytes | None) -> bytes:
     """A line's leaf, from its two halves; None: it was sealed without fields."""
     return line if fields is None else sha256(_LEAF + line + fields).digest()

@@ -17,6 +17,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
+from struct import iter_unpack
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -119,4 +121,4 @@ def _blocks(seed: bytes, first: int, count: int, together: int = 1) -> list[byte
     """``count`` pieces of the key stream, each of so many blocks."""
     width = SALT_BYTES * together
     stream = Cipher(AES(seed), CTR(first.to_bytes(SALT_BYTES, "big"))).encryptor().update(bytes(width * count))
-    return [stream[place : place + width] for place in range(0, len(stream), width)]
+    return list(chain.from_iterable(iter_unpack(f"{width}s", stream)))

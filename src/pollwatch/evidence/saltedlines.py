@@ -39,8 +39,7 @@ class SaltedLines:
         if not self.fields:
             return merkle.Tree(self._lines)
         columns = salted.slot_hashes(self.seed, self._by_slot, len(self.lines))
-        fields = map(linefields.fields_hash, zip(*columns, strict=True))
-        return merkle.Tree(map(linefields.leaf_hash, self._lines, fields))
+        return merkle.Tree(linefields.leaf_hashes(self._lines, zip(*columns, strict=True)))
 
     def open(self, entry: int, first_number: int, numbers: Iterable[int], names: Iterable[str] = ()) -> OpenedBatch:
         """Open some lines: whole, or of each only the fields of these names.

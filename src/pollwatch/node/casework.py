@@ -24,9 +24,10 @@ from pollwatch.events.block import LineBlock
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.records import Case
 from pollwatch.node import linevalues, rhythm
+from pollwatch.node.batches import TimeSpan
 from pollwatch.node.reading import span_of
 from pollwatch.node.scan import Earlier, ScanOptions, ScanReport, scan
-from pollwatch.node.sealing import CaseEvidence, TimeSpan
+from pollwatch.node.sealing import CaseEvidence
 from pollwatch.sources.decompress import chunks
 from pollwatch.sources.interface import Source
 

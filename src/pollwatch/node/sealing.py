@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from struct import pack
-from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
@@ -34,7 +33,7 @@ from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.large import fitting
 from pollwatch.evidence.linefields import Values
 from pollwatch.evidence.log import Log
-from pollwatch.evidence.manifest import Batch, IncidentEntry, PrivateEntry
+from pollwatch.evidence.manifest import IncidentEntry, PrivateEntry
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.posted import Posted
 from pollwatch.evidence.references import BatchLines, References
@@ -42,28 +41,19 @@ from pollwatch.evidence.saltedlines import SaltedLines
 from pollwatch.evidence.seal import make_seal
 from pollwatch.incidents.export import incident_document
 from pollwatch.incidents.incident import Incident
-from pollwatch.node import linevalues
+from pollwatch.node import batches, linevalues
+from pollwatch.node.batches import NO_FIELDS, TimeSpan
 from pollwatch.node.interval import Interval
 from pollwatch.node.openings import KeptBatch, KeptIncident, Openings
 
 #: Gives the raw records ``first_number`` to ``first_number + count - 1`` of an input again: (path, first, count).
 FetchRaw = Callable[[str, int, int], Sequence[bytes]]
 
-NO_FIELDS: Final[Mapping[str, Values]] = MappingProxyType({})
-
 _WAIT_S = 60.0
 _WAIT_STEP_S = 0.02
 
 #: So many entries are appended in one durable step; a crash in it is made up for by looking at that many of the last.
 _TOGETHER = 256
-
-
-@dataclass(frozen=True, slots=True)
-class TimeSpan:
-    """Earliest and latest time in a batch; None where unknown."""
-
-    first_us: int | None = None
-    last_us: int | None = None
 
 
 class CaseEvidence:
@@ -164,24 +154,20 @@ class CaseEvidence:
         """
         if not lines:
             raise ProofError(f"{path}: a batch without lines seals nothing")
-        digest = _batch_digest(path, first_number, lines)
+        digest = batches.digest(path, first_number, lines)
         known = self.openings.batch_entry(digest)
         if known is not None:
             return known
-        sealed = SaltedLines(salted.new_seed_for(_label(path), fields), _label(path), lines, fields)
-        times = span or TimeSpan()
-        manifest = Batch(
-            sealed.source, first_number, len(lines), times.first_us, times.last_us, sealed.tree.root()
-        ).to_bytes()
+        sealed = batches.salted_lines(path, lines, fields)
+        manifest = batches.manifest(sealed, first_number, span or TimeSpan()).to_bytes()
         kept = KeptBatch(-1, path, first_number, len(lines), sealed.seed)
         row = self.openings.keep_batch(digest, kept, linevalues.pack(fields), manifest)
         return self._append("batches", row, manifest)
 
     def salted_lines(self, batch: KeptBatch, lines: Sequence[bytes]) -> SaltedLines:
         """A sealed batch that was not erased, with its lines as they were read again."""
-        return SaltedLines(
-            batch.seed, _label(batch.path), lines, linevalues.unpack(self.openings.fields_of(batch.entry))
-        )
+        fields = linevalues.unpack(self.openings.fields_of(batch.entry))
+        return batches.salted_lines(batch.path, lines, fields, batch.seed)
 
     def seal_incident(self, incident: Incident) -> int:
         """Seal one incident; see :meth:`seal_incidents`."""
@@ -392,15 +378,3 @@ def _content(incident: Incident) -> bytes:
     document = incident_document(incident)
     document.pop("status", None)
     return canonical.dumps(document)
-
-
-def _label(path: str) -> bytes:
-    return path.encode("utf-8", "replace")
-
-
-def _batch_digest(path: str, first_number: int, lines: Sequence[bytes]) -> bytes:
-    """Names exactly these records: lengths first, so that no two batches run together."""
-    digest = sha256(pack(">QQQ", len(_label(path)), first_number, len(lines)) + _label(path))
-    digest.update(np.fromiter(map(len, lines), dtype=">u8", count=len(lines)).tobytes())
-    digest.update(b"".join(lines))
-    return digest.digest()
