@@ -111,6 +111,25 @@ class Client:
         return self.request("DELETE", url, **more)
 
 
+class Bridge(httpx.BaseTransport):
+    """Lets a client that is not asynchronous reach an ASGI application in this process."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Reach this application."""
+        self._app = app
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """One request."""
+
+        async def ask() -> httpx.Response:
+            asked = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
+            answer = await httpx.ASGITransport(self._app).handle_async_request(asked)
+            body = await answer.aread()
+            return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(body))
+
+        return asyncio.run(ask())
+
+
 @dataclass
 class Scene:
     """A server at Alder's; Birch and Cedar are the other members."""
