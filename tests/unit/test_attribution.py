@@ -348,3 +348,19 @@ def test_papers_have_one_form_only() -> None:
                 pytest.fail(f"{each['type']} {name} took {change}")
         table.said[place] = each
     assert broken > 40
+
+
+def test_a_claim_in_two_versions_hides_no_denial() -> None:
+    """Attack 11: a claimant sends out another version of its claim; the denial stays with what was denied."""
+    table = four()
+    first = table.claim("Alder", "Cedar")
+    table.say(opinions.to_stix(first.subject, Stance.STRONGLY_DISAGREE, "No.", table.maker("Cedar", 60)))
+    second = table.claim("Alder", "Dogwood")
+    renamed = {**second.source, "id": first.id}
+    del renamed["extensions"][next(name for name in renamed["extensions"] if name.endswith("7b11"))]
+    table.said[-1] = signature.sign(renamed, table.maker("Alder").statement)
+    found = read([table.incident, *table.said], table.charter)
+    assert [(len(each.denials), each.claim.assertion.respondent) for each in found.judged] == [
+        (1, table.member("Cedar")),
+        (0, table.member("Dogwood")),
+    ]

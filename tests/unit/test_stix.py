@@ -169,9 +169,9 @@ def test_an_opinion_cannot_be_moved_to_another_claim() -> None:
     _data, denial = denied()
     other, made = a_claim(Finding.UNKNOWN)
     for objects_shown in ([*other, denial], [each for each in other if each is not made] + [denial]):
-        authors = accept.check(objects_shown, CHARTER)
+        accept.check(objects_shown, CHARTER)
         with pytest.raises(PolicyError):
-            records.read(objects_shown, authors, CHARTER)
+            records.read(objects_shown, CHARTER)
 
 
 def test_nobody_denies_for_another() -> None:

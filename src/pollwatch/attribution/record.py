@@ -7,7 +7,7 @@ claims behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -98,12 +98,12 @@ def posted_as(each: StixObject) -> str:
     return _POSTED_AS.get(paper.kind(each), "")
 
 
-def read(received: Sequence[StixObject], authors: Mapping[str, Member], charter: Charter) -> Record:
+def read(received: Sequence[StixObject], charter: Charter) -> Record:
     """Read all of it.
 
     Args:
-        received: the objects.
-        authors: who signed them, as :func:`pollwatch.stix.accept.check` found.
+        received: the objects; :func:`pollwatch.stix.accept.check` has accepted each as its creator's. Several versions
+            of one object may be among them: what is about one of them stays with it.
         charter: the one in force.
 
     Raises:
@@ -111,26 +111,21 @@ def read(received: Sequence[StixObject], authors: Mapping[str, Member], charter:
         PolicyError: something about a thing that is not here, about another version of it, or in a part that is not
             its author's.
     """
-    return _Reader(received, authors, charter).record()
+    return _Reader(received, charter).record()
 
 
 class _Reader:
     """Reads kind by kind, what things are about before what is about them."""
 
-    def __init__(self, received: Sequence[StixObject], authors: Mapping[str, Member], charter: Charter) -> None:
-        self._received = received
-        self._authors = authors
+    def __init__(self, received: Sequence[StixObject], charter: Charter) -> None:
         self._charter = charter
-        self._claims = {
-            each["id"]: claims.from_stix(each, authors[each["id"]], charter)
-            for each in received
-            if claims.is_claim(each)
-        }
-        self._statements = {
-            each["id"]: statement.from_stix(each, authors[each["id"]], charter.members)
-            for each in received
-            if statement.is_statement(each)
-        }
+        self._received = received
+        self._ids = {each["id"] for each in received}
+        found = (claims.from_stix(each, self._author(each), charter) for each in received if claims.is_claim(each))
+        self._claims = {each.name: each for each in found}
+        drafts = (each for each in received if statement.is_statement(each))
+        read = (statement.from_stix(each, self._author(each), charter.members) for each in drafts)
+        self._statements = {each.name: each for each in read}
 
     def record(self) -> Record:
         for each in self._statements.values():
@@ -145,47 +140,46 @@ class _Reader:
         return Record(judged, tallies, self._asked(), self._papers(retractions))
 
     def _check_about(self, each: Statement) -> None:
-        here = {received["id"] for received in self._received}
-        missing = [named.id for named in each.draft.about if named.id not in here]
-        if missing:
-            raise PolicyError(f"statement {each.name.id} is about {missing[0]}, which is not here")
+        for named in each.draft.about:
+            if named.id not in self._ids:
+                raise self._missing(f"statement {each.name.id}", named)
         statement.check(each, self._claims.values())
 
     def _opinions(self) -> tuple[Opinion, ...]:
-        subjects: dict[str, Subject] = {name: each.subject for name, each in self._claims.items()}
+        subjects: dict[Named, Subject] = {name: each.subject for name, each in self._claims.items()}
         subjects |= {name: each.subject for name, each in self._statements.items()}
         found = []
         for each in self._received:
             if each["type"] != "opinion":
                 continue
-            opinion = opinions.from_stix(each, self._authors[each["id"]])
-            if opinion.subject.id not in subjects:
-                raise PolicyError(f"opinion {opinion.id} is about {opinion.subject.id}, which is not here")
-            opinions.check(opinion, subjects[opinion.subject.id])
+            opinion = opinions.from_stix(each, self._author(each))
+            if opinion.subject not in subjects:
+                raise self._missing(f"opinion {opinion.id} of {opinion.author.name}", opinion.subject)
+            opinions.check(opinion, subjects[opinion.subject])
             found.append(opinion)
         return tuple(found)
 
     def _retractions(self) -> tuple[Retraction, ...]:
-        named = {each["id"]: Named.of(each) for each in self._received if each["id"] in self._authors}
         found = []
         for each, author in self._of("retraction"):
             taken = retraction.from_stix(each, author)
-            if taken.retracts.id not in named:
-                raise PolicyError(f"retraction {taken.id} takes back {taken.retracts.id}, which is not here")
-            retraction.check(taken, self._authors[taken.retracts.id], named[taken.retracts.id])
+            here = (other for other in self._received if other["id"] == taken.retracts.id)
+            meant = next((other for other in here if Named.of(other) == taken.retracts), None)
+            if meant is None:
+                raise self._missing(f"retraction {taken.id}", taken.retracts)
+            retraction.check(taken, self._author(meant), taken.retracts)
             found.append(taken)
         return tuple(found)
 
     def _asked(self) -> tuple[Asked, ...]:
-        questions = {
-            each["id"]: inquiry.inquiry_from_stix(each, author, self._charter) for each, author in self._of("inquiry")
-        }
+        found = (inquiry.inquiry_from_stix(each, author, self._charter) for each, author in self._of("inquiry"))
+        questions = {each.name: each for each in found}
         answers = []
         for each, author in self._of("answer"):
             given = inquiry.answer_from_stix(each, author)
-            if given.inquiry.id not in questions:
-                raise PolicyError(f"answer {given.id} is to inquiry {given.inquiry.id}, which is not here")
-            inquiry.check(given, questions[given.inquiry.id])
+            if given.inquiry not in questions:
+                raise self._missing(f"answer {given.id} of {given.author.name}", given.inquiry)
+            inquiry.check(given, questions[given.inquiry])
             answers.append(given)
         return tuple(
             Asked(each, tuple(given for given in answers if given.inquiry == each.name)) for each in questions.values()
@@ -195,19 +189,33 @@ class _Reader:
         supposed = tuple(
             hypotheses.hypothesis_from_stix(each, author, self._charter) for each, author in self._of("hypothesis")
         )
-        items = {each["id"]: hypotheses.item_from_stix(each, author) for each, author in self._of("item")}
+        found = (hypotheses.item_from_stix(each, author) for each, author in self._of("item"))
+        items = {each.name: each for each in found}
         known = {each.id for each in (*supposed, *hypotheses.standing())}
         ratings = []
         for each, author in self._of("rating"):
             rating = hypotheses.rating_from_stix(each, author)
-            item = items.get(rating.item.id)
-            if item is None or item.name != rating.item or rating.hypothesis not in known:
-                raise PolicyError(f"rating {rating.id} is about an item or hypothesis that is not here")
+            if rating.item not in items:
+                raise self._missing(f"rating {rating.id} of {rating.author.name}", rating.item)
+            if rating.hypothesis not in known:
+                raise PolicyError(
+                    f"rating {rating.id} is about hypothesis {rating.hypothesis[:80]!r}, which is not here"
+                )
             ratings.append(rating)
         return Papers(supposed, tuple(items.values()), tuple(ratings), retractions)
 
     def _of(self, kind: str) -> Iterable[tuple[StixObject, Member]]:
-        return ((each, self._authors[each["id"]]) for each in self._received if paper.kind(each) == kind)
+        return ((each, self._author(each)) for each in self._received if paper.kind(each) == kind)
+
+    def _author(self, each: StixObject) -> Member:
+        author = self._charter.by_identity(str(each.get("created_by_ref")))
+        if author is None:
+            raise PolicyError(f"{each['type']} {each['id']} is by nobody in the charter")
+        return author
+
+    def _missing(self, what: str, named: Named) -> PolicyError:
+        which = f"another version of {named.id}" if named.id in self._ids else f"{named.id}, which is not here"
+        return PolicyError(f"{what} is about {which}")
 
 
 def _about(name: Named, given: Iterable[Opinion]) -> tuple[Opinion, ...]:

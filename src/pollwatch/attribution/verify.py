@@ -39,7 +39,8 @@ def verify_record(data: bytes, charter: SignedCharter) -> Record:
     try:
         charter.check_complete()
         received = bundle.read(data)
-        return records.read(received, accept.check(received, charter.charter), charter.charter)
+        accept.check(received, charter.charter)
+        return records.read(received, charter.charter)
     except (FormatError, PolicyError) as error:
         raise SignatureError(str(error)) from error
 

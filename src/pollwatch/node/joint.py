@@ -71,8 +71,8 @@ def take_in(membership: Membership, clock: Clock) -> tuple[TakenIn, ...]:
     for mail in mailbox.waiting():
         received = bundle.read(mail.body)
         authors = accept.check(received, membership.charter)
-        said = records.read(received, authors, membership.charter)
-        held = {each["id"] for each in _all_spoken(collection)[0]}
+        said = records.read(received, membership.charter)
+        held = {each["id"] for each in _all_spoken(collection)}
         spoken = [each for each in received if records.is_spoken(each) and each["id"] not in held]
         if spoken:
             with rail.opened(membership.folder.case, clock) as evidence:
@@ -124,16 +124,13 @@ def find_claim(membership: Membership, claim_id: str) -> Claim:
 
 def all_judged(membership: Membership) -> tuple[Judged, ...]:
     """Every claim that was made or received, with every opinion on it."""
-    received, authors = _all_spoken(Collection(membership.folder.record))
-    named = {name: membership.charter.member(author) for name, author in authors.items()}
-    return records.read(received, named, membership.charter).judged
+    return records.read(_all_spoken(Collection(membership.folder.record)), membership.charter).judged
 
 
-def _all_spoken(collection: Collection) -> tuple[list[StixObject], dict[str, str]]:
-    """Every object that was said, with the incidents, and its author's name by its id."""
-    held = [each for kind in _SPOKEN_TYPES for each in collection.of_type(kind)]
-    held = [each for each in held if each.source["type"] == "incident" or records.is_spoken(each.source)]
-    return [each.source for each in held], {each.source["id"]: each.author for each in held}
+def _all_spoken(collection: Collection) -> list[StixObject]:
+    """Every object that was said, with the incidents that it may be about."""
+    held = [each.source for kind in _SPOKEN_TYPES for each in collection.of_type(kind)]
+    return [each for each in held if each["type"] == "incident" or records.is_spoken(each)]
 
 
 def record_of(membership: Membership, claim_id: str) -> bytes:

@@ -97,7 +97,7 @@ class Mailbox:
         received = bundle.read(body)
         authors = accept.check(received, charter)
         check_release(delivery.tlp, ((each["id"], accept.marking(each)) for each in received))
-        record.read(received, authors, charter)
+        record.read(received, charter)
         if sender not in authors.values():
             raise PolicyError(f"nothing in the bundle was signed by {sender.name}, who brings it")
         now_us = self._clock.now_us()
