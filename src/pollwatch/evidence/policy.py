@@ -50,6 +50,7 @@ class Policy:
         groups: name to group.
         quorum: name of the witness or group that must have cosigned; ``none`` = nobody must.
         blocs: name of a witness, or of a log's key, to its bloc; where it is not said, nothing is assumed.
+        urls: key of a log or a witness to where it is reached, where that is said.
     """
 
     logs: tuple[Verifier, ...]
@@ -57,6 +58,7 @@ class Policy:
     groups: Mapping[str, Group]
     quorum: str
     blocs: Mapping[str, str] = field(default_factory=dict)
+    urls: Mapping[Verifier, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
@@ -85,8 +87,9 @@ class Policy:
 
     def to_bytes(self) -> bytes:
         """The policy as a file."""
-        lines = [f"log {each.vkey}" for each in self.logs]
-        lines += [f"witness {name} {key.vkey}" for name, key in self.witnesses.items()]
+        urls = {key: f" {url}" for key, url in self.urls.items()}
+        lines = [f"log {each.vkey}{urls.get(each, '')}" for each in self.logs]
+        lines += [f"witness {name} {key.vkey}{urls.get(key, '')}" for name, key in self.witnesses.items()]
         lines += [f"group {name} {group.k} {' '.join(group.members)}" for name, group in self.groups.items()]
         lines += [f"# bloc {name} {bloc}" for name, bloc in self.blocs.items()]
         return "".join(f"{line}\n" for line in (*lines, f"quorum {self.quorum}")).encode("utf-8")
@@ -124,6 +127,7 @@ class _Reader:
         self._grouped: set[str] = set()
         self._quorum: str | None = None
         self._blocs: dict[str, str] = {}
+        self._urls: dict[Verifier, str] = {}
 
     def take_bloc(self, number: int, words: list[str]) -> None:
         """A comment that says a bloc; one that says nothing of the kind is an ordinary comment."""
@@ -139,10 +143,12 @@ class _Reader:
             case ["log", vkey, *url] if len(url) <= 1:
                 self._logs.append(self._key(number, vkey, cosigns=False))
                 self._no_twins(number, self._logs)
+                self._urls.update((self._logs[-1], each) for each in url)
             case ["witness", name, vkey, *url] if len(url) <= 1:
                 self._new_name(number, name)
                 self._witnesses[name] = self._key(number, vkey, cosigns=True)
                 self._no_twins(number, list(self._witnesses.values()))
+                self._urls.update((self._witnesses[name], each) for each in url)
             case ["group", name, k, *members] if members:
                 self._group(number, name, k, members)
             case ["quorum", name] if self._quorum is None:
@@ -155,7 +161,7 @@ class _Reader:
     def policy(self) -> Policy:
         if self._quorum is None:
             raise QuorumError("policy has no quorum line; write 'quorum none' if nobody must have cosigned")
-        return Policy(tuple(self._logs), self._witnesses, self._groups, self._quorum, self._blocs)
+        return Policy(tuple(self._logs), self._witnesses, self._groups, self._quorum, self._blocs, self._urls)
 
     def _key(self, number: int, vkey: str, *, cosigns: bool) -> Verifier:
         key = Verifier.parse(vkey)

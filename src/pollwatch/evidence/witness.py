@@ -243,6 +243,11 @@ class Refused:
         """What it comes to; implementations differ in the status that they choose for it."""
         return _MEANINGS.get(self.status, Meaning.FAILED)
 
+    def __str__(self) -> str:
+        """In one line."""
+        said = f"refused ({self.status}, {self.meaning.value})"
+        return f"{said}: {self.reason}" if self.reason else said
+
 
 def parse_response(
     response: Response, signed: SignedCheckpoint, witness: Sequence[Verifier]
@@ -266,8 +271,22 @@ def parse_response(
             return Refused(409, "the witness named no usable size")
     if response.status != 200:
         return Refused(response.status, response.body[:200].decode("utf-8", "replace").strip())
+    return read_cosignatures(response.body, signed, witness)
+
+
+def read_cosignatures(body: bytes, signed: SignedCheckpoint, witness: Sequence[Verifier]) -> Cosigned:
+    """The cosignature lines in a witness's 200.
+
+    Args:
+        body: as received; untrusted.
+        signed: the checkpoint that was sent.
+        witness: the keys of this witness; lines by other keys are ignored.
+
+    Raises:
+        SignatureError: a wrong cosignature, or none by these keys.
+    """
     try:
-        lines = response.body[: checkpoints.MAX_BYTES].decode("utf-8").splitlines(keepends=True)
+        lines = body[: checkpoints.MAX_BYTES].decode("utf-8").splitlines(keepends=True)
     except UnicodeDecodeError:
         raise SignatureError("the witness answered with bytes that are no signature lines") from None
     found = []

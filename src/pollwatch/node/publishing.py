@@ -105,5 +105,5 @@ def _ask_all(
             lines += outcome.lines
             found.append(Signing(member.name, ""))
         else:
-            found.append(Signing(member.name, f"refused ({outcome.status}): {outcome.reason}"))
+            found.append(Signing(member.name, str(outcome)))
     return lines, tuple(found)

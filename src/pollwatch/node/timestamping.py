@@ -17,7 +17,6 @@ from typing import Final
 
 import httpx
 
-from pollwatch.clock import monotonic_s
 from pollwatch.errors import EvidenceError, PeerError, ProofError, StoreError
 from pollwatch.evidence import checkpoint as checkpoints
 from pollwatch.evidence import durable, timestamp
@@ -25,9 +24,8 @@ from pollwatch.evidence.log import Log, open_reader
 from pollwatch.evidence.report import STAMPED
 from pollwatch.evidence.timestamp import Authorities, Query, StampedCheckpoint, TimestampProof
 from pollwatch.node.sealing import CaseKeys
+from pollwatch.sharing import bounded
 
-_TIMEOUT_S: Final = 10.0
-_WHOLE_S: Final = 30.0
 _FOLDER: Final = "timestamps"
 _MOST: Final = 4
 """Time-stamps per bundle: one of each of the first few authorities is enough."""
@@ -120,22 +118,11 @@ def _kept(folder: Path) -> Sequence[Path]:
 
 
 def _post(address: str, query: bytes, transport: httpx.BaseTransport | None) -> bytes:
-    received = bytearray()
-    deadline_s = monotonic_s() + _WHOLE_S
-    headers = {"content-type": timestamp.QUERY, "accept": timestamp.REPLY, "accept-encoding": "identity"}
-    try:
-        with (
-            httpx.Client(timeout=_TIMEOUT_S, trust_env=False, transport=transport) as client,
-            client.stream("POST", address, content=query, headers=headers) as answer,
-        ):
-            for chunk in answer.iter_raw():
-                received += chunk
-                if len(received) > timestamp.MAX_TOKEN or monotonic_s() > deadline_s:
-                    raise PeerError(f"time-stamp authority {address} answers too much or too slowly")
-            kind = answer.headers.get("content-type", "").partition(";")[0].strip()
-            if answer.status_code != httpx.codes.OK or kind != timestamp.REPLY:
-                raise PeerError(f"time-stamp authority {address} answers {answer.status_code} ({kind or 'no type'})")
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-        reason = str(error) or type(error).__name__
-        raise PeerError(f"time-stamp authority {address} cannot be reached: {reason}") from error
-    return bytes(received)
+    headers = {"content-type": timestamp.QUERY, "accept": timestamp.REPLY}
+    who = f"time-stamp authority {address}"
+    with bounded.client(transport=transport) as client:
+        answer = bounded.exchange(client, "POST", address, who, body=query, headers=headers, limit=timestamp.MAX_TOKEN)
+    kind = answer.content_type.partition(";")[0].strip()
+    if answer.status != httpx.codes.OK or kind != timestamp.REPLY:
+        raise PeerError(f"{who} answers {answer.status} ({kind or 'no type'})")
+    return answer.body

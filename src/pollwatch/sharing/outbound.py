@@ -1,7 +1,6 @@
 """The only way out: every request that a node sends to another member's gateway goes through here.
 
-Requests are signed with the node's request key, redirects are not followed, no proxy or password is taken from the
-environment, and before anything leaves, whoever opened the way is asked whether that member may still be told
+Requests are signed with the node's request key, and before anything leaves, whoever opened the way is asked whether that member may still be told
 something.
 """
 
@@ -9,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Final
 
 import httpx
 
@@ -17,10 +15,9 @@ from pollwatch.clock import Clock
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
-from pollwatch.sharing import signedrequest
+from pollwatch.sharing import bounded, signedrequest
 from pollwatch.sharing.signedrequest import Head
 
-_TIMEOUT_S: Final = 10.0
 
 
 def _always() -> None:
@@ -51,19 +48,8 @@ class Outbound:
         Args:
             transport: another way to reach it than TCP.
         """
-        return httpx.Client(
-            base_url=self.member.address,
-            auth=_Signing(self),
-            timeout=_TIMEOUT_S,
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-            headers={
-                signedrequest.CHARTER: self.charter.digest,
-                "accept-encoding": "identity",
-                "user-agent": "pollwatch",
-            },
-        )
+        headers = {signedrequest.CHARTER: self.charter.digest}
+        return bounded.client(headers, transport, base_url=self.member.address, auth=_Signing(self))
 
 
 class _Signing(httpx.Auth):

@@ -7,33 +7,29 @@ Time and size of everything are bounded, redirects are not followed, and whateve
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self
 
 import httpx
 
-from pollwatch.clock import monotonic_s
 from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError
+from pollwatch.evidence import cosigning
 from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
+from pollwatch.evidence.cosigning import Accept
 from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.mirroring import MirrorUpload
 from pollwatch.evidence.mirrorrequest import OCTETS
-from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.tiles import TileReader
-from pollwatch.evidence.witness import Conflict, Cosigned, Refused, Response, parse_response
+from pollwatch.evidence.witness import Cosigned, Refused, Response, read_cosignatures
 from pollwatch.members.charter import SignedCharter, difference
+from pollwatch.sharing import bounded
 from pollwatch.sharing.delivery import NOTE_HEADER
 from pollwatch.sharing.mirrorkey import read_key_note
 from pollwatch.sharing.outbound import Outbound
 
-_WHOLE_S: Final = 60.0  # of one answer: a peer that drips bytes holds us no longer
-_MAX_ANSWER: Final = 1 << 20
 _MAX_TILE: Final = 256 * (2 + 65_535)
 _NOT_FOUND: Final = 404
 _OTHER_CHARTER: Final = 409
-_MAX_CONFLICTS: Final = 3
-_Accept: TypeAlias = Callable[[Response, SignedCheckpoint], Cosigned | Conflict | Refused]
 
 
 class Peer:
@@ -97,7 +93,8 @@ class Peer:
         Raises:
             PeerError: it cannot be reached, or answers nonsense. Its refusal is an answer, and no veto.
         """
-        return self._grow("/witness/add-checkpoint", signed, tiles, self._cosignatures)
+        keys = (self.member.witness,)
+        return self._grow("/witness/add-checkpoint", signed, tiles, lambda body: read_cosignatures(body, signed, keys))
 
     def mirror_key(self) -> Verifier | None:
         """The key of its mirror, which its gateway vouches for; None where it has no mirror.
@@ -127,7 +124,7 @@ class Peer:
         key = self.mirror_key()
         if key is None:
             raise PeerError(f"{self.member.name} has no mirror")
-        pending = self._grow("/mirror/add-checkpoint", signed, tiles, lambda _answer, _signed: Cosigned(()))
+        pending = self._grow("/mirror/add-checkpoint", signed, tiles, lambda _body: Cosigned(()))
         if isinstance(pending, Refused):
             return pending
         upload = MirrorUpload(signed, tiles, (key,))
@@ -141,28 +138,11 @@ class Peer:
                 raise PeerError(f"{self.member.name}: {error}") from error
         return outcome
 
-    def _grow(self, path: str, signed: SignedCheckpoint, tiles: TileReader, accept: _Accept) -> Cosigned | Refused:
-        """Send ``add-checkpoint``, from whatever size the other side names."""
-        old = 0
-        for _attempt in range(_MAX_CONFLICTS):
-            size = signed.checkpoint.size
-            proof = tiles.consistency(old, size) if 0 < old <= size else ()
-            answer = self._post(path, build_add_checkpoint(old, proof, signed))
-            try:
-                # Only a witness's 200 holds cosignatures; all other answers mean the same of both.
-                done = answer.status == httpx.codes.OK
-                outcome = accept(answer, signed) if done else parse_response(answer, signed, ())
-            except EvidenceError as error:
-                raise PeerError(f"{self.member.name}: {error}") from error
-            if not isinstance(outcome, Conflict):
-                return outcome
-            if outcome.size > size:
-                return Refused(_OTHER_CHARTER, f"it says it has cosigned size {outcome.size}, and we have only {size}")
-            old = outcome.size
-        return Refused(_OTHER_CHARTER, "it names another last size each time it is asked")
-
-    def _cosignatures(self, answer: Response, signed: SignedCheckpoint) -> Cosigned | Conflict | Refused:
-        return parse_response(answer, signed, (self.member.witness,))
+    def _grow(self, path: str, signed: SignedCheckpoint, tiles: TileReader, accept: Accept) -> Cosigned | Refused:
+        try:
+            return cosigning.ask(lambda body: self._post(path, body), signed, tiles, accept)
+        except EvidenceError as error:
+            raise PeerError(f"{self.member.name}: {error}") from error
 
     def deliver(self, note: str, body: bytes) -> bytes:
         """Deliver a body; the receipt, unchecked.
@@ -212,7 +192,7 @@ class Peer:
             raise FileNotFoundError(path)
         return data
 
-    def _get(self, path: str, limit: int = _MAX_ANSWER) -> bytes | None:
+    def _get(self, path: str, limit: int = bounded.MAX_ANSWER) -> bytes | None:
         answer = self._request("GET", path, limit=limit)
         if answer.status == _NOT_FOUND:
             return None
@@ -229,20 +209,9 @@ class Peer:
         path: str,
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
-        limit: int = _MAX_ANSWER,
+        limit: int = bounded.MAX_ANSWER,
     ) -> Response:
         address = self.member.address + path
-        received = bytearray()
-        deadline_s = monotonic_s() + _WHOLE_S
-        try:
-            with self._client.stream(method, address, content=body, headers=headers) as answer:
-                for chunk in answer.iter_raw():
-                    received += chunk
-                    if monotonic_s() > deadline_s:
-                        raise PeerError(f"{self.member.name} takes over {_WHOLE_S:.0f} s to answer {path}")
-                    if len(received) > limit:
-                        raise PeerError(f"{self.member.name} answers {path} with more than {limit} bytes")
-                return Response(answer.status_code, answer.headers.get("content-type", ""), bytes(received))
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
-            raise PeerError(f"{self.member.name} cannot be reached at {address}: {reason}") from error
+        return bounded.exchange(
+            self._client, method, address, self.member.name, body=body, headers=headers, limit=limit
+        )
