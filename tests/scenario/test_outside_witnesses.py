@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -20,8 +23,9 @@ from hostile_scenes import Served
 from pollwatch.cli.main import root
 from pollwatch.clock import US_PER_S, ManualClock
 from pollwatch.errors import ConfigError
+from pollwatch.evidence import checkpoint, verify
 from pollwatch.evidence import request as requests
-from pollwatch.evidence import verify
+from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.witness import Witness
@@ -106,6 +110,10 @@ class Outside:
         """Ask them all."""
         return outside.cosign(self.case, Policy.parse(self.policy(quorum)), CLOCK)
 
+    def signer(self) -> Signer:
+        """The log's own key, for lying with."""
+        return Signer.load(self.case / "evidence" / "keys" / "shared.key")
+
     def seal(self) -> None:
         """Let the log grow."""
         with CaseEvidence.open(self.case, CLOCK) as evidence:
@@ -187,11 +195,56 @@ def test_a_neutral_witness_raises_the_grade_of_what_a_rival_does_not_cosign(tmp_
 
         assert graded() == ("asserted", None)
         words = ["evidence", "cosign", "--case", str(scene.case), "--policy", str(tmp_path / "p")]
-        done = CliRunner().invoke(root, words)
-        assert (done.exit_code, done.output) == (0, "honest: cosigned\nsize 1: the quorum has cosigned\n")
+        done = CliRunner().invoke(root, words, standalone_mode=False)
+        assert (done.return_value, done.output) == (0, "honest: cosigned\nsize 1: the quorum has cosigned\n")
         assert graded() == ("quorum", NOW_US)
         shown = json.loads(CliRunner().invoke(root, [*words, "--json"]).output)
         assert shown["asked"] == [{"problem": "", "witness": "honest"}]
+
+
+@contextmanager
+def neutral(folder: Path, policy: Path, *more: str) -> Iterator[str]:
+    """`evidence witness` in a process of its own; gives the policy line that it prints."""
+    command = [sys.executable, "-m", "pollwatch", "evidence", "witness", "--folder", str(folder)]
+    command += ["--policy", str(policy), "--port", "0", *more]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline()
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def test_a_neutral_party_runs_a_witness_of_its_own(tmp_path: Path) -> None:
+    """A university that is no member cosigns a log, remembers it over a restart, and refuses what does not follow."""
+    with listening(tmp_path, {}) as scene:
+        pinned = tmp_path / "logs"
+        pinned.write_text(f"log {scene.log.vkey}\nquorum none\n")
+        words = ["evidence", "witness", "--folder", str(tmp_path / "w"), "--policy", str(pinned)]
+        assert "--name" in str(CliRunner().invoke(root, words).exception)
+        with neutral(tmp_path / "w", pinned, "--name", "witness.uni.example") as line:
+            policy = Policy.parse(f"{pinned.read_text().splitlines()[0]}\n{line}quorum witness.uni.example\n".encode())
+            assert outside.cosign(scene.case, policy, CLOCK).met
+        scene.seal()
+        with neutral(tmp_path / "w", pinned) as line:
+            (key,) = policy.witnesses.values()
+            assert f"witness.uni.example {key.vkey} http" in line
+            address = line.split()[-1]
+            again = Policy.parse(f"{pinned.read_text().splitlines()[0]}\n{line}quorum witness.uni.example\n".encode())
+            assert outside.cosign(scene.case, again, CLOCK).size == 2
+            origin = sha256(scene.log.name.encode()).hexdigest()
+            with httpx.Client(trust_env=False, base_url=address) as client:
+                shown = client.get(f"/{origin}/checkpoint")
+                assert SignedCheckpoint.parse(shown.content).checkpoint.size == 2
+                assert client.get(f"/{'0' * 64}/checkpoint").status_code == 404
+                forged = checkpoint.signed(Checkpoint(scene.log.name, 3, bytes(32)), [scene.signer()])
+                refused = client.post("/add-checkpoint", content=requests.build_add_checkpoint(2, (bytes(32),), forged))
+                assert refused.status_code == 422
+                assert client.post("/add-checkpoint", content=b"x" * (1 << 18)).status_code == 413
+        assert (tmp_path / "w" / "witness.key").stat().st_mode & 0o777 == 0o600
+        words += ["--name", "another.example"]
+        assert "keeps its name" in str(CliRunner().invoke(root, words).exception)
 
 
 def test_what_cannot_be_asked_is_said(tmp_path: Path) -> None:
@@ -204,8 +257,8 @@ def test_what_cannot_be_asked_is_said(tmp_path: Path) -> None:
         )
         (tmp_path / "p").write_bytes(policy)
         words = ["evidence", "cosign", "--case", str(scene.case), "--policy", str(tmp_path / "p")]
-        done = CliRunner().invoke(root, words)
-        assert done.exit_code == 5
+        done = CliRunner().invoke(root, words, standalone_mode=False)
+        assert done.return_value == 5
         assert "silent: silent cannot be reached" in done.output
         assert "no address of http" in done.output
         assert "too few have cosigned" in done.output

@@ -143,6 +143,27 @@ def test_late_cosignatures_are_kept_for_their_checkpoint(tmp_path: Path) -> None
             mine.add_cosignatures([checkpoint.sign(other.checkpoint, first, 8)], other)
 
 
+def test_witnesses_may_be_asked_again_and_again(tmp_path: Path) -> None:
+    """A log that stands still is cosigned every five minutes: each witness's first line stays, and none fill it."""
+    from pollwatch.evidence import checkpoint
+
+    many = [Signer.generate(f"w{n}.example", KeyType.COSIGNATURE) for n in range(130)]
+    with opened(tmp_path) as mine:
+        mine.append([b"x"])
+        at = mine.signed.checkpoint
+        for time_s in range(200):
+            mine.add_cosignatures([checkpoint.sign(at, many[0], 100 + time_s)])
+        (line,) = mine.signed.note.by(many[0].verifier)
+        assert checkpoint.verify_line(at, line, many[0].verifier) == 100
+        mine.add_cosignatures([checkpoint.sign(at, each, 5) for each in many])
+        assert len(mine.signed.note.signatures) == 128
+        kept = mine.cosigned(1)
+        assert kept is not None
+        assert kept.note == mine.signed.note
+    with opened(tmp_path) as again:
+        assert again.signed.note == mine.signed.note
+
+
 def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     """Attack or accident: two processes append to one log and fork it."""
     with opened(tmp_path), pytest.raises(StoreError, match="one writer"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from pollwatch.cli import options
+from pollwatch.cli import options, witness
 from pollwatch.errors import UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
@@ -34,6 +34,10 @@ _which = click.option(
 @click.group(name="evidence")
 def command() -> None:
     """Check a case's logs, and show what others need to check them."""
+
+
+command.add_command(witness.cosign)
+command.add_command(witness.witness)
 
 
 @command.command()
@@ -105,41 +109,6 @@ def policy(*, case_dir: Path) -> None:
     verifier = CaseKeys.load(case_dir / "evidence").shared.verifier
     click.echo(Policy((verifier,), {}, {}, "none").to_bytes(), nl=False)
     click.echo(_("Fingerprint: {fingerprint}").format(fingerprint=verifier.fingerprint), err=True)
-
-
-@command.command(epilog="Exit codes: 0 the policy's quorum has cosigned, 5 too few have.")
-@options.required_case_dir
-@click.option(
-    "--policy",
-    "policy_file",
-    required=True,
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    metavar="FILE",
-    help="Names the witnesses, their keys and addresses (C2SP tlog-policy).",
-)
-@options.as_json
-def cosign(*, case_dir: Path, policy_file: Path, as_json: bool) -> int:
-    """Ask witnesses outside the joint watch to cosign the shared log (C2SP tlog-witness).
-
-    A neutral party or a public network of witnesses raises the grade of all that is sealed by now, whatever a rival
-    does. Give their policy to `seal export` too, and to whoever verifies. A refusal is no veto, and can be asked again.
-    """
-    from pollwatch.canonical import pretty
-    from pollwatch.clock import SystemClock
-    from pollwatch.errors import SharingError
-    from pollwatch.evidence.policy import Policy
-    from pollwatch.node import outside
-
-    done = outside.cosign(case_dir, Policy.parse(policy_file.read_bytes()), SystemClock())
-    if as_json:
-        asked = [{"witness": each.member, "problem": each.problem} for each in done.asked]
-        click.echo(pretty({"schema": "pollwatch.cosigned/1", "size": done.size, "asked": asked, "met": done.met}))
-    else:
-        for each in done.asked:
-            click.echo(f"{printable(each.member)}: {printable(each.problem) or _('cosigned')}")
-        text = _("size {size}: the quorum has cosigned") if done.met else _("size {size}: too few have cosigned")
-        click.echo(text.format(size=done.size))
-    return 0 if done.met else SharingError.exit_code
 
 
 class _Every(click.ParamType[int]):

@@ -37,7 +37,7 @@ from pollwatch.evidence import durable, fsck, keychain, merkle, rotation, tiles
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
 from pollwatch.evidence.keychain import KeyChain, Link, LogKeys
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
-from pollwatch.evidence.note import Signature
+from pollwatch.evidence.note import MAX_SIGNATURES, Signature
 from pollwatch.evidence.pending import PendingFiles
 from pollwatch.evidence.published import CHECKPOINT, KEYS
 from pollwatch.evidence.signedstate import SignedState
@@ -244,7 +244,7 @@ class Log:
         """Keep cosignatures that the caller has checked, and publish them where they are on the present checkpoint.
 
         Args:
-            lines: the cosignature lines; repeats change nothing.
+            lines: the cosignature lines; of each key the first to come is kept, since it says the earliest time.
             to: the checkpoint of this log that they are on (witnesses may answer late); default: the present one.
 
         Raises:
@@ -256,11 +256,12 @@ class Log:
         if at.origin != self.origin or self._reader.root(at.size) != at.root:
             raise ProofError(f"log {self.origin}: cosignatures are on a checkpoint that this log did not sign")
         kept = self._state.cosigned_at(at.size)
-        merged = (kept or subject).adding(lines)
+        merged = _cosigned(kept or subject, lines)
         if merged != kept:
             self._state.keep_cosigned(merged)
-        if subject.checkpoint == self._signed.checkpoint and self._signed.adding(lines) != self._signed:
-            self._signed = self._publish(self._signed.adding(lines))
+        if subject.checkpoint == self._signed.checkpoint:
+            now = _cosigned(self._signed, lines)
+            self._signed = self._publish(now) if now != self._signed else now
 
     def cosigned(self, size: int) -> SignedCheckpoint | None:
         """The best cosigned checkpoint of at least this size: most signatures, then earliest; None without any."""
@@ -345,6 +346,14 @@ class Log:
 
     def _fetch(self, path: str) -> bytes:
         return (self.public / path).read_bytes()
+
+
+def _cosigned(signed: SignedCheckpoint, lines: Sequence[Signature]) -> SignedCheckpoint:
+    """With one line a key, as many as a note holds: who is asked again and again would fill it otherwise."""
+    have = {(each.name, each.key_id) for each in signed.note.signatures}
+    fresh = {(each.name, each.key_id): each for each in reversed(lines) if (each.name, each.key_id) not in have}
+    room = MAX_SIGNATURES - len(signed.note.signatures)
+    return signed.adding(list(reversed(fresh.values()))[:room])
 
 
 def open_reader(public: Path, log: LogKeys) -> tuple[SignedCheckpoint, TileReader]:

@@ -1,7 +1,7 @@
 """The only way out: every request that a node sends to another member's gateway goes through here.
 
-Requests are signed with the node's request key, and before anything leaves, whoever opened the way is asked whether that member may still be told
-something.
+Requests are signed with the node's request key, and before anything leaves, whoever opened the way is asked whether
+that member may still be told something.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
 from pollwatch.sharing import bounded, signedrequest
 from pollwatch.sharing.signedrequest import Head
-
 
 
 def _always() -> None:
