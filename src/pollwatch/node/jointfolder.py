@@ -12,6 +12,7 @@
     CASE/joint/indicators.sqlite  inside only: indicators, also where no charter is in force
     CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
     CASE/joint/gateway/           the gateway's: witness, mirror and receipt keys, witness state, mailbox
+    CASE/joint/gateway/taxii.sqlite  collections of released objects, and what others posted to them (TAXII 2.1)
     CASE/joint/gateway/mirror/    the gateway's copies of the other members' logs, served to everybody (tlog-mirror)
 """
 
@@ -103,6 +104,11 @@ class JointFolder:
     def mailbox(self) -> Path:
         """What peers delivered."""
         return self.outer / "mail.sqlite"
+
+    @property
+    def taxii(self) -> Path:
+        """Collections of released objects, and what others posted to them."""
+        return self.outer / "taxii.sqlite"
 
     @property
     def witness(self) -> Path:

@@ -6,6 +6,7 @@
     GET  /log/checkpoint, /log/tile/...     the shared log (tlog-tiles; :mod:`pollwatch.node.readpath`)
     /witness, /mirror                       :mod:`pollwatch.node.gateway.witnessing`
     /inbox                                  :mod:`pollwatch.node.gateway.receiving`
+    /taxii2                                 :mod:`pollwatch.sharing.taxii.server`
 
 It has the shared log, the mailbox and three keys, and no way to the case, the private log or the statement key.
 Every request is bounded in size and time before it is believed; what is refused is told why in one line.
@@ -40,6 +41,9 @@ from pollwatch.node.serving import FRESH, refused
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.mirrorkey import make_key_note
 from pollwatch.sharing.replay import Replays
+from pollwatch.sharing.taxii import server as taxii
+from pollwatch.sharing.taxii.server import Station
+from pollwatch.sharing.taxii.store import Store
 
 
 class Gateway:
@@ -63,6 +67,7 @@ class Gateway:
             make_key_note(mirror_key.verifier, keys.gateway),
         )
         self._receiving = Receiving(Mailbox(folder.mailbox, clock), charter.charter, membership.me, keys.gateway)
+        self._taxii = Station(membership.me, charter.charter, Store(folder.taxii, clock, keys.gateway), clock)
         self._replays = Replays(folder.nonces, clock.now_us())
 
     def routes(self) -> list[BaseRoute]:
@@ -72,6 +77,7 @@ class Gateway:
             *self._log.routes("/log"),
             *self._witnessing.routes(),
             *self._receiving.routes(),
+            *taxii.routes(self._taxii),
         ]
 
     async def charter(self, _request: Request) -> Response:

@@ -23,6 +23,7 @@ from pollwatch.sharing import signedrequest
 from pollwatch.sharing.caller import SCOPE_KEY, Caller, UnauthenticatedError
 from pollwatch.sharing.replay import Replays
 from pollwatch.sharing.signedrequest import Head
+from pollwatch.sharing.taxii import server as taxii
 
 _OPEN: Final = re.compile(
     r"(?:GET|HEAD|OPTIONS) /(?:charter|log/(?:checkpoint|keys)|mirror/(?:key|.+/checkpoint)"
@@ -99,7 +100,8 @@ class Door:
     async def _refuse(self, error: PollwatchError, scope: Scope, receive: Receive, send: Send) -> None:
         status, headers = status_of(error)
         said = str(error) if status != 503 else "not now; try again later"
-        await refusal(status, said, {**headers, "connection": "close"})(scope, receive, send)
+        no = taxii.refusal if taxii.is_taxii(scope["path"]) else refusal
+        await no(status, said, {**headers, "connection": "close"})(scope, receive, send)
 
 
 def _checking(receive: Receive, digest: str) -> Receive:

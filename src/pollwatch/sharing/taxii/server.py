@@ -22,8 +22,9 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final, TypeAlias
 
 from starlette.concurrency import run_in_threadpool
@@ -107,6 +108,16 @@ def routes(station: Station) -> list[BaseRoute]:
     return [Route("/taxii2", app), Route("/taxii2/{path:path}", app)]
 
 
+def is_taxii(path: str) -> bool:
+    """Whether a path is the server's: what answers there speaks TAXII, refusals included."""
+    return path == "/taxii2" or path.startswith("/taxii2/")
+
+
+def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A no that is said before the request gets here, as a TAXII error object."""
+    return _error(RefusedError(status, HTTPStatus(status).phrase, reason, headers))
+
+
 class _Taxii:
     """The ASGI application."""
 
@@ -131,10 +142,13 @@ class _Taxii:
         request = Request(scope, receive)
         try:
             response = await self._answer(request)
-        except RefusedError as refusal:
-            response = _error(refusal)
+        except RefusedError as refused:
+            response = _error(refused)
         except ClientDisconnect:
             return
+        except EvidenceError as error:
+            # The body is not the one that the caller signed; the door finds that out while it is read.
+            response = refusal(403, str(error))
         except PollwatchError:
             # Our own trouble (a full disk): said in general, for it is nobody else's business.
             response = _error(RefusedError(503, "Not now", "try again later", {"retry-after": "60"}))
