@@ -19,8 +19,9 @@ from pollwatch.evidence.manifest import Batch, Canary, Sequence, parse_private
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.seal import Seal
 from pollwatch.node import bundling, rhythm, sealer, sealing_loop
+from pollwatch.node.casekeys import CaseKeys
 from pollwatch.node.interval import Interval
-from pollwatch.node.sealing import CaseEvidence, CaseKeys
+from pollwatch.node.sealing import CaseEvidence
 
 EVERY_S = 3_600
 START_US = 1_793_750_400 * US_PER_S  # 2026-11-04T00:00:00Z, the beginning of an interval

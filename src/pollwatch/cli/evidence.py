@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from pollwatch.cli import keys as key_commands
 from pollwatch.cli import options, witness
 from pollwatch.errors import UsageError
 from pollwatch.events.printable import printable
@@ -17,18 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pollwatch.node import monitoring
+    from pollwatch.node.casekeys import Which
     from pollwatch.node.erasing import Asked
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600}
-
-_which = click.option(
-    "--log",
-    "which",
-    type=click.Choice(("shared", "private")),
-    default="shared",
-    show_default=True,
-    help="Which of the case's two logs.",
-)
 
 
 @click.group(name="evidence")
@@ -38,6 +31,7 @@ def command() -> None:
 
 command.add_command(witness.cosign)
 command.add_command(witness.witness)
+command.add_command(key_commands.key)
 
 
 @command.command()
@@ -46,7 +40,7 @@ def fsck(*, case_dir: Path) -> None:
     """Recompute both logs from their entries: every bundle, every tile, the signed roots. Changes nothing."""
     from pollwatch.evidence.fsck import check_log
     from pollwatch.evidence.manifest import parse_private, parse_shared
-    from pollwatch.node.sealing import CaseKeys
+    from pollwatch.node.casekeys import CaseKeys
 
     keys = CaseKeys.load(case_dir / "evidence")
     for name, signer, parse in (("private", keys.private, parse_private), ("shared", keys.shared, parse_shared)):
@@ -59,15 +53,14 @@ def fsck(*, case_dir: Path) -> None:
 
 @command.command()
 @options.required_case_dir
-@_which
-def checkpoint(*, case_dir: Path, which: str) -> None:
+@options.which_log
+def checkpoint(*, case_dir: Path, which: Which) -> None:
     """Print a log's latest signed checkpoint, with its cosignatures."""
     from pollwatch.evidence.log import open_reader
-    from pollwatch.node.sealing import CaseKeys
+    from pollwatch.node.casekeys import CaseKeys
 
-    keys = CaseKeys.load(case_dir / "evidence")
-    signer = keys.shared if which == "shared" else keys.private
-    signed, _reader = open_reader(case_dir / "evidence" / which / "public", signer.verifier)
+    present = CaseKeys.load(case_dir / "evidence").of(which)[0].verifier
+    signed, _reader = open_reader(case_dir / "evidence" / which / "public", present)
     click.echo(signed.to_bytes(), nl=False)
 
 
@@ -99,14 +92,14 @@ def serve(*, case_dir: Path, host: str, port: int) -> None:
 @command.command()
 @options.required_case_dir
 def policy(*, case_dir: Path) -> None:
-    """Print the policy line that lets others verify this case's bundles: give it to them in person.
+    """Print the policy lines that let others verify this case's bundles: give them to them in person.
 
     They add the witnesses that they trust, and how many of them must have cosigned.
     """
     from pollwatch.evidence.policy import Policy
-    from pollwatch.node.sealing import CaseKeys
+    from pollwatch.node import rekeying
 
-    verifier = CaseKeys.load(case_dir / "evidence").shared.verifier
+    verifier = rekeying.show(case_dir, "shared").chain.present
     click.echo(Policy((verifier,), {}, {}, "none").to_bytes(), nl=False)
     click.echo(_("Fingerprint: {fingerprint}").format(fingerprint=verifier.fingerprint), err=True)
 

@@ -32,6 +32,14 @@ required_case_dir = click.option(
     metavar="DIR",
     help="The case folder.",
 )
+which_log = click.option(
+    "--log",
+    "which",
+    type=click.Choice(("shared", "private")),
+    default="shared",
+    show_default=True,
+    help="Which of the case's two logs.",
+)
 rule_dirs = click.option(
     "--rules",
     "rule_dirs",

@@ -2,10 +2,10 @@
 
 Private log: batch, incident, disclosure, documents, canary; sequence (:mod:`pollwatch.evidence.sequence`), tombstone,
 hold and decision (:mod:`pollwatch.evidence.upkeep`), indicator and match-commitment
-(:mod:`pollwatch.evidence.released`), and what stands for an entry that is too large
-(:mod:`pollwatch.evidence.large`). Shared log: seal
-(:mod:`pollwatch.evidence.seal`), posted documents (charter, key, claim, opinion ...), and fork proofs
-(:mod:`pollwatch.evidence.monitor`). Every class reads back strictly what it writes; unknown fields are refused.
+(:mod:`pollwatch.evidence.released`), what stands for an entry that is too large (:mod:`pollwatch.evidence.large`), and
+the log's own key links, as posted documents. Shared log: seal (:mod:`pollwatch.evidence.seal`), posted documents
+(charter, key, claim, opinion ...), and fork proofs (:mod:`pollwatch.evidence.monitor`). Every class reads back strictly
+what it writes; unknown fields are refused.
 """
 
 from __future__ import annotations
@@ -270,6 +270,7 @@ PrivateEntry: TypeAlias = (
     | Canary
     | Sequence
     | Large
+    | Posted
 )
 SharedEntry: TypeAlias = Seal | Posted | ForkProof
 
@@ -281,6 +282,8 @@ def parse_private(data: bytes) -> PrivateEntry:
         ProofError: of no known type, or malformed.
     """
     kind = _kind(data)
+    if kind == "key":
+        return Posted.parse(data)
     for each in get_args(PrivateEntry):
         if kind == each.KIND:
             entry: PrivateEntry = each.parse(data)

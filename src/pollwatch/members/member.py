@@ -42,6 +42,7 @@ class Member:
         request: key with which its node signs HTTP requests (type 01).
         following: commitment to the statement key after this one (:func:`pollwatch.evidence.keychain.commitment`), in
             hex; empty = it can never be changed.
+        following_log: the same for its log's key; readers then follow the log's own key links from ``log`` on.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Member:
     gateway: Verifier
     request: Verifier
     following: str = ""
+    following_log: str = ""
 
     def __post_init__(self) -> None:
         """Check what types cannot say.
@@ -65,8 +67,8 @@ class Member:
         check_names(self.name, self.bloc, self.address)
         if not _IDENTITY.fullmatch(self.identity):
             raise FormatError(f"member {self.name}: {self.identity[:60]!r} is no STIX identity id (UUIDv4)")
-        if not _COMMITMENT.fullmatch(self.following):
-            raise FormatError(f"member {self.name}: the commitment to its next statement key is 64 hex digits")
+        if not _COMMITMENT.fullmatch(self.following) or not _COMMITMENT.fullmatch(self.following_log):
+            raise FormatError(f"member {self.name}: a commitment to a next key is 64 hex digits")
         wanted = dict.fromkeys(("log", "statement", "gateway", "request"), KeyType.ED25519)
         for what, kind in (wanted | {"witness": KeyType.COSIGNATURE}).items():
             key: Verifier = getattr(self, what)
@@ -99,6 +101,7 @@ class Member:
             "gateway_key": self.gateway.vkey,
             "request_key": self.request.vkey,
             "next_statement_key": self.following,
+            "next_log_key": self.following_log,
         }
 
     @classmethod
@@ -110,7 +113,7 @@ class Member:
             SignatureError: a key that is malformed or weak.
         """
         uses = ("log", "witness", "statement", "gateway", "request")
-        texts = ("name", "bloc", "role", "address", "identity", "next_statement_key")
+        texts = ("name", "bloc", "role", "address", "identity", "next_statement_key", "next_log_key")
         shape = dict.fromkeys((*texts, *(f"{use}_key" for use in uses)), str)
         record = document.fields(value, "member", shape)
         try:
@@ -124,6 +127,7 @@ class Member:
             address=record["address"],
             identity=record["identity"],
             following=record["next_statement_key"],
+            following_log=record["next_log_key"],
             **{use: Verifier.parse(record[f"{use}_key"]) for use in uses},
         )
 

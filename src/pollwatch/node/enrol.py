@@ -17,7 +17,7 @@ from pollwatch.members.keys import MemberKeys, handle_of
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role, check_names
 from pollwatch.members.rules import Amendment, MatchingRules, Quorum
-from pollwatch.node import rail, staging
+from pollwatch.node import rail, rekeying, staging
 from pollwatch.node.jointfolder import JointFolder
 
 
@@ -65,8 +65,9 @@ def introduce(
 ) -> bytes:
     """Make a member's keys, where there are none yet, and its card.
 
-    The card commits to the statement key after the present one, which is made now and belongs into a safe: whoever
-    steals the present one can speak for the member, but not put a key of its own in its place.
+    The card commits to the statement key after the present one, and to the next key of its log. Both are made now and
+    belong into a safe: whoever steals the present ones can speak for the member, but not put keys of its own in their
+    place.
 
     Returns:
         The card, to be handed to whoever drafts the charter.
@@ -92,11 +93,13 @@ def introduce(
     handle = handle_of(name, exercise=exercise)
     with rail.opened(case_dir, clock, handle) as evidence:
         log = evidence.shared_signer
-    if log.verifier.exercise is not exercise:
-        raise PolicyError(
-            f"{case_dir} has {'real evidence' if exercise else 'the evidence of an exercise'}; an exercise has a case "
-            "folder of its own, so that nothing of it is ever taken for real"
-        )
+        if log.verifier.exercise is not exercise:
+            raise PolicyError(
+                f"{case_dir} has {'real evidence' if exercise else 'the evidence of an exercise'}; an exercise has a "
+                "case folder of its own, so that nothing of it is ever taken for real"
+            )
+        rekeying.commit(case_dir / "evidence", "private", evidence.private)
+        chain = rekeying.commit(case_dir / "evidence", "shared", evidence.shared).chain
     keys = MemberKeys.complete(folder.inner, folder.outer, handle)
     outer = keys.outer
     following = _next_key(folder, keys.statement.name)
@@ -112,6 +115,7 @@ def introduce(
         outer.gateway.verifier,
         keys.request.verifier,
         keychain.commitment(following).hex(),
+        chain.links[-1].following.hex(),
     )
     signers = (log, outer.witness, keys.statement, outer.gateway, keys.request)
     card = make_card(member, signers, clock.now_us())

@@ -24,8 +24,8 @@ from pollwatch.evidence.note import Signature
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.witness import Refused, Response, read_cosignatures
 from pollwatch.node import sealer
+from pollwatch.node.casekeys import CaseKeys
 from pollwatch.node.publishing import Signing
-from pollwatch.node.sealing import CaseKeys
 from pollwatch.sharing import bounded
 
 _PATH: Final = "/add-checkpoint"

@@ -11,9 +11,9 @@ from pollwatch.evidence import log as logs
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.witness import Cosigned, Refused
 from pollwatch.node import rail, sealer
+from pollwatch.node.casekeys import CaseKeys
 from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import Membership
-from pollwatch.node.sealing import CaseKeys
 from pollwatch.sharing.peer import Peer
 
 

@@ -19,10 +19,11 @@ from pollwatch.errors import StoreError
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.log import Log, open_reader
 from pollwatch.node import rhythm
+from pollwatch.node.casekeys import CaseKeys, open_log
 from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.node.openings import Openings
-from pollwatch.node.sealing import CaseEvidence, CaseKeys, last_index, open_shared, seal_state
+from pollwatch.node.sealing import CaseEvidence, last_index, seal_state
 from pollwatch.sharing.views import Views
 
 
@@ -92,7 +93,7 @@ def shared_only(case_dir: Path, clock: Clock) -> Iterator[Log]:
         EvidenceError: it does not check out.
     """
     folder = case_dir / "evidence"
-    with open_shared(folder, CaseKeys.load(folder), clock, wait=True) as log:
+    with open_log(folder, "shared", clock, wait=True) as log:
         yield log
 
 

@@ -12,10 +12,7 @@ Sealing is idempotent: what was sealed already, byte for byte, keeps its entry.
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -25,11 +22,11 @@ from typing import Self
 import numpy as np
 
 from pollwatch import canonical
-from pollwatch.clock import Clock, monotonic_s
-from pollwatch.errors import ProofError, StoreError
-from pollwatch.evidence import durable, salted
+from pollwatch.clock import Clock
+from pollwatch.errors import ProofError
+from pollwatch.evidence import salted
 from pollwatch.evidence.checkpoint import Checkpoint
-from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.large import fitting
 from pollwatch.evidence.linefields import Values
 from pollwatch.evidence.log import Log
@@ -41,16 +38,15 @@ from pollwatch.evidence.saltedlines import SaltedLines
 from pollwatch.evidence.seal import make_seal
 from pollwatch.incidents.export import incident_document
 from pollwatch.incidents.incident import Incident
-from pollwatch.node import batches, linevalues
+from pollwatch.node import batches, casekeys, linevalues
 from pollwatch.node.batches import NO_FIELDS, TimeSpan
+from pollwatch.node.casekeys import CaseKeys
 from pollwatch.node.interval import Interval
 from pollwatch.node.openings import KeptBatch, KeptIncident, Openings
 
 #: Gives the raw records ``first_number`` to ``first_number + count - 1`` of an input again: (path, first, count).
 FetchRaw = Callable[[str, int, int], Sequence[bytes]]
 
-_WAIT_S = 60.0
-_WAIT_STEP_S = 0.02
 
 #: So many entries are appended in one durable step; a crash in it is made up for by looking at that many of the last.
 _TOGETHER = 256
@@ -59,13 +55,11 @@ _TOGETHER = 256
 class CaseEvidence:
     """One case's evidence, open for sealing. Use :meth:`open`, and close it (or use ``with``)."""
 
-    def __init__(self, keys: CaseKeys, private: Log, openings: Openings, folder: Path, clock: Clock) -> None:
+    def __init__(self, private: Log, openings: Openings, folder: Path, clock: Clock) -> None:
         """Take over open parts; :meth:`open` is what callers use."""
         self.private = private
-        self.shared_signer = keys.shared
         self.openings = openings
         self.interval = Interval.load(folder)
-        self._keys = keys
         self._folder = folder
         self._clock = clock
         self._shared: Log | None = None
@@ -85,10 +79,10 @@ class CaseEvidence:
             ProofError: a log does not carry what it signed.
         """
         folder = case_dir / "evidence"
-        keys = CaseKeys.open_or_create(folder, handle)
-        private = Log.open(folder / "private", (keys.private,), clock)
+        CaseKeys.create_missing(folder, handle)
+        private = casekeys.open_log(folder, "private", clock)
         try:
-            evidence = cls(keys, private, Openings(folder / "openings.sqlite"), folder, clock)
+            evidence = cls(private, Openings(folder / "openings.sqlite"), folder, clock)
         except BaseException:
             private.close()
             raise
@@ -105,10 +99,15 @@ class CaseEvidence:
     def shared(self) -> Log:
         """The shared log. Where a sealer has a schedule to keep, it is opened only when it is asked for."""
         if self._shared is None:
-            log = open_shared(self._folder, self._keys, self._clock, wait=self.interval is not None)
+            log = casekeys.open_log(self._folder, "shared", self._clock, wait=self.interval is not None)
             self.openings.settle_rest("seals", partial(last_index, log))
             self._shared = log
         return self._shared
+
+    @property
+    def shared_signer(self) -> Signer:
+        """The key that signs the shared log now."""
+        return self.shared.signer
 
     def close(self) -> None:
         """Let another process work on the case."""
@@ -277,80 +276,6 @@ def _incident_manifest(incident: Incident, references: References, kept: KeptInc
         salted.commitment(kept.content_salt, kept.content),
         salted.commitment(kept.references_salt, kept.references),
     ).to_bytes()
-
-
-@dataclass(frozen=True, slots=True)
-class CaseKeys:
-    """The keys of a case's two logs.
-
-    Attributes:
-        shared: signs the shared log (type 01).
-        shared_quantum: cosigns it with ML-DSA, under the same name.
-        private: signs the private log.
-    """
-
-    shared: Signer
-    shared_quantum: Signer
-    private: Signer
-
-    @classmethod
-    def open_or_create(cls, folder: Path, handle: str) -> CaseKeys:
-        """Read the keys; make them where there is neither key nor log.
-
-        Raises:
-            SignatureError: a key is missing, damaged, or readable by others.
-            StoreError: the disk says no.
-        """
-        keys = folder / "keys"
-        try:
-            durable.make_folder(folder, mode=0o700)
-            durable.make_folder(keys, mode=0o700)
-            if not (folder / "shared").exists() and not (folder / "private").exists():
-                cls._create_missing(keys, handle)
-        except OSError as error:
-            raise StoreError(f"{keys} cannot be written: {error}") from error
-        return cls.load(folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> CaseKeys:
-        """Read the keys of a case that has them.
-
-        Raises:
-            StoreError: nothing was ever sealed here.
-            SignatureError: a key is missing, damaged, or readable by others.
-        """
-        if not (folder / "keys").is_dir():
-            raise StoreError(f"no evidence in {folder}; `pollwatch scan PATH... --case DIR` makes it")
-        return cls(*(Signer.load(folder / "keys" / f"{name}.key") for name in ("shared", "shared-mldsa", "private")))
-
-    @classmethod
-    def _create_missing(cls, keys: Path, handle: str) -> None:
-        """Make what a crash may have left out; the log's name is drawn once, with the first key."""
-        first = keys / "shared.key"
-        if not first.exists():
-            Signer.generate(f"{handle}-{secrets.token_hex(8)}/shared").save(first)
-        name = Signer.load(first).name
-        if not (keys / "shared-mldsa.key").exists():
-            Signer.generate(name, KeyType.MLDSA44).save(keys / "shared-mldsa.key")
-        if not (keys / "private.key").exists():
-            Signer.generate(name.removesuffix("/shared") + "/private").save(keys / "private.key")
-
-
-def open_shared(folder: Path, keys: CaseKeys, clock: Clock, *, wait: bool) -> Log:
-    """Open the shared log; with ``wait``, another process that has it open for a moment is waited for.
-
-    Raises:
-        StoreError: another process has it open and keeps it, or the disk says no.
-        ProofError: it does not carry what it signed.
-    """
-    until_s = monotonic_s() + _WAIT_S
-    while True:
-        try:
-            return Log.open(folder / "shared", (keys.shared, keys.shared_quantum), clock)
-        except StoreError:
-            if not wait or monotonic_s() > until_s:
-                raise
-            time.sleep(_WAIT_STEP_S)
 
 
 def seal_state(private: Checkpoint, shared: Log, openings: Openings, rivals: Sequence[Checkpoint], now_us: int) -> int:

@@ -23,7 +23,7 @@ from pollwatch.evidence import durable, timestamp
 from pollwatch.evidence.log import Log, open_reader
 from pollwatch.evidence.report import STAMPED
 from pollwatch.evidence.timestamp import Authorities, Query, StampedCheckpoint, TimestampProof
-from pollwatch.node.sealing import CaseKeys
+from pollwatch.node.casekeys import CaseKeys
 from pollwatch.sharing import bounded
 
 _FOLDER: Final = "timestamps"
