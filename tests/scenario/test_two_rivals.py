@@ -36,7 +36,8 @@ from pollwatch.evidence.verify import verify_bytes
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import enrol, joint, processes, publishing, releasing, rival, story, watching
+from pollwatch.node import attributing, enrol, joint, processes, publishing, releasing, rival, story, watching
+from pollwatch.node.attributing import Speaker
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
 from pollwatch.node.releasing import Decision
@@ -216,7 +217,7 @@ def test_what_leaves_is_what_the_ledger_says_and_nothing_else(receiver: Pair) ->
 def test_a_denial_travels_unaltered_and_both_logs_have_it(pair: Pair, tmp_path: Path) -> None:
     """A claim and its denial are sealed in both logs; the export holds the denial's very bytes and checks out alone."""
     claim_id, denial = claim_and_deny(pair)
-    record = joint.record_of(pair.one, claim_id)
+    record = attributing.record_of(pair.one, claim_id)
     (exported,) = [each for each in bundle.read(record) if each["type"] == "opinion"]
     assert exported == denial
     path = tmp_path / "record.json"
@@ -239,16 +240,16 @@ def claim_and_deny(pair: Pair) -> tuple[str, constants.StixObject]:
     """A releases and claims; B denies; A takes the denial in."""
     prepared = releasing.prepare_incident(pair.one, an_incident(), None, CLOCK)
     releasing.release(pair.one, prepared, pair.two.me, DECISION, CLOCK)
-    incident = joint.incident_object_id(pair.one, "PW-1")
+    incident = attributing.incident_object_id(pair.one, "PW-1")
     statement = Assertion(
         incident, Finding.NAMED, pair.two.me, Likelihood.LIKELY, Confidence.LOW, "The addresses are theirs."
     )
-    spoken = joint.claim(pair.one, statement, DECISION, CLOCK)
+    spoken = Speaker(pair.one, DECISION, CLOCK).claim(statement)
     joint.take_in(pair.two, CLOCK)
-    answer = joint.opine(pair.two, spoken.id, Stance.STRONGLY_DISAGREE, "We never did this.", DECISION, CLOCK)
+    answer = Speaker(pair.two, DECISION, CLOCK).opine(spoken.id, Stance.STRONGLY_DISAGREE, "We never did this.")
     assert not any(each.problem for each in (*spoken.sent, *answer.sent))
     joint.take_in(pair.one, CLOCK)
-    (judged,) = joint.all_judged(pair.one)
+    (judged,) = attributing.all_judged(pair.one)
     (denial,) = judged.denials
     return spoken.id, denial.source
 
@@ -480,7 +481,7 @@ def test_the_command_line_carries_the_joint_watch(receiver: Pair) -> None:
     assert checked["members"][0]["verdict"] == "first-seen"
     (listed,) = json.loads(pollwatch("disclosures", "--to", "birch", "--json").stdout)["disclosures"]
     assert listed["sha256"] == prepared.sha256
-    incident = joint.incident_object_id(receiver.one, "PW-1")
+    incident = attributing.incident_object_id(receiver.one, "PW-1")
     done = pollwatch(
         "claim", incident, "--respondent", "unknown", "--confidence", "high", "--text", "no trace", "--json"
     )

@@ -80,7 +80,8 @@ def told(record: Record, charter: Charter) -> Iterator[str]:
 
 def _claim(judged: Judged) -> Iterator[str]:
     assertion = judged.claim.assertion
-    yield _("claim by {claimant}: {whom} (likelihood: {likelihood}; confidence: {confidence})").format(
+    yield _("claim by {claimant}: {whom} (likelihood: {likelihood}; confidence: {confidence}) [{id}]").format(
+        id=judged.claim.id,
         claimant=judged.claim.claimant.name,
         whom=assertion.respondent.name if assertion.respondent else assertion.finding.value,
         likelihood=assertion.likelihood.word if assertion.likelihood else "-",
@@ -95,7 +96,8 @@ def _claim(judged: Judged) -> Iterator[str]:
 
 def _statement(tally: Tally) -> Iterator[str]:
     draft = tally.statement.draft
-    yield _("statement {title!r}: {outcome} ({needed} members from {blocs} blocs have to sign)").format(
+    yield _("statement {title!r}: {outcome} ({needed} members from {blocs} blocs have to sign) [{id}]").format(
+        id=tally.statement.name.id,
         title=draft.title,
         outcome=_("adopted") if tally.adopted else _("not adopted"),
         needed=tally.needed,
@@ -110,8 +112,12 @@ def _statement(tally: Tally) -> Iterator[str]:
 
 def _inquiry(asked: Asked) -> Iterator[str]:
     question = asked.inquiry
-    yield _("inquiry by {asker} to {asked}, to be answered by {reply_by}: {text}").format(
-        asker=question.asker.name, asked=question.asked.name, reply_by=rfc3339(question.reply_by_us), text=question.text
+    yield _("inquiry by {asker} to {asked}, to be answered by {reply_by}: {text} [{id}]").format(
+        id=question.name.id,
+        asker=question.asker.name,
+        asked=question.asked.name,
+        reply_by=rfc3339(question.reply_by_us),
+        text=question.text,
     )
     for each in asked.answers:
         yield "  " + _("answer, {created}: {text}").format(created=each.created, text=each.text)

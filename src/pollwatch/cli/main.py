@@ -40,6 +40,9 @@ VERBS: dict[str, str] = {
     "disclosures": "disclosures",
     "claim": "claim",
     "opinion": "opinion",
+    "hypotheses": "hypotheses",
+    "inquire": "inquire",
+    "statement": "statement",
     "config": "config",
 }
 

@@ -21,7 +21,20 @@ from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import bundling, enrol, joint, processes, publishing, rail, releasing, rereading, rival, watching
+from pollwatch.node import (
+    attributing,
+    bundling,
+    enrol,
+    joint,
+    processes,
+    publishing,
+    rail,
+    releasing,
+    rereading,
+    rival,
+    watching,
+)
+from pollwatch.node.attributing import Speaker
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
 from pollwatch.node.releasing import Decision
@@ -178,9 +191,9 @@ def _claim(stage: Stage, one: Membership) -> tuple[str, Step]:
         "The addresses that acted in this incident are in a network that the respondent has announced as its own. "
         "They may have been hijacked; hence no more than likely."
     )
-    incident = joint.incident_object_id(one, stage.incident.id)
+    incident = attributing.incident_object_id(one, stage.incident.id)
     assertion = Assertion(incident, Finding.NAMED, respondent, Likelihood.LIKELY, Confidence.LOW, text)
-    spoken = joint.claim(one, assertion, Decision(_("commissioner"), _("charter")), stage.clock)
+    spoken = Speaker(one, Decision(_("commissioner"), _("charter")), stage.clock).claim(assertion)
     facts = (
         (_("claim"), f"{ALDER} → {BIRCH}"),
         (_("likelihood"), f"{Likelihood.LIKELY.word} ({Likelihood.LIKELY.value[1]}-{Likelihood.LIKELY.value[2]} %)"),
@@ -196,11 +209,11 @@ def _deny(stage: Stage, one: Membership, two: Membership, claim_id: str) -> Step
     joint.take_in(two, stage.clock)
     text = _("It was not us. That network was leased to a third party in the spring; the contract is enclosed.")
     decision = Decision(_("spokesperson"), _("charter"))
-    spoken = joint.opine(two, claim_id, Stance.STRONGLY_DISAGREE, text, decision, stage.clock)
+    spoken = Speaker(two, decision, stage.clock).opine(claim_id, Stance.STRONGLY_DISAGREE, text)
     joint.take_in(one, stage.clock)
     stage.artefacts["record"] = stage.out / "claim-and-denial.json"
-    stage.artefacts["record"].write_bytes(joint.record_of(one, claim_id))
-    judged = next(each for each in joint.all_judged(one) if each.claim.id == claim_id)
+    stage.artefacts["record"].write_bytes(attributing.record_of(one, claim_id))
+    judged = next(each for each in attributing.all_judged(one) if each.claim.id == claim_id)
     facts = (
         (_("denial"), f"{BIRCH}: {judged.denials[0].text}" if judged.denials else _("none")),
         (_("sealed"), _("entry {index} of the respondent's log, and in the claimant's").format(index=spoken.log_index)),
