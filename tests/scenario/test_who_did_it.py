@@ -1,0 +1,237 @@
+"""Who did it, among four nodes of three blocs over HTTP: asked, claimed, denied, weighed, taken back, stated."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import stix_validator
+from hostile_scenes import NOW_US, an_incident, served
+from pollwatch.attribution.claim import Assertion
+from pollwatch.attribution.hypotheses import Fit
+from pollwatch.attribution.matrix import Matrix
+from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
+from pollwatch.attribution.tally import Part
+from pollwatch.cli.main import root
+from pollwatch.clock import ManualClock, SystemClock
+from pollwatch.errors import PolicyError
+from pollwatch.members.marking import Tlp
+from pollwatch.members.member import Role
+from pollwatch.members.rules import Quorum
+from pollwatch.node import attributing, casefile, enrol, joint, processes, releasing, staging
+from pollwatch.node.attributing import Speaker
+from pollwatch.node.jointfolder import Membership
+from pollwatch.node.releasing import Decision
+from pollwatch.sharing.decisions import Person
+from pollwatch.sharing.stages import Stage
+
+DECISION = Decision("duty officer", "charter")
+BLOCS = {"Alder": "west", "Birch": "west", "Cedar": "east", "Dogwood": "north"}
+DAY_S = 86_400
+
+
+@dataclass
+class Scene:
+    """The members, by name, with their gateways answering."""
+
+    members: dict[str, Membership]
+    clock: ManualClock
+
+    def speaker(self, name: str) -> Speaker:
+        """A member that has read what others sent, a minute later."""
+        self.clock.advance(60)
+        joint.take_in(self.members[name], self.clock)
+        return Speaker(self.members[name], DECISION, self.clock)
+
+    def claim(self, against: str) -> str:
+        """Alder's claim; gives its id."""
+        alder = self.members["Alder"]
+        incident = attributing.incident_object_id(alder, "PW-1")
+        named = alder.charter.member(against)
+        words = Assertion(incident, Finding.NAMED, named, Likelihood.LIKELY, Confidence.LOW, "Its addresses.")
+        return self.speaker("Alder").claim(words).id
+
+
+@contextmanager
+def scene(folder: Path, names: tuple[str, ...], quorum: Quorum) -> Iterator[Scene]:
+    """Members under one charter, going all the way with one another; Alder has told all of an incident."""
+    clock = ManualClock(NOW_US)
+    cases = [folder / name.lower() for name in names]
+    cards = [
+        enrol.introduce(case, name, BLOCS[name], Role.MEMBER, f"http://127.0.0.1:{port}", clock)
+        for case, name, port in zip(cases, names, processes.free_ports(len(names)), strict=True)
+    ]
+    terms = enrol.Terms("Watch", ("General election",), quorum, Tlp.AMBER, DAY_S)
+    signed = enrol.begin(cases[0], enrol.draft(cards, terms, clock))
+    for case in (*cases, *cases):
+        signed = enrol.sign(case, signed.to_bytes(), clock).signed
+    members = {name: Membership.open(case) for name, case in zip(names, cases, strict=True)}
+    for each in members.values():
+        for peer in each.peers:
+            staging.switch(each, peer, Stage.CLAIM, Person.here("Ada"), "agreed", clock)
+    with served(*members.values(), clock=clock):
+        prepared = releasing.prepare_incident(members["Alder"], an_incident("PW-1"), None, clock)
+        for peer in members["Alder"].peers:
+            assert not releasing.release(members["Alder"], prepared, peer, DECISION, clock).problem
+        yield Scene(members, clock)
+
+
+@pytest.fixture
+def four(tmp_path: Path) -> Iterator[Scene]:
+    """Four members of three blocs; a statement takes three from two blocs."""
+    with scene(tmp_path, tuple(BLOCS), Quorum(3, 2, 1)) as found:
+        yield found
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Scene]:
+    """Two members, each a bloc of its own."""
+    with scene(tmp_path, ("Alder", "Cedar"), Quorum(2, 2, 1)) as found:
+        yield found
+
+
+def checked(scene: Scene, exported: bytes, folder: Path) -> str:
+    """What a third party's check of a record says, with the charter and nothing else; it must pass."""
+    (folder / "record.json").write_bytes(exported)
+    charter = next(iter(scene.members.values())).folder.charter
+    command = [sys.executable, "-m", "pollwatch.attribution.verify", str(folder / "record.json")]
+    done = subprocess.run([*command, "--charter", str(charter)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_from_claim_to_statement(four: Scene, tmp_path: Path) -> None:
+    """A claim, a denial, a false flag that leads once planted evidence is taken back, a statement, late dissent."""
+    claim = four.claim("Cedar")
+    four.speaker("Cedar").opine(claim, Stance.STRONGLY_DISAGREE, "The network was leased.")
+    incident = attributing.incident_object_id(four.members["Alder"], "PW-1")
+    named = four.speaker("Alder").suppose(incident, "Cedar did it.", four.members["Alder"].charter.member("Cedar")).id
+    planted = four.speaker("Birch").add_item(incident, "A tool of Cedar's was found.").id
+    timing = four.speaker("Dogwood").add_item(incident, "At noon, in Cedar's zone.").id
+    cells = {
+        (planted, named): Fit.STRONGLY_CONSISTENT,
+        (planted, "false-flag"): Fit.STRONGLY_INCONSISTENT,
+        (planted, "insider"): Fit.STRONGLY_INCONSISTENT,
+        (timing, named): Fit.INCONSISTENT,
+        (timing, "false-flag"): Fit.CONSISTENT,
+        (timing, "insider"): Fit.STRONGLY_INCONSISTENT,
+    }
+    for name in ("Alder", "Dogwood"):
+        for (item, hypothesis), fit in cells.items():
+            four.speaker(name).rate(item, hypothesis, fit, "Because.")
+    assert matrix(four, "Cedar").leading == (named,)
+    four.speaker("Birch").retract(planted, "It was planted at our office.")
+    for name in four.members:
+        assert matrix(four, name).leading == ("false-flag",)
+    four.speaker("Alder").retract(claim, "What pointed at Cedar was planted.")
+
+    closes_us = four.clock.now_us() + DAY_S * 1_000_000
+    draft = four.speaker("Dogwood").draft("Planted", "It was made to look like Cedar.", [incident], closes_us).id
+    four.speaker("Alder").opine(draft, Stance.AGREE, "Seen so.")
+    four.speaker("Cedar").opine(draft, Stance.STRONGLY_AGREE, "As we said.")
+    four.clock.advance(2 * DAY_S)
+    four.speaker("Birch").opine(draft, Stance.DISAGREE, "Too soon.")
+    (tally,) = casefile.read(four.speaker("Cedar").membership).tallies
+    assert tally.adopted
+    assert {each.member.name: (each.part, each.late) for each in tally.voices} == {
+        "Alder": (Part.SIGNED, 0),
+        "Birch": (Part.SILENT, 1),
+        "Cedar": (Part.SIGNED, 0),
+        "Dogwood": (Part.SIGNED, 0),
+    }
+    exported = {name: attributing.record_of(four.speaker(name).membership, draft) for name in four.members}
+    assert len(set(exported.values())) == 1
+    said = checked(four, exported["Cedar"], tmp_path)
+    for words in ("denial by the respondent, Cedar", "taken back by its claimant", "adopted", "late, disagree"):
+        assert words in said
+    stix_validator.accepts(tmp_path, {"exported": exported["Cedar"]})
+
+
+def matrix(scene: Scene, name: str) -> Matrix:
+    """The matrix as a member sees it."""
+    membership = scene.speaker(name).membership
+    return attributing.matrix_of(membership, attributing.incident_object_id(scene.members["Alder"], "PW-1"))
+
+
+def test_with_two_the_accused_is_the_only_other(two: Scene, tmp_path: Path) -> None:
+    """Claim and denial stand side by side; no statement is adopted about the accused, whatever anybody signs."""
+    claim = two.claim("Cedar")
+    two.speaker("Cedar").opine(claim, Stance.DISAGREE, "It was not us.")
+    closes_us = two.clock.now_us() + DAY_S * 1_000_000
+    draft = two.speaker("Alder").draft("Finding", "It was Cedar.", [claim], closes_us).id
+    two.speaker("Cedar").opine(draft, Stance.AGREE, "Typed in error.")
+    (tally,) = casefile.read(two.speaker("Alder").membership).tallies
+    assert not tally.adopted
+    assert [each.part for each in tally.voices] == [Part.SIGNED, Part.RESPONDENT]
+    said = checked(two, attributing.record_of(two.members["Alder"], draft), tmp_path)
+    assert "denial by the respondent, Cedar: disagree: It was not us." in said
+    assert "not adopted" in said
+
+
+def test_a_question_is_on_record_with_all(four: Scene, tmp_path: Path) -> None:
+    """Whoever was asked answers, and all see both; nobody answers for another."""
+    asked = four.speaker("Alder").ask(
+        four.members["Cedar"].me, "", "Was it you?", four.clock.now_us() // 1000 * 1000 + DAY_S * 1_000_000
+    )
+    assert not any(each.problem for each in asked.sent)
+    assert not casefile.read(four.speaker("Dogwood").membership).asked[0].answers
+    with pytest.raises(PolicyError, match="asks Cedar"):
+        four.speaker("Dogwood").answer(asked.id, "It was Birch.")
+    four.speaker("Cedar").answer(asked.id, "No.")
+    for name in four.members:
+        (found,) = casefile.read(four.speaker(name).membership).asked
+        assert [each.text for each in found.answers] == ["No."]
+    said = checked(four, attributing.record_of(four.members["Birch"], asked.id), tmp_path)
+    assert "answer," in said
+
+
+def test_looking_first_leaves_no_trace(four: Scene) -> None:
+    """A preview shows the very file that would go out, and nothing is sealed, kept or sent."""
+    claim = four.claim("Cedar")
+    alder = four.members["Alder"]
+    before = attributing.record_of(alder, claim)
+    preview = Speaker(alder, DECISION, four.clock, preview=True).retract(claim, "Wrong.")
+    assert b"Wrong." in preview.body
+    assert (preview.log_index, preview.sent) == (None, ())
+    assert attributing.record_of(alder, claim) == before
+
+
+def run(*arguments: str) -> dict[str, object]:
+    """A command's JSON."""
+    done = CliRunner().invoke(root, [*arguments, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_the_same_by_command(two: Scene) -> None:
+    """Ask, answer, suppose, rate, draft, sign, show: each verb does what it says, and lists what came of it."""
+    two.clock.us = SystemClock().now_us()  # commands use the machine's
+    case = {name: ("--case", str(each.folder.case)) for name, each in two.members.items()}
+    incident = attributing.incident_object_id(two.members["Alder"], "PW-1")
+    joint.take_in(two.members["Cedar"], two.clock)
+    asked = run("inquire", "Cedar", "--about", incident, "--text", "Was it you?", *case["Alder"])["id"]
+    run("inquire", "--answer", str(asked), "--text", "No.", *case["Cedar"])
+    (listed,) = run("inquire", *case["Alder"])["inquiries"]
+    assert listed["answers"][0]["text"] == "No."
+    item = run("hypotheses", "item", incident, "--text", "At noon.", *case["Alder"])["id"]
+    for options in case.values():
+        run("hypotheses", "rate", str(item), "insider", "consistent", "--text", "Why not.", *options)
+    shown = run("hypotheses", "show", incident, *case["Cedar"])
+    assert shown["leading"] == ["insider"]
+    draft = run("statement", "draft", "Noon", "--about", incident, "--text", "It was at noon.", *case["Cedar"])["id"]
+    run("statement", "sign", str(draft), "--text", "Seen so.", *case["Alder"])
+    (statement,) = run("statement", "show", *case["Cedar"])["statements"]
+    assert statement["adopted"]
+    for verb in (("statement", "show"), ("hypotheses", "show", incident), ("inquire",), ("opinion",)):
+        done = CliRunner().invoke(root, [*verb, *case["Alder"]], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        assert done.output.strip() or verb == ("opinion",)
