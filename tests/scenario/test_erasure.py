@@ -9,10 +9,12 @@ import pytest
 from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock, parse_rfc3339
 from pollwatch.errors import PolicyError, ProofError
+from pollwatch.events.lines import LineSet
 from pollwatch.evidence import fsck, verify
 from pollwatch.evidence.manifest import Hold, Tombstone, parse_private
 from pollwatch.incidents.records import Case
-from pollwatch.node import bundling, casework, erasing
+from pollwatch.node import bundling, casework, erasing, linevalues
+from pollwatch.node.bundling import Extras
 from pollwatch.node.erasing import Asked
 from pollwatch.node.rereading import Rereader, find_file
 from pollwatch.node.scan import ScanOptions
@@ -56,19 +58,31 @@ def test_nothing_of_what_was_erased_is_left(case: Path) -> None:
         assert all(sample.path == "one.log" for sample in one.samples)
         assert one.samples
         digest = evidence.openings._db.execute("SELECT hex(digest) FROM batches WHERE path='one.log'").fetchone()  # noqa: SLF001 - looks into the file
-        assert kept.seed in everything(case)
+        fields = evidence.openings.fields_of(kept.entry)
+        assert linevalues.unpack(fields)["ip"] == [b"198.51.100.23"] * 60
+        for secret in (kept.seed, fields):
+            assert secret in everything(case)
         assert b"198.51.100.23 - -" in everything(case)
         erased = erasing.erase(opened, evidence, Asked(path="one.log"), "asked for by a visitor", CLOCK)
         assert (dict(erased.lines), erased.batches, erased.incidents) == ({"one.log": [(1, 60)]}, 1, 1)
         left = everything(case)
         for place in range(len(kept.seed) - 5):
             assert kept.seed[place : place + 6] not in left
+        other = evidence.openings.fields_of(1)
+        pieces = {fields[place : place + 16] for place in range(len(fields) - 15)}
+        own = [piece for piece in pieces if piece not in other]
+        assert own
+        assert not any(piece in left for piece in own)
+        assert evidence.openings.fields_of(kept.entry) == b""
+        line, fetch = LineSet.of("one.log", [5]), Rereader(find_file)
+        for named in ((), ("ip",)):
+            with pytest.raises(ProofError, match="what opens it was erased"):
+                bundling.export_lines(evidence, line, Path("x.zip"), CLOCK, fetch, Extras(fields=named))
         assert bytes.fromhex(digest[0]) not in left
         for secret in (b"198.51.100.23 - -", b"02/Nov/2026:08"):
             assert secret not in left
         assert sum(len(batch) for batch in opened.events("one.log")) == 0
         assert sum(len(batch) for batch in opened.events("two.log")) == 60
-        fetch = Rereader(find_file)
         bundling.export(evidence, two, Path("two.zip"), CLOCK, fetch)
         # The first incident is sealed anew, as it is now known: without its lines.
         again = opened.incident(one.id)

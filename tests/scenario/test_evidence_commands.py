@@ -74,6 +74,34 @@ def test_an_office_proves_an_incident_to_a_stranger(case: Path) -> None:
     assert run("verify", "bundle.zip", cwd=case).returncode == 0
 
 
+def test_an_office_shows_an_address_without_the_user(tmp_path: Path) -> None:
+    """Scan, show one field of a line to a rival, who reads it with either verifier and sees nothing else of it."""
+    line = "Nov  3 20:00:07 gate sshd[7]: Failed password for a.visser from 203.0.113.9 port 4711 ssh2\n"
+    (tmp_path / "auth.log").write_text(line * 3)
+    assert run("scan", "auth.log", "--case", "case", cwd=tmp_path).returncode == 0
+    export = ("seal", "export", "--case", "case", "-o", "f.zip")
+    done = run(*export, "--line", "auth.log:2", "--field", "ip", "--field", "time", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "fields of 1 log line" in done.stderr
+    told = "Field ip of line 2 of auth.log was sealed with the value 203.0.113.9; the rest of the line is not shown."
+    shown = run("verify", "f.zip", cwd=tmp_path)
+    assert told in shown.stdout
+    assert "11-03T20:00:07Z" in shown.stdout
+    command = [sys.executable, "-m", "pollwatch.evidence.verify", "f.zip"]
+    alone = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (alone.returncode, alone.stdout) == (0, shown.stdout)
+    report = json.loads(run("verify", "f.zip", "--json", cwd=tmp_path).stdout)
+    assert {"input": "auth.log", "line": 2, "name": "ip", "value": "203.0.113.9"} in report["fields"]
+    for secret in (b"a.visser", b"4711", b"Failed"):
+        assert secret not in (tmp_path / "f.zip").read_bytes()
+    for wrong, code in (
+        (("--field", "ip"), 2),
+        (("--line", "auth.log:2", "--field", "color"), 4),
+        (("--line", "auth.log:9", "--field", "ip"), 4),
+    ):
+        assert run(*export, *wrong, cwd=tmp_path).returncode == code
+
+
 def test_an_operator_looks_after_the_logs(case: Path) -> None:
     """Seal by hand, show the checkpoint, check everything; a damaged tile is named, and a folder without case said."""
     before = run("evidence", "checkpoint", "--case", "case", cwd=case).stdout

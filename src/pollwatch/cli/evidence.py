@@ -37,10 +37,14 @@ command.add_command(key_commands.key)
 @command.command()
 @options.required_case_dir
 def fsck(*, case_dir: Path) -> None:
-    """Recompute both logs from their entries: every bundle, every tile, the signed roots. Changes nothing."""
+    """Recompute both logs from their entries: every bundle, every tile, the signed roots. Changes nothing.
+
+    Also looks whether what opens the batches is still there and belongs to them; the lines themselves are not read.
+    """
     from pollwatch.evidence.fsck import check_log
     from pollwatch.evidence.manifest import parse_private, parse_shared
     from pollwatch.node.casekeys import CaseKeys
+    from pollwatch.node.checking import check_openings
 
     keys = CaseKeys.load(case_dir / "evidence")
     for name, signer, parse in (("private", keys.private, parse_private), ("shared", keys.shared, parse_shared)):
@@ -49,6 +53,10 @@ def fsck(*, case_dir: Path) -> None:
             parse(entry)
         text = _("{name} log {origin}: {size} entries, all as signed.")
         click.echo(text.format(name=name, origin=signer.name, size=reader.size), err=True)
+        if name == "private":
+            kept, erased = check_openings(case_dir / "evidence" / "openings.sqlite", reader)
+            text = _("Batches of lines: {kept} can be opened, {erased} were erased.")
+            click.echo(text.format(kept=kept, erased=erased), err=True)
 
 
 @command.command()

@@ -199,11 +199,18 @@ def export(  # noqa: PLR0913 - one parameter per option
         else:
             bundle = bundling.export_lines(evidence, _line_set(lines), out, clock, fetch, extras)
     shown = sum(len(batch.numbers) for batch in bundle.batches)
-    text = ngettext(
-        "{file}: {shown} log line. Check it with: pollwatch verify {file}",
-        "{file}: {shown} log lines. Check it with: pollwatch verify {file}",
-        shown,
-    )
+    if fields:
+        text = ngettext(
+            "{file}: fields of {shown} log line. Check it with: pollwatch verify {file}",
+            "{file}: fields of {shown} log lines. Check it with: pollwatch verify {file}",
+            shown,
+        )
+    else:
+        text = ngettext(
+            "{file}: {shown} log line. Check it with: pollwatch verify {file}",
+            "{file}: {shown} log lines. Check it with: pollwatch verify {file}",
+            shown,
+        )
     click.echo(text.format(file=out, shown=shown), err=True)
 
 

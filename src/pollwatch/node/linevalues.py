@@ -12,6 +12,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pollwatch.errors import ProofError
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.evidence.linefields import Values
@@ -41,11 +42,18 @@ def pack(fields: Mapping[str, Values]) -> bytes:
 
 
 def unpack(data: bytes) -> dict[str, Values]:
-    """What :func:`pack` packed."""
+    """What :func:`pack` packed.
+
+    Raises:
+        ProofError: it was damaged.
+    """
     if not data:
         return {}
-    with pa.ipc.open_stream(data) as reader:
-        table = reader.read_all()
+    try:
+        with pa.ipc.open_stream(data) as reader:
+            table = reader.read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise ProofError(f"the fields that are kept of a batch are damaged: {error}") from error
     return {name: table[name].to_pylist() for name in table.column_names}
 
 

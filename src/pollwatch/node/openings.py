@@ -239,6 +239,11 @@ class Openings:
         with self._named():
             self._db.execute(_SETTLE[table], (entry, row))
 
+    def unsettled(self, table: str) -> tuple[bytes, ...]:
+        """The entries of rows that have no index yet."""
+        with self._named():
+            return tuple(manifest for _row, manifest in self._db.execute(_UNSETTLED[table]))
+
     def settle_rest(self, table: str, find: Callable[[bytes], int | None]) -> None:
         """After a crash: find the entries of rows that have no index, and drop rows whose entry was never appended."""
         with self._named():

@@ -1,0 +1,158 @@
+"""verify.html on a desk in a real browser, good bundles to lay on it, and ways to change them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from evidence_scenes import QUANTUM, WITNESS
+from pollwatch import canonical
+from pollwatch.errors import EvidenceError
+from pollwatch.evidence import checkpoint, container, timestamp, verify
+from pollwatch.evidence.bundle import INDEX, SIGNATURE, Bundle
+from pollwatch.evidence.keys import KeyType, Signer
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "src" / "pollwatch" / "evidence" / "verify.html"
+LOG = Signer("b.example/shared", KeyType.ED25519, bytes(range(3, 35)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A good bundle, what it was made of, and the reader's policy."""
+
+    data: bytes
+    policy: bytes
+    bundle: Bundle
+    signer: Signer
+
+    def packed(self, change: Callable[[dict[str, bytes]], None], *, index: bool = True, sign: bool = True) -> bytes:
+        """The bundle with changed members; the forger repairs digests, and has the log's key unless ``sign`` is off."""
+        members = container.unpack(self.data)
+        change(members)
+        if index:
+            listed = canonical.loads(members[INDEX])
+            listed["members"] = {
+                name: sha256(data).hexdigest() for name, data in members.items() if name not in {INDEX, SIGNATURE}
+            }
+            members[INDEX] = canonical.dumps(listed)
+            if sign:
+                text = f"pollwatch bundle index v1\n{members[INDEX].decode()}\n"
+                members[SIGNATURE] = checkpoint.notes.sign(text, self.signer).line.encode()
+        return container.pack(members)
+
+    def swapped(self, name: str, old: bytes, new: bytes, **how: bool) -> bytes:
+        """The bundle with a text in one member replaced."""
+
+        def change(members: dict[str, bytes]) -> None:
+            assert old in members[name], name
+            members[name] = members[name].replace(old, new, 1)
+
+        return self.packed(change, **how)
+
+
+Change = Callable[[Sample], bytes]
+
+
+def policy_of(*logs: object, quorum: str = "both") -> bytes:
+    """A reader's policy: these logs, two witnesses that must both have cosigned."""
+    head = "".join(f"log {log.vkey}\n" for log in logs)  # type: ignore[attr-defined]
+    witnesses = f"witness b {WITNESS.verifier.vkey}\nwitness c {QUANTUM.verifier.vkey}\n"
+    return f"# mine\n{head}{witnesses}group both all b c\nquorum {quorum}\n".encode()
+
+
+class Desk:
+    """The page as its user has it: files go in, a verdict comes out."""
+
+    def __init__(self, page: Page) -> None:
+        """Sit down before an open page."""
+        self.page = page
+
+    def check(self, data: bytes, policy: bytes | None = None, name: str = "b.zip") -> Mapping[str, str]:
+        """Choose a file, and a policy or none; returns verdict, code and the reason's text."""
+        if policy is None:
+            self.page.evaluate("document.getElementById('forget').click()")
+        else:
+            choose = {"name": "policy.txt", "mimeType": "text/plain", "buffer": policy}
+            self.page.set_input_files("#policy", choose)  # type: ignore[arg-type]
+        self.page.set_input_files("#file", {"name": name, "mimeType": "application/zip", "buffer": data})
+        expect(self.page.locator("#state")).to_have_text(re.compile("Checked|Gecontroleerd"))
+        self.page.wait_for_selector("article")
+        return self.verdict()
+
+    def verdict(self) -> Mapping[str, str]:
+        """What the page says."""
+        found: Mapping[str, str] = self.page.evaluate(
+            """() => { const a = document.querySelector("article"); return { ...a.dataset, text: a.innerText,
+            reason: a.querySelector(".reason")?.textContent || "" }; }"""
+        )
+        return found
+
+
+def opened(browser: Browser, locale: str = "en-GB", script: str = "") -> tuple[BrowserContext, Desk]:
+    """The page from disk, offline; whatever it asks for beyond itself fails the test."""
+    context = browser.new_context(locale=locale, offline=True, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    if script:
+        page.add_init_script(script)
+    page.on("request", lambda request: pytest.fail(f"request: {request.url}") if request.url != PAGE.as_uri() else None)
+    page.on("dialog", lambda dialog: pytest.fail(f"dialog: {dialog.message}"))
+    page.on("pageerror", lambda error: pytest.fail(f"script: {error}"))
+    page.goto(PAGE.as_uri())
+    return context, Desk(page)
+
+
+def resigned(**changes: object) -> Change:
+    """The owner itself signs a bundle with other parts."""
+    return lambda s: replace(s.bundle, **changes).to_bytes(s.signer)  # type: ignore[arg-type]
+
+
+def batch_with(**changes: object) -> Change:
+    """The owner signs another version of what is shown of the first batch."""
+    return lambda s: replace(
+        s.bundle,
+        batches=(replace(s.bundle.batches[0], **changes), *s.bundle.batches[1:]),  # type: ignore[arg-type]
+    ).to_bytes(s.signer)
+
+
+def line_with(**changes: object) -> Change:
+    """The owner signs another version of the first line that is shown."""
+
+    def lie(s: Sample) -> bytes:
+        first, *others = s.bundle.batches[0].lines
+        return batch_with(lines=(replace(first, **changes), *others))(s)  # type: ignore[arg-type]
+
+    return lie
+
+
+def flipped(find: bytes, offset: int = 0) -> Change:
+    """One bit of the file is another one, so many bytes behind the first place where this stands."""
+
+    def flip(s: Sample) -> bytes:
+        place = s.data.index(find) + offset
+        return s.data[:place] + bytes([s.data[place] ^ 1]) + s.data[place + 1 :]
+
+    return flip
+
+
+def a_stamp(s: Sample, index: int) -> bytes:
+    """A time-stamp whose token is no token: only the CLI looks into it."""
+    place = s.bundle.seal.place
+    note = timestamp.bare(place.signed, s.signer.verifier)
+    return timestamp.TimestampProof(index, place.proof, timestamp.StampedCheckpoint(note, b"token")).to_bytes()
+
+
+def refused(desk: Desk, sample: Sample, make: Change, reason: str) -> None:
+    """What was made of a good bundle is refused by the command line and by the page, both for this reason."""
+    data = make(sample)
+    with pytest.raises(EvidenceError, match=reason):
+        verify.verify_bytes(data, sample.policy)
+    found = desk.check(data, sample.policy)
+    assert found["verdict"] == "bad"
+    assert re.search(reason, found["reason"]), found["reason"]
