@@ -18,6 +18,7 @@ from pollwatch.clock import UTC, SystemClock
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
+    from pollwatch.node.hunting import Hunted
     from pollwatch.node.indicating import Desk
     from pollwatch.sharing.indicators.candidates import Read
     from pollwatch.sharing.indicators.store import IndicatorStore
@@ -193,10 +194,13 @@ def _deciding(act: str, text: str, *, overrides: bool) -> None:
         chosen = indicating.choose(desk, names, (lambda state: state is State.NEW) if all_new else None, source)
         ruling = indicating.Ruling(Act(act), who or getpass.getuser(), reason, override)
         decided = indicating.decide(desk, chosen, ruling)
+        hunted = _hunted(desk, config_file) if act == Act.ACCEPT else None
         if as_json:
-            click.echo(pretty(words.decided_document(act, decided)))
+            click.echo(pretty(words.decided_document(act, decided, hunted)))
         else:
             words.tell_decided(act, decided)
+            if hunted is not None:
+                words.tell_hunt(hunted)
         return PolicyError.exit_code if decided.refused and not all_new else 0
 
     if overrides:
@@ -205,7 +209,8 @@ def _deciding(act: str, text: str, *, overrides: bool) -> None:
 
 _deciding(
     "accept",
-    "Put indicators to use: scans look for them from now on. What a warning list names needs an override.",
+    "Put indicators to use: scans look for them from now on, and the past is searched for them at once. "
+    "What a warning list names needs an override. Hits stay here until you share them.",
     overrides=True,
 )
 _deciding("reject", "Put indicators aside: they are not used and not passed on.", overrides=False)
@@ -219,6 +224,17 @@ _deciding("confirm", "Note that indicators turned out right; those who reported 
 _deciding(
     "refute", "Note that indicators named somebody innocent; those who reported them lose standing.", overrides=False
 )
+
+
+def _hunted(desk: Desk, config_file: Path | None) -> Hunted | None:
+    """Search the past for what was just accepted, and for what an interrupted hunt left; None where nothing is."""
+    from pollwatch import config
+    from pollwatch.node import hunting
+
+    waiting = hunting.pending(desk)
+    if not waiting:
+        return None
+    return hunting.hunt(desk, config.load(Path.cwd(), os.environ, config_file).calendar, waiting)
 
 
 def _desk(case_dir: Path, config_file: Path | None) -> Desk:

@@ -14,6 +14,7 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
+    from pollwatch.node.hunting import Hunted
     from pollwatch.node.indicating import Decided, Sorted, Taken
     from pollwatch.sharing.indicators.indicator import Decision, Indicator, Report, Source
     from pollwatch.sharing.indicators.innocents import Innocents
@@ -212,14 +213,44 @@ def _weights(weights: Sequence[Weight]) -> str:
     return " + ".join(told)
 
 
-def decided_document(act: str, decided: Decided) -> dict[str, Json]:
-    """What came of a decision, as JSON."""
+def decided_document(act: str, decided: Decided, hunted: Hunted | None) -> dict[str, Json]:
+    """What came of a decision, and of the hunt that followed it, as JSON."""
     return {
         "schema": "pollwatch.indicators-decided/1",
         "decision": act,
         "done": [each.id for each in decided.done],
         "refused": [{"id": each.id, "value": each.observable.value, "reason": why} for each, why in decided.refused],
+        "hunt": None if hunted is None else hunt_document(hunted),
     }
+
+
+def hunt_document(hunted: Hunted) -> dict[str, Json]:
+    """What a hunt found, as JSON."""
+    return {
+        "searched": hunted.searched,
+        "events": hunted.events,
+        "new_lines": hunted.new,
+        "hits": [
+            {
+                "indicator": each.id,
+                "value": each.value,
+                "lines": len(each.lines),
+                "first": rfc3339(each.first_us),
+                "last": rfc3339(each.last_us),
+                "incidents": list(each.incidents),
+            }
+            for each in hunted.hits
+        ],
+    }
+
+
+def tell_hunt(hunted: Hunted) -> None:
+    """What a hunt found, for a person. Nothing of it leaves."""
+    head = _("searched {events} events of the past for {searched} indicators: {hits} were there")
+    click.echo(head.format(events=hunted.events, searched=hunted.searched, hits=len(hunted.hits)))
+    for each in hunted.hits:
+        when = f"{rfc3339(each.first_us)} .. {rfc3339(each.last_us)}" if each.first_us is not None else ""
+        click.echo(f"  {each.id}  {printable(each.value, 100)}  {len(each.lines)}  {when}  {', '.join(each.incidents)}")
 
 
 def tell_decided(act: str, decided: Decided) -> None:

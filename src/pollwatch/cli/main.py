@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "sources": "sources",
     "incidents": "incidents",
     "indicators": "indicators",
+    "hunt": "hunt",
     "report": "report",
     "seal": "seal",
     "verify": "verify",

@@ -174,7 +174,12 @@ class Intake:
         tally.add(number, reason, raw)
 
     def commit(
-        self, inputs: Sequence[ScannedInput], detections: Sequence[Detection], incidents: Sequence[Incident]
+        self,
+        inputs: Sequence[ScannedInput],
+        detections: Sequence[Detection],
+        incidents: Sequence[Incident],
+        *,
+        hunted: bool = False,
     ) -> Regrouped:
         """Make the scan part of the case, at one moment.
 
@@ -183,6 +188,7 @@ class Intake:
                 admitted now; those that the case knows are left out.
             detections: what this scan found. Those without a line in a new input are left out.
             incidents: all detections of the case and of this scan, grouped.
+            hunted: they were found in what the case has: none of them is left out.
 
         Returns:
             The incidents as they now stand in the case, in the order given.
@@ -200,7 +206,8 @@ class Intake:
                 write_input(connection, self._record(each, names[each.path], files[each.path]), self._clock.now_us())
             by_name = input_names(connection)
             found = [replace(each, lines=_renamed(each.lines, names, by_name)) for each in detections]
-            write_detections(connection, found, by_name, {names[each.path] for each in fresh})
+            searched = set(by_name) if hunted else {names[each.path] for each in fresh}
+            write_detections(connection, found, by_name, searched)
             grouped = [_renamed_incident(each, names, by_name) for each in incidents]
             ids = {name: row.input_id for name, row in by_name.items()}
             regrouped = write_incidents(connection, grouped, ids, self._clock.now_us())

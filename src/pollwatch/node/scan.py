@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pollwatch.clock import US_PER_S, monotonic_s
+from pollwatch.detect import indicators
 from pollwatch.detect.engine import Engine
+from pollwatch.detect.indicators import Watchlist
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.errors import FormatError, RuleError, SourceError
@@ -42,6 +44,7 @@ class ScanOptions:
         until_us: leave this moment and later ones out.
         calendar: the elections watched.
         assets: what is watched.
+        watchlist: indicators to look for.
     """
 
     read: reading.ReadOptions = field(default_factory=reading.ReadOptions)
@@ -50,6 +53,7 @@ class ScanOptions:
     until_us: int | None = None
     calendar: Calendar = field(default_factory=Calendar)
     assets: Assets = field(default_factory=Assets)
+    watchlist: Watchlist = field(default_factory=lambda: Watchlist(()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ def scan(
                 for batch in _events(source, options, count, recorder, progress):
                     grouper.observe(batch)
                     state, found = engine.step(state, engine.match(batch), _watermark(batch, next_us))
+                    found += indicators.match(options.watchlist, batch)
                     detections += found
                     grouper.add(found)
             except (SourceError, FormatError) as error:

@@ -64,8 +64,10 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
             if request.case_dir is None:
                 report = scan(sources, options, progress=progress)
             else:
-                from pollwatch.node import casework  # noqa: PLC0415 - brings SQLAlchemy, 0.4 s
+                from pollwatch.node import casework, watchlist  # noqa: PLC0415 - brings SQLAlchemy, 0.4 s
 
+                looked_for = watchlist.of_case(request.case_dir, clock, settings.assets)
+                options = replace(options, watchlist=looked_for)
                 fields = settings.node.fields
                 report = casework.scan_into(request.case_dir, sources, options, clock, fields=fields, progress=progress)
         passed_over, unreadable = foldered.counted(aside, options.read)

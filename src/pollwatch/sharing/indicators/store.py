@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS decisions (
     number INTEGER PRIMARY KEY AUTOINCREMENT, indicator TEXT NOT NULL REFERENCES indicators, act TEXT NOT NULL,
     who TEXT NOT NULL, reason TEXT NOT NULL, at_us INTEGER NOT NULL, entry INTEGER, warnings TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS decisions_of ON decisions (indicator);
+CREATE TABLE IF NOT EXISTS hunts (
+    indicator TEXT NOT NULL REFERENCES indicators, at_us INTEGER NOT NULL, lines INTEGER NOT NULL,
+    entry INTEGER) STRICT;
+CREATE INDEX IF NOT EXISTS hunts_of ON hunts (indicator);
 CREATE TRIGGER IF NOT EXISTS reports_stay BEFORE UPDATE ON reports
     BEGIN SELECT RAISE(ABORT, 'a report is never changed; its source supersedes or retracts it'); END;
 CREATE TRIGGER IF NOT EXISTS reports_remain BEFORE DELETE ON reports
@@ -176,6 +180,31 @@ class IndicatorStore:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(identifier, *values) for identifier in ids],
             )
+
+    def hunted(self, lines: Mapping[str, int], at_us: int, entry: int | None) -> None:
+        """Note that the past was searched for some indicators.
+
+        Args:
+            lines: how many lines name each, by its id.
+            at_us: when.
+            entry: place of the entry in the private log.
+        """
+        with database.opened(self._path, _SCHEMA) as opened:
+            opened.executemany(
+                "INSERT INTO hunts VALUES (?, ?, ?, ?)",
+                [(identifier, at_us, count, entry) for identifier, count in lines.items()],
+            )
+
+    def unhunted(self) -> tuple[str, ...]:
+        """The ids of the indicators for which the past was not searched since they were last accepted."""
+        with database.opened(self._path, _SCHEMA) as opened:
+            rows = opened.execute(
+                "SELECT indicator FROM decisions d WHERE act = ? AND number = ("
+                " SELECT max(number) FROM decisions WHERE indicator = d.indicator AND act IN (?, ?, ?))"
+                " AND NOT EXISTS (SELECT 1 FROM hunts h WHERE h.indicator = d.indicator AND h.at_us >= d.at_us)",
+                (Act.ACCEPT.value, Act.ACCEPT.value, Act.REJECT.value, Act.SUSPEND.value),
+            ).fetchall()
+        return tuple(row[0] for row in rows)
 
     def all(self) -> tuple[Indicator, ...]:
         """Every indicator, in the order in which they came."""
