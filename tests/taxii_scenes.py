@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -208,3 +210,32 @@ def post(client: Client, shelf: Shelf, *objects: dict[str, Any]) -> dict[str, An
     assert answer.status_code == 202, answer.text
     status: dict[str, Any] = answer.json()
     return status
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server of its own process is reached.
+
+    Attributes:
+        base: URL without a final slash.
+        shelf_id: id of the collection that everybody reads and writes.
+        process: the server's.
+    """
+
+    base: str
+    shelf_id: str
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Address]:
+    """A TAXII server in a process of its own, over real HTTP; it surely ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, str(Path(__file__).with_name("taxii_worker.py")), str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            base, shelf_id = process.stdout.readline().decode().split()
+            yield Address(base, shelf_id, process)
+        finally:
+            process.terminate()

@@ -105,7 +105,15 @@ def test_unknown_paths_are_not_found(server: Scene) -> None:
     """Anything that is no endpoint is 404 with a TAXII error object."""
     shelf = server.shelf()
     one = f"{objects_url(shelf)}{stix_id('indicator', 1)}/"
-    unknown = ["/taxii2/x/", f"{API}x/", f"{API}status/", f"{API}collections/{shelf.id}/x/", f"{one}x/", "/taxii2//"]
+    unknown = [
+        "/taxii2/x",
+        "/taxii2/x/",
+        f"{API}x/",
+        f"{API}status/",
+        f"{API}collections/{shelf.id}/x/",
+        f"{one}x/",
+        "/taxii2//",
+    ]
     unknown += [f"{API}collections/{'0' * 8}-0000-4000-8000-{'0' * 12}/", f"{API}collections/%2e%2e/", one]
     for path in unknown:
         answer = server.client().get(path)

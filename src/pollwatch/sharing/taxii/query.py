@@ -6,16 +6,12 @@ standard lets a server ignore a ``match`` field that it does not know; we do not
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 from enum import Flag, auto
-from hashlib import blake2b
 from typing import Final
 from urllib.parse import parse_qsl
 
-from pollwatch import canonical
 from pollwatch.errors import FormatError
 from pollwatch.sharing.taxii import times
 
@@ -25,10 +21,11 @@ SPEC_VERSION: Final = "2.1"
 _MAX_QUERY: Final = 32_000
 _MAX_VALUES: Final = 500
 _MAX_DIGITS: Final = 15
-_MAX_TEXT: Final = 250
+#: An id or a type: more than STIX allows, so that asking for what cannot be is no error, and no garbage either.
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,250}", re.ASCII)
 _SPEC: Final = re.compile(r"\d{1,3}\.\d{1,3}", re.ASCII)
 _KEYWORDS: Final = frozenset({"first", "last", "all"})
-_NEXT_BYTES: Final = 16
+_NEXT: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 #: The last microsecond of the year 9999.
 _LAST_US: Final = 253_402_300_799_999_999
 
@@ -85,27 +82,28 @@ class Query:
         filter: which objects.
         after_us: only what was added after this; None = from the beginning.
         limit: how many at most.
-        scope: a digest of everything but limit and place; a place holds only in its scope.
     """
 
     filter: Filter = field(default_factory=Filter)
     after_us: int | None = None
     limit: int = PAGE
-    scope: bytes = b""
-
-    def next_from(self, added_us: int) -> str:
-        """The opaque value with which a client goes on behind an object."""
-        position = added_us.to_bytes(8, "big")
-        return base64.urlsafe_b64encode(position + _seal(self.scope, position)).decode("ascii").rstrip("=")
 
 
-def parse(raw: bytes, takes: Takes, place: str) -> Query:
+def next_from(added_us: int) -> str:
+    """The opaque value with which a client goes on behind an object.
+
+    It says where, and nothing else: what is found from there is decided by the query and the grants of the request
+    that brings it, so that a made-up value gives nobody more than ``added_after`` would.
+    """
+    return f"{added_us:016x}"
+
+
+def parse(raw: bytes, takes: Takes) -> Query:
     """Read a query string.
 
     Args:
         raw: as it stands in the URL.
         takes: which parameters the endpoint knows.
-        place: the path: a page token of one path means nothing at another.
 
     Raises:
         FormatError: anything that is malformed, unknown here, or said twice; the message says what.
@@ -116,23 +114,16 @@ def parse(raw: bytes, takes: Takes, place: str) -> Query:
             allowed = ", ".join(known for known, kind in _PARAMETERS.items() if kind & takes) or "no parameters"
             raise FormatError(f"the parameter {name[:60]!r} is not understood here; this endpoint takes {allowed}")
     wanted = Filter(
-        _values(given, "match[id]"),
-        _values(given, "match[type]"),
+        _names(_values(given, "match[id]")),
+        _names(_values(given, "match[type]")),
         _spec_versions(_values(given, "match[spec_version]")),
         _versions(_values(given, "match[version]")),
     )
     after_us = times.parse(given["added_after"]) if "added_after" in given else None
-    scope = canonical.dumps(
-        [
-            place,
-            *([sorted(each) for each in (wanted.ids, wanted.types, wanted.spec_versions, wanted.versions)]),
-            str(after_us),  # beyond 2^53 in the far future
-        ]
-    )
     if "next" in given:
-        from_us = _position(given["next"], scope)
+        from_us = _position(given["next"])
         after_us = from_us if after_us is None else max(after_us, from_us)
-    return Query(wanted, after_us, _limit(given.get("limit")), scope)
+    return Query(wanted, after_us, _limit(given.get("limit")))
 
 
 def _pairs(raw: bytes) -> dict[str, str]:
@@ -157,9 +148,13 @@ def _values(given: dict[str, str], name: str) -> tuple[str, ...]:
     values = tuple(given[name].split(","))
     if len(values) > _MAX_VALUES:
         raise FormatError(f"{name} has {len(values)} values; at most {_MAX_VALUES} are taken")
+    return values
+
+
+def _names(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
-        if not value or value != value.strip() or len(value) > _MAX_TEXT or not value.isprintable():
-            raise FormatError(f"{name} lists values separated by commas, without spaces; {value[:60]!r} is none")
+        if not _NAME.fullmatch(value):
+            raise FormatError(f"ids and types stand with commas between them, no spaces; {value[:60]!r} is none")
     return values
 
 
@@ -187,18 +182,7 @@ def _limit(text: str | None) -> int:
     return min(int(text), PAGE)
 
 
-def _position(text: str, scope: bytes) -> int:
-    try:
-        data = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-    except (ValueError, binascii.Error):
-        data = b""
-    position = data[:8]
-    spelled = base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
-    if len(data) != _NEXT_BYTES or spelled != text or data[8:] != _seal(scope, position):
-        raise FormatError("next is not a value that this query was given; repeat the query that gave it, unchanged")
-    return min(int.from_bytes(position, "big"), _LAST_US)
-
-
-def _seal(scope: bytes, position: bytes) -> bytes:
-    """Tells a place in this query from garbage and from another query's. No secret: the query is checked anew."""
-    return blake2b(scope + b"\0" + position, digest_size=8).digest()
+def _position(text: str) -> int:
+    if not _NEXT.fullmatch(text):
+        raise FormatError("next is not a value that we gave; repeat the query that gave it, with the value as it was")
+    return min(int(text, 16), _LAST_US)

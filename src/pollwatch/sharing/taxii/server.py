@@ -94,7 +94,7 @@ class _Ask:
 
     def query(self, takes: Takes) -> Query:
         try:
-            return query.parse(self.request.scope["query_string"], takes, self.request.scope["path"])
+            return query.parse(self.request.scope["query_string"], takes)
         except FormatError as error:
             raise RefusedError(400, "The query is not understood", str(error)) from error
 
@@ -204,26 +204,26 @@ class _Taxii:
         shelf = await self._readable(ask)
         wanted = ask.query(_FILTERS)
         page = await run_in_threadpool(self._store.page, shelf, wanted, bodies=False)
-        return _paged(resources.manifest(page, _next(page, wanted)), page, wanted)
+        return _paged(resources.manifest(page, _next(page)), page, wanted)
 
     async def _objects(self, ask: _Ask) -> Response:
         shelf = await self._readable(ask)
         wanted = ask.query(_FILTERS)
         page = await run_in_threadpool(self._store.page, shelf, wanted)
-        return _paged(resources.envelope(page, _next(page, wanted)), page, wanted)
+        return _paged(resources.envelope(page, _next(page)), page, wanted)
 
     async def _object(self, ask: _Ask) -> Response:
         shelf = await self._readable(ask)
         wanted = ask.query(Takes.PAGES | Takes.VERSION | Takes.SPEC_VERSION)
         page = await self._page_of_one(ask, shelf, wanted, bodies=True)
-        return _paged(resources.envelope(page, _next(page, wanted)), page, wanted)
+        return _paged(resources.envelope(page, _next(page)), page, wanted)
 
     async def _versions(self, ask: _Ask) -> Response:
         shelf = await self._readable(ask)
         wanted = ask.query(Takes.PAGES | Takes.SPEC_VERSION)
         everything = Query(query.Filter((), (), wanted.filter.spec_versions, ("all",)), wanted.after_us, wanted.limit)
         page = await self._page_of_one(ask, shelf, everything, bodies=False)
-        return _paged(resources.versions(page, _next(page, wanted)), page, wanted)
+        return _paged(resources.versions(page, _next(page)), page, wanted)
 
     async def _page_of_one(self, ask: _Ask, shelf: Shelf, wanted: Query, *, bodies: bool) -> Page:
         """Versions of one object. None found is an empty page (5.6), unless they were deleted (5.7)."""
@@ -341,8 +341,8 @@ async def _envelope_of(request: Request) -> bytes:
     return bytes(received)
 
 
-def _next(page: Page, wanted: Query) -> str:
-    return wanted.next_from(page.rows[-1].added_us) if page.more else ""
+def _next(page: Page) -> str:
+    return query.next_from(page.rows[-1].added_us) if page.more else ""
 
 
 def _paged(body: bytes, page: Page, wanted: Query) -> Response:
