@@ -15,9 +15,9 @@ from pollwatch.evidence.keys import Signer
 from pollwatch.members import document
 from pollwatch.members.card import read_card
 from pollwatch.members.charter import Charter, SignedCharter
+from pollwatch.members.delivery import Delivery, Receipt, check_body, open_delivery, open_receipt
 from pollwatch.members.marking import Tlp
 from pollwatch.members.rules import Quorum
-from pollwatch.sharing.delivery import Delivery, Receipt, check_body, open_delivery, open_receipt
 
 _MADE = {name: made(name, place) for place, name in enumerate(("Alder", "Birch"), 1)}
 _KEYS = {name: each.statement for name, each in _MADE.items()}

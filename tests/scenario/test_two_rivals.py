@@ -34,6 +34,7 @@ from pollwatch.evidence.manifest import Posted, parse_shared
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.verify import verify_bytes
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase
+from pollwatch.members.delivery import NOTE_HEADER, Delivery
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import attributing, enrol, joint, processes, publishing, releasing, rival, story, watching
@@ -43,7 +44,6 @@ from pollwatch.node.processes import GatewayProcess
 from pollwatch.node.releasing import Decision
 from pollwatch.node.sealing import CaseEvidence
 from pollwatch.node.watching import Verdict
-from pollwatch.sharing.delivery import NOTE_HEADER, Delivery
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.stix import bundle, constants, ids, objects, signature

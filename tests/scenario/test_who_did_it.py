@@ -20,9 +20,11 @@ from pollwatch.attribution.hypotheses import Fit
 from pollwatch.attribution.matrix import Matrix
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.attribution.tally import Part
+from pollwatch.attribution.verify import verify_record
 from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock, SystemClock
-from pollwatch.errors import PolicyError
+from pollwatch.errors import PolicyError, SignatureError
+from pollwatch.members.charter import SignedCharter
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.members.rules import Quorum
@@ -150,7 +152,14 @@ def test_from_claim_to_statement(four: Scene, tmp_path: Path) -> None:
     exported = {name: attributing.record_of(four.speaker(name).membership, draft) for name in four.members}
     assert len(set(exported.values())) == 1
     said = checked(four, exported["Cedar"], tmp_path)
-    for words in ("denial by the respondent, Cedar", "taken back by its claimant", "adopted", "late, disagree"):
+    for words in (
+        "denial by the respondent, Cedar",
+        "Cedar received it on",
+        "and replied before",
+        "taken back by its claimant",
+        "adopted",
+        "late, disagree",
+    ):
         assert words in said
     stix_validator.accepts(tmp_path, {"exported": exported["Cedar"]})
 
@@ -191,6 +200,22 @@ def test_a_question_is_on_record_with_all(four: Scene, tmp_path: Path) -> None:
         assert [each.text for each in found.answers] == ["No."]
     said = checked(four, attributing.record_of(four.members["Birch"], asked.id), tmp_path)
     assert "answer," in said
+
+
+def test_attack_24_silence_is_shown_by_the_silent_members_own_receipt(four: Scene, tmp_path: Path) -> None:
+    """Attack 24: Cedar never answers, and says that it was never asked; its gateway's receipt says otherwise."""
+    until_us = four.clock.now_us() // 1000 * 1000 + DAY_S * 1_000_000
+    asked = four.speaker("Alder").ask(four.members["Cedar"].me, "", "Was it you?", until_us)
+    claim = four.claim("Cedar")
+    for about in (asked.id, claim):
+        said = checked(four, attributing.record_of(four.members["Alder"], about), tmp_path)
+        assert "no reply is silence, as its own receipt shows" in said
+    four.speaker("Cedar").answer(asked.id, "No.")
+    said = checked(four, attributing.record_of(four.speaker("Alder").membership, asked.id), tmp_path)
+    assert "no reply is silence" not in said
+    forged = attributing.record_of(four.members["Alder"], claim).replace(b"Cedar received", b"Birch received")
+    with pytest.raises(SignatureError):
+        verify_record(forged, SignedCharter.parse(four.members["Alder"].folder.charter.read_bytes()))
 
 
 def test_looking_first_leaves_no_trace(four: Scene) -> None:

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from pollwatch.attribution import claim as claims
-from pollwatch.attribution import hypotheses, inquiry, paper, retraction, statement, tally
+from pollwatch.attribution import hypotheses, inquiry, notice, paper, retraction, statement, tally
 from pollwatch.attribution import opinion as opinions
 from pollwatch.attribution.claim import Claim
 from pollwatch.attribution.inquiry import Answer, Inquiry
 from pollwatch.attribution.matrix import Papers
+from pollwatch.attribution.notice import Notice
 from pollwatch.attribution.opinion import Opinion
 from pollwatch.attribution.retraction import Retraction
 from pollwatch.attribution.statement import Statement
 from pollwatch.attribution.subject import Named, Subject
 from pollwatch.attribution.tally import Tally
+from pollwatch.clock import US_PER_S
 from pollwatch.errors import PolicyError
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
@@ -31,6 +33,7 @@ _POSTED_AS: Final = {
     "inquiry": "inquiry",
     "answer": "inquiry",
     "retraction": "retraction",
+    "notice": "inquiry",
     "hypothesis": "claim",
     "item": "claim",
     "rating": "opinion",
@@ -45,11 +48,15 @@ class Judged:
         claim: the claim.
         opinions: every opinion on it, the respondent's denial among them.
         retraction: its claimant's, if it took the claim back.
+        notice: that the respondent has it, by its own gateway's receipt; None where none is on record.
+        reply_by_us: until when the respondent's answer is in time; None without a notice.
     """
 
     claim: Claim
     opinions: tuple[Opinion, ...]
     retraction: Retraction | None = None
+    notice: Notice | None = None
+    reply_by_us: int | None = None
 
     @property
     def denials(self) -> tuple[Opinion, ...]:
@@ -59,10 +66,17 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An inquiry with its answers; none may mean silence, or that nothing has come yet."""
+    """An inquiry with its answers.
+
+    Attributes:
+        inquiry: the question.
+        answers: what the asked member answered.
+        notice: that the asked member has it, by its own gateway's receipt; None where none is on record.
+    """
 
     inquiry: Inquiry
     answers: tuple[Answer, ...]
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +146,18 @@ class _Reader:
             self._check_about(each)
         given = self._opinions()
         retractions = self._retractions()
-        judged = tuple(
-            Judged(each, _about(each.name, given), retraction.of(each.name, each.claimant, retractions))
-            for each in self._claims.values()
-        )
+        notices = [notice.from_stix(each, author, self._charter) for each, author in self._of("notice")]
+        judged = tuple(self._judged(each, given, retractions, notices) for each in self._claims.values())
         tallies = tuple(tally.count(each, given, self._charter) for each in self._statements.values())
-        return Record(judged, tallies, self._asked(), self._papers(retractions))
+        return Record(judged, tallies, self._asked(notices), self._papers(retractions))
+
+    def _judged(
+        self, claim: Claim, given: Iterable[Opinion], retractions: Iterable[Retraction], notices: Iterable[Notice]
+    ) -> Judged:
+        taken_back = retraction.of(claim.name, claim.claimant, retractions)
+        arrived = _first(notices, claim.name, claim.claimant, claim.assertion.respondent)
+        reply_by_us = None if arrived is None else arrived.received_us + self._charter.reply_window_s * US_PER_S
+        return Judged(claim, _about(claim.name, given), taken_back, arrived, reply_by_us)
 
     def _check_about(self, each: Statement) -> None:
         for named in each.draft.about:
@@ -171,7 +191,7 @@ class _Reader:
             found.append(taken)
         return tuple(found)
 
-    def _asked(self) -> tuple[Asked, ...]:
+    def _asked(self, notices: Sequence[Notice]) -> tuple[Asked, ...]:
         found = (inquiry.inquiry_from_stix(each, author, self._charter) for each, author in self._of("inquiry"))
         questions = {each.name: each for each in found}
         answers = []
@@ -182,7 +202,12 @@ class _Reader:
             inquiry.check(given, questions[given.inquiry])
             answers.append(given)
         return tuple(
-            Asked(each, tuple(given for given in answers if given.inquiry == each.name)) for each in questions.values()
+            Asked(
+                each,
+                tuple(given for given in answers if given.inquiry == each.name),
+                _first(notices, each.name, each.asker, each.asked),
+            )
+            for each in questions.values()
         )
 
     def _papers(self, retractions: tuple[Retraction, ...]) -> Papers:
@@ -216,6 +241,12 @@ class _Reader:
     def _missing(self, what: str, named: Named) -> PolicyError:
         which = f"another version of {named.id}" if named.id in self._ids else f"{named.id}, which is not here"
         return PolicyError(f"{what} is about {which}")
+
+
+def _first(notices: Iterable[Notice], name: Named, author: Member, receiver: Member | None) -> Notice | None:
+    """The earliest notice by whoever claimed or asked that whoever it names has it."""
+    fitting = (each for each in notices if (each.subject, each.author) == (name, author) and each.receiver == receiver)
+    return min(fitting, key=lambda each: each.received_us, default=None)
 
 
 def _about(name: Named, given: Iterable[Opinion]) -> tuple[Opinion, ...]:

@@ -20,6 +20,7 @@ from typing import TextIO
 from pollwatch.attribution import matrix
 from pollwatch.attribution import record as records
 from pollwatch.attribution.matrix import Matrix
+from pollwatch.attribution.notice import Notice
 from pollwatch.attribution.record import Asked, Judged, Record
 from pollwatch.attribution.tally import Tally
 from pollwatch.clock import rfc3339
@@ -27,7 +28,7 @@ from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchE
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 from pollwatch.members.charter import Charter, SignedCharter
-from pollwatch.stix import accept, bundle
+from pollwatch.stix import accept, bundle, ids
 
 
 def verify_record(data: bytes, charter: SignedCharter) -> Record:
@@ -90,6 +91,9 @@ def _claim(judged: Judged) -> Iterator[str]:
     for each in judged.opinions:
         kind = _("denial by the respondent") if each.denial else _("opinion")
         yield f"  {kind}, {each.author.name}: {each.stance.value}: {each.text}"
+    if judged.notice is not None and judged.reply_by_us is not None:
+        replies = [each.created for each in judged.opinions if each.author == judged.notice.receiver]
+        yield "  " + _reply(judged.notice, judged.reply_by_us, replies)
     if judged.retraction is not None:
         yield "  " + _("taken back by its claimant: {text}").format(text=judged.retraction.text)
 
@@ -123,6 +127,20 @@ def _inquiry(asked: Asked) -> Iterator[str]:
         yield "  " + _("answer, {created}: {text}").format(created=each.created, text=each.text)
     if not asked.answers:
         yield "  " + _("no answer in this record")
+    if asked.notice is not None:
+        yield "  " + _reply(asked.notice, question.reply_by_us, [each.created for each in asked.answers])
+
+
+def _reply(notice: Notice, until_us: int, replies: Sequence[str]) -> str:
+    """What a receipt makes of an answer or of a missing one."""
+    until = ids.timestamp(until_us)
+    if any(created <= until for created in replies):
+        words = _("{member} received it on {received}, and replied before {until}")
+    elif replies:
+        words = _("{member} received it on {received}, and replied later than {until}")
+    else:
+        words = _("{member} received it on {received}; until {until} no reply is silence, as its own receipt shows")
+    return words.format(member=notice.receiver.name, received=rfc3339(notice.received_us), until=until)
 
 
 def _hypotheses(found: Matrix) -> Iterator[str]:

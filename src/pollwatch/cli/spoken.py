@@ -37,7 +37,10 @@ def speaker(case_dir: Path, *, preview: bool = False) -> Speaker:
     membership = Membership.open(case_dir)
     joint.take_in(membership, clock)
     basis = _("charter {name}").format(name=membership.charter.name)
-    return Speaker(membership, Decision(getpass.getuser(), basis), clock, preview)
+    speaker = Speaker(membership, Decision(getpass.getuser(), basis), clock, preview)
+    if not preview:
+        speaker.note_receipts()
+    return speaker
 
 
 def incident_id(membership: Membership, incident: str) -> str:

@@ -11,24 +11,26 @@ from dataclasses import dataclass, replace
 
 from pollwatch import canonical
 from pollwatch.attribution import claim as claims
-from pollwatch.attribution import hypotheses, inquiry, matrix, paper, retraction, statement
+from pollwatch.attribution import hypotheses, inquiry, matrix, notice, paper, retraction, statement
 from pollwatch.attribution import opinion as opinions
 from pollwatch.attribution import record as records
 from pollwatch.attribution.claim import Assertion, Claim
 from pollwatch.attribution.hypotheses import Fit, Hypothesis, Item
 from pollwatch.attribution.inquiry import Inquiry
 from pollwatch.attribution.matrix import Matrix
-from pollwatch.attribution.record import Judged
+from pollwatch.attribution.record import Asked, Judged
 from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.statement import Draft, Statement
 from pollwatch.attribution.subject import Named, Subject
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError
+from pollwatch.members.delivery import read_receipt
 from pollwatch.members.member import Member
 from pollwatch.node import casefile, rail, releasing
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision, Sent
 from pollwatch.sharing.collection import Collection
+from pollwatch.sharing.ledger import Ledger
 from pollwatch.stix import bundle, constants, ids
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
@@ -176,16 +178,50 @@ class Speaker:
         whole = casefile.about(self.membership, made)
         if self.preview:
             return Spoken(made["id"], bundle.write(whole))
-        with rail.opened(self.membership.folder.case, self.clock) as evidence:
-            index = rail.post(evidence, records.posted_as(made), made["id"], canonical.dumps(made))
-        self._collection.add((made,), {made["id"]: self._me}, self.clock.now_us())
+        index = self._keep(made)
         subject = f"{paper.kind(made) or records.posted_as(made)} {made['id']}"
         prepared = releasing.prepare(self.membership, subject, casefile.marking(whole), _fixed(whole), self.clock)
         sent = [
             releasing.release(self.membership, prepared, each, self.decision, self.clock)
             for each in self.membership.peers
         ]
+        self.note_receipts()
         return Spoken(made["id"], prepared.body, index, tuple(sent))
+
+    def note_receipts(self) -> None:
+        """Put on record that those whom this member named or asked have it, where their gateways' receipts say so.
+
+        A notice is sealed and kept, and travels with the file of its case from then on.
+        """
+        record = casefile.read(self.membership)
+        named = [(each.claim.name, each.claim.assertion.respondent) for each in record.judged if self._waits(each)]
+        named += [(each.inquiry.name, each.inquiry.asked) for each in record.asked if self._waits_for_answer(each)]
+        for name, receiver in named:
+            receipt = None if receiver is None else self._receipt(name, receiver)
+            if receiver is not None and receipt is not None:
+                tlp = casefile.marking([self._collection.get(name.id).source])
+                maker = releasing.maker(self.membership, tlp, self.clock.now_us())
+                self._keep(notice.to_stix(name, receiver, receipt, maker))
+
+    def _waits(self, judged: Judged) -> bool:
+        return judged.claim.claimant == self._me and judged.notice is None
+
+    def _waits_for_answer(self, asked: Asked) -> bool:
+        return asked.inquiry.asker == self._me and asked.notice is None
+
+    def _receipt(self, name: Named, receiver: Member) -> bytes | None:
+        """The first receipt of that member for this object."""
+        for disclosure in Ledger(self.membership.folder.record).all(receiver.name):
+            if disclosure.receipt and name.digest in read_receipt(disclosure.receipt, receiver.gateway).spoken:
+                return disclosure.receipt
+        return None
+
+    def _keep(self, made: StixObject) -> int:
+        """Seal something that was said in the shared log, then keep it; gives its place there."""
+        with rail.opened(self.membership.folder.case, self.clock) as evidence:
+            index = rail.post(evidence, records.posted_as(made), made["id"], canonical.dumps(made))
+        self._collection.add((made,), {made["id"]: self._me}, self.clock.now_us())
+        return index
 
 
 def find_claim(membership: Membership, claim_id: str) -> Claim:

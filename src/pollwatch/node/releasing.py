@@ -12,12 +12,12 @@ from pollwatch.errors import PeerError
 from pollwatch.evidence import durable, salted
 from pollwatch.evidence.manifest import Disclosure as DisclosureEntry
 from pollwatch.incidents.incident import Incident
+from pollwatch.members.delivery import Delivery, open_receipt
 from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
 from pollwatch.node import rail
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.collection import Collection
-from pollwatch.sharing.delivery import Delivery, open_receipt
 from pollwatch.sharing.ledger import Disclosure, Ledger, Release, entry_of
 from pollwatch.sharing.peer import Peer
 from pollwatch.stix import accept, bundle, objects

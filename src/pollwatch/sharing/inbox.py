@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import Final
 
 from pollwatch.attribution import record
+from pollwatch.attribution.record import is_spoken as said
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError, SharingError
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
+from pollwatch.members.delivery import Delivery, Receipt, check_body
 from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
 from pollwatch.sharing import database
-from pollwatch.sharing.delivery import Delivery, Receipt, check_body
-from pollwatch.stix import accept, bundle
+from pollwatch.stix import accept, bundle, signature
 
 #: How much of one sender may wait.
 MAX_WAITING: Final = 500
 MAX_WAITING_BYTES: Final = 64 << 20
+#: How many of the objects in one delivery its receipt names.
+_MAX_SPOKEN: Final = 4_000
 
 
 class MailboxFullError(SharingError):
@@ -79,7 +82,7 @@ class Mailbox:
         """Check a body, keep it, and sign a receipt; the same delivery again gives the same receipt.
 
         Args:
-            delivery: its note, already checked (:func:`pollwatch.sharing.delivery.open_delivery`).
+            delivery: its note, already checked (:func:`pollwatch.members.delivery.open_delivery`).
             sender: who signed the note.
             body: a STIX bundle.
             charter: the one in force.
@@ -101,7 +104,8 @@ class Mailbox:
         if sender not in authors.values():
             raise PolicyError(f"nothing in the bundle was signed by {sender.name}, who brings it")
         now_us = self._clock.now_us()
-        receipt = Receipt(delivery, now_us).sign(gateway)
+        spoken = {signature.digest(each) for each in received if authors.get(each["id"]) == sender and said(each)}
+        receipt = Receipt(delivery, now_us, tuple(sorted(spoken)[:_MAX_SPOKEN])).sign(gateway)
         values = (delivery.sha256, sender.name, delivery.tlp.word, delivery.time_us, now_us, body, receipt)
         with database.opened(self._path, database.MAILBOX) as opened:
             opened.execute(

@@ -22,8 +22,8 @@ from pollwatch.evidence.mirrorrequest import OCTETS
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.evidence.witness import Cosigned, Refused, Response, read_cosignatures
 from pollwatch.members.charter import SignedCharter, difference
+from pollwatch.members.delivery import NOTE_HEADER
 from pollwatch.sharing import bounded
-from pollwatch.sharing.delivery import NOTE_HEADER
 from pollwatch.sharing.mirrorkey import read_key_note
 from pollwatch.sharing.outbound import Outbound
 

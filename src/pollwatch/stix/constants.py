@@ -114,10 +114,11 @@ PAPER_DEFINITION: Final = _extension(
     PAPER_EXTENSION,
     "pollwatch paper",
     "What a note is, and which version of what it is about.",
-    "On a note: paper (inquiry, answer, retraction, hypothesis, item, rating). Inquiry: asked (name), reply_by (time). "
-    "Answer: inquiry (id and sha256). Retraction: retracts (id and sha256). Hypothesis: respondent (name) where it "
-    "names one. Item: evidence (list of log, index, leaf). Rating: item (id and sha256), hypothesis (id of its note, "
-    "or false-flag, or insider), rating (strongly-consistent ... strongly-inconsistent).",
+    "On a note: paper (inquiry, answer, retraction, notice, hypothesis, item, rating). Inquiry: asked (name), "
+    "reply_by (time). Answer: inquiry (id and sha256). Retraction: retracts (id and sha256). Notice: received (id and "
+    "sha256), receipt (signed note of the receiver's gateway). Hypothesis: respondent (name) where it names one. "
+    "Item: evidence (list of log, index, leaf). Rating: item (id and sha256), hypothesis (id of its note, or "
+    "false-flag, or insider), rating (strongly-consistent ... strongly-inconsistent).",
 )
 
 UNKNOWN_ACTOR: Final[StixObject] = {

@@ -21,13 +21,13 @@ from pollwatch.evidence.keys import KeyType, Signer, Verifier, key_id
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.members import document
 from pollwatch.members.card import make_card, read_card
+from pollwatch.members.delivery import NOTE_HEADER, Delivery
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
 from pollwatch.node import enrol, releasing
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision
 from pollwatch.sharing import inbox
-from pollwatch.sharing.delivery import NOTE_HEADER, Delivery
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.stix import bundle, constants
 

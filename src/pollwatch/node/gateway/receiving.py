@@ -10,11 +10,11 @@ from starlette.routing import BaseRoute, Route
 
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
+from pollwatch.members.delivery import NOTE_HEADER, open_delivery
 from pollwatch.members.member import Member
 from pollwatch.node.gateway.answers import NOTE, body_of, checked
 from pollwatch.node.serving import FRESH
 from pollwatch.sharing.caller import caller_of
-from pollwatch.sharing.delivery import NOTE_HEADER, open_delivery
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.stix import bundle
 

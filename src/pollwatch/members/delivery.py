@@ -71,10 +71,13 @@ class Receipt:
     Attributes:
         delivery: what it received, as the sender described it.
         received_us: when, as the receiver says.
+        spoken: SHA-256 in hex of each object in it that the sender says about who did it (claims, inquiries, ...), so
+            that nobody can say later that it never got one of them; sorted.
     """
 
     delivery: Delivery
     received_us: int
+    spoken: tuple[str, ...] = ()
 
     def sign(self, gateway: Signer) -> bytes:
         """The receipt as a signed note."""
@@ -82,7 +85,11 @@ class Receipt:
 
     def record(self) -> dict[str, Any]:
         """The receipt as JSON."""
-        return {"delivery": self.delivery.record(), "received": rfc3339(self.received_us)}
+        return {
+            "delivery": self.delivery.record(),
+            "received": rfc3339(self.received_us),
+            "spoken": list(self.spoken),
+        }
 
 
 def open_delivery(header: str, charter: Charter, receiver: Member) -> tuple[Delivery, Member]:
@@ -132,11 +139,26 @@ def open_receipt(data: bytes, delivery: Delivery, gateway: Verifier) -> Receipt:
         FormatError: malformed.
         SignatureError: not by the receiver, or for another delivery.
     """
-    value = document.open_signed("receipt", data, gateway)
-    record = document.fields(value, "receipt", {"delivery": dict, "received": str})
-    if _delivery(record["delivery"]) != delivery:
+    receipt = read_receipt(data, gateway)
+    if receipt.delivery != delivery:
         raise SignatureError(f"the receipt of {delivery.receiver} is for another delivery")
-    return Receipt(delivery, _time(record["received"]))
+    return receipt
+
+
+def read_receipt(data: bytes, gateway: Verifier | None = None) -> Receipt:
+    """Read a receipt, for whatever delivery; without a key, only to find out whose it says it is.
+
+    Raises:
+        FormatError: malformed.
+        SignatureError: not by that gateway.
+    """
+    value = document.read("receipt", data)[1] if gateway is None else document.open_signed("receipt", data, gateway)
+    record = document.fields(value, "receipt", {"delivery": dict, "received": str, "spoken": list})
+    spoken = document.texts(record["spoken"], "the receipt's digests")
+    receipt = Receipt(_delivery(record["delivery"]), _time(record["received"]), spoken)
+    if receipt.record() != record or list(spoken) != sorted(set(spoken)):
+        raise FormatError("the receipt is not in its only form")
+    return receipt
 
 
 def _delivery(value: object) -> Delivery:
