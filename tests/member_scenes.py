@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from pollwatch.evidence import rotation
+from pollwatch.evidence import keychain
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.members.card import make_card
 from pollwatch.members.keys import handle_of
@@ -45,6 +45,6 @@ def made(name: str, port: int = 8001, bloc: str = "", role: Role = Role.MEMBER, 
         f"http://127.0.0.1:{port}",
         f"identity--{uuid.uuid4()}",
         **{use: key.verifier for use, key in keys.items()},
-        following=rotation.commitment(following.verifier).hex(),
+        following=keychain.commitment(following.verifier).hex(),
     )
     return Made(member, keys, following)

@@ -27,21 +27,34 @@ from pollwatch.clock import rfc3339
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError, SignatureError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
+from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.stix import accept, bundle, ids
 
 
 def verify_record(data: bytes, charter: SignedCharter) -> Record:
-    """Check a record.
+    """Check a record under a first charter.
 
     Raises:
         SignatureError: an object or the record as a whole is not what was signed; the message names it.
     """
     try:
         charter.check_complete()
+    except PolicyError as error:
+        raise SignatureError(str(error)) from error
+    return read_record(data, charter.charter)
+
+
+def read_record(data: bytes, charter: Charter) -> Record:
+    """Check a record under a charter that was agreed to.
+
+    Raises:
+        SignatureError: an object or the record as a whole is not what was signed; the message names it.
+    """
+    try:
         received = bundle.read(data)
-        accept.check(received, charter.charter)
-        return records.read(received, charter.charter)
+        accept.check(received, charter)
+        return records.read(received, charter)
     except (FormatError, PolicyError) as error:
         raise SignatureError(str(error)) from error
 
@@ -53,16 +66,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--charter", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     try:
-        charter = SignedCharter.parse(chosen.charter.read_bytes())
-        record = verify_record(chosen.record.read_bytes(), charter)
+        chain = Chain.parse(chosen.charter.read_bytes())
+        chain.verify()
+        charter = chain.last.charter
+        record = read_record(chosen.record.read_bytes(), charter)
     except OSError as error:
         _say(_("cannot be read: {error}").format(error=error), sys.stderr)
         return 3
     except PollwatchError as error:
         _say(_("does not check out: {error}").format(error=error), sys.stderr)
         return EvidenceError.exit_code
-    _say(_("charter {digest}, signed by all members").format(digest=charter.charter.digest), sys.stdout)
-    for line in told(record, charter.charter):
+    if charter.exercise:
+        _say(_("EXERCISE: nothing in it is real"), sys.stdout)
+    words = (
+        _("charter {digest}, signed by all members") if len(chain.charters) == 1 else _("charter {digest}, agreed to")
+    )
+    _say(words.format(digest=charter.digest), sys.stdout)
+    for line in told(record, charter):
         _say(line, sys.stdout)
     return 0
 

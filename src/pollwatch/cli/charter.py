@@ -1,4 +1,4 @@
-"""``pollwatch charter``: draft, sign and show the constitution of a joint watch."""
+"""``pollwatch charter``: draft, sign, change, compare and explain the constitution of a joint watch."""
 
 from __future__ import annotations
 
@@ -7,110 +7,74 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from pollwatch.canonical import pretty
-from pollwatch.cli import options
+from pollwatch.canonical import Json, pretty
+from pollwatch.cli import amend, options, terms
 from pollwatch.clock import SystemClock, rfc3339
 from pollwatch.errors import UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
-    from pollwatch.members.charter import Charter, SignedCharter
+    from pollwatch.members.chain import Chain
+    from pollwatch.members.charter import Charter
 
-_TLP = ("clear", "green", "amber", "amber+strict", "red")
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
 @click.group(name="charter")
 def command() -> None:
-    """Draft, sign and show the charter: who is in the joint watch, and by which rules.
+    """Draft, sign, change and explain the charter: who is in the joint watch, and by which rules.
 
     Each member runs `pollwatch members card` and hands over its card; one drafts with `charter new`; each signs with
     `charter sign`. The charter is in force at a node when the last signature is on the file that it signs.
     """
 
 
+command.add_command(amend.command)
+
+
 @command.command()
 @click.argument("cards", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", required=True, help="Name of the joint watch.")
-@click.option("--election", "elections", multiple=True, help="Election that is watched; may be given more than once.")
-@click.option("--statements", type=int, help="How many members sign a statement.  [default: all]")
-@click.option("--blocs", type=int, help="From how many blocs they come.  [default: all]")
-@click.option(
-    "--cosigners",
-    type=int,
-    help="How many others cosign a log to raise its grade.  [default: 1; from 4 members: all but a bloc]",
-)
-@click.option(
-    "--tlp", type=click.Choice(_TLP), default="amber", show_default=True, help="Marking unless said otherwise."
-)
-@click.option("--reply-days", type=click.IntRange(0, 365), default=7, show_default=True, help="Time to answer a claim.")
-@click.option("--releasers", type=click.IntRange(1, 2), default=1, show_default=True, help="People who release.")
-@click.option("--amend-members", type=int, help="How many members sign a change.  [default: two thirds; of two, both]")
-@click.option("--amend-blocs", type=int, help="From how many blocs they come.  [default: two, where there are two]")
+@terms.options
 @options.required_case_dir
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
-def new(  # noqa: PLR0913 - one argument per option
-    *,
-    cards: tuple[Path, ...],
-    name: str,
-    elections: tuple[str, ...],
-    statements: int | None,
-    blocs: int | None,
-    cosigners: int | None,
-    tlp: str,
-    reply_days: int,
-    releasers: int,
-    amend_members: int | None,
-    amend_blocs: int | None,
-    case_dir: Path,
-    output: Path,
-) -> int:
+def new(*, cards: tuple[Path, ...], name: str, case_dir: Path, output: Path, **given: terms.Given) -> int:
     """Draft a charter from the members' CARDS and sign it as the first; hand FILE to the others.
 
     It is an exercise where the cards are (see: pollwatch members card --exercise).
     """
-    from pollwatch.members.marking import Tlp
-    from pollwatch.members.rules import Amendment, Quorum
     from pollwatch.node import enrol
 
     if len(cards) < 2:
         raise UsageError(_("a joint watch has at least two members; give each member's card"))
-    counts = (statements, blocs, cosigners)
-    if any(each is not None for each in counts) and None in counts:
-        raise UsageError(_("give all of --statements, --blocs and --cosigners, or none of them"))
-    quorum = Quorum(statements, blocs, cosigners) if statements and blocs and cosigners is not None else None
-    if (amend_members is None) != (amend_blocs is None):
-        raise UsageError(_("give both of --amend-members and --amend-blocs, or none of them"))
-    amendment = Amendment(amend_members, amend_blocs) if amend_members is not None and amend_blocs is not None else None
-    terms = enrol.Terms(
-        name, elections, quorum, Tlp.parse(tlp), reply_days * 86_400, releasers=releasers, amendment=amendment
-    )
-    draft = enrol.draft([card.read_bytes() for card in cards], terms, SystemClock())
-    signed = enrol.begin(case_dir, draft)
-    output.write_bytes(signed.to_bytes())
-    _tell_missing(signed, output)
+    chosen = terms.chosen(given)
+    draft = enrol.draft([card.read_bytes() for card in cards], chosen.for_first(name), SystemClock())
+    outcome = enrol.sign(case_dir, enrol.begin(case_dir, draft).to_bytes(), SystemClock())
+    output.write_bytes(outcome.chain.to_bytes())
+    tell_missing(outcome.chain, output)
     return 0
 
 
 @command.command()
 @_file
+@click.argument("cards", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @options.required_case_dir
-def sign(*, file: Path, case_dir: Path) -> int:
+@click.option("--instead", is_flag=True, help="Take back, on the record, what was signed before and excludes this.")
+def sign(*, file: Path, cards: tuple[Path, ...], case_dir: Path, instead: bool) -> int:
     """Sign the charter in FILE with this node's statement key; FILE then carries the signature.
 
-    With the last signature it comes into force here. Whoever signed earlier runs this again on the complete file.
-    Read it first: pollwatch charter show FILE.
+    Read it first: pollwatch charter brief FILE. With the last signature that it needs it comes into force here.
+    Whoever signed earlier runs this again on the complete file. With the others' CARDS, it is also checked that they
+    have the keys that the charter says are theirs.
     """
     from pollwatch.node import enrol
 
-    outcome = enrol.sign(case_dir, file.read_bytes(), SystemClock())
-    file.write_bytes(outcome.signed.to_bytes())
-    if outcome.in_force:
-        words = _("signed by all; in force here. Its fingerprint, to compare with the others: {digest}")
-        click.echo(words.format(digest=outcome.signed.charter.digest), err=True)
-    else:
-        _tell_missing(outcome.signed, file)
+    data = file.read_bytes()
+    enrol.check_cards(data, [card.read_bytes() for card in cards])
+    outcome = enrol.sign(case_dir, data, SystemClock(), instead=instead)
+    file.write_bytes(outcome.chain.to_bytes())
+    tell_signed(outcome.chain, file, in_force=outcome.in_force)
     return 0
 
 
@@ -121,56 +85,157 @@ def sign(*, file: Path, case_dir: Path) -> int:
 @options.as_json
 def show(*, file: Path | None, case_dir: Path | None, policy: str, as_json: bool) -> int:
     """Show a charter and who signed it: that of FILE, or the one in force in --case DIR."""
-    from pollwatch.members.charter import SignedCharter
-    from pollwatch.node.jointfolder import JointFolder
-
-    if file is not None:
-        signed = SignedCharter.parse(file.read_bytes())
-    elif case_dir is not None:
-        signed = JointFolder(case_dir).load_charter()
-    else:
-        raise UsageError(_("name a charter's FILE, or --case DIR"))
-    charter = signed.charter
+    chain, charter = _opened(file, case_dir)
     if policy:
         click.echo(charter.policy(charter.member(policy)), nl=False)
-    elif as_json:
-        missing = [each.name for each in signed.missing()]
-        document = {"schema": "pollwatch.charter-show/1", "digest": charter.digest, "missing": missing}
-        click.echo(pretty({**document, "charter": charter.record()}))
-    else:
-        _show(charter, signed)
+        return 0
+    number = chain.digests.index(charter.digest)
+    signed = chain.charters[number]
+    names: list[Json] = [line.name for line in signed.note.signatures]
+    lacking = chain.missing() if number == len(chain.charters) - 1 else ""
+    if as_json:
+        document: dict[str, Json] = {"schema": "pollwatch.charter-show/1", "digest": charter.digest}
+        document |= {"number": number + 1, "signed_by": names, "missing": lacking, "charter": charter.record()}
+        click.echo(pretty(document))
+        return 0
+    _show(charter, number + 1)
+    click.echo(_("  signed with: {names}").format(names=printable(", ".join(map(str, names)), 2000)))
+    if lacking:
+        click.echo(_("  NOT AGREED TO: lacks {what}").format(what=printable(lacking, 2000)))
     return 0
 
 
-def _show(charter: Charter, signed: SignedCharter) -> None:
-    unsigned = {each.name for each in signed.missing()}
-    quorum = charter.quorum
+@command.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@options.case_dir
+def brief(*, file: Path | None, case_dir: Path | None) -> int:
+    """One page in plain words for whoever has to answer for it: who, what may leave, who decides, how to get out.
+
+    In the reader's language (POLLWATCH_LANGUAGE). Of FILE, or of the charter in force in --case DIR.
+    """
+    from pollwatch.members.brief import brief as page
+    from pollwatch.node import enrol
+
+    _chain, charter = _opened(file, case_dir)
+    me = enrol.own_card(case_dir) if case_dir is not None else None
+    for line in page(charter, me).splitlines():
+        click.echo(printable(line, 1000))
+    return 0
+
+
+@command.command(epilog="Exit codes: 0 they are the same, 1 they differ.")
+@click.argument("left", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("right", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@options.case_dir
+@options.as_json
+def diff(*, left: Path, right: Path | None, case_dir: Path | None, as_json: bool) -> int:
+    """Say field by field how two charters differ: LEFT and RIGHT, or the one in force in --case DIR and LEFT.
+
+    Of a file with several charters the last one counts. What a peer refused us for is kept: pollwatch members.
+    """
+    from pollwatch.members.charter import difference
+
+    if (right is None) == (case_dir is None):
+        raise UsageError(_("name two files, or one file and --case DIR"))
+    first = _opened(left, None)[1] if right is not None else _opened(None, case_dir)[1]
+    second = _opened(right or left, None)[1]
+    lines = difference(first, second)
+    if as_json:
+        found: list[Json] = list(lines)
+        document: dict[str, Json] = {"left": first.digest, "right": second.digest, "differences": found}
+        click.echo(pretty({"schema": "pollwatch.charter-diff/1", **document}))
+    else:
+        for line in lines:
+            click.echo(printable(line, 1000))
+    return 1 if lines else 0
+
+
+@command.command(epilog="Exit codes: 0 all is in order, 4 two charters exclude each other, or a signature is wrong.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(*, files: tuple[Path, ...]) -> int:
+    """Check FILES with all charters of a watch, offline and alone: each agreed to by the rule of the one before it.
+
+    Where two files go apart, it says where, how, and who signed both.
+    """
+    from pollwatch.members import chain as chains
+    from pollwatch.members.chain import Chain
+
+    read = [Chain.parse(each.read_bytes()) for each in files]
+    for path, chain in zip(files, read, strict=True):
+        chain.verify()
+        for number, each in enumerate(chain.charters, 1):
+            words = _("{file}: charter {number}, {digest}, from {when}: agreed to")
+            when = rfc3339(each.charter.effective_us)
+            click.echo(words.format(file=path, number=number, digest=each.charter.digest[:16], when=when))
+    for other in read[1:]:
+        chains.check_not_split(read[0], other)
+    return 0
+
+
+def _opened(file: Path | None, case_dir: Path | None) -> tuple[Chain, Charter]:
+    """The charters of a file and the last of them, or those of a case and the one in force."""
+    from pollwatch.members.chain import Chain
+    from pollwatch.node.jointfolder import JointFolder
+
+    if file is not None:
+        chain = Chain.parse(file.read_bytes())
+        chain.check_draft()
+        return chain, chain.last.charter
+    if case_dir is None:
+        raise UsageError(_("name a charter's FILE, or --case DIR"))
+    folder = JointFolder(case_dir)
+    folder.turn(SystemClock().now_us())
+    return folder.load_chain(), folder.load_charter().charter
+
+
+def _show(charter: Charter, number: int) -> None:
+    quorum, rule = charter.quorum, charter.amendment
+    if charter.exercise:
+        click.echo(_("EXERCISE"))
     words = _(
-        "{name}\nfingerprint {digest}\neffective {effective}; watches {elections}\n"
-        "a statement takes {statements} members from {blocs} blocs; a log is raised by {cosigners} cosigners; "
-        "default marking {tlp}; {days} days to answer a claim"
+        "{name}\nfingerprint {digest}\nnumber {number}, effective {effective}; watches {elections}\n"
+        "a statement takes {statements} members from {blocs} blocs; a change takes {members} voting members from "
+        "{changers} blocs; a log is raised by {cosigners} cosigners\n"
+        "default marking {tlp}; released by {releasers}; {days} days to answer a claim"
     ).format(
         name=printable(charter.name),
         digest=charter.digest,
+        number=number,
         effective=rfc3339(charter.effective_us),
         elections=printable(", ".join(charter.elections)) or _("whatever its members watch"),
         statements=quorum.statements,
         blocs=quorum.blocs,
+        members=rule.members or _("all"),
+        changers=rule.blocs,
         cosigners=quorum.cosigners,
         tlp=charter.tlp_default.label,
+        releasers=charter.releasers,
         days=charter.reply_window_s // 86_400,
     )
     click.echo(words)
     for each in charter.members:
-        state = _("NOT SIGNED") if each.name in unsigned else _("signed")
         line = f"  {each.name} ({each.bloc}, {each.role.value}) {each.address}"
-        click.echo(f"{printable(line)}  {state}  {each.statement.fingerprint[:16]}")
+        click.echo(f"{printable(line)}  {each.statement.fingerprint[:16]}")
 
 
-def _tell_missing(signed: SignedCharter, file: Path) -> None:
-    names = printable(", ".join(each.name for each in signed.missing()))
-    if not names:
+def tell_signed(chain: Chain, file: Path, *, in_force: bool) -> None:
+    """What came of a signature, for a person."""
+    if chain.missing():
+        tell_missing(chain, file)
+    elif in_force:
+        words = _("agreed to, and in force here. Its fingerprint, to compare with the others: {digest}")
+        click.echo(words.format(digest=chain.last.charter.digest), err=True)
+    else:
+        words = _("agreed to; it comes into force at {when}. Its fingerprint, to compare with the others: {digest}")
+        when = rfc3339(chain.last.charter.effective_us)
+        click.echo(words.format(when=when, digest=chain.last.charter.digest), err=True)
+
+
+def tell_missing(chain: Chain, file: Path) -> None:
+    """Who is still to sign, for a person."""
+    lacking = printable(chain.missing(), 2000)
+    if not lacking:
         click.echo(_("signed by all; run: pollwatch charter sign {file}").format(file=file), err=True)
         return
     words = _("signed; still to sign: {names}. Hand them {file}; they run: pollwatch charter sign {file}")
-    click.echo(words.format(names=names, file=file), err=True)
+    click.echo(words.format(names=lacking, file=file), err=True)

@@ -2,7 +2,8 @@
 
 It is a signed note over canonical JSON, so that every member holds the same bytes and its SHA-256 names them. The
 first charter is signed by all; it takes effect at a node when its last signature is there. A later charter names
-the hash of the one before it.
+the hash of the one before it, and is signed as that one says (:mod:`pollwatch.members.amendment`); all of them together
+are a :mod:`pollwatch.members.chain`.
 """
 
 from __future__ import annotations
@@ -160,7 +161,10 @@ class Charter:
 
 @dataclass(frozen=True, slots=True)
 class SignedCharter:
-    """A charter and the signatures it has so far; all of them are right."""
+    """A charter and the signatures it has so far. Those by its members are right.
+
+    A later charter may also be signed by keys of the charter before it; only the chain can tell whose they are.
+    """
 
     charter: Charter
     note: Note
@@ -181,7 +185,7 @@ class SignedCharter:
 
         Raises:
             FormatError: not a well-formed charter.
-            SignatureError: a signature is wrong, by nobody in the charter, or there is none.
+            SignatureError: a signature is wrong, or on a first charter by nobody in it.
         """
         note, value = document.read(_KIND, data)
         charter = _from_record(value)
@@ -189,7 +193,7 @@ class SignedCharter:
             raise SignatureError("the charter does not agree with its first line on whether this is an exercise")
         signed = cls(charter, note)
         keys = {(each.statement.name, each.statement.id) for each in charter.members}
-        if any((line.name, line.key_id) not in keys for line in note.signatures):
+        if not charter.previous and any((line.name, line.key_id) not in keys for line in note.signatures):
             raise SignatureError("the charter carries a signature by a key that is no member's")
         notes.verify(note, [each.statement for each in charter.members])
         return signed
@@ -212,7 +216,7 @@ class SignedCharter:
         return tuple(each for each in self.charter.members if not self.note.by(each.statement))
 
     def check_complete(self) -> None:
-        """Accept a charter that all its members signed.
+        """Accept a first charter that all its members signed.
 
         Raises:
             PolicyError: somebody has not; the message says who.

@@ -24,6 +24,18 @@ class Role(StrEnum):
     OBSERVER = "observer"
     AUDITOR = "auditor"
 
+    @classmethod
+    def parse(cls, text: str) -> Role:
+        """The role of a word.
+
+        Raises:
+            FormatError: there is none of that name.
+        """
+        for each in cls:
+            if each.value == text:
+                return each
+        raise FormatError(f"no role {text[:40]!r}; the roles are {', '.join(cls)}")
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -116,14 +128,10 @@ class Member:
         texts = ("name", "bloc", "role", "address", "identity", "next_statement_key", "next_log_key")
         shape = dict.fromkeys((*texts, *(f"{use}_key" for use in uses)), str)
         record = document.fields(value, "member", shape)
-        try:
-            role = Role(record["role"])
-        except ValueError:
-            raise FormatError(f"member {record['name'][:40]!r}: no role {record['role'][:40]!r}") from None
         return cls(
             name=record["name"],
             bloc=record["bloc"],
-            role=role,
+            role=Role.parse(record["role"]),
             address=record["address"],
             identity=record["identity"],
             following=record["next_statement_key"],

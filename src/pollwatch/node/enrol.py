@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pollwatch.clock import US_PER_S, Clock
-from pollwatch.errors import ConfigError, FormatError, PolicyError, SignatureError
+from pollwatch.errors import ConfigError, PolicyError
 from pollwatch.evidence import durable, keychain
+from pollwatch.evidence import note as notes
 from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.members.card import make_card, read_card
-from pollwatch.members.charter import Charter, SignedCharter, difference
+from pollwatch.members.chain import Chain
+from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.keys import MemberKeys, handle_of
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role, check_names
 from pollwatch.members.rules import Amendment, MatchingRules, Quorum
-from pollwatch.node import rail, rekeying, staging
+from pollwatch.node import charters, rail, rekeying
 from pollwatch.node.jointfolder import JointFolder
 
 
@@ -52,12 +54,17 @@ class Signing:
     """What came of signing a charter.
 
     Attributes:
-        signed: the charter with its signatures so far.
+        chain: all charters up to it; on the last, its signatures so far.
         in_force: whether it came into force here, or was already.
     """
 
-    signed: SignedCharter
+    chain: Chain
     in_force: bool
+
+    @property
+    def signed(self) -> SignedCharter:
+        """The charter with its signatures so far."""
+        return self.chain.last
 
 
 def introduce(
@@ -161,7 +168,7 @@ def draft(cards: Sequence[bytes], terms: Terms, clock: Clock, previous: str = ""
 
 
 def begin(case_dir: Path, charter: Charter) -> SignedCharter:
-    """Sign a draft as the first.
+    """Sign a draft of a first charter as the first; :func:`sign` puts that on record.
 
     Raises:
         SignatureError: this node is not in it.
@@ -170,50 +177,82 @@ def begin(case_dir: Path, charter: Charter) -> SignedCharter:
     return SignedCharter.begin(charter, keys.statement)
 
 
-def sign(case_dir: Path, data: bytes, clock: Clock) -> Signing:
-    """Add this node's signature to a charter, and put it in force when it was the last.
+def amend(case_dir: Path, charter: Charter, clock: Clock, *, instead: bool = False) -> Signing:
+    """Sign a change of the charter that was last agreed to as the first.
 
     Raises:
-        PolicyError: the charter has this member otherwise than its card, or does not follow the one in force.
-        SignatureError: a signature on it is wrong, or this node is not in it.
+        PolicyError: it is no change of that one, or this node has signed another that excludes it.
+        SignatureError: this node has no say in it.
+    """
+    keys, _member = _self(case_dir)
+    chain = JointFolder(case_dir).load_chain()
+    note = notes.sign_note(charter.text, (keys.statement,))
+    return sign(case_dir, chain.followed_by(SignedCharter(charter, note)).to_bytes(), clock, instead=instead)
+
+
+def check_cards(data: bytes, cards: Iterable[bytes]) -> None:
+    """Compare a charter with cards, which show that their owners have the keys on them.
+
+    Raises:
+        PolicyError: the charter has a member otherwise than its card.
+        SignatureError: a card that its owner did not sign with each key.
+    """
+    charter = Chain.parse(data).last.charter
+    for member in map(read_card, cards):
+        named = charter.by_identity(member.identity)
+        if named is None:
+            raise PolicyError(f"{member.name}, whose card this is, is not in the charter {charter.name!r}")
+        _check_same(named, member)
+
+
+def own_card(case_dir: Path) -> Member | None:
+    """Who this node is; None where it has not introduced itself."""
+    path = JointFolder(case_dir).card
+    return read_card(path.read_bytes()) if path.exists() else None
+
+
+def sign(case_dir: Path, data: bytes, clock: Clock, *, instead: bool = False) -> Signing:
+    """Add this node's signature to a charter, and take it up when that was the last one that it needed.
+
+    Each signature is posted in this node's shared log before it is given away.
+
+    Args:
+        case_dir: the member's folder.
+        data: the charter, or for a change all charters up to it.
+        clock: the time.
+        instead: take back what was signed before, where that excludes this one.
+
+    Raises:
+        PolicyError: the charter has this member otherwise than its card, or does not follow the one in force, or this
+            node has signed another one that excludes it.
+        SignatureError: a signature on it is wrong, or this node has no say in it.
     """
     keys, member = _self(case_dir)
-    signed = SignedCharter.parse(data)
-    mine = signed.charter.by_statement_key(keys.statement.verifier)
-    if mine is None:
-        raise SignatureError(f"the charter {signed.charter.name!r} does not name the statement key of this node")
-    if mine != member:
-        raise PolicyError(f"the charter has {member.name} otherwise than its card says: {_changed(mine, member)}")
-    _check_follows(case_dir, signed.charter)
-    signed = signed.signing(keys.statement)
-    if signed.missing():
-        return Signing(signed, in_force=False)
-    _enforce(case_dir, signed, clock)
-    return Signing(signed, in_force=True)
+    chain = Chain.parse(data)
+    chain.check_draft()
+    _check_own(chain.last.charter, member)
+    charters.check_goes_on(case_dir, chain, clock)
+    signed = charters.signed_by(chain, keys.statement)
+    charters.promise(case_dir, signed, member, clock, instead=instead)
+    chain = chain.ending_with(signed)
+    if chain.missing():
+        return Signing(chain, in_force=False)
+    return Signing(chain, in_force=charters.take_up(case_dir, chain, clock))
 
 
-def _enforce(case_dir: Path, signed: SignedCharter, clock: Clock) -> None:
-    """Post the charter in the shared log, then put it in force; cut short in between, signing again does both."""
-    folder = JointFolder(case_dir)
-    if folder.charter.exists() and folder.load_charter().charter == signed.charter:
-        return
-    with rail.opened(case_dir, clock) as evidence:
-        rail.post(evidence, "charter", signed.charter.digest, signed.to_bytes())
-    me = MemberKeys.load(folder.inner, folder.outer).statement.verifier
-    staging.begin(folder, [each for each in signed.charter.members if each.statement != me])
-    durable.write_file(folder.charter, signed.to_bytes())
+def _check_own(charter: Charter, member: Member) -> None:
+    """Whoever drafts a charter says nothing wrong of us. It may leave us out: that is what removing a member means."""
+    mine = charter.by_identity(member.identity)
+    if mine is not None:
+        # Where it is a change, our bloc and our role are for the others to judge.
+        _check_same(replace(mine, bloc=member.bloc, role=member.role) if charter.previous else mine, member)
 
 
-def _check_follows(case_dir: Path, charter: Charter) -> None:
-    folder = JointFolder(case_dir)
-    if not folder.charter.exists():
-        if charter.previous:
-            raise PolicyError("the charter follows an earlier one that is not in force here; sign that one first")
-        return
-    current = folder.load_charter().charter
-    if current.digest not in {charter.digest, charter.previous}:
-        lines = "\n  ".join(difference(current, charter))
-        raise PolicyError(f"another charter is in force here, and this one does not follow it:\n  {lines}")
+def _check_same(named: Member, card: Member) -> None:
+    theirs, ours = named.record(), card.record()
+    changed = [f"{key} is {theirs[key]!r} and not {ours[key]!r}" for key in ours if ours[key] != theirs[key]]
+    if changed:
+        raise PolicyError(f"the charter has {card.name} otherwise than its card says: {'; '.join(changed)}")
 
 
 def _self(case_dir: Path) -> tuple[MemberKeys, Member]:
@@ -223,10 +262,3 @@ def _self(case_dir: Path) -> tuple[MemberKeys, Member]:
     except FileNotFoundError:
         raise ConfigError(f"{case_dir} is no member yet; see: pollwatch members card --help") from None
     return MemberKeys.load(folder.inner, folder.outer), read_card(card)
-
-
-def _changed(charter: Member, card: Member) -> str:
-    theirs, ours = charter.record(), card.record()
-    if theirs == ours:
-        raise FormatError("members are equal")
-    return "; ".join(f"{key} is {theirs[key]!r} and not {ours[key]!r}" for key in ours if ours[key] != theirs[key])

@@ -3,7 +3,8 @@
 ::
 
     CASE/evidence/shared/public   the shared log as files: what peers may read
-    CASE/joint/charter.note       the charter in force, signed by all
+    CASE/joint/charter.note       the charter in force
+    CASE/joint/charters.json      all charters from the first to the last that was agreed to
     CASE/joint/card.note          how this member introduces itself
     CASE/joint/stages.json        how far this member goes with each other one (a copy is the gateway's)
     CASE/joint/keys/              inside only: the statement key and the key of requests
@@ -21,8 +22,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pollwatch.clock import Clock
+from pollwatch.clock import Clock, SystemClock
 from pollwatch.errors import ConfigError, PolicyError
+from pollwatch.evidence import durable
+from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.keys import GatewayKeys, MemberKeys
 from pollwatch.members.member import Member
@@ -64,6 +67,11 @@ class JointFolder:
     def charter(self) -> Path:
         """The charter in force."""
         return self.root / "charter.note"
+
+    @property
+    def charters(self) -> Path:
+        """All charters from the first to the last that was agreed to."""
+        return self.root / "charters.json"
 
     @property
     def stages(self) -> Path:
@@ -135,6 +143,43 @@ class JointFolder:
         """The shared log as files."""
         return self.case / "evidence" / "shared" / "public"
 
+    def load_chain(self) -> Chain:
+        """All charters from the first to the last that was agreed to, which may be yet to come into force.
+
+        Raises:
+            ConfigError: there is none here.
+            FormatError: the file is no chain of charters.
+            SignatureError: it was changed.
+            PolicyError: somebody's signature is missing.
+        """
+        try:
+            chain = Chain.parse(self.charters.read_bytes())
+        except FileNotFoundError:
+            raise ConfigError(
+                f"no charter was agreed to in {self.case}; see: pollwatch charter new --help, then charter sign"
+            ) from None
+        chain.verify()
+        return chain
+
+    def turn(self, now_us: int) -> bool:
+        """Put the charter in force that holds by now, if another one still is; gives whether one was put in force.
+
+        There is no way back to an earlier one, whatever a clock says. If we stop in between, the next call does it.
+
+        Raises:
+            EvidenceError, FormatError, PolicyError: the charters here are not in order.
+            OSError: the disk says no.
+        """
+        if not self.charters.exists():
+            return False
+        chain = self.load_chain()
+        due = chain.agreed_at(now_us)
+        present = SignedCharter.parse(self.charter.read_bytes()).charter.digest if self.charter.exists() else ""
+        if due is None or present in chain.digests[chain.digests.index(due.charter.digest) :]:
+            return False
+        durable.write_file(self.charter, due.to_bytes())
+        return True
+
     def load_charter(self) -> SignedCharter:
         """The charter in force.
 
@@ -150,7 +195,8 @@ class JointFolder:
                 f"no charter is in force in {self.case}; see: pollwatch charter new --help, then charter sign"
             ) from None
         signed = SignedCharter.parse(data)
-        signed.check_complete()
+        if signed not in self.load_chain().charters:
+            raise PolicyError(f"the charter in {self.charter} was never agreed to; restore it, or sign it again")
         return signed
 
 
@@ -172,13 +218,14 @@ class Membership:
 
     @classmethod
     def open(cls, case_dir: Path) -> Membership:
-        """Open a member's folder.
+        """Open a member's folder, with the charter that holds by now.
 
         Raises:
             ConfigError: no charter is in force, or it does not name this member's key.
             SignatureError: keys are missing, or can be read by others.
         """
         folder = JointFolder(case_dir)
+        folder.turn(SystemClock().now_us())
         charter = folder.load_charter().charter
         keys = MemberKeys.load(folder.inner, folder.outer)
         me = charter.by_statement_key(keys.statement.verifier)
@@ -218,13 +265,14 @@ class GatewayMembership:
 
     @classmethod
     def open(cls, case_dir: Path) -> GatewayMembership:
-        """Open a gateway's folder.
+        """Open a gateway's folder, with the charter that holds by now.
 
         Raises:
             ConfigError: no charter is in force, or it does not name this gateway's keys.
             SignatureError: keys are missing, or can be read by others.
         """
         folder = JointFolder(case_dir)
+        folder.turn(SystemClock().now_us())
         signed = folder.load_charter()
         keys = GatewayKeys.load(folder.outer)
         mine = (keys.witness.verifier, keys.gateway.verifier)
