@@ -36,6 +36,7 @@ VERBS: dict[str, str] = {
     "members": "members",
     "sever": "sever",
     "gateway": "gateway",
+    "match": "match",
     "share": "share",
     "inbox": "inbox",
     "disclosures": "disclosures",

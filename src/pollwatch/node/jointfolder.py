@@ -11,6 +11,7 @@
     CASE/joint/next/              the statement key after the present one, until it is put into a safe
     CASE/joint/record.sqlite      inside only: ledger, objects, views of peers' logs
     CASE/joint/indicators.sqlite  inside only: indicators, also where no charter is in force
+    CASE/joint/matching/          inside only: runs of private matching, and the keys of their epochs
     CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
     CASE/joint/gateway/           the gateway's: witness, mirror and receipt keys, witness state, mailbox
     CASE/joint/gateway/taxii.sqlite  collections of released objects, and what others posted to them (TAXII 2.1)
@@ -92,6 +93,16 @@ class JointFolder:
     def indicators(self) -> Path:
         """Indicators, who reports them, and what was decided about them."""
         return self.root / "indicators.sqlite"
+
+    @property
+    def matching(self) -> Path:
+        """Runs of private matching, and the keys of their epochs."""
+        return self.root / "matching"
+
+    @property
+    def match_box(self) -> Path:
+        """What peers left for matching."""
+        return self.outer / "matching.sqlite"
 
     @property
     def outbox(self) -> Path:

@@ -67,6 +67,12 @@ def check_peers(membership: Membership, clock: Clock, names: Sequence[str] = ())
     return tuple(check_peer(membership, member, clock) for member in chosen)
 
 
+def latest(membership: Membership, member: Member) -> int | None:
+    """The size of our last copy of a member's log; None where there is none."""
+    last = Views(membership.folder.record).latest(member.log.name)
+    return last.checkpoint.size if last else None
+
+
 def check_peer(membership: Membership, member: Member, clock: Clock) -> Checked:
     """Look at one member's log: compare it with what was seen before, then read all of it.
 

@@ -159,6 +159,18 @@ class Peer:
             raise PeerError(f"{self.member.name} refused the delivery ({answer.status}): {reason}")
         return answer.body
 
+    def leave(self, path: str, data: bytes, media_type: str) -> bytes:
+        """Leave something at a station of the gateway; gives what it answers, unchecked.
+
+        Raises:
+            PeerError: it cannot be reached, or refuses; the message says why.
+        """
+        answer = self._post(path, data, {"content-type": media_type})
+        if answer.status != httpx.codes.OK:
+            reason = answer.body[:300].decode("utf-8", "replace").strip()
+            raise PeerError(f"{self.member.name} refused it ({answer.status}): {reason}")
+        return answer.body
+
     def charter(self) -> SignedCharter:
         """The charter that it holds; its signatures have been checked.
 

@@ -7,6 +7,7 @@
     /witness, /mirror                       :mod:`pollwatch.node.gateway.witnessing`
     /inbox                                  :mod:`pollwatch.node.gateway.receiving`
     /taxii2                                 :mod:`pollwatch.sharing.taxii.server`
+    /match/messages                         :mod:`pollwatch.sharing.matching.server`
 
 It has the shared log, the mailbox and three keys, and no way to the case, the private log or the statement key.
 Every request is bounded in size and time before it is believed; what is refused is told why in one line.
@@ -39,6 +40,8 @@ from pollwatch.node.jointfolder import GatewayMembership
 from pollwatch.node.readpath import ReadPath
 from pollwatch.node.serving import FRESH, refused
 from pollwatch.sharing.inbox import Mailbox
+from pollwatch.sharing.matching.box import Box
+from pollwatch.sharing.matching.server import Matching
 from pollwatch.sharing.mirrorkey import make_key_note
 from pollwatch.sharing.replay import Replays
 from pollwatch.sharing.taxii import server as taxii
@@ -68,6 +71,7 @@ class Gateway:
         )
         self._receiving = Receiving(Mailbox(folder.mailbox, clock), charter.charter, membership.me, keys.gateway)
         self._taxii = Station(membership.me, charter.charter, Store(folder.taxii, clock, keys.gateway), clock)
+        self._matching = Matching(Box(folder.match_box, clock), charter.charter, membership.me, keys.gateway)
         self._replays = Replays(folder.nonces, clock.now_us())
 
     def routes(self) -> list[BaseRoute]:
@@ -78,6 +82,7 @@ class Gateway:
             *self._witnessing.routes(),
             *self._receiving.routes(),
             *taxii.routes(self._taxii),
+            *self._matching.routes(),
         ]
 
     async def charter(self, _request: Request) -> Response:

@@ -22,7 +22,7 @@ _TO_KEY: Final = Hasher(b"DeriveKeyPair" + _CONTEXT)
 #: The RFC numbers the items of a batch with two bytes.
 MAX_BATCH: Final = 65_535
 PROOF_BYTES: Final = 2 * ristretto.SCALAR_BYTES
-_GENERATOR: Final = ristretto.base_times(ristretto.scalar_of(1))
+GENERATOR: Final = ristretto.base_times(ristretto.scalar_of(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def verify(public: Element, inputs: Sequence[Element], outputs: Sequence[Element
     weights = _weights(public, inputs, outputs)
     combined_in = ristretto.weighted_sum(inputs, weights)
     combined_out = ristretto.weighted_sum(outputs, weights)
-    left = _combine(proof, _GENERATOR, public)
+    left = _combine(proof, GENERATOR, public)
     right = _combine(proof, combined_in, combined_out)
     if _challenge(public, combined_in, combined_out, left, right) != proof.challenge:
         raise ProofError("the evaluation is not under the key that was committed to")

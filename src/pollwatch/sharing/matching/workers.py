@@ -1,0 +1,56 @@
+"""Work on many elements, spread over the machine's cores by processes: libsodium computes one element at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
+
+#: Fewer jobs than these are done before another process has started.
+_WORTH_IT: Final = 4_000
+_PIECE: Final = 500
+
+
+class Workers:
+    """Does jobs in order, in this process or in several; use it with ``with``."""
+
+    def __init__(self, processes: int | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            processes: how many; the number of cores by default; 1 = in this process.
+        """
+        self._count = processes or len(os.sched_getaffinity(0))
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        """The workers themselves."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the processes end."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def map(self, work: Callable[[_Job], _Result], jobs: Sequence[_Job], weight: int = 1) -> list[_Result]:
+        """The result of each job, in order; the first error of a job is raised.
+
+        Args:
+            work: a function of a module (it travels by name).
+            jobs: what to do.
+            weight: how many elements one job is about.
+        """
+        if self._count == 1 or len(jobs) * weight < _WORTH_IT:
+            return [work(each) for each in jobs]
+        if self._pool is None:
+            # Spawned, not forked: whoever calls may have threads.
+            self._pool = ProcessPoolExecutor(self._count, multiprocessing.get_context("spawn"))
+        return list(self._pool.map(work, jobs, chunksize=max(1, _PIECE // weight)))
