@@ -11,8 +11,9 @@ from click.testing import CliRunner
 
 import joint_scenes
 from hostile_scenes import served
+from pollwatch import canonical
 from pollwatch.cli.main import root
-from pollwatch.clock import US_PER_S, ManualClock, SystemClock
+from pollwatch.clock import US_PER_S, ManualClock, SystemClock, rfc3339
 from pollwatch.evidence.manifest import Posted, parse_shared
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.verify import verify_bytes
@@ -65,6 +66,49 @@ def test_seals_that_are_late_or_missing_show(pair: list[Membership], clock: Manu
     assert states(monitoring.look(a, clock, 86_400)) == [State.FINE, State.FINE]
     clock.advance(-3_000)
     assert "yet to come" in monitoring.look(a, clock, 300)[0].detail
+
+
+def test_a_log_that_stops_is_told_although_nothing_was_agreed(pair: list[Membership], clock: ManualClock) -> None:
+    """Attack 4: B, whose seals came regularly, merely stops; nobody agreed on an interval, and it still shows."""
+    a, b = pair
+    for _interval in range(8):
+        publishing.publish(b, clock)
+        clock.advance(300)
+    assert states(monitoring.look(a, clock)) == [State.FINE, State.FINE]
+    clock.advance(1_200)
+    found = monitoring.look(a, clock)
+    assert states(found) == [State.LATE, State.FINE]
+    assert "300 s" in found[0].detail
+    assert monitoring.exit_code(found) == 5
+    publishing.publish(b, clock)
+    assert states(monitoring.look(a, clock)) == [State.FINE, State.FINE]
+
+
+def test_back_dated_entries_are_told(pair: list[Membership], clock: ManualClock) -> None:
+    """Attack 3: B seals with yesterday's date after A has looked; A says which entry was not there then."""
+    a, b = pair
+    publishing.publish(b, clock)
+    assert states(monitoring.look(a, clock)) == [State.FINE, State.FINE]
+    clock.advance(600)
+    with CaseEvidence.open(b.folder.case, ManualClock(clock.us - 86_400_000_000)) as evidence:
+        evidence.publish_seal()
+    found = monitoring.look(a, clock)
+    assert states(found) == [State.MISDATED, State.FINE]
+    assert "back-dated" in found[0].detail
+    assert monitoring.exit_code(found) == 5
+    assert states(monitoring.look(a, clock)) == [State.FINE, State.FINE]  # told once
+
+
+def test_a_back_dated_claim_is_told(pair: list[Membership], clock: ManualClock) -> None:
+    """Attack 3: B posts a claim that says it was made last week, between seals of today; A's first look tells."""
+    a, b = pair
+    publishing.publish(b, clock)
+    with CaseEvidence.open(b.folder.case, clock) as evidence:
+        claim = {"created_by_ref": b.me.identity, "modified": rfc3339(clock.us - 7 * 86_400_000_000)}
+        evidence.post(Posted.of("claim", "x", canonical.dumps(claim)))
+    found = monitoring.look(a, clock)
+    assert states(found) == [State.MISDATED, State.FINE]
+    assert "entry 2" in found[0].detail
 
 
 def test_a_fork_is_proven_filed_and_ends_with_four(pair: list[Membership], clock: ManualClock) -> None:

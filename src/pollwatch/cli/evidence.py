@@ -292,9 +292,10 @@ def _lines(text: str) -> Asked:
 def watch(*, case_dir: Path, every_s: int, expect_s: int | None, once: bool, as_json: bool) -> int:
     """Look at the logs of all other members on a schedule, and at one's own through their eyes.
 
-    Each is read whole and compared with what was seen before and with what the others cosigned. A log that
-    contradicts itself leaves a proof, which is also filed in one's own shared log. With --expect, missing and late
-    seals are told. With --json, each look is one line.
+    What is new in each is read and compared with what was seen before and with what the others cosigned. A log that
+    contradicts itself leaves a proof, which is also filed in one's own shared log. Dates that cannot be true are told,
+    and a log whose seals came regularly and stopped; with --expect, every missing and late seal. With --json, each
+    look is one line.
     """
     from pollwatch import canonical
     from pollwatch.clock import SystemClock

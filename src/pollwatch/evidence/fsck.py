@@ -27,10 +27,7 @@ def check_edge(reader: TileReader, root: bytes) -> None:
             raise ProofError(f"tile {tiles.tile_path(level, full - 1)} does not fit the level above it")
         level += 1
     if size:
-        index = (size - 1) // WIDTH
-        hashes = b"".join(merkle.leaf_hash(entry) for entry in reader.bundle(index))
-        if hashes != reader.tile(0, index):
-            raise ProofError(f"entry bundle {tiles.entries_path(index)} does not fit its hash tile")
+        check_bundle(reader, (size - 1) // WIDTH)
 
 
 def sweep(public: Path, size: int) -> None:
@@ -67,19 +64,46 @@ def check_all(reader: TileReader, root: bytes) -> None:
     Raises:
         ProofError: naming the first file that does not fit.
     """
-    check_edge(reader, root)
+    check_tiles(reader, root)
     for index in range(-(-reader.size // WIDTH)):
-        hashes = b"".join(merkle.leaf_hash(entry) for entry in reader.bundle(index))
-        if hashes != reader.tile(0, index):
-            raise ProofError(f"entry bundle {tiles.entries_path(index)} does not fit its hash tile")
+        check_bundle(reader, index)
+
+
+def check_tiles(reader: TileReader, root: bytes, first: int = 0, end: int | None = None) -> None:
+    """Recompute the tree above some entries, from their hash tiles to the root of the whole log.
+
+    Args:
+        reader: the log.
+        root: its root.
+        first: index of the first of the entries.
+        end: index after the last; default: all to the end.
+
+    Raises:
+        ProofError: naming the first tile that does not fit.
+    """
+    if reader.root() != root:
+        raise ProofError(f"the tiles of size {reader.size} do not lead to the signed root")
+    last = (reader.size if end is None else end) - 1
     level = 1
-    while reader.size >> (HEIGHT * level):
-        for place in range(reader.size >> (HEIGHT * level)):
+    while (complete := reader.size >> (HEIGHT * level)) and last >= first:
+        for place in range(first >> (HEIGHT * level), min((last >> (HEIGHT * level)) + 1, complete)):
             start = place % WIDTH * merkle.HASH_BYTES
             above = reader.tile(level, place // WIDTH)[start : start + merkle.HASH_BYTES]
             if merkle.root_of(tiles.split_hashes(reader.tile(level - 1, place))) != above:
                 raise ProofError(f"tile {tiles.tile_path(level - 1, place)} does not fit the level above it")
         level += 1
+
+
+def check_bundle(reader: TileReader, index: int) -> tuple[bytes, ...]:
+    """Recompute a hash tile of level 0 from its entries, and give them.
+
+    Raises:
+        ProofError: they do not fit.
+    """
+    entries = reader.bundle(index)
+    if b"".join(merkle.leaf_hashes(entries)) != reader.tile(0, index):
+        raise ProofError(f"entry bundle {tiles.entries_path(index)} does not fit its hash tile")
+    return entries
 
 
 def check_log(folder: Path, log: LogKeys) -> TileReader:

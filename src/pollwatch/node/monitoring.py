@@ -5,7 +5,9 @@ ends in one state::
 
     fine          it has merely grown, all of it was read
     gaps          seals are missing since the last look: its sealer stood still
-    late          the last seal is older than agreed: it stands still now, or hides its log
+    late          the last seal is older than agreed, or than usual: it stands still now, or hides its log
+    misdated      new entries carry dates that cannot be true: a wrong clock, or a lie
+    partly-read   it grew by more than one look reads; the rest is read at the next ones
     unreachable   nothing could be read
     went-back     it shows an older state than it signed before
     damaged       it is not what its checkpoint says
@@ -29,7 +31,6 @@ from pollwatch.canonical import Json
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import EvidenceError, PeerError, ProofError, SharingError, SplitError, StoreError
 from pollwatch.evidence import log as logs
-from pollwatch.evidence import manifest
 from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
 from pollwatch.evidence.monitor import find_fork
 from pollwatch.evidence.report import shown_time
@@ -37,9 +38,10 @@ from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import watching
+from pollwatch.node import dating, watching
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.watching import Checked, Verdict
+from pollwatch.sharing.followed import Followed
 from pollwatch.sharing.peer import Peer
 
 
@@ -49,6 +51,8 @@ class State(StrEnum):
     FINE = "fine"
     GAPS = "gaps"
     LATE = "late"
+    MISDATED = "misdated"
+    PARTLY_READ = "partly-read"
     UNREACHABLE = "unreachable"
     WENT_BACK = "went-back"
     DAMAGED = "damaged"
@@ -57,6 +61,10 @@ class State(StrEnum):
     BUSY = "busy"
 
 
+_LOOKED_BACK = 25
+"""Seals by which the usual interval is told."""
+_USUAL_TOLERANCE = 3
+"""Usual intervals without a seal."""
 _BROKEN = frozenset({State.WENT_BACK, State.DAMAGED, State.FORKED, State.MISUSED})
 _OF_VERDICT = {
     Verdict.UNREACHABLE: State.UNREACHABLE,
@@ -103,7 +111,7 @@ def look(membership: Membership, clock: Clock, expect_s: int | None = None) -> t
     Args:
         membership: ours.
         clock: for freshness.
-        expect_s: the interval at which seals were agreed to come; None judges neither gaps nor lateness.
+        expect_s: the interval at which seals were agreed to come; None judges no gaps, and lateness by what is usual.
 
     Raises:
         StoreError: our own folder cannot be written, or a scan holds it.
@@ -188,18 +196,23 @@ def _judged(membership: Membership, member: Member, clock: Clock, expect_s: int 
     if not checked.sound or checked.size is None:
         state = _OF_VERDICT[checked.verdict]
         return Watched(member.name, state, checked.size, checked.detail, None, views, checked.proof)
-    times = _seal_times(membership, member, checked.size)
-    last_us = times[-1][1] if times else None
-    state, detail = _rhythm(checked, times, clock.now_us(), expect_s)
+    seals = watching.copy_of(membership, member).followed
+    last = seals.latest(Seal.KIND, checked.size, 1)
+    last_us = last[0].at_us if last else None
+    if checked.misdated or checked.read != checked.size:
+        state = State.MISDATED if checked.misdated else State.PARTLY_READ
+        return Watched(member.name, state, checked.size, checked.detail, last_us, views)
+    state, detail = _rhythm(checked, seals, last_us, clock.now_us(), expect_s)
     return Watched(member.name, state, checked.size, detail, last_us, views)
 
 
-def _rhythm(checked: Checked, times: Sequence[tuple[int, int]], now_us: int, expect_s: int | None) -> tuple[State, str]:
+def _rhythm(
+    checked: Checked, seals: Followed, last_us: int | None, now_us: int, expect_s: int | None
+) -> tuple[State, str]:
     """Whether seals come as agreed. Half an interval more is tolerated between two, a whole one before now."""
     if expect_s is None:
-        return State.FINE, checked.detail
+        return _usual_rhythm(checked, seals, last_us, now_us)
     expect_us = expect_s * US_PER_S
-    last_us = times[-1][1] if times else None
     if last_us is None or now_us - last_us > 2 * expect_us:
         when = shown_time(last_us) if last_us is not None else _("never")
         return State.LATE, _("its last seal is of {when}; one every {seconds} s was agreed").format(
@@ -210,11 +223,9 @@ def _rhythm(checked: Checked, times: Sequence[tuple[int, int]], now_us: int, exp
             when=shown_time(last_us)
         )
     since = checked.before or 0
-    gaps = [
-        (earlier, later)
-        for (_index, earlier), (index, later) in pairwise(times)
-        if index >= since and later - earlier > expect_us + expect_us // 2
-    ]
+    new = seals.dated(Seal.KIND, since)
+    times = [each.at_us or 0 for each in (*seals.latest(Seal.KIND, since, 1), *new)]
+    gaps = [(first, then) for first, then in pairwise(times) if then - first > expect_us + expect_us // 2]
     if gaps:
         text = _("{count} times no seal came when one was due; last between {first} and {then}")
         first, then = map(shown_time, gaps[-1])
@@ -222,12 +233,13 @@ def _rhythm(checked: Checked, times: Sequence[tuple[int, int]], now_us: int, exp
     return State.FINE, checked.detail
 
 
-def _seal_times(membership: Membership, member: Member, size: int) -> list[tuple[int, int]]:
-    """Index and stated time of each seal, from the copy that was just read and checked."""
-    copy = membership.folder.mirrors / sha256(member.log.name.encode("utf-8")).hexdigest()
-    reader = TileReader(lambda path: (copy / path).read_bytes(), size)
-    parsed = enumerate(map(manifest.parse_shared, reader.entries(0, size)))
-    return [(index, entry.at_us) for index, entry in parsed if isinstance(entry, Seal)]
+def _usual_rhythm(checked: Checked, seals: Followed, last_us: int | None, now_us: int) -> tuple[State, str]:
+    """A log whose seals came regularly and then stopped is late, though nobody agreed on an interval."""
+    usual_us = dating.usual_gap_us(seals.latest(Seal.KIND, checked.size or 0, _LOOKED_BACK))
+    if usual_us is None or last_us is None or now_us - last_us <= _USUAL_TOLERANCE * usual_us:
+        return State.FINE, checked.detail
+    text = _("its last seal is of {when}; until then one came every {seconds} s")
+    return State.LATE, text.format(when=shown_time(last_us), seconds=usual_us // US_PER_S)
 
 
 def _views(membership: Membership, member: Member, clock: Clock) -> tuple[View, ...]:

@@ -11,13 +11,16 @@ from pathlib import Path
 
 from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError, PeerError, ProofError, SignatureError
-from pollwatch.evidence import durable, fsck, manifest
+from pollwatch.evidence import durable
 from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
 from pollwatch.evidence.monitor import ForkProof, check_not_behind, compare
+from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.evidence.witness import Witness
+from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import rail
+from pollwatch.node import dating, rail
+from pollwatch.node.copies import Copy
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.peer import Peer
 from pollwatch.sharing.views import Views
@@ -46,6 +49,8 @@ class Checked:
         before: entries when last seen; None if never.
         detail: one sentence.
         proof: file of a fork proof, which `pollwatch verify` checks; None unless forked.
+        read: how many entries were read so far; fewer than ``size`` where one look does not read them all.
+        misdated: whether new entries carry dates that cannot be true; the sentence says which.
     """
 
     member: str
@@ -54,6 +59,8 @@ class Checked:
     before: int | None
     detail: str
     proof: Path | None = None
+    read: int | None = None
+    misdated: bool = False
 
     @property
     def sound(self) -> bool:
@@ -89,7 +96,7 @@ def check_peer(membership: Membership, member: Member, clock: Clock) -> Checked:
             known = _known(membership, member, clock)
             now = peer.checkpoint()
             tiles = peer.tiles(now.checkpoint.size)
-            proof = compare(member.log, now, tiles, known, lambda size: _mirrored(membership, member, size))
+            proof = compare(member.log, now, tiles, known, copy_of(membership, member).reader)
             if proof is not None:
                 path = _keep(membership, proof, clock)
                 return Checked(member.name, Verdict.FORKED, now.checkpoint.size, before, _told(proof), path)
@@ -113,12 +120,20 @@ def _judge(
     tiles: TileReader,
 ) -> Checked:
     size, before = now.checkpoint.size, last.checkpoint.size if last else None
-    kinds = _read_all(membership, member, now, tiles)
-    Views(membership.folder.record).add(now, clock.now_us())
-    if before is None:
-        return Checked(member.name, Verdict.FIRST_SEEN, size, None, kinds)
-    verdict = Verdict.UNCHANGED if size == before else Verdict.GROWN
-    return Checked(member.name, verdict, size, before, kinds)
+    copy, now_us = copy_of(membership, member), clock.now_us()
+    copied = copy.follow(now, tiles, now_us)
+    Views(membership.folder.record).add(now, now_us)
+    seals = copy.followed.latest(Seal.KIND, copied.before.size, 1)
+    misdated = dating.misdated(copied.before, seals[0] if seals else None, copied.entries, now_us)
+    detail = ", ".join(f"{kind} {count}" for kind, count in copy.followed.counts().items()) or "no entries"
+    read = copied.reached.size
+    if read < size:
+        text = _("{detail}; so far the first {read} of {size} entries were read, the rest follows at the next looks")
+        detail = text.format(detail=detail, read=read, size=size)
+    if misdated:
+        detail = f"{detail}; {misdated}"
+    verdict = Verdict.FIRST_SEEN if before is None else Verdict.UNCHANGED if size == before else Verdict.GROWN
+    return Checked(member.name, verdict, size, before, detail, None, read, bool(misdated))
 
 
 def _known(membership: Membership, member: Member, clock: Clock) -> list[SignedCheckpoint]:
@@ -148,44 +163,9 @@ def _seen_by(membership: Membership, other: Member, member: Member, clock: Clock
         return []
 
 
-def _read_all(membership: Membership, member: Member, now: SignedCheckpoint, tiles: TileReader) -> str:
-    """Recompute the whole log from its entries, read each, and mirror it.
-
-    Returns:
-        What is in it, for people.
-
-    Raises:
-        EvidenceError: the log is not what its checkpoint says, or holds what no log may hold.
-    """
-    fetched: dict[str, bytes] = {}
-
-    def fetch(path: str) -> bytes:
-        if path not in fetched:
-            fetched[path] = tiles.fetch(path)
-        return fetched[path]
-
-    reader = TileReader(fetch, now.checkpoint.size)
-    counts: dict[str, int] = {}
-    if reader.size:
-        fsck.check_all(reader, now.checkpoint.root)
-        for entry in reader.entries(0, reader.size):
-            parsed = manifest.parse_shared(entry)
-            kind = parsed.kind if isinstance(parsed, manifest.Posted) else parsed.KIND
-            counts[kind] = counts.get(kind, 0) + 1
-    target = _mirror(membership, member)
-    for path, data in {**fetched, "checkpoint": now.to_bytes()}.items():
-        durable.make_folder((target / path).parent)
-        durable.write_file(target / path, data, sync=False)
-    return ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())) or "no entries"
-
-
-def _mirror(membership: Membership, member: Member) -> Path:
-    return membership.folder.mirrors / sha256(member.log.name.encode("utf-8")).hexdigest()
-
-
-def _mirrored(membership: Membership, member: Member, size: int) -> TileReader:
-    root = _mirror(membership, member)
-    return TileReader(lambda path: (root / path).read_bytes(), size)
+def copy_of(membership: Membership, member: Member) -> Copy:
+    """Our copy of a member's log."""
+    return Copy(membership.folder.mirrors, membership.folder.record, member)
 
 
 def _keep(membership: Membership, proof: ForkProof, clock: Clock) -> Path:

@@ -32,6 +32,11 @@ CREATE TABLE IF NOT EXISTS decisions (
 CREATE TABLE IF NOT EXISTS views (
     number INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, size INTEGER NOT NULL, at_us INTEGER NOT NULL,
     note BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS followed (
+    origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, at_us INTEGER) STRICT;
+CREATE TABLE IF NOT EXISTS followed_entries (
+    origin TEXT NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, at_us INTEGER,
+    PRIMARY KEY (origin, number)) STRICT;
 CREATE TRIGGER IF NOT EXISTS disclosures_stay BEFORE UPDATE ON disclosures
     BEGIN SELECT RAISE(ABORT, 'the disclosure ledger is only ever added to'); END;
 CREATE TRIGGER IF NOT EXISTS disclosures_remain BEFORE DELETE ON disclosures
