@@ -248,6 +248,10 @@ class Party:
             raise RefusedError(Reason.MALFORMED, str(error)) from None
         if merkle.root_of(merkle.leaf_hashes(elements)) != commitment.elements:
             raise RefusedError(Reason.OTHER_SET, "the elements are not those that the commitment fixed")
+        try:
+            pair.public_key(commitment.key)
+        except EvidenceError as error:
+            raise RefusedError(Reason.WRONG_KEY, str(error)) from None
         budget.check_epoch(self.rules, commitment, self._clock.now_us())
         self._check_spending(message.paper, commitment, sender)
         self._check_new(commitment, sender, elements)
@@ -268,6 +272,8 @@ class Party:
         """Refuse what was entered before: the same set, most of it, and our own elements sent back."""
         fresh = set(elements)
         for run in self.runs.of(sender.name):
+            if fresh & _elements(run.elements):
+                raise RefusedError(Reason.REPEATED, "elements of our own set came back as somebody else's")
             if run.run == commitment.run or run.mode is not Mode.PAIR:
                 continue
             if run.paper and self._commitment(run.paper, sender).root == commitment.root:
@@ -277,8 +283,6 @@ class Party:
                 raise RefusedError(
                     Reason.REPEATED, f"{again} of {len(elements)} elements were entered before in this epoch"
                 )
-            if fresh & _elements(run.elements):
-                raise RefusedError(Reason.REPEATED, "elements of our own set came back as somebody else's")
 
     def _evaluate(self, run: Run, workers: Workers) -> None:
         """Evaluate the other side's set, and answer first, since we asked."""
