@@ -23,7 +23,6 @@ from pollwatch.sharing import signedrequest
 from pollwatch.sharing.caller import SCOPE_KEY, Caller, UnauthenticatedError
 from pollwatch.sharing.replay import Replays
 from pollwatch.sharing.signedrequest import Head
-from pollwatch.sharing.taxii import server as taxii
 
 _OPEN: Final = re.compile(
     r"(?:GET|HEAD|OPTIONS) /(?:charter|log/(?:checkpoint|keys)|mirror/(?:key|.+/checkpoint)"
@@ -73,7 +72,7 @@ class Door:
         if caller is not None:
             if theirs != self._charter.digest and not _ANY_CHARTER.fullmatch(what) and not _OPEN.fullmatch(what):
                 said = f"here charter {self._charter.digest} is in force; see /charter"
-                await refusal(409, said, {"connection": "close"})(scope, receive, send)
+                await refusal(409, said)(scope, receive, send)
                 return
             scope[SCOPE_KEY] = caller
             receive = _checking(receive, head.one(signedrequest.DIGEST) or "")
@@ -100,8 +99,7 @@ class Door:
     async def _refuse(self, error: PollwatchError, scope: Scope, receive: Receive, send: Send) -> None:
         status, headers = status_of(error)
         said = str(error) if status != 503 else "not now; try again later"
-        no = taxii.refusal if taxii.is_taxii(scope["path"]) else refusal
-        await no(status, said, {**headers, "connection": "close"})(scope, receive, send)
+        await refusal(status, said, headers)(scope, receive, send)
 
 
 def _checking(receive: Receive, digest: str) -> Receive:
