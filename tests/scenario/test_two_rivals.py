@@ -358,7 +358,7 @@ def test_hostile_posts_are_refused_and_nothing_of_them_is_kept(receiver: Pair) -
             "/evidence",
             "/log/",
         ):
-            assert client.get(path).status_code == 404, path
+            assert client.get(path).status_code in {403, 404}, path
         assert client.post("/witness/add-checkpoint", content=b"x" * (1 << 18)).status_code == 413
         assert client.post("/witness/add-checkpoint", content=b"old -1\n\nx").status_code == 400
         assert client.get("/charter").status_code == 200

@@ -16,28 +16,71 @@ from pollwatch.i18n import _
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: that of the charter]")
 @click.option(
+    "--tls-cert",
+    "certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Certificate chain (PEM), to end TLS here.",
+)
+@click.option(
+    "--tls-key",
+    "key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Key of the certificate (PEM).",
+)
+@click.option(
+    "--behind-proxy", is_flag=True, help="A proxy on this machine ends TLS and says who asks (X-Forwarded-For, -Proto)."
+)
+@click.option(
+    "--plain-passwords", is_flag=True, help="Take passwords of clients without TLS, from this very machine only."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(1, 100_000),
+    default=200.0,
+    show_default=True,
+    metavar="N",
+    help="Requests per second of each member, with ten seconds' worth at once.",
+)
+@click.option(
     "--until-eof", is_flag=True, help="End when standard input ends, and so with the process that started it."
 )
-def command(*, case_dir: Path, host: str, port: int | None, until_eof: bool) -> int:
+def command(  # noqa: PLR0913 - one argument per option
+    *,
+    case_dir: Path,
+    host: str,
+    port: int | None,
+    certificate: Path | None,
+    key: Path | None,
+    behind_proxy: bool,
+    plain_passwords: bool,
+    rate: float,
+    until_eof: bool,
+) -> int:
     """Serve the shared log, cosign the other members' logs, and take what they deliver.
 
-    It has the shared log, a mailbox and two keys that speak for nobody; the case, the private log and the statement
-    key are out of its reach. It prints its address on stderr once it listens.
+    It has the shared log, a mailbox and keys that speak for nobody; the case, the private log and the statement key
+    are out of its reach. Members are known by their signed requests, third parties' clients by a password
+    (`pollwatch clients add`). It prints its address on stderr once it listens.
     """
     from urllib.parse import urlsplit
 
     from pollwatch.node import serving
     from pollwatch.node.gateway import app
+    from pollwatch.node.gateway.limits import Limits, Rate
     from pollwatch.node.jointfolder import GatewayMembership
 
+    if (certificate is None) != (key is None):
+        raise click.UsageError(_("--tls-cert and --tls-key go together"))
     if port is None:
         port = urlsplit(GatewayMembership.open(case_dir).me.address).port or 8443
     if until_eof:
         serving.end_with_stdin()
     app.serve(
         case_dir,
-        host,
-        port,
+        serving.Listening(host, port, certificate, key, behind_proxy),
+        Limits(member=Rate(rate, 10 * rate), plain_loopback=plain_passwords),
         SystemClock(),
         lambda address: click.echo(_("listening on {address}").format(address=address), err=True),
     )

@@ -36,6 +36,7 @@ VERBS: dict[str, str] = {
     "members": "members",
     "sever": "sever",
     "gateway": "gateway",
+    "clients": "clients",
     "match": "match",
     "share": "share",
     "inbox": "inbox",

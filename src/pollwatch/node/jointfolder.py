@@ -140,6 +140,16 @@ class JointFolder:
         return self.outer / "mirror"
 
     @property
+    def clients(self) -> Path:
+        """The passwords of third parties' clients, as hashes."""
+        return self.outer / "clients.json"
+
+    @property
+    def egress(self) -> Path:
+        """What the gateway answered, until the inside node fetches it."""
+        return self.outer / "egress.sqlite"
+
+    @property
     def nonces(self) -> Path:
         """The nonces of signed requests that are still good."""
         return self.outer / "nonces.sqlite"

@@ -116,6 +116,7 @@ def serve(
     key = signer(folder, name)
     witness = Witness(folder / _STATE, (key,), clock, policy.logs)
     try:
-        serving.run(NeutralWitness(witness).app(), host, port, lambda address: ready(key.verifier, address))
+        listening = serving.Listening(host, port)
+        serving.run(NeutralWitness(witness).app(), listening, lambda address: ready(key.verifier, address))
     finally:
         witness.close()

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -25,13 +25,15 @@ _PAUSE_S: Final = 0.03
 class GatewayProcess:
     """One gateway, as ``python -m pollwatch gateway``. Start it, stop it, or let it die."""
 
-    def __init__(self, case_dir: Path, member: Member) -> None:
+    def __init__(self, case_dir: Path, member: Member, options: Sequence[str] = ()) -> None:
         """Prepare; nothing runs yet.
 
         Args:
             case_dir: the member's folder.
             member: as the charter names it; its address is where the gateway listens.
+            options: more of ``pollwatch gateway``.
         """
+        self._options = options
         self._case_dir = case_dir
         self._member = member
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,7 +48,7 @@ class GatewayProcess:
         _host, port = _host_port(self._member.address)
         command = [sys.executable, "-m", "pollwatch", "gateway", "--case", str(self._case_dir), "--port", str(port)]
         # It holds one end of a pipe and we the other: should we be killed, it ends too.
-        command.append("--until-eof")
+        command += ["--until-eof", *self._options]
         # What it says on stderr goes to a file: a full pipe would stop it, and the file tells why it died.
         with self._said().open("wb") as said:
             self._process = subprocess.Popen(  # noqa: S603 - our own program

@@ -156,4 +156,4 @@ def serve(public: Path, host: str, port: int, ready: Callable[[str], None]) -> N
     """
     handlers = {HTTPException: serving.refused, PollwatchError: serving.unavailable}
     app = Starlette(routes=ReadPath(Published(public)).routes(), exception_handlers=handlers)
-    serving.run(app, host, port, ready)
+    serving.run(app, serving.Listening(host, port), ready)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
+from asyncio import Protocol
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from socket import socket
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
 from starlette.exceptions import HTTPException
@@ -31,7 +35,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self.servers:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+            scheme = "https" if self.config.is_ssl else "http"
+            self._ready(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}")
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -43,34 +48,66 @@ class _Server(uvicorn.Server):
                 signal.signal(each, handler)
 
 
-def run(app: ASGIApp, host: str, port: int, ready: Callable[[str], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a server listens, and who ends TLS.
+
+    Attributes:
+        host: address to listen on.
+        port: port to listen on; 0 = any free one.
+        certificate: PEM file with the certificate and those above it; None: no TLS here.
+        key: PEM file with its key.
+        behind_proxy: whether a proxy on this machine ends TLS and says who asks (``X-Forwarded-For``, ``-Proto``).
+    """
+
+    host: str
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+    behind_proxy: bool = False
+
+
+def run(
+    app: ASGIApp, listening: Listening, ready: Callable[[str], None], protocol: Callable[..., Protocol] | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first.
 
     Args:
         app: what answers.
-        host: address to listen on.
-        port: port to listen on; 0 = any free one.
+        listening: where.
         ready: told the address once it listens.
+        protocol: makes each connection; None: uvicorn's own, of which there are at most 128.
 
     Raises:
         SystemExit: the port is taken (uvicorn says so on stderr).
     """
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
+        host=listening.host,
+        port=listening.port,
+        ssl_certfile=listening.certificate,
+        ssl_keyfile=listening.key,
+        proxy_headers=listening.behind_proxy,
+        forwarded_allow_ips=["127.0.0.1", "::1"],
         lifespan="off",
         ws="none",
-        http="h11",
+        http="h11" if protocol is None else cast("type[Protocol]", protocol),
         log_level="warning",
         access_log=False,
         server_header=False,
-        limit_concurrency=128,
+        limit_concurrency=128 if protocol is None else None,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=32 << 10,
     )
+    _raise_file_limit()
     _Server(config, ready).run()
+
+
+def _raise_file_limit() -> None:
+    """As many connections as this process may have, so that those who only hold one leave room for others."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def end_with_stdin() -> None:

@@ -57,6 +57,28 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def held(path: Path, taken: str) -> Iterator[None]:
+    """Hold a lock between processes that nobody else holds; does not wait for it.
+
+    Args:
+        path: the lock file.
+        taken: what to say where somebody has it.
+
+    Raises:
+        StoreError: somebody has it, or the lock file cannot be made.
+    """
+    descriptor = _open_lock(path)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(taken) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _open_lock(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

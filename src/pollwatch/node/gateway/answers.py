@@ -16,10 +16,27 @@ from pollwatch.node.serving import FRESH
 from pollwatch.sharing.caller import UnauthenticatedError
 from pollwatch.sharing.inbox import MailboxFullError
 from pollwatch.sharing.replay import TooManyRequestsError
+from pollwatch.sharing.stages import StageError
 
 NOTE: Final = "text/plain; charset=utf-8"
 _BODY_S: Final = 30.0
 _T = TypeVar("_T")
+
+
+class OtherCharterError(PolicyError):
+    """The other side acts under another charter; over HTTP this is 409."""
+
+
+_STATUSES: Final[tuple[tuple[type[PollwatchError], int, dict[str, str]], ...]] = (
+    (UnauthenticatedError, 401, {"www-authenticate": 'Basic realm="pollwatch", charset="UTF-8"'}),
+    (OtherCharterError, 409, {}),
+    (StageError, 403, {}),
+    (MailboxFullError, 429, {"retry-after": "300"}),
+    (TooManyRequestsError, 429, {"retry-after": "5"}),
+    (FormatError, 400, {}),
+    (EvidenceError, 403, {}),
+    (PolicyError, 403, {}),
+)
 
 
 async def body_of(request: Request, limit: int) -> bytes:
@@ -55,30 +72,27 @@ def checked(check: Callable[[], _T]) -> _T:
         return check()
     except PollwatchError as error:
         status, headers = status_of(error)
-        raise HTTPException(status, str(error), headers) from error
+        raise HTTPException(status, shown(error), headers) from error
 
 
 def status_of(error: PollwatchError) -> tuple[int, dict[str, str]]:
     """The HTTP status that an error deserves, and header fields that go with it; 503 where it is our own trouble."""
-    match error:
-        case UnauthenticatedError():
-            return 401, {"www-authenticate": 'Basic realm="pollwatch", charset="UTF-8"'}
-        case MailboxFullError():
-            return 429, {"retry-after": "300"}
-        case TooManyRequestsError():
-            return 429, {"retry-after": "60"}
-        case FormatError():
-            return 400, {}
-        case EvidenceError() | PolicyError():
-            return 403, {}
-        case _:
-            return 503, {}
+    return next(((status, headers) for kind, status, headers in _STATUSES if isinstance(error, kind)), (503, {}))
+
+
+def shown(error: PollwatchError) -> str:
+    """What the other side is told of an error: nothing of our own trouble, nor of how far we go with whom."""
+    if isinstance(error, StageError):
+        return "we do not go so far with you at present"
+    return "not now; try again later" if status_of(error)[0] == 503 else str(error)
 
 
 async def failed(_request: Request, error: Exception) -> Response:
     """An error of ours that a station did not turn into an answer; our own trouble is nobody else's business."""
-    status, headers = status_of(error) if isinstance(error, PollwatchError) else (500, {})
-    return refusal(status, str(error) if status != 503 else "not now; try again later", headers)
+    if not isinstance(error, PollwatchError):
+        return refusal(500, "", {})
+    status, headers = status_of(error)
+    return refusal(status, shown(error), headers)
 
 
 def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:

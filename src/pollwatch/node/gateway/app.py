@@ -33,33 +33,45 @@ from pollwatch.evidence.published import Published
 from pollwatch.evidence.witness import Witness
 from pollwatch.node import serving
 from pollwatch.node.gateway.answers import NOTE, failed
-from pollwatch.node.gateway.door import Door
+from pollwatch.node.gateway.connection import IN_ALL, Connections
+from pollwatch.node.gateway.door import Door, Known
+from pollwatch.node.gateway.limits import Limits
 from pollwatch.node.gateway.receiving import Receiving
 from pollwatch.node.gateway.witnessing import Witnessing
 from pollwatch.node.jointfolder import GatewayMembership
 from pollwatch.node.readpath import ReadPath
-from pollwatch.node.serving import FRESH, refused
+from pollwatch.node.serving import FRESH, Listening, refused
+from pollwatch.sharing.clients import Passwords
+from pollwatch.sharing.egress import Egress
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.matching.box import Box
 from pollwatch.sharing.matching.server import Matching
 from pollwatch.sharing.mirrorkey import make_key_note
 from pollwatch.sharing.replay import Replays
+from pollwatch.sharing.stages import Gate
 from pollwatch.sharing.taxii import server as taxii
 from pollwatch.sharing.taxii.server import Station
 from pollwatch.sharing.taxii.store import Store
+from pollwatch.store import disk
 
 
 class Gateway:
     """One member's gateway."""
 
-    def __init__(self, membership: GatewayMembership, clock: Clock) -> None:
+    def __init__(self, membership: GatewayMembership, clock: Clock, limits: Limits | None = None) -> None:
         """Open what the stations keep.
+
+        Args:
+            membership: whose gateway it is.
+            clock: the time.
+            limits: how much each caller gets; None: the usual.
 
         Raises:
             StoreError: it cannot be opened.
         """
         self._membership = membership
         self._clock = clock
+        self._limits = limits or Limits()
         folder, keys, charter = membership.folder, membership.keys, membership.charter
         logs = [each.log for each in charter.charter.others(membership.me.name)]
         mirror_key = _mirror_key(membership)
@@ -72,7 +84,14 @@ class Gateway:
         self._receiving = Receiving(Mailbox(folder.mailbox, clock), charter.charter, membership.me, keys.gateway)
         self._taxii = Station(membership.me, charter.charter, Store(folder.taxii, clock, keys.gateway), clock)
         self._matching = Matching(Box(folder.match_box, clock), charter.charter, membership.me, keys.gateway)
-        self._replays = Replays(folder.nonces, clock.now_us())
+        self._known = Known(
+            charter.charter,
+            membership.me,
+            Replays(folder.nonces, clock.now_us()),
+            Passwords(folder.clients),
+            Gate(folder.outer_stages),
+            Egress(folder.egress, bounded=True),
+        )
 
     def routes(self) -> list[BaseRoute]:
         """All routes of all stations."""
@@ -93,7 +112,7 @@ class Gateway:
         """The ASGI application."""
         handlers = {HTTPException: refused, PollwatchError: failed}
         inner = Starlette(routes=self.routes(), exception_handlers=handlers)
-        return Door(inner, self._membership.charter.charter, self._membership.me, self._replays, self._clock)
+        return Door(inner, self._known, self._clock, self._limits)
 
 
 def _mirror_key(membership: GatewayMembership) -> Signer:
@@ -105,18 +124,24 @@ def _mirror_key(membership: GatewayMembership) -> Signer:
     return Signer.load(path)
 
 
-def serve(case_dir: Path, host: str, port: int, clock: Clock, ready: Callable[[str], None]) -> None:
+def serve(case_dir: Path, listening: Listening, limits: Limits, clock: Clock, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first.
 
     Args:
         case_dir: the member's folder.
-        host: address to listen on.
-        port: port to listen on; 0 = any free one.
+        listening: where, and who ends TLS.
+        limits: how much each caller gets.
         clock: for cosignatures and receipts.
         ready: told the address once it listens.
 
     Raises:
         ConfigError: no charter is in force here.
+        StoreError: another process serves this gateway.
         SystemExit: the port is taken (uvicorn says so on stderr).
     """
-    serving.run(Gateway(GatewayMembership.open(case_dir), clock).app(), host, port, ready)
+    membership = GatewayMembership.open(case_dir)
+    # Behind a proxy all connections come from one address, and limiting them is the proxy's business.
+    connections = Connections(IN_ALL) if listening.behind_proxy else Connections()
+    with disk.held(membership.folder.outer / "lock", f"another gateway serves {membership.folder.outer} already"):
+        app = Gateway(membership, clock, limits).app()
+        serving.run(app, listening, ready, connections.protocol)
