@@ -7,8 +7,10 @@ from pathlib import Path
 from made import LOG, by_name
 
 from pollwatch.errors import PollwatchError
-from pollwatch.evidence import manifest
+from pollwatch.evidence import keychain, manifest
 from pollwatch.evidence.documents import Digest, OpenedDocument, OpenedDocuments
+from pollwatch.evidence.keychain import Link
+from pollwatch.evidence.keyhistory import KeyHistory
 from pollwatch.evidence.large import Large
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.openedlines import OpenedBatch
@@ -32,6 +34,7 @@ _READERS = (
     StampedCheckpoint.parse,
     TimestampProof.parse,
     ForkProof.parse,
+    KeyHistory.parse,
 )
 
 
@@ -45,12 +48,33 @@ def read(data: bytes) -> None:
         assert found.to_bytes() == data
         if isinstance(found, ForkProof):
             found.verify()
+        if isinstance(found, KeyHistory):
+            found.check()
+    _read_keys(data)
+
+
+def _read_keys(data: bytes) -> None:
+    """A chain of keys that is followed says every link in its only form."""
+    try:
+        links = keychain.from_file(data)
+        assert keychain.to_file(links) == data
+        chain = keychain.follow(Link.of(links[0]).verifier, links) if links else None
+    except PollwatchError:
+        return
+    assert chain is None or tuple(map(Link.of, links)) == chain.links
 
 
 def seeds(folder: Path) -> list[bytes]:
     """One of each type."""
     made = by_name(folder)
-    names = ("fork proof, one size", "fork proof, two sizes", "opened lines", "opened fields")
+    names = (
+        "fork proof, one size",
+        "fork proof, two sizes",
+        "opened lines",
+        "opened fields",
+        "key chain",
+        "key history",
+    )
     checkpoint = TlogProof.parse(made["tlog-proof"].data).signed.checkpoint
     span = Span("access.log", (Place(1, 1, 60), Place(3, 61, 5)))
     stamped = StampedCheckpoint(made["checkpoint"].data, b"token")

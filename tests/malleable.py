@@ -22,8 +22,10 @@ import numpy as np
 from hostile_scenes import an_incident
 from pollwatch.clock import ManualClock
 from pollwatch.errors import EvidenceError, ProofError
-from pollwatch.evidence import checkpoint, merkle, note
+from pollwatch.events.lines import LineSet
+from pollwatch.evidence import checkpoint, keychain, merkle, note
 from pollwatch.evidence.checkpoint import Checkpoint
+from pollwatch.evidence.keyhistory import KeyHistory
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.manifest import Batch, PrivateEntry
 from pollwatch.evidence.monitor import ForkProof
@@ -31,7 +33,7 @@ from pollwatch.evidence.openedlines import OpenedBatch
 from pollwatch.evidence.request import parse_add_checkpoint
 from pollwatch.evidence.tlogproof import TlogProof
 from pollwatch.evidence.verify import verify_bytes
-from pollwatch.node import bundling
+from pollwatch.node import bundling, rekeying
 from pollwatch.node.sealing import CaseEvidence
 
 LOG = Signer("m.example/shared", KeyType.ED25519, bytes(range(32)))
@@ -103,6 +105,7 @@ def subjects(folder: Path) -> list[Subject]:
             _fork,
         ),
         *_bundle(folder),
+        *_keys(folder),
     ]
 
 
@@ -179,6 +182,40 @@ def _bundle(folder: Path) -> list[Subject]:
         Subject("opened lines", whole.to_bytes(), lambda data: _lines(data, entries)),
         Subject("opened fields", parts.to_bytes(), lambda data: _lines(data, entries)),
     ]
+
+
+def _keys(folder: Path) -> list[Subject]:
+    """The keys of a log that were changed twice: as the log publishes them, and in a bundle that was made since."""
+    case = folder / "rotated"
+    rekeying.begin(_sealed(case), "shared", CLOCK)
+    for _each in range(2):
+        rekeying.rotate(case, "shared", CLOCK)
+    with CaseEvidence.open(case, CLOCK) as evidence:
+        shown = LineSet.of("access.log", [1])
+        bundle = bundling.export_lines(evidence, shown, folder / "c.zip", CLOCK, lambda *_batch: [b"one"])
+        first = evidence.shared.chain.first
+        links, seal = evidence.shared.chain.notes, bundle.seal.place.signed.checkpoint
+    history, policy = bundle.history, f"log {first.vkey}\nquorum none\n".encode()
+    if history is None:
+        raise AssertionError("a bundle of a changed key without its history")
+    return [
+        Subject("key chain", keychain.to_file(links), lambda data: keychain.follow(first, keychain.from_file(data))),
+        Subject("key history", history.to_bytes(), lambda data: _history(data, seal)),
+        Subject("bundle of a changed key", (folder / "c.zip").read_bytes(), lambda data: verify_bytes(data, policy)),
+    ]
+
+
+def _sealed(case: Path) -> Path:
+    with CaseEvidence.open(case, CLOCK) as evidence:
+        evidence.seal_batch("access.log", 1, [b"one"])
+    return case
+
+
+def _history(data: bytes, seal: Checkpoint) -> object:
+    history = KeyHistory.parse(data)
+    chain = history.check()
+    history.check_growth(seal)
+    return chain.links, history.signed.checkpoint
 
 
 def _lines(data: bytes, entries: Mapping[int, PrivateEntry]) -> object:

@@ -16,6 +16,7 @@ from pollwatch import canonical
 from pollwatch.errors import EvidenceError
 from pollwatch.evidence import checkpoint, container, timestamp, verify
 from pollwatch.evidence.bundle import INDEX, SIGNATURE, Bundle
+from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.keys import KeyType, Signer
 
 ROOT = Path(__file__).parents[1]
@@ -144,7 +145,7 @@ def flipped(find: bytes, offset: int = 0) -> Change:
 def a_stamp(s: Sample, index: int) -> bytes:
     """A time-stamp whose token is no token: only the CLI looks into it."""
     place = s.bundle.seal.place
-    note = timestamp.bare(place.signed, s.signer.verifier)
+    note = KeyChain(s.signer.verifier).bare(place.signed).to_bytes()
     return timestamp.TimestampProof(index, place.proof, timestamp.StampedCheckpoint(note, b"token")).to_bytes()
 
 

@@ -224,7 +224,7 @@ def test_a_time_stamp_of_something_else_is_refused(tmp_path: Path, authority: Au
     with CaseEvidence.open(case, CLOCK) as evidence:
         proof = TimestampProof.parse(timestamping.attachments(evidence.shared, 0)["timestamp-1.json"])
         evidence.publish_seal()
-        now = timestamp.bare(evidence.shared.signed, evidence.shared.verifier)
+        now = evidence.shared.chain.bare(evidence.shared.signed).to_bytes()
         wrong = {
             "another log": theirs,
             "another checkpoint": replace(proof, stamped=replace(proof.stamped, note=now)).to_bytes(),

@@ -107,8 +107,10 @@ def policy(*, case_dir: Path) -> None:
     from pollwatch.evidence.policy import Policy
     from pollwatch.node import rekeying
 
-    verifier = rekeying.show(case_dir, "shared").chain.present
-    click.echo(Policy((verifier,), {}, {}, "none").to_bytes(), nl=False)
+    chain = rekeying.show(case_dir, "shared").chain
+    verifier = chain.present
+    following = {chain.name: chain.links[-1].following} if chain.links else {}
+    click.echo(Policy((verifier,), {}, {}, "none", following=following).to_bytes(), nl=False)
     click.echo(_("Fingerprint: {fingerprint}").format(fingerprint=verifier.fingerprint), err=True)
 
 

@@ -22,6 +22,7 @@ from pollwatch.evidence import container, durable, merkle
 from pollwatch.evidence import note as notes
 from pollwatch.evidence.documents import OpenedDocuments
 from pollwatch.evidence.fields import Fields, document
+from pollwatch.evidence.keyhistory import KeyHistory
 from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.openedlines import OpenedBatch
@@ -34,6 +35,7 @@ _INDEX_HEADING = "pollwatch bundle index v1\n"
 """Above the index in what is signed; no checkpoint can begin so, hence the log's key may sign it."""
 
 INDEX, SIGNATURE, COVER, KEYS, POLICY = "index.json", "index.sig", "README.txt", "keys.json", "policy.txt"
+HISTORY = "keys/history.json"
 _SEAL, _OPENING, _PLACE = "seal/entry.json", "seal/opening.json", "seal/shared.tlog-proof"
 _CONTENT, _REFERENCES, _INCIDENT = "incident/content.json", "incident/references.json", "incident/opening.json"
 _ATTACHED = "attachments/"
@@ -109,6 +111,7 @@ class Bundle:
         attachments: name (letters, digits, ``._-``) to bytes.
         documents: own documents that are shown, or disowned; ascending by entry.
         sequences: that an input's batches leave nothing out; ascending by entry.
+        history: the shared log's keys, where they were changed; None where the first one signs to this day.
     """
 
     created_us: int
@@ -122,6 +125,7 @@ class Bundle:
     attachments: Mapping[str, bytes]
     documents: tuple[OpenedDocuments, ...] = ()
     sequences: tuple[OpenedSequence, ...] = ()
+    history: KeyHistory | None = None
 
     def members(self) -> dict[str, bytes]:
         """Every member but the index and its signature.
@@ -149,6 +153,8 @@ class Bundle:
         if self.incident is not None:
             members[_CONTENT], members[_REFERENCES] = self.incident.content, self.incident.references
             members[_INCIDENT] = _incident_document(self.incident)
+        if self.history is not None:
+            members[HISTORY] = self.history.to_bytes()
         if self.policy is not None:
             members[POLICY] = self.policy
         return members | {_ATTACHED + name: data for name, data in self.attachments.items()}
@@ -208,6 +214,7 @@ def read_bundle(data: bytes) -> Bundle:
             OpenedDocuments.parse(content[name]) for name in sorted(content) if name.startswith(_DOCUMENTS)
         ),
         sequences=tuple(OpenedSequence.parse(content[name]) for name in sorted(content) if name.startswith(_SEQUENCES)),
+        history=KeyHistory.parse(content[HISTORY]) if HISTORY in content else None,
     )
     again = bundle.members()
     for name in sorted(again.keys() | content.keys()):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
-from pollwatch.errors import ProofError, QuorumError, SignatureError
+from pollwatch.errors import EvidenceError, ProofError, QuorumError, SignatureError
 from pollwatch.evidence import checkpoint as checkpoints
 from pollwatch.evidence import merkle
-from pollwatch.evidence.bundle import Bundle, OpenedIncident
+from pollwatch.evidence.bundle import HISTORY, KEYS, Bundle, OpenedIncident
 from pollwatch.evidence.checkpoint import Checkpoint, Signed, SignedCheckpoint
+from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.manifest import IncidentEntry, PrivateEntry, parse_private
 from pollwatch.evidence.policy import Policy
@@ -17,6 +20,8 @@ from pollwatch.evidence.references import References
 from pollwatch.evidence.report import ShownField
 from pollwatch.evidence.salted import commitment
 from pollwatch.evidence.seal import Seal
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +37,56 @@ class Witnessed:
     quorum_s: int | None
 
 
-def check_log(signed: SignedCheckpoint, log: tuple[Verifier, ...], policy: Policy | None) -> None:
-    """Check the log's own signatures, and that the reader's policy knows the log.
+def check_log(bundle: Bundle, policy: Policy | None) -> KeyChain:
+    """Check the log's keys and its own signatures, and that the reader's policy knows the log.
+
+    Returns:
+        The log's keys.
 
     Raises:
+        ProofError: its key history does not fit.
         SignatureError: not signed by the log, signed wrongly, or by a log that the policy does not know.
     """
-    if policy is not None and log[0] not in policy.logs:
+    signed, log = bundle.seal.place.signed, bundle.keys.log
+    if any(key.name != log[0].name for key in log):
+        raise SignatureError(f"{KEYS} names keys of other logs than {log[0].name}")
+    history = bundle.history
+    chain = KeyChain(log[0]) if history is None else _placed(history.check)
+    last = chain.links[-1] if chain.links else None
+    if last is not None and log != (last.verifier,) + (() if last.cosigner is None else (last.cosigner,)):
+        raise SignatureError(f"{KEYS} names other keys of {chain.name} than {HISTORY} leads to")
+    if policy is not None:
+        _check_known(chain, policy)
+    chain.check(signed)
+    link = chain.link_at(signed.checkpoint.size)
+    checkpoints.verify(signed, log if link is None or link.cosigner is None else (link.cosigner,))
+    if history is not None:
+        _placed(partial(history.check_growth, signed.checkpoint))
+    return chain
+
+
+def _placed(check: Callable[[], _T]) -> _T:
+    """What a check of the key history gives; its failure names the place."""
+    try:
+        return check()
+    except EvidenceError as error:
+        raise type(error)(f"{HISTORY}: {error}") from error
+
+
+def _check_known(chain: KeyChain, policy: Policy) -> None:
+    known = [key for key in chain.keys if key in policy.logs]
+    if not known:
+        shown = " / ".join(key.fingerprint for key in chain.keys)
         raise SignatureError(
-            f"the log key {log[0].name} ({log[0].fingerprint}) is not in the policy: "
+            f"the log key {chain.name} ({shown}) is not in the policy: "
             "the bundle is not from whom you think, or its owner has a new key"
         )
-    if any(key.name != log[0].name for key in log):
-        raise SignatureError(f"keys.json names keys of other logs than {log[0].name}")
-    checkpoints.open_checkpoint(signed.to_bytes(), log[0])
-    checkpoints.verify(signed, log)
+    pinned = policy.following.get(chain.name)
+    if chain.links and pinned is not None and pinned not in {x.following for x in chain.links if x.verifier in known}:
+        raise SignatureError(
+            f"{HISTORY}: the key {known[0].fingerprint} of {chain.name} was followed by another one than its owner "
+            "gave you with it (# next in the policy): whoever changed it may have stolen it"
+        )
 
 
 def check_witnesses(signed: SignedCheckpoint, policy: Policy | None) -> Witnessed:

@@ -8,12 +8,15 @@
     quorum NAME|none
 
 Words are parted by spaces and tabs only, names are opaque, and other control characters are refused, so that a policy
-means the same to every reader. pollwatch adds one kind of comment, which other tools pass over:
+means the same to every reader. pollwatch adds two kinds of comments, which other tools pass over:
 
     # bloc NAME BLOC
+    # next LOG HEX
 
-says which bloc a witness of the policy (by its name there) or a log (by its key's name) belongs to. It counts for
-nothing but the grade: cosignatures from the owner's own bloc are no rival's.
+The first says which bloc a witness of the policy (by its name there) or a log (by its key's name) belongs to. It counts
+for nothing but the grade: cosignatures from the owner's own bloc are no rival's. The second pins the commitment to the
+key that follows the given one of a log (:mod:`pollwatch.evidence.keychain`): a thief of that key cannot begin a chain
+of its own.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from pollwatch.evidence.keys import Verifier
 MAX_BYTES = 1 << 20
 NONE = "none"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _BLANK = re.compile(r"[ \t]+")
 
 
@@ -51,6 +55,7 @@ class Policy:
         quorum: name of the witness or group that must have cosigned; ``none`` = nobody must.
         blocs: name of a witness, or of a log's key, to its bloc; where it is not said, nothing is assumed.
         urls: key of a log or a witness to where it is reached, where that is said.
+        following: name of a log to the commitment to the key after its known one, where its owner gave that.
     """
 
     logs: tuple[Verifier, ...]
@@ -59,6 +64,7 @@ class Policy:
     quorum: str
     blocs: Mapping[str, str] = field(default_factory=dict)
     urls: Mapping[Verifier, str] = field(default_factory=dict)
+    following: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
@@ -81,6 +87,8 @@ class Policy:
             words = [word for word in _BLANK.split(line) if word]
             if words[:2] == ["#", "bloc"]:
                 reader.take_bloc(number, words[2:])
+            elif words[:2] == ["#", "next"]:
+                reader.take_next(number, words[2:])
             elif words and not words[0].startswith("#"):
                 reader.take(number, words)
         return reader.policy()
@@ -92,6 +100,7 @@ class Policy:
         lines += [f"witness {name} {key.vkey}{urls.get(key, '')}" for name, key in self.witnesses.items()]
         lines += [f"group {name} {group.k} {' '.join(group.members)}" for name, group in self.groups.items()]
         lines += [f"# bloc {name} {bloc}" for name, bloc in self.blocs.items()]
+        lines += [f"# next {name} {digest.hex()}" for name, digest in self.following.items()]
         return "".join(f"{line}\n" for line in (*lines, f"quorum {self.quorum}")).encode("utf-8")
 
     def is_met(self, cosigned: Collection[str]) -> bool:
@@ -128,6 +137,7 @@ class _Reader:
         self._quorum: str | None = None
         self._blocs: dict[str, str] = {}
         self._urls: dict[Verifier, str] = {}
+        self._following: dict[str, bytes] = {}
 
     def take_bloc(self, number: int, words: list[str]) -> None:
         """A comment that says a bloc; one that says nothing of the kind is an ordinary comment."""
@@ -136,6 +146,13 @@ class _Reader:
         name, bloc = words[0], " ".join(words[1:])
         if self._blocs.setdefault(name, bloc) != bloc:
             raise QuorumError(f"policy line {number}: {name!r} would be in two blocs")
+
+    def take_next(self, number: int, words: list[str]) -> None:
+        """A comment that pins the key after a log's known one; one that says nothing of the kind is an ordinary one."""
+        if len(words) != 2 or not _DIGEST.fullmatch(words[1]):
+            return
+        if self._following.setdefault(words[0], bytes.fromhex(words[1])).hex() != words[1]:
+            raise QuorumError(f"policy line {number}: log {words[0]!r} would have two next keys")
 
     def take(self, number: int, words: list[str]) -> None:
         """One line that is no comment."""
@@ -161,7 +178,15 @@ class _Reader:
     def policy(self) -> Policy:
         if self._quorum is None:
             raise QuorumError("policy has no quorum line; write 'quorum none' if nobody must have cosigned")
-        return Policy(tuple(self._logs), self._witnesses, self._groups, self._quorum, self._blocs, self._urls)
+        return Policy(
+            logs=tuple(self._logs),
+            witnesses=self._witnesses,
+            groups=self._groups,
+            quorum=self._quorum,
+            blocs=self._blocs,
+            urls=self._urls,
+            following=self._following,
+        )
 
     def _key(self, number: int, vkey: str, *, cosigns: bool) -> Verifier:
         key = Verifier.parse(vkey)

@@ -26,13 +26,11 @@ from rfc3161_client.tsp import PKIStatus
 
 from pollwatch.clock import US_PER_S, from_datetime
 from pollwatch.errors import ProofError, SignatureError
-from pollwatch.evidence import checkpoint as checkpoints
-from pollwatch.evidence import merkle
-from pollwatch.evidence.checkpoint import SignedCheckpoint
+from pollwatch.evidence import keychain, merkle
 from pollwatch.evidence.der import sort_certificates
 from pollwatch.evidence.fields import Fields, document
-from pollwatch.evidence.keys import Verifier, decode_base64
-from pollwatch.evidence.note import Note
+from pollwatch.evidence.keychain import LogKeys
+from pollwatch.evidence.keys import decode_base64
 from pollwatch.evidence.report import Stamp
 
 QUERY, REPLY = "application/timestamp-query", "application/timestamp-reply"
@@ -192,31 +190,20 @@ class TimestampProof:
         fields.done()
         return found
 
-    def check(self, entry: bytes, log: Verifier) -> None:
+    def check(self, entry: bytes, log: LogKeys) -> None:
         """Check all that needs no trust in an authority: the log's signature, the entry's place, the token's subject.
 
         Raises:
             ProofError: the entry is not in the stamped checkpoint, or the token is of other bytes.
             SignatureError: the checkpoint is not the log's.
         """
-        signed = checkpoints.open_checkpoint(self.stamped.note, log)
-        if bare(signed, log) != self.stamped.note:
+        chain = keychain.of(log)
+        signed = chain.open(self.stamped.note)
+        if chain.bare(signed).to_bytes() != self.stamped.note:
             raise ProofError("a stamped checkpoint carries its log's signature and no other")
         at = signed.checkpoint
         merkle.verify_inclusion(self.index, at.size, merkle.leaf_hash(entry), self.proof, at.root)
         _parsed(self.stamped.token, self.stamped.note)
-
-
-def bare(signed: SignedCheckpoint, log: Verifier) -> bytes:
-    """The bytes of a checkpoint that are stamped: the note with the log's own signature alone.
-
-    Raises:
-        SignatureError: the log has not signed it.
-    """
-    lines = signed.note.by(log)
-    if not lines:
-        raise SignatureError(f"checkpoint of {log.name} is not signed by its key")
-    return Note(signed.note.text, lines[:1]).to_bytes()
 
 
 def check_answer(token: bytes, message: bytes, nonce: int | None) -> int:
@@ -238,7 +225,7 @@ def check_answer(token: bytes, message: bytes, nonce: int | None) -> int:
 
 
 def check_all(
-    proofs: Sequence[TimestampProof], entry: bytes, log: Verifier, authorities: Authorities | None
+    proofs: Sequence[TimestampProof], entry: bytes, log: LogKeys, authorities: Authorities | None
 ) -> tuple[Stamp, ...]:
     """The stamps that count, earliest first; those of authorities that the reader does not know are left out.
 

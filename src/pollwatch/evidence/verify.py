@@ -21,6 +21,7 @@ from pollwatch.evidence import container, grades, opened
 from pollwatch.evidence.bundle import Bundle, read_bundle
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.documents import OpenedDocuments
+from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.manifest import IncidentEntry
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.policy import Policy
@@ -67,8 +68,8 @@ def verify_bytes(data: bytes, policy: bytes | None = None, authorities: bytes | 
 
 def _verify_bundle(bundle: Bundle, policy: Policy | None, authorities: bytes | None) -> Report:
     signed = bundle.seal.place.signed
+    chain = opened.check_log(bundle, policy)
     log = bundle.keys.log
-    opened.check_log(signed, log, policy)
     seal, private = opened.check_seal(bundle)
     entries = opened.check_entries(bundle, private)
     opened.check_nothing_idle(bundle, entries)
@@ -81,14 +82,16 @@ def _verify_bundle(bundle: Bundle, policy: Policy | None, authorities: bytes | N
     incident = opened.check_incident(bundle.incident, bundle, entries) if bundle.incident else None
     witnessed = opened.check_witnesses(signed, policy)
     claimed = opened.check_claimed_witnesses(signed, bundle.keys.witnesses)
-    stamps, shown = _stamps(bundle, authorities)
+    stamps, shown = _stamps(bundle, chain, authorities)
     keys = [("log", key) for key in log]
+    keys += [("log, before its key was changed", each.verifier) for each in reversed(chain.links[:-1])]
     if policy is None:
         keys += [("witness, as the file says", each.verifier) for each in claimed]
     else:
         keys += [("witness", policy.witnesses[name]) for name in witnessed.names]
     statements = (
         *_about_log(bundle, seal, private),
+        *_about_keys(chain),
         *_about_content(bundle, incident),
         *_about_witnesses(witnessed, policy, len(claimed)),
         *_about_stamps(stamps, shown),
@@ -102,7 +105,7 @@ def _verify_bundle(bundle: Bundle, policy: Policy | None, authorities: bytes | N
     )
 
 
-def _stamps(bundle: Bundle, authorities: bytes | None) -> tuple[tuple[Stamp, ...], int]:
+def _stamps(bundle: Bundle, log: KeyChain, authorities: bytes | None) -> tuple[tuple[Stamp, ...], int]:
     """The time-stamps that count, and how many there are; each is of the bundle's own seal, or the file is refused."""
     names = [name for name in sorted(bundle.attachments) if name.startswith(STAMPED)]
     if not names and authorities is None:
@@ -114,7 +117,7 @@ def _stamps(bundle: Bundle, authorities: bytes | None) -> tuple[tuple[Stamp, ...
     for name, proof in zip(names, proofs, strict=True):
         if proof.index != bundle.seal.place.index:
             raise ProofError(f"{name}: the time-stamp is of entry {proof.index}, and not of this file's seal")
-    return timestamp.check_all(proofs, bundle.seal.data, bundle.keys.log[0], trusted), len(proofs)
+    return timestamp.check_all(proofs, bundle.seal.data, log, trusted), len(proofs)
 
 
 def _verify_fork(proof: ForkProof, policy: Policy | None) -> Report:
@@ -165,6 +168,17 @@ def _about_log(bundle: Bundle, seal: Seal, private: Checkpoint) -> list[Statemen
         )
         found.append(_said_by("said", text, count=len(seal.rivals)))
     return found
+
+
+def _about_keys(chain: KeyChain) -> list[Statement]:
+    if len(chain.links) < 2:
+        return []
+    text = ngettext(
+        "The key of {log} was changed {count} time: that is in the log, and the former key had named the new one.",
+        "The key of {log} was changed {count} times: that is in the log, and each key had named the one after it.",
+        len(chain.links) - 1,
+    )
+    return [_said_by("proven", text, log=chain.name, count=len(chain.links) - 1)]
 
 
 def _about_content(bundle: Bundle, incident: IncidentEntry | None) -> list[Statement]:

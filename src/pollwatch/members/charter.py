@@ -126,8 +126,9 @@ class Charter:
         return tuple(each for each in self.members if each.name != name)
 
     def policy(self, subject: Member) -> str:
-        """The C2SP tlog-policy by which others judge one member's log: its key, who has to cosign it, and all blocs."""
+        """The C2SP tlog-policy by which others judge one member's log: its key, who cosigns it, and all blocs."""
         lines = [f"log {subject.log.vkey} {subject.address}/log", f"# bloc {subject.log.name} {subject.bloc}"]
+        lines += [f"# next {subject.log.name} {subject.following_log}"] if subject.following_log else []
         names = []
         for each in self.others(subject.name):
             name = each.witness.name.replace("/", "-")

@@ -95,6 +95,11 @@ class Member:
         return (self.log, self.witness, self.statement, self.gateway, self.request)
 
     @property
+    def pinned(self) -> dict[str, bytes]:
+        """Name of its log to the commitment to the log's next key, as policies have it; empty where it gave none."""
+        return {self.log.name: bytes.fromhex(self.following_log)} if self.following_log else {}
+
+    @property
     def exercise(self) -> bool:
         """Whether its keys were made for an exercise."""
         return self.log.exercise

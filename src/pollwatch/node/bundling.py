@@ -12,7 +12,9 @@ from pollwatch.events.lines import LineSet
 from pollwatch.evidence import bundle as bundles
 from pollwatch.evidence.bundle import Bundle, BundleKeys, OpenedEntry, OpenedIncident, OpenedSeal
 from pollwatch.evidence.documents import OpenedDocuments
+from pollwatch.evidence.keyhistory import KeyHistory
 from pollwatch.evidence.keys import Verifier
+from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import Batch
 from pollwatch.evidence.openedlines import OpenedBatch
 from pollwatch.evidence.references import References
@@ -161,18 +163,27 @@ def assemble(
     """
     indexes = sorted(set(entries))
     seal = covering_seal(evidence, indexes[-1], clock)
+    opened = _opened_seal(evidence, seal)
     return Bundle(
         created_us=clock.now_us(),
         cover=cover,
         keys=BundleKeys(evidence.shared.verifiers, extras.witnesses),
-        seal=_opened_seal(evidence, seal),
+        seal=opened,
         entries=tuple(_opened_entry(evidence, seal, index) for index in indexes),
         batches=(),
         incident=None,
         policy=extras.policy,
         attachments={**extras.attachments, **timestamping.attachments(evidence.shared, seal.entry)},
         documents=documents,
+        history=_history(evidence.shared, opened.place.signed.checkpoint.size),
     )
+
+
+def _history(shared: Log, seal_size: int) -> KeyHistory | None:
+    """What a reader needs who knows another key than the present one."""
+    if len(shared.chain.links) < 2:
+        return None
+    return KeyHistory.of(shared.chain, shared.signed, shared.reader(), seal_size)
 
 
 def write(evidence: CaseEvidence, bundle: Bundle, out: Path) -> None:

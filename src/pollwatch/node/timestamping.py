@@ -18,12 +18,11 @@ from typing import Final
 import httpx
 
 from pollwatch.errors import EvidenceError, PeerError, ProofError, StoreError
-from pollwatch.evidence import checkpoint as checkpoints
 from pollwatch.evidence import durable, timestamp
 from pollwatch.evidence.log import Log, open_reader
 from pollwatch.evidence.report import STAMPED
 from pollwatch.evidence.timestamp import Authorities, Query, StampedCheckpoint, TimestampProof
-from pollwatch.node.casekeys import CaseKeys
+from pollwatch.node import rekeying
 from pollwatch.sharing import bounded
 
 _FOLDER: Final = "timestamps"
@@ -68,9 +67,9 @@ def stamp(
         StoreError: there is no shared log, or the disk says no.
     """
     folder = case_dir / "evidence"
-    log = CaseKeys.load(folder).shared.verifier
+    log = rekeying.show(case_dir, "shared").chain
     signed, _tiles = open_reader(folder / "shared" / "public", log)
-    note = timestamp.bare(signed, log)
+    note = log.bare(signed).to_bytes()
     query = Query.of(note)
     token = _post(address, query.data, transport)
     time_us = timestamp.check_answer(token, note, query.nonce)
@@ -101,7 +100,7 @@ def attachments(shared: Log, seal_entry: int) -> dict[str, bytes]:
             continue
         try:
             stamped = StampedCheckpoint.parse(path.read_bytes())
-            at = checkpoints.open_checkpoint(stamped.note, shared.verifier).checkpoint
+            at = shared.chain.open(stamped.note).checkpoint
             if at.size != int(size) or shared.reader().root(at.size) != at.root:
                 raise ProofError("it is of another log")
         except (OSError, EvidenceError) as error:

@@ -15,6 +15,7 @@ from pollwatch.errors import FormatError, ProofError
 from pollwatch.evidence import opened, salted
 from pollwatch.evidence.bundle import Bundle, read_bundle
 from pollwatch.evidence.manifest import Indicator, PrivateEntry
+from pollwatch.evidence.policy import NONE, Policy
 from pollwatch.members.member import Member
 from pollwatch.members.rules import MatchingRules
 from pollwatch.sharing.indicators.indicator import Act, indicator_id
@@ -64,7 +65,7 @@ def check(audited: Audited, data: bytes, member: Member, rules: MatchingRules) -
     if any(each.entry is None for each in audited.items):
         raise ProofError("an item entered whose release was never sealed")
     bundle = read_bundle(data)
-    opened.check_log(bundle.seal.place.signed, (member.log,), None)
+    opened.check_log(bundle, Policy((member.log,), {}, {}, NONE, following=member.pinned))
     seal, private = opened.check_seal(bundle)
     entries = opened.check_entries(bundle, private)
     committed_us = audited.commitment.at_us
