@@ -39,6 +39,7 @@ VERBS: dict[str, str] = {
     "clients": "clients",
     "match": "match",
     "share": "share",
+    "collections": "collections",
     "inbox": "inbox",
     "disclosures": "disclosures",
     "claim": "claim",

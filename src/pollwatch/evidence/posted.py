@@ -11,7 +11,10 @@ from pollwatch.evidence import merkle
 from pollwatch.evidence.fields import Fields, document
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES
 
-KINDS: Final = ("charter", "key", "claim", "opinion", "inquiry", "statement", "retraction", "policy", "matching")
+KINDS: Final = (
+    *("charter", "key", "claim", "opinion", "inquiry", "statement", "retraction", "policy", "matching"),
+    *("receipt", "tombstone"),
+)
 
 
 @dataclass(frozen=True, slots=True)

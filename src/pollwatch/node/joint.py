@@ -12,7 +12,7 @@ from pollwatch import canonical
 from pollwatch.attribution import record as records
 from pollwatch.attribution.record import Record
 from pollwatch.clock import Clock
-from pollwatch.node import attributing, casefile, rail
+from pollwatch.node import attributing, casefile, collecting, rail
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.inbox import Mail, Mailbox
@@ -39,9 +39,12 @@ class TakenIn:
 def take_in(membership: Membership, clock: Clock) -> tuple[TakenIn, ...]:
     """Fetch what waits at the gateway, check it again, keep it, and seal claims and opinions in the shared log.
 
+    What was posted to our collections is taken in as well (:mod:`pollwatch.node.collecting`).
+
     Raises:
         EvidenceError: what waits does not check out although the gateway took it: the gateway cannot be trusted.
     """
+    collecting.take_in(membership, clock)
     mailbox = Mailbox(membership.folder.mailbox, clock)
     collection = Collection(membership.folder.record)
     taken = []

@@ -135,13 +135,23 @@ def release(membership: Membership, prepared: Prepared, receiver: Member, decisi
         PolicyError: the receiver holds another charter.
         StoreError: it cannot be recorded; then nothing has left.
     """
-    ledger = Ledger(membership.folder.record)
-    disclosure = ledger.known(receiver.name, prepared.content)
-    if disclosure is None:
-        disclosure = _record(membership, ledger, prepared, receiver, decision, clock)
-    elif disclosure.receipt:
+    disclosure = recorded(membership, prepared, receiver, decision, clock)
+    if disclosure.receipt:
         return Sent(disclosure, again=True)
-    return _deliver(membership, ledger, disclosure, clock)
+    return _deliver(membership, Ledger(membership.folder.record), disclosure, clock)
+
+
+def recorded(
+    membership: Membership, prepared: Prepared, receiver: Member, decision: Decision, clock: Clock
+) -> Disclosure:
+    """The record of a release to a member, made where there is none yet; only then may it leave, whichever way.
+
+    Raises:
+        StoreError: it cannot be recorded; then nothing may leave.
+    """
+    ledger = Ledger(membership.folder.record)
+    known = ledger.known(receiver.name, prepared.content)
+    return known or _record(membership, ledger, prepared, receiver, decision, clock)
 
 
 def retry(membership: Membership, clock: Clock) -> tuple[Sent, ...]:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from pollwatch import canonical
-from pollwatch.attribution.claim import is_claim
+from pollwatch.attribution.record import is_spoken
 from pollwatch.errors import FormatError, PolicyError
 from pollwatch.members.charter import Charter
 from pollwatch.members.marking import Tlp
@@ -131,8 +131,8 @@ def admit(source: StixObject, by: Member, charter: Charter, tlp: Tlp, *, signed:
     if marked is not None and marked > tlp:
         raise PolicyError(f"it is marked {marked.label}; this collection is for {tlp.label} at most")
     creator = charter.by_identity(str(source.get("created_by_ref")))
-    if (signed or creator is not None) and (is_claim(source) or source["type"] == "opinion"):
-        raise PolicyError("claims and opinions are delivered to /inbox, with what they are about")
+    if (signed or creator is not None) and is_spoken(source):
+        raise PolicyError("what a member says about who did it is delivered to /inbox, with what it is about")
     if signed:
         author = accept.check([source], charter).get(source["id"])
         if author is not None and author != by:

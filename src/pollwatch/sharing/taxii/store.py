@@ -137,6 +137,12 @@ class Store:
             ).fetchone()
         return None if row is None else _shelf(row)
 
+    def count(self, shelf: Shelf) -> int:
+        """How many versions of objects are in a collection."""
+        with self._database.reading() as database:
+            (count,) = database.execute("SELECT count(*) FROM objects WHERE collection = ?", (shelf.key,)).fetchone()
+        return int(count)
+
     def page(self, shelf: Shelf, query: Query, object_id: str = "", *, bodies: bool = True) -> Page:
         """A page of a collection.
 
