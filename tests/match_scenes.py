@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -26,11 +27,11 @@ from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.indicators.indicator import Act, Report
 from pollwatch.sharing.indicators.innocents import Innocents
 from pollwatch.sharing.indicators.store import IndicatorStore, Reported
-from pollwatch.sharing.matching import entering, papers, ristretto, server
+from pollwatch.sharing.matching import entering, papers, reading, ristretto, server
+from pollwatch.sharing.matching.checking import elements_root
 from pollwatch.sharing.matching.entering import Candidate, Entered
 from pollwatch.sharing.matching.messages import MEDIA_TYPE, Message, Step
 from pollwatch.sharing.matching.papers import Commitment, Mode
-from pollwatch.sharing.matching.party import elements_root
 from pollwatch.sharing.matching.workers import Workers
 from pollwatch.sharing.stages import Stage
 
@@ -47,7 +48,7 @@ class Watch:
     """Members by name, their gateways answering, and one clock."""
 
     members: dict[str, Membership]
-    clock: ManualClock
+    clock: Any
 
     def __getitem__(self, name: str) -> Membership:
         """A member."""
@@ -76,7 +77,7 @@ class Watch:
         """What stands in a member's log about matching, as everybody reads it at its gateway."""
         member = self[name].me
         other = next(each for each in self.members.values() if each.me != member)
-        return [papers.read(each, member) for each in Logs(other, self.clock).papers(member)]
+        return [reading.read(each, member) for each in Logs(other, self.clock).papers(member)]
 
     def says(self, sender: str, message: Message) -> httpx.Response:
         """Any message of a member, under its true signature, to the receiver's gateway."""
@@ -210,7 +211,7 @@ def enrolled(root: Path, rules: MatchingRules = RULES) -> list[Path]:
 
 
 @contextmanager
-def watching(cases: Sequence[Path], clock: ManualClock) -> Iterator[Watch]:
+def watching(cases: Sequence[Path], clock: Clock) -> Iterator[Watch]:
     """The members of these folders, with their gateways answering."""
     members = {each.me.name: each for each in map(Membership.open, cases)}
     with served(*members.values(), clock=clock):

@@ -15,8 +15,10 @@ from pollwatch.members.charter import Charter
 from pollwatch.members.keys import MemberKeys
 from pollwatch.members.member import Member, Role
 from pollwatch.members.rules import MatchingRules
-from pollwatch.sharing.matching import messages
+from pollwatch.sharing.matching import messages, reading
+from pollwatch.sharing.matching.circle import Circle
 from pollwatch.sharing.matching.entering import Candidate
+from pollwatch.sharing.matching.groups import Groups
 from pollwatch.sharing.matching.messages import Message
 from pollwatch.sharing.matching.party import Party
 from pollwatch.sharing.matching.runs import Runs
@@ -89,6 +91,8 @@ class Node:
     candidates: list[Candidate] = field(default_factory=list)
     inbox: list[bytes] = field(default_factory=list)
 
+    circle: Circle | None = None
+
     @property
     def me(self) -> Member:
         """The member."""
@@ -109,6 +113,7 @@ class Scene:
     charter: Charter
     logs: Logs
     clock: ManualClock
+    problems: list[tuple[str, str]] = field(default_factory=list)
 
     def begin(self, name: str, peer: str) -> str:
         """One member begins with another; gives the run."""
@@ -121,7 +126,7 @@ class Scene:
         carried = []
         for node in self.nodes.values():
             for each in node.party.runs.unsent():
-                if each.receiver not in kept_back:
+                if each.receiver not in kept_back and each.receiver in self.nodes:
                     receiver = self.nodes[each.receiver]
                     receiver.inbox.append(each.body)
                     node.party.runs.received(each, b"receipt")
@@ -134,7 +139,11 @@ class Scene:
         while node.inbox:
             message, sender = messages.read(node.inbox.pop(0), self.charter, node.me)
             node.party.take(message, sender, node.candidates, ALONE)
+            if node.circle is not None:
+                node.circle.take(message, sender)
         node.party.settle()
+        if node.circle is not None:
+            self.problems += node.circle.go_on(node.candidates, ALONE)
 
     def run(self, rounds: int = 8) -> None:
         """Let everybody deliver and look until nothing moves."""
@@ -145,10 +154,8 @@ class Scene:
 
     def papers(self, name: str) -> list[object]:
         """What stands in a member's log about matching."""
-        from pollwatch.sharing.matching import papers
-
         member = self.charter.member(name)
-        return [papers.read(each, member) for each in self.logs.entries.get(name, ())]
+        return [reading.read(each, member) for each in self.logs.entries.get(name, ())]
 
     def say(self, sender: str, message: Message) -> None:
         """Leave any message of a member in its receiver's box, under the sender's true signature."""
@@ -157,12 +164,17 @@ class Scene:
 
 
 def scene(
-    folder: Path, names: Sequence[str] = ("Alder", "Birch"), rules: MatchingRules | None = None, auditor: str = ""
+    folder: Path,
+    names: Sequence[str] = ("Alder", "Birch"),
+    rules: MatchingRules | None = None,
+    auditor: str = "",
+    one_bloc: Sequence[str] = (),
 ) -> Scene:
-    """Members that have enrolled; nothing has happened yet."""
+    """Members that have enrolled; nothing has happened yet. Each is a bloc of its own, save those of ``one_bloc``."""
     clock = ManualClock(NOW_US)
     keys = {name: MemberKeys.create(folder / name / "in", folder / name / "out", name.lower()) for name in names}
-    members = tuple(_member(name, each, name == auditor) for name, each in sorted(keys.items()))
+    blocs = {name: "the same" if name in one_bloc else name for name in names}
+    members = tuple(_member(name, each, blocs[name], name == auditor) for name, each in sorted(keys.items()))
     charter = _charter(members, rules or MatchingRules(), clock)
     logs = Logs()
     nodes = {
@@ -174,16 +186,20 @@ def scene(
         )
         for each in members
     }
+    for name, node in nodes.items():
+        party, record = node.party, MyLogs(name, logs)
+        groups = Groups(folder / name / "m")
+        node.circle = Circle(party.me, charter, keys[name].statement, record, party.runs, groups, clock)
     return Scene(nodes, charter, logs, clock)
 
 
-def _member(name: str, keys: MemberKeys, audits: bool) -> Member:  # noqa: FBT001 - says itself
+def _member(name: str, keys: MemberKeys, bloc: str, audits: bool) -> Member:  # noqa: FBT001 - says itself
     from pollwatch.evidence.keys import Signer
 
     number = zlib.crc32(name.encode("utf-8")) % 40_000
     return Member(
         name,
-        f"bloc of {name}",
+        f"bloc of {bloc}",
         Role.AUDITOR if audits else Role.MEMBER,
         f"http://127.0.0.1:{20_000 + number}",
         f"identity--00000000-0000-4000-8000-{number:012x}",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import matching_scenes as scenes
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError
 from pollwatch.members.rules import MatchingRules
-from pollwatch.sharing.matching import audit, budget, entering, messages, papers
+from pollwatch.sharing.matching import audit, budget, entering, messages, reading
 from pollwatch.sharing.matching.entering import Leaf
 from pollwatch.sharing.matching.messages import Message, Step
 from pollwatch.sharing.matching.pair import Evaluation
@@ -106,7 +106,7 @@ def test_arbitrary_bytes_are_refused_in_words(data: bytes) -> None:
     member = scene.charter.members[0]
     for read in (
         lambda: messages.read(data, scene.charter, member),
-        lambda: papers.read(data, member),
+        lambda: reading.read(data, member),
         lambda: audit.check(data, member.name, scene.charter),
         lambda: entering.split(data if len(data) % 32 else data + b"x"),
         lambda: Evaluation.parse(data, 50),

@@ -12,7 +12,7 @@ import matching_scenes as scenes
 from pollwatch import canonical
 from pollwatch.errors import EvidenceError, FormatError, ProofError
 from pollwatch.members.rules import MatchingRules
-from pollwatch.sharing.matching import audit, entering, ristretto
+from pollwatch.sharing.matching import audit, entering, reading, ristretto
 from pollwatch.sharing.matching.papers import Mode
 
 _RULES = MatchingRules(auditor="Elm", audit_permille=300)
@@ -85,11 +85,10 @@ def test_other_elements_than_the_committed_items_are_caught(scene: scenes.Scene)
     fishing = entering.enter(scenes.addresses(*range(1000, 1050)), 50, key, scenes.ALONE)
     sent = entering.Entered(decent.leaves, fishing.elements, decent.seed)
     nonce = bytes(32)
-    from pollwatch.sharing.matching import papers
-    from pollwatch.sharing.matching.party import elements_root
+    from pollwatch.sharing.matching.checking import elements_root
 
     member = scene.charter.member("Alder")
-    honest = papers.read_commitment(run.commitment, member, scene.charter)
+    honest = reading.read_commitment(run.commitment, member, scene.charter)
     lie = replace(
         honest, root=sent.tree().root(), elements=elements_root(sent), nonce=hashlib.sha256(nonce).digest()
     ).sign(scene.nodes["Alder"].keys.statement)

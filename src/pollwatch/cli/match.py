@@ -11,14 +11,18 @@ import rich_click as click
 from pollwatch.canonical import Json, pretty
 from pollwatch.cli import options
 from pollwatch.clock import SystemClock, monotonic_s, rfc3339
-from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError
+from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError, UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
     from pollwatch.events.observable import Observable
-    from pollwatch.node.matching import Preview, Stepped
+    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.matching import Stepped
+    from pollwatch.node.matchview import Preview
+    from pollwatch.sharing.matching.papers import Group
     from pollwatch.sharing.matching.runs import Run
+    from pollwatch.sharing.matching.workers import Workers
 
 _LOOK_S = 0.5
 
@@ -44,42 +48,109 @@ def command() -> int:
 
 
 @command.command(epilog="Exit codes: 0 done or under way (or --dry-run), 5 refused or out of reach, 6 not allowed.")
-@click.argument("member")
+@click.argument("member", required=False)
 @options.required_case_dir
+@click.option("--group", "in_group", is_flag=True, help="Match with all voting members at once, instead of with one.")
+@click.option(
+    "-t",
+    "--threshold",
+    type=click.IntRange(2, 100),
+    metavar="N",
+    help="With --group: how many members hold an item before its holders are told.  [default: the charter's]",
+)
+@click.option(
+    "--collector",
+    metavar="MEMBER",
+    help="With --group: who looks for matches; its own set does not enter.  [default: the charter's auditor]",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would enter, what that gives away and costs; do nothing.")
 @click.option(
     "--wait", "wait_s", type=click.IntRange(0, 86_400), default=60, show_default=True, metavar="SECONDS",
     help="How long to wait for the other side's answer; it comes at the next look otherwise.",
 )  # fmt: skip
 @options.as_json
-def run(*, member: str, case_dir: Path, dry_run: bool, wait_s: int, as_json: bool) -> int:
-    """Match with MEMBER: both learn which released indicators both have.
+def run(  # noqa: PLR0913 - one argument per option
+    *,
+    member: str | None,
+    case_dir: Path,
+    in_group: bool,
+    threshold: int | None,
+    collector: str | None,
+    dry_run: bool,
+    wait_s: int,
+    as_json: bool,
+) -> int:
+    """Match with MEMBER: both learn which released indicators both have; or, with --group, with all at once.
 
     The commitment to our set goes into our shared log first, where every member counts it, and is spent whatever
-    happens. MEMBER's node answers when it looks into its box (`pollwatch match answer`).
+    happens. The others' nodes answer when they look into their boxes (`pollwatch match answer`).
+
+    In a group, an indicator is shown to those who hold it when enough members from enough blocs do, and to nobody
+    else. It takes at least three members besides the collector.
     """
     from pollwatch.node import matching
     from pollwatch.node.jointfolder import Membership
-    from pollwatch.sharing.matching.runs import State
     from pollwatch.sharing.matching.workers import Workers
 
     clock = SystemClock()
     membership = Membership.open(case_dir)
+    if in_group:
+        if member is not None:
+            raise UsageError(_("name one member, or --group, not both"))
+        return _group(membership, collector, threshold, dry_run=dry_run, wait_s=wait_s, as_json=as_json)
+    if member is None or threshold is not None or collector is not None:
+        raise UsageError(_("name a member: pollwatch match MEMBER; or match with all: pollwatch match --group -t 3"))
     peer = membership.peer(member)
     if dry_run:
-        preview = matching.preview(membership, peer, clock)
+        from pollwatch.node import matchview
+
+        preview = matchview.preview(membership, peer, clock)
         click.echo(pretty(preview.record()) if as_json else _preview(preview))
         return 0
     with Workers() as workers:
         begun = matching.begin(membership, peer, clock, workers)
-        until_s = monotonic_s() + wait_s
-        while True:
-            stepped = matching.step(membership, clock, workers)
-            now = matching.runs(membership).get(begun.run) or begun
-            if now.state is not State.WAITING or monotonic_s() > until_s:
-                break
-            time.sleep(_LOOK_S)
-    return _told([now], stepped, as_json=as_json)
+        return _follow(membership, begun.run, wait_s, workers, as_json=as_json)
+
+
+def _group(
+    membership: Membership,
+    collector: str | None,
+    threshold: int | None,
+    *,
+    dry_run: bool,
+    wait_s: int,
+    as_json: bool,
+) -> int:
+    from pollwatch.node import matching
+    from pollwatch.sharing.matching.workers import Workers
+
+    clock, name = SystemClock(), collector or membership.charter.matching.auditor
+    if not name:
+        raise UsageError(_("name a collector (--collector MEMBER): the charter has no auditor that could be it"))
+    who = membership.charter.member(name)
+    if dry_run:
+        group = matching.plan_group(membership, who, threshold, clock)
+        click.echo(
+            pretty({"schema": "pollwatch.match-group/1", **group.record()}) if as_json else _group_preview(group)
+        )
+        return 0
+    group = matching.begin_group(membership, who, threshold, clock)
+    with Workers() as workers:
+        return _follow(membership, group.run, wait_s, workers, as_json=as_json)
+
+
+def _follow(membership: Membership, run_id: str, wait_s: int, workers: Workers, *, as_json: bool) -> int:
+    """Go on with a run until it ends, or for so long."""
+    from pollwatch.node import matching
+    from pollwatch.sharing.matching.runs import State
+
+    until_s = monotonic_s() + wait_s
+    while True:
+        stepped = matching.step(membership, SystemClock(), workers)
+        now = matching.runs(membership).get(run_id)
+        if monotonic_s() > until_s or (now is not None and now.state not in {State.PREPARED, State.WAITING}):
+            return _told(membership, [now] if now else [], stepped, as_json=as_json)
+        time.sleep(_LOOK_S)
 
 
 @command.command(epilog="Exit codes: 0 nothing is left to do, 5 somebody could not be reached.")
@@ -105,7 +176,7 @@ def answer(*, case_dir: Path, every_s: int | None, as_json: bool) -> int:
             before = {each.run: each.state for each in matching.runs(membership).all()}
             stepped = matching.step(membership, clock, workers)
             changed = [each for each in matching.runs(membership).all() if before.get(each.run) is not each.state]
-            code = _told(changed, stepped, as_json=as_json)
+            code = _told(membership, changed, stepped, as_json=as_json)
             if every_s is None:
                 return code
             time.sleep(every_s)
@@ -124,7 +195,7 @@ def status(*, run_id: str, case_dir: Path, as_json: bool) -> int:
     found = [each for each in matching.runs(membership).all() if each.run.startswith(run_id)]
     if run_id and not found:
         raise PolicyError(_("there is no run {run}; see: pollwatch match status").format(run=printable(run_id)))
-    return _told(found, None, as_json=as_json)
+    return _told(membership, found, None, as_json=as_json)
 
 
 @command.command()
@@ -133,11 +204,11 @@ def status(*, run_id: str, case_dir: Path, as_json: bool) -> int:
 @options.as_json
 def budget(*, case_dir: Path, fresh: bool, as_json: bool) -> int:
     """Show what every member has spent in this epoch, with whom, counted from the logs."""
-    from pollwatch.node import matching
+    from pollwatch.node import matchview
     from pollwatch.node.jointfolder import Membership
 
     membership = Membership.open(case_dir)
-    counted = matching.budgets(membership, SystemClock(), fresh=fresh)
+    counted = matchview.budgets(membership, SystemClock(), fresh=fresh)
     if as_json:
         click.echo(pretty(counted.record()))
         return 0
@@ -238,26 +309,41 @@ def _preview(preview: Preview) -> str:
     return "\n".join(printable(each.format(**preview.facts), 400) for each in lines)
 
 
-def _told(found: list[Run], stepped: Stepped | None, *, as_json: bool) -> int:
+def _group_preview(group: Group) -> str:
+    lines = [
+        _("members whose sets enter: {members}"),
+        _("keys of the PRF are held by: {holders}; matches are looked for by: {collector}"),
+        _("an item is shown to its holders when {threshold} members from {blocs} blocs hold it"),
+        _("it costs every member {size} items and 1 run with each other one in epoch {epoch}"),
+        _("{collector} learns which members hold something together, not what; a member that colludes with it learns "
+          "who else holds what it entered itself"),
+    ]  # fmt: skip
+    facts = {key: ", ".join(value) if isinstance(value, list) else value for key, value in group.record().items()}
+    return "\n".join(printable(each.format(**facts), 600) for each in lines)
+
+
+def _told(membership: Membership, found: list[Run], stepped: Stepped | None, *, as_json: bool) -> int:
     """Runs for a person or a program; gives the exit code."""
-    from pollwatch.node import matching
+    from pollwatch.node import matchview
     from pollwatch.sharing.matching.runs import State
 
     problems = stepped.problems if stepped else ()
     if as_json:
-        documents: list[Json] = [matching.document(each) for each in found]
+        documents: list[Json] = [matchview.document(membership, each) for each in found]
         told: list[Json] = [{"member": name, "problem": text} for name, text in problems]
         click.echo(pretty({"schema": "pollwatch.match/1", "runs": documents, "problems": told}))
     else:
         for each in found:
-            _told_one(each)
+            _told_one(membership, each)
         for name, text in problems:
             options.complain(f"{name}: {text}")
     bad = any(each.state in {State.REFUSED, State.ABANDONED} for each in found)
     return PeerError.exit_code if stepped and (bad or problems) else 0
 
 
-def _told_one(run: Run) -> None:
+def _told_one(membership: Membership, run: Run) -> None:
+    from pollwatch.node import matchview
+
     facts = {
         "run": run.run[:8],
         "peer": printable(run.peer),
@@ -267,13 +353,14 @@ def _told_one(run: Run) -> None:
     click.echo(_("run {run} with {peer} of {at}: {state}").format(**facts))
     if run.problem:
         click.echo(f"  {printable(run.problem, 600)}")
-    for place in run.common:
+    for place, names in matchview.holders(membership, run).items():
         observable = run.leaves[place].observable
         if observable is not None:
-            click.echo(f"  {observable.kind.value}  {printable(observable.value)}")
+            who = printable(", ".join(names), 400)
+            click.echo(f"  {observable.kind.value}  {printable(observable.value)}  ({who})")
     if run.state.value == "completed":
-        words = _("  {count} in common with {peer}; to show more than that: pollwatch share")
-        click.echo(words.format(count=len(run.common), peer=facts["peer"]))
+        words = _("  {count} in common; to show more than that: pollwatch share")
+        click.echo(words.format(count=len(run.common)))
 
 
 _STATES = {

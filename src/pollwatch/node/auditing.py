@@ -13,10 +13,10 @@ from pollwatch.members.member import Member
 from pollwatch.node import bundling, rail
 from pollwatch.node.bundling import Extras
 from pollwatch.node.jointfolder import Membership
-from pollwatch.sharing.matching import audit, papers, releases
+from pollwatch.sharing.matching import audit, papers, reading, releases
 from pollwatch.sharing.matching.messages import Message, Step
 from pollwatch.sharing.matching.papers import Commitment, Finding
-from pollwatch.sharing.matching.party import Record
+from pollwatch.sharing.matching.record import Record
 from pollwatch.sharing.matching.runs import Outgoing, Runs
 
 
@@ -103,7 +103,7 @@ def overview(membership: Membership, record: Record) -> tuple[Owed, ...]:
     owed: list[Owed] = []
     for member in membership.charter.members:
         for each in record.papers(member):
-            paper = papers.read_or_none(each, member)
+            paper = reading.read_or_none(each, member)
             if isinstance(paper, Commitment):
                 owed.append(Owed(paper, found.get((paper.run, member.name))))
     return tuple(sorted(owed, key=lambda each: (each.commitment.at_us, each.commitment.member)))
@@ -135,5 +135,5 @@ def _judged(record: Record, me: Member, run: str, of: str) -> bool:
 
 
 def _findings(record: Record, auditor: Member) -> dict[tuple[str, str], Finding]:
-    parsed = (papers.read_or_none(each, auditor) for each in record.papers(auditor))
+    parsed = (reading.read_or_none(each, auditor) for each in record.papers(auditor))
     return {(each.run, each.of): each for each in parsed if isinstance(each, Finding)}

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
-from pollwatch.canonical import Json
-from pollwatch.clock import Clock, rfc3339
+from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError
 from pollwatch.events.observable import Observable
 from pollwatch.evidence import log as logs
@@ -16,18 +15,20 @@ from pollwatch.evidence import manifest
 from pollwatch.evidence.manifest import Posted
 from pollwatch.evidence.released import MatchCommitment
 from pollwatch.evidence.tiles import TileReader
+from pollwatch.i18n import _
 from pollwatch.members.member import Member
 from pollwatch.node import auditing, rail, watching
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.decisions import check_text
 from pollwatch.sharing.indicators.store import IndicatorStore
-from pollwatch.sharing.matching import audit, budget, messages, pair, papers, server
+from pollwatch.sharing.matching import budget, entering, messages, papers, reading, server
 from pollwatch.sharing.matching.box import Box
-from pollwatch.sharing.matching.budget import Spending
+from pollwatch.sharing.matching.circle import Circle
 from pollwatch.sharing.matching.entering import Candidate
+from pollwatch.sharing.matching.groups import Groups
 from pollwatch.sharing.matching.messages import Message, Step
+from pollwatch.sharing.matching.papers import Group
 from pollwatch.sharing.matching.party import Party, Plan
-from pollwatch.sharing.matching.ristretto import ELEMENT_BYTES
 from pollwatch.sharing.matching.runs import Held, Outgoing, Run, Runs
 from pollwatch.sharing.matching.workers import Workers
 from pollwatch.sharing.peer import Peer
@@ -104,6 +105,13 @@ def party(membership: Membership, clock: Clock) -> Party:
     return Party(membership.me, membership.charter, statement, Logs(membership, clock), runs, clock)
 
 
+def circle(membership: Membership, clock: Clock) -> Circle:
+    """Our part in group runs."""
+    folder, statement = membership.folder.matching, membership.keys.statement
+    record = Logs(membership, clock)
+    return Circle(membership.me, membership.charter, statement, record, Runs(folder), Groups(folder), clock)
+
+
 @contextmanager
 def taking_turns(membership: Membership) -> Iterator[None]:
     """One process at a time works on our runs."""
@@ -148,6 +156,40 @@ def begin(membership: Membership, peer: Member, clock: Clock, workers: Workers) 
         return ours.begin(plan(membership, peer, clock), workers)
 
 
+def begin_group(membership: Membership, collector: Member, threshold: int | None, clock: Clock) -> Group:
+    """Begin a group run: post who plays which part, and invite them.
+
+    Raises:
+        PolicyError: the charter's rules, the budget or the lack of anything to enter forbid it.
+        StoreError: it cannot be recorded; then nothing has left.
+    """
+    with taking_turns(membership):
+        group = plan_group(membership, collector, threshold, clock)
+        circle(membership, clock).begin(group)
+        return group
+
+
+def plan_group(membership: Membership, collector: Member, threshold: int | None, clock: Clock) -> Group:
+    """A group run as it would begin; changes nothing.
+
+    Raises:
+        PolicyError: the charter's rules, the budget or the lack of anything to enter forbid it.
+    """
+    rules, gate = membership.charter.matching, Gate(membership.folder.stages)
+    choice = entering.choose(candidates(membership, None, clock), rules, (), clock.now_us())
+    if not choice.items:
+        raise PolicyError("nothing can be entered: no indicator was released long enough ago")
+    size = entering.bucket(len(choice.items), rules.items)
+    group = circle(membership, clock).draft(collector, size, threshold)
+    for name in group.everybody:
+        if name != membership.me.name:
+            gate.check(membership.charter.member(name), Stage.MATCH)
+    ours = reading.commitments(Logs(membership, clock).papers(membership.me), membership.me)
+    for name in group.members:
+        budget.check(rules, budget.spent(ours, name, group.epoch), group.size, membership.me.name)
+    return group
+
+
 def step(membership: Membership, clock: Clock, workers: Workers) -> Stepped:
     """Look into the box once, do what the messages ask for, and send what must leave.
 
@@ -159,6 +201,7 @@ def step(membership: Membership, clock: Clock, workers: Workers) -> Stepped:
         ours.settle()
         taken, problems = _take_all(membership, ours, clock, workers)
         ours.settle()
+        problems += _go_on(membership, clock, workers)
         problems += auditing.prepare(membership, ours.runs, clock)
         return Stepped(taken, (*problems, *_send_all(membership, ours, clock)))
 
@@ -191,6 +234,16 @@ def _take(
         ours.take(message, sender, candidates(membership, sender, clock), workers)
     elif message.step is Step.OPENING:
         auditing.judge(membership, Logs(membership, clock), message, sender, clock)
+    else:
+        circle(membership, clock).take(message, sender)
+
+
+def _go_on(membership: Membership, clock: Clock, workers: Workers) -> list[tuple[str, str]]:
+    """Whatever can be done now in group runs."""
+    try:
+        return circle(membership, clock).go_on(candidates(membership, None, clock), workers)
+    except PeerError as error:
+        return [(_("group"), str(error))]
 
 
 def _send_all(membership: Membership, ours: Party, clock: Clock) -> Iterable[tuple[str, str]]:
@@ -223,107 +276,6 @@ def _papers(reader: TileReader) -> Iterator[tuple[int, bytes]]:
             yield place, parsed.text.encode("utf-8")
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a run would give away and cost.
-
-    Attributes:
-        facts: the numbers and names, by what they are.
-        auditor: who would audit it; empty where nobody was agreed.
-    """
-
-    facts: dict[str, str | int]
-    auditor: str
-
-    def record(self) -> dict[str, Json]:
-        """The preview as JSON."""
-        return {"schema": "pollwatch.match-preview/1", **self.facts}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One member's spending.
-
-    Attributes:
-        member: whose.
-        spent: with whom, and what.
-        problem: why its log could not be read; empty where it could.
-    """
-
-    member: str
-    spent: tuple[tuple[str, Spending], ...]
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Budgets:
-    """Everybody's spending in an epoch."""
-
-    epoch: int
-    end_us: int
-    lines: tuple[Line, ...]
-
-    def record(self) -> dict[str, Json]:
-        """The budgets as JSON."""
-        members: list[Json] = [
-            {
-                "member": line.member,
-                "problem": line.problem or None,
-                "spent": [{"with": name, "items": each.items, "runs": each.runs} for name, each in line.spent],
-            }
-            for line in self.lines
-        ]
-        return {"schema": "pollwatch.match-budget/1", "epoch": self.epoch, "members": members}
-
-
-def preview(membership: Membership, peer: Member, clock: Clock) -> Preview:
-    """What a run would give away and cost; changes nothing.
-
-    Raises:
-        PolicyError: the stage, the budget or the lack of anything new forbids it.
-    """
-    made, rules = plan(membership, peer, clock), membership.charter.matching
-    facts: dict[str, str | int] = {
-        "peer": peer.name,
-        "epoch": made.epoch,
-        "items": len(made.choice.items),
-        "size": made.size,
-        "young": made.choice.young,
-        "held": made.choice.held,
-        "known": made.choice.known,
-        "left_out": made.choice.left_out,
-        "items_left": rules.items - made.spent.items,
-        "runs_left": rules.runs - made.spent.runs,
-        "sent": made.size * ELEMENT_BYTES + pair.evaluation_bytes(made.size),
-        "auditor": rules.auditor,
-        "opened": audit.opened_count(made.size, rules.audit_permille) if rules.auditor else 0,
-    }
-    return Preview(facts, rules.auditor)
-
-
-def budgets(membership: Membership, clock: Clock, *, fresh: bool) -> Budgets:
-    """Everybody's spending in this epoch, counted from the logs.
-
-    Args:
-        membership: ours.
-        clock: the time.
-        fresh: whether the others' logs are read now, instead of our last copies.
-    """
-    ours, rules = Logs(membership, clock), membership.charter.matching
-    epoch = budget.epoch_of(rules, clock.now_us())
-    lines = []
-    for member in membership.charter.members:
-        try:
-            logged = ours.papers(member) if fresh else ours.known(member)
-        except PeerError as error:
-            lines.append(Line(member.name, (), str(error)))
-            continue
-        commitments = party(membership, clock).commitments(logged, member)
-        others = sorted({name for each in commitments if each.epoch == epoch for name in each.others})
-        lines.append(Line(member.name, tuple((name, budget.spent(commitments, name, epoch)) for name in others)))
-    return Budgets(epoch, budget.epoch_end_us(rules, epoch), tuple(lines))
-
-
 def runs(membership: Membership) -> Runs:
     """Our runs."""
     return Runs(membership.folder.matching)
@@ -342,22 +294,3 @@ def hold(membership: Membership, observable: Observable, who: str, reason: str, 
 def lift(membership: Membership, observable: Observable, clock: Clock) -> bool:
     """Let an observable into matching again; gives whether it was held."""
     return runs(membership).lift(observable.kind.value, observable.value, clock.now_us())
-
-
-def document(run: Run) -> dict[str, Json]:
-    """A run as JSON."""
-    found = [run.leaves[place].observable for place in run.common]
-    common: list[Json] = [{"kind": each.kind.value, "value": each.value} for each in found if each is not None]
-    return {
-        "run": run.run,
-        "mode": run.mode.value,
-        "with": run.peer,
-        "began": run.began,
-        "epoch": run.epoch,
-        "time": rfc3339(run.at_us),
-        "state": run.state.value,
-        "size": len(run.leaves),
-        "items": run.entered.items,
-        "common": common,
-        "problem": run.problem or None,
-    }

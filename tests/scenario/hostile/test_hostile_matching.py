@@ -17,12 +17,12 @@ import pytest
 import match_scenes as scenes
 from match_scenes import ALONE, NOW_US, Watch, fishing, forged
 from pollwatch.clock import ManualClock
-from pollwatch.node import auditing, matching, staging
+from pollwatch.node import auditing, matching, matchview, staging
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.matching import Logs
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.matching import box as boxes
-from pollwatch.sharing.matching import entering, messages, pair, papers, ristretto
+from pollwatch.sharing.matching import entering, messages, pair, papers, reading, ristretto
 from pollwatch.sharing.matching.messages import Message, Step
 from pollwatch.sharing.matching.papers import Commitment, Finding, Mode, Reason, Refusal
 from pollwatch.sharing.matching.runs import State
@@ -89,7 +89,7 @@ def test_all_of_a_slash_8_gets_nothing_beyond_the_budget(watch: Watch) -> None:
     assert watch.common("Cedar", "Alder") == {f"10.0.0.{n}" for n in range(10)}
     assert watch.common("Alder", "Cedar") == watch.common("Cedar", "Alder")
     # Birch, who had no part in it, counts what Cedar spent, from Cedar's own log.
-    counted = matching.budgets(watch["Birch"], watch.clock, fresh=True)
+    counted = matchview.budgets(watch["Birch"], watch.clock, fresh=True)
     (spent,) = [line.spent for line in counted.lines if line.member == "Cedar"]
     assert [(name, each.items, each.runs) for name, each in spent] == [("Alder", 110, 3)]
 
@@ -297,7 +297,7 @@ def test_going_away_after_learning_shows(watch: Watch) -> None:
     ended = matching.runs(watch["Alder"]).get(run)
     assert ended is not None
     assert ended.state is State.ABANDONED
-    assert papers.read_commitment(ended.paper, watch["Cedar"].me, watch["Alder"].charter).run == run
+    assert reading.read_commitment(ended.paper, watch["Cedar"].me, watch["Alder"].charter).run == run
     closing = [each for each in watch.logged("Alder") if isinstance(each, papers.Closing)]
     assert [(each.outcome, each.key_destroyed) for each in closing] == [(papers.Outcome.ABANDONED, True)]
     assert not matching.runs(watch["Alder"]).has_key(Mode.PAIR, "Cedar", ended.epoch)
@@ -346,7 +346,7 @@ def test_kill_9_at_any_moment_spends_once(watch: Watch) -> None:
         assert len(commitments) <= 2
         before = len(commitments)
     watch.looks("Alder", "Birch")
-    counted = matching.budgets(watch["Birch"], watch.clock, fresh=True)
+    counted = matchview.budgets(watch["Birch"], watch.clock, fresh=True)
     (spent,) = [line.spent for line in counted.lines if line.member == "Alder"]
     assert sum(each.runs for _name, each in spent) == before
     if before:

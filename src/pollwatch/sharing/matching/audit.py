@@ -24,7 +24,7 @@ from pollwatch.errors import FormatError, ProofError
 from pollwatch.evidence import merkle, salted
 from pollwatch.members import document
 from pollwatch.members.charter import Charter
-from pollwatch.sharing.matching import entering, papers, voprf
+from pollwatch.sharing.matching import entering, reading, voprf
 from pollwatch.sharing.matching.entering import Entered, Leaf
 from pollwatch.sharing.matching.papers import Commitment
 from pollwatch.sharing.matching.ristretto import Element, Scalar, element
@@ -183,7 +183,7 @@ def _beacon(record: dict[str, Any], charter: Charter) -> tuple[dict[str, Commitm
             paper, nonce = text.encode("utf-8"), bytes.fromhex(record["nonces"][name])
         except (AttributeError, TypeError, ValueError):
             raise FormatError("the opening's papers or shares cannot be read") from None
-        commitments[name] = papers.read_commitment(paper, charter.member(name), charter)
+        commitments[name] = reading.read_commitment(paper, charter.member(name), charter)
         if hashlib.sha256(nonce).digest() != commitments[name].nonce or commitments[name].run != record["run"]:
             raise ProofError(f"the share of {name} is not the one that it committed to for this run")
         shares[name] = paper, nonce

@@ -18,7 +18,7 @@ from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.members import document
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
-from pollwatch.sharing.matching.papers import run_id, time_of
+from pollwatch.sharing.matching.reading import run_id, time_of
 
 MEDIA_TYPE: Final = "application/vnd.pollwatch.matching"
 #: Shares of the largest group run are larger than any pair's elements.
@@ -40,6 +40,7 @@ class Step(StrEnum):
     INVITE = "invite"
     BLINDED = "blinded"
     EVALUATED = "evaluated"
+    HOLDING = "holding"  # never sent: that a set was evaluated
     SHARES = "shares"
     HITS = "hits"
 

@@ -7,26 +7,17 @@ how a run ended and that its key is gone, a *refusal* why a request was not answ
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
-from pollwatch.clock import US_PER_S, parse_rfc3339, rfc3339
-from pollwatch.errors import FormatError, SignatureError
+from pollwatch.clock import US_PER_S, rfc3339
 from pollwatch.evidence.keys import Signer
 from pollwatch.members import document
-from pollwatch.members.charter import Charter
-from pollwatch.members.member import Member
-from pollwatch.sharing.matching.ristretto import Element, element
+from pollwatch.sharing.matching.ristretto import Element
 
 #: The kind of entry in shared logs (:mod:`pollwatch.evidence.posted`).
 KIND: Final = "matching"
-_RUN: Final = re.compile(r"[0-9a-f]{32}")
-_HASH: Final = re.compile(r"[0-9a-f]{64}")
-_MAX_ENTRY: Final = 16_000
-_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class Mode(StrEnum):
@@ -229,139 +220,93 @@ class Finding:
         return document.sign("matching-finding", self.record(), (statement,))
 
 
-Paper: TypeAlias = Commitment | Closing | Refusal | Finding
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Who matches in a group, with which parts; its initiator posts it.
 
-
-def read(data: bytes, member: Member) -> Paper:
-    """A paper of a member, from its log or as it was sent.
-
-    Raises:
-        FormatError: malformed, or not in its only form.
-        SignatureError: not signed by that member, or said in another's name.
+    Attributes:
+        run: the run's id.
+        charter: digest of the charter.
+        epoch: number of the epoch.
+        member: who began it.
+        members: whose sets enter, by name, sorted; their places count from 1.
+        holders: who hold the keys of the PRF, sorted.
+        collector: who looks for what enough of them hold; its own set does not enter.
+        threshold: how many hold an item before its holders are told.
+        blocs: from how many blocs they come at least.
+        size: how large every set looks.
+        at_us: when, in whole seconds.
     """
-    if len(data) > _MAX_ENTRY:
-        raise FormatError("a paper about matching is longer than any may be")
-    for kind, read_one in _READERS.items():
-        if data.startswith(f"pollwatch/{kind}/".encode("ascii")):
-            value = document.open_signed(kind, data, member.statement)
-            paper = read_one(value)
-            if paper.record() != value:
-                raise FormatError(f"the {kind} is not in its only form")
-            if paper.member != member.name:
-                raise SignatureError(f"{member.name} signed a {kind} of {paper.member[:80]!r}")
-            return paper
-    raise FormatError("no paper about matching")
+
+    run: str
+    charter: str
+    epoch: int
+    member: str
+    members: tuple[str, ...]
+    holders: tuple[str, ...]
+    collector: str
+    threshold: int
+    blocs: int
+    size: int
+    at_us: int
+
+    @property
+    def everybody(self) -> tuple[str, ...]:
+        """All who have a part in it."""
+        return tuple(sorted({*self.members, *self.holders, self.collector}))
+
+    def record(self) -> dict[str, Any]:
+        """The group as JSON."""
+        return {
+            "run": self.run,
+            "charter": self.charter,
+            "epoch": self.epoch,
+            "member": self.member,
+            "members": list(self.members),
+            "holders": list(self.holders),
+            "collector": self.collector,
+            "threshold": self.threshold,
+            "blocs": self.blocs,
+            "size": self.size,
+            "time": rfc3339(self.at_us),
+        }
+
+    def sign(self, statement: Signer) -> bytes:
+        """The signed note that is posted and sent."""
+        return document.sign("matching-group", self.record(), (statement,))
 
 
-def read_or_none(data: bytes, member: Member) -> Paper | None:
-    """A paper of a member; None for what it signed malformed, which counts for nothing."""
-    try:
-        return read(data, member)
-    except (FormatError, SignatureError):
-        return None
+@dataclass(frozen=True, slots=True)
+class HolderKey:
+    """The public key with which a holder evaluates in a group run; one for all members.
 
-
-def read_commitment(data: bytes, member: Member, charter: Charter) -> Commitment:
-    """A commitment under the charter in force.
-
-    Raises:
-        FormatError: malformed.
-        SignatureError: not the member's, or under another charter.
+    Attributes:
+        run: the run's id.
+        charter: digest of the charter.
+        member: the holder.
+        key: its public key.
+        at_us: when, in whole seconds.
     """
-    paper = read(data, member)
-    if not isinstance(paper, Commitment):
-        raise FormatError("no commitment but another paper about matching")
-    if paper.charter != charter.digest:
-        raise SignatureError(f"committed under charter {paper.charter[:16]}, not the one in force")
-    return paper
+
+    run: str
+    charter: str
+    member: str
+    key: Element
+    at_us: int
+
+    def record(self) -> dict[str, Any]:
+        """The key as JSON."""
+        words = {"run": self.run, "charter": self.charter, "member": self.member, "key": self.key.hex()}
+        return {**words, "time": rfc3339(self.at_us)}
+
+    def sign(self, statement: Signer) -> bytes:
+        """The signed note that is posted and sent."""
+        return document.sign("matching-holder", self.record(), (statement,))
 
 
-def run_id(text: str) -> str:
-    """A run's id.
-
-    Raises:
-        FormatError: it cannot be one.
-    """
-    if not _RUN.fullmatch(text):
-        raise FormatError("a run's id is 32 hex digits")
-    return text
+Paper: TypeAlias = Commitment | Closing | Refusal | Finding | Group | HolderKey
 
 
 def whole_seconds(us: int) -> int:
     """Fractions of seconds would tell how busy a machine was."""
     return us // US_PER_S * US_PER_S
-
-
-def time_of(text: str) -> int:
-    """A time as it stands in a paper.
-
-    Raises:
-        FormatError: it is none.
-    """
-    try:
-        return parse_rfc3339(text)
-    except ValueError as error:
-        raise FormatError(str(error)) from None
-
-
-def _commitment(value: object) -> Commitment:
-    texts = dict.fromkeys(("run", "mode", "charter", "member", "root", "elements", "key", "nonce", "time"), str)
-    shape: dict[str, type] = {**texts, "epoch": int, "size": int, "others": list}
-    record = document.fields(value, "the commitment", shape)
-    return Commitment(
-        run_id(record["run"]),
-        _word(Mode, record["mode"]),
-        _hash(record["charter"]).hex(),
-        record["epoch"],
-        record["member"],
-        tuple(sorted(set(document.texts(record["others"], "the commitment's others")))),
-        record["size"],
-        _hash(record["root"]),
-        _hash(record["elements"]),
-        element(_hash(record["key"])),
-        _hash(record["nonce"]),
-        time_of(record["time"]),
-    )
-
-
-def _closing(value: object) -> Closing:
-    shape: dict[str, type] = {**dict.fromkeys(("run", "charter", "member", "outcome", "time"), str)}
-    record = document.fields(value, "the closing", {**shape, "key_destroyed": bool})
-    outcome = _word(Outcome, record["outcome"])
-    head = run_id(record["run"]), _hash(record["charter"]).hex(), record["member"]
-    return Closing(*head, outcome, record["key_destroyed"], time_of(record["time"]))
-
-
-def _refusal(value: object) -> Refusal:
-    names = ("run", "charter", "member", "to", "reason", "detail", "time")
-    record = document.fields(value, "the refusal", dict.fromkeys(names, str))
-    head = run_id(record["run"]), _hash(record["charter"]).hex(), record["member"], record["to"]
-    return Refusal(*head, _word(Reason, record["reason"]), record["detail"][:500], time_of(record["time"]))
-
-
-def _finding(value: object) -> Finding:
-    shape: dict[str, type] = dict.fromkeys(("run", "charter", "member", "of", "problem", "time"), str)
-    record = document.fields(value, "the finding", {**shape, "opened": int})
-    head = run_id(record["run"]), _hash(record["charter"]).hex(), record["member"], record["of"]
-    return Finding(*head, record["opened"], record["problem"][:500], time_of(record["time"]))
-
-
-_READERS: Final[dict[str, Callable[[object], Paper]]] = {
-    "matching-commitment": _commitment,
-    "matching-closing": _closing,
-    "matching-refusal": _refusal,
-    "matching-finding": _finding,
-}
-
-
-def _hash(text: str) -> bytes:
-    if not _HASH.fullmatch(text):
-        raise FormatError("a hash is 64 hex digits")
-    return bytes.fromhex(text)
-
-
-def _word(words: type[_Word], text: str) -> _Word:
-    try:
-        return words(text)
-    except ValueError:
-        raise FormatError(f"{text[:40]!r} is none of {', '.join(words)}") from None

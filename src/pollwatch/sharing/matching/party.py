@@ -15,63 +15,31 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from pollwatch.clock import Clock
-from pollwatch.errors import EvidenceError, FormatError, PolicyError
+from pollwatch.errors import PolicyError
 from pollwatch.events.observable import Observable
-from pollwatch.evidence import merkle
 from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.released import MatchCommitment
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
-from pollwatch.sharing.matching import audit, budget, entering, pair, papers, ristretto
+from pollwatch.sharing.matching import audit, budget, entering, pair, papers, reading, ristretto
 from pollwatch.sharing.matching.budget import BudgetError
-from pollwatch.sharing.matching.entering import Candidate, Choice, Entered
+from pollwatch.sharing.matching.checking import Checks, RefusedError, elements_of, elements_root
+from pollwatch.sharing.matching.entering import Candidate, Choice
 from pollwatch.sharing.matching.messages import Message, Step
-from pollwatch.sharing.matching.pair import Evaluation
 from pollwatch.sharing.matching.papers import Closing, Commitment, Mode, Outcome, Reason, Refusal
-from pollwatch.sharing.matching.ristretto import ELEMENT_BYTES, Element
+from pollwatch.sharing.matching.record import Record
+from pollwatch.sharing.matching.ristretto import ELEMENT_BYTES
 from pollwatch.sharing.matching.runs import Outgoing, Run, Runs, State
 from pollwatch.sharing.matching.workers import Workers
 
 _NONCE_BYTES: Final = 32
 #: So many refusals of one member's requests in one epoch are logged; more would let it fill our log.
 MAX_REFUSALS: Final = 20
-
-
-class Record(Protocol):
-    """The logs, as matching needs them."""
-
-    def post(self, subject: str, paper: bytes, private: MatchCommitment | None = None) -> int:
-        """Put a paper into our shared log, for everybody; gives its place. Durable when it returns.
-
-        Args:
-            subject: what it is about.
-            paper: the signed note.
-            private: what our private log keeps of it besides; it is appended first.
-        """
-
-    def place(self, paper: bytes) -> int | None:
-        """Where a paper stands in our shared log; None where it does not."""
-
-    def papers(self, member: Member) -> tuple[bytes, ...]:
-        """Every paper about matching in a member's shared log, as it shows it to us now, checked against its root.
-
-        Raises:
-            PeerError: the log cannot be read, or contradicts what was seen of it before.
-        """
-
-
-class RefusedError(PolicyError):
-    """A request that we do not answer."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        """Say why."""
-        super().__init__(detail)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +84,7 @@ class Party:
         self._statement = statement
         self._record = record
         self._clock = clock
+        self._checks = Checks(me, charter, record, runs, clock)
 
     def plan(self, peer: Member, candidates: Iterable[Candidate]) -> Plan:
         """What a run with a peer would enter and cost now; changes nothing.
@@ -127,7 +96,7 @@ class Party:
         now_us = self._clock.now_us()
         epoch = budget.epoch_of(self.rules, now_us)
         choice = entering.choose(candidates, self.rules, self._known(peer, epoch), now_us)
-        spent = budget.spent(self.commitments(self._record.papers(self.me), self.me), peer.name, epoch)
+        spent = budget.spent(reading.commitments(self._record.papers(self.me), self.me), peer.name, epoch)
         most = self.rules.items - spent.items
         if not choice.items:
             raise PolicyError(
@@ -165,7 +134,7 @@ class Party:
         try:
             if message.step is Step.OFFER and run is None:
                 self._answer_offer(message, sender, candidates, workers)
-            elif run is not None and run.peer == sender.name and run.state is State.WAITING:
+            elif run is not None and _is_with(run, sender) and run.state is State.WAITING:
                 self._continue(run, message, sender, workers)
         except RefusedError as error:
             self._refuse(message, sender, error.reason, str(error))
@@ -175,7 +144,8 @@ class Party:
     def settle(self) -> None:
         """After a crash and at an epoch's end: find or forget what was not posted, end what is late, destroy keys."""
         now_us = self._clock.now_us()
-        for run in self.runs.all():
+        pairs = [each for each in self.runs.all() if each.mode is Mode.PAIR]
+        for run in pairs:
             over = budget.is_over(self.rules, run.epoch, now_us)
             if run.state is State.PREPARED:
                 place = self._record.place(run.commitment)
@@ -196,11 +166,11 @@ class Party:
     def _answer_offer(
         self, message: Message, sender: Member, candidates: Iterable[Candidate], workers: Workers
     ) -> None:
-        commitment = self._check_set(message, sender)
+        commitment = self._checks.check_set(message, sender)
         epoch = commitment.epoch
         now_us = self._clock.now_us()
         choice = entering.choose(candidates, self.rules, self._known(sender, epoch), now_us)
-        spent = budget.spent(self.commitments(self._record.papers(self.me), self.me), sender.name, epoch)
+        spent = budget.spent(reading.commitments(self._record.papers(self.me), self.me), sender.name, epoch)
         most = self.rules.items - spent.items
         sizes = [size for size in entering.BUCKETS if size <= most]
         if not sizes:
@@ -215,74 +185,20 @@ class Party:
     def _continue(self, run: Run, message: Message, sender: Member, workers: Workers) -> None:
         match message.step:
             case Step.REPLY if run.began and not run.paper:
-                self._check_set(message, sender)
+                self._checks.check_set(message, sender)
                 self._evaluate(replace(run, paper=message.paper, theirs=message.payload), workers)
             case Step.ANSWER if not run.began:
-                checked = self._check_evaluation(run, message, sender, workers)
+                checked = self._checks.check_evaluation(run, message, sender, workers)
                 self._finish(checked, workers)
             case Step.FINAL if run.began and run.evaluated:
-                self._finish(self._check_evaluation(run, message, sender, workers), workers)
+                self._finish(self._checks.check_evaluation(run, message, sender, workers), workers)
             case Step.REFUSAL:
-                refusal = papers.read_or_none(message.paper, sender)
+                refusal = reading.read_or_none(message.paper, sender)
                 if isinstance(refusal, Refusal) and refusal.run == run.run and refusal.to == self.me.name:
                     problem = f"{sender.name} refused ({refusal.reason}): {refusal.detail}"
                     self.runs.advance(replace(run, state=State.REFUSED, problem=problem))
             case _:
                 pass  # out of turn: whoever sends this helps nobody, and changes nothing
-
-    def _check_set(self, message: Message, sender: Member) -> Commitment:
-        """Accept a set that the other side enters, before anything is computed with it."""
-        commitment = self._commitment(message.paper, sender)
-        if commitment.run != message.run or commitment.mode is not Mode.PAIR or commitment.others != (self.me.name,):
-            raise RefusedError(Reason.MALFORMED, "the commitment is for another run, or with somebody else")
-        if commitment.size not in entering.BUCKETS or commitment.size > self.rules.items:
-            sizes = ", ".join(str(size) for size in entering.BUCKETS if size <= self.rules.items)
-            raise RefusedError(Reason.SIZE, f"a set of {commitment.size} is of no public size; those are {sizes}")
-        if len(message.payload) != commitment.size * ELEMENT_BYTES:
-            raise RefusedError(Reason.SIZE, f"{len(message.payload)} bytes are not {commitment.size} elements")
-        try:
-            elements = entering.split(message.payload)
-            for each in elements:
-                ristretto.element(each)
-        except FormatError as error:
-            raise RefusedError(Reason.MALFORMED, str(error)) from None
-        if merkle.root_of(merkle.leaf_hashes(elements)) != commitment.elements:
-            raise RefusedError(Reason.OTHER_SET, "the elements are not those that the commitment fixed")
-        try:
-            pair.public_key(commitment.key)
-        except EvidenceError as error:
-            raise RefusedError(Reason.WRONG_KEY, str(error)) from None
-        budget.check_epoch(self.rules, commitment, self._clock.now_us())
-        self._check_spending(message.paper, commitment, sender)
-        self._check_new(commitment, sender, elements)
-        return commitment
-
-    def _check_spending(self, paper: bytes, commitment: Commitment, sender: Member) -> None:
-        """Accept a commitment that stands in the sender's log, where everybody counts it, within its budget."""
-        logged = self._record.papers(sender)
-        if paper not in logged:
-            raise RefusedError(Reason.NOT_LOGGED, f"the commitment is not in the log of {sender.name}")
-        before = [each for each in self.commitments(logged, sender) if each != commitment]
-        budget.check(self.rules, budget.spent(before, self.me.name, commitment.epoch), commitment.size, sender.name)
-        with_us = [each for each in before if each.epoch == commitment.epoch and each.others == (self.me.name,)]
-        if any(each.mode is Mode.PAIR and each.key != commitment.key for each in with_us):
-            raise RefusedError(Reason.WRONG_KEY, "the runs of one epoch with one member have one key")
-
-    def _check_new(self, commitment: Commitment, sender: Member, elements: Sequence[Element]) -> None:
-        """Refuse what was entered before: the same set, most of it, and our own elements sent back."""
-        fresh = set(elements)
-        for run in self.runs.of(sender.name):
-            if fresh & _elements(run.elements):
-                raise RefusedError(Reason.REPEATED, "elements of our own set came back as somebody else's")
-            if run.run == commitment.run or run.mode is not Mode.PAIR:
-                continue
-            if run.paper and self._commitment(run.paper, sender).root == commitment.root:
-                raise RefusedError(Reason.REPLAYED, "a set with this root was entered before")
-            again = len(fresh & _elements(run.theirs)) if run.epoch == commitment.epoch else 0
-            if again:
-                raise RefusedError(
-                    Reason.REPEATED, f"{again} of {len(elements)} elements were entered before in this epoch"
-                )
 
     def _evaluate(self, run: Run, workers: Workers) -> None:
         """Evaluate the other side's set, and answer first, since we asked."""
@@ -291,21 +207,6 @@ class Party:
         done = replace(run, evaluated=b"".join(evaluation.elements))
         answer = self._message(run, Step.ANSWER, nonce=run.nonce, payload=evaluation.to_bytes())
         self.runs.advance(done, (answer,))
-
-    def _check_evaluation(self, run: Run, message: Message, sender: Member, workers: Workers) -> Run:
-        """Accept what the other side made of our set."""
-        commitment = self._commitment(run.paper, sender)
-        if hashlib.sha256(message.nonce).digest() != commitment.nonce:
-            raise RefusedError(Reason.OTHER_SET, "the share of the beacon is not the one that was committed to")
-        ours = entering.split(run.elements)
-        try:
-            evaluation = Evaluation.parse(message.payload, len(ours))
-            pair.check(pair.public_key(commitment.key), ours, evaluation, workers)
-        except EvidenceError as error:
-            raise RefusedError(Reason.WRONG_KEY, str(error)) from None
-        except FormatError as error:
-            raise RefusedError(Reason.MALFORMED, str(error)) from None
-        return replace(run, mine=b"".join(evaluation.elements), their_nonce=message.nonce)
 
     def _finish(self, run: Run, workers: Workers) -> None:
         """Compare everything of the epoch; the side that was asked sends its answer now."""
@@ -320,11 +221,11 @@ class Party:
             for each in self.runs.of(run.peer)
             if each.epoch == run.epoch and each.mode is Mode.PAIR and each.run != run.run and each.mine
         ]
-        theirs = set().union(*(_elements(each.evaluated) for each in (*earlier, run)))
+        theirs = set().union(*(elements_of(each.evaluated) for each in (*earlier, run)))
         run = replace(run, state=State.COMPLETED, common=_places(run, theirs))
         self.runs.advance(run, messages, self._opening(run))
         for each in earlier:  # what they entered now may be what we entered then
-            more = tuple(sorted({*each.common, *_places(each, _elements(run.evaluated))}))
+            more = tuple(sorted({*each.common, *_places(each, elements_of(run.evaluated))}))
             if more != each.common:
                 self.runs.advance(replace(each, common=more))
 
@@ -394,7 +295,7 @@ class Party:
         now_us = papers.whole_seconds(self._clock.now_us())
         epoch = budget.epoch_of(self.rules, now_us)
         run = self.runs.get(message.run)
-        if run is not None and run.peer == sender.name:
+        if run is not None and _is_with(run, sender):
             self.runs.advance(replace(run, state=State.REFUSED, problem=f"we refused ({reason}): {detail}"))
         if not self.runs.refuse(message.run, sender.name, epoch, reason.value, now_us):
             return
@@ -416,7 +317,7 @@ class Party:
             State.ABANDONED: Outcome.ABANDONED,
         }
         over = budget.is_over(self.rules, run.epoch, now_us)
-        spent = budget.spent(self.commitments(self._record.papers(self.me), self.me), run.peer, run.epoch)
+        spent = budget.spent(reading.commitments(self._record.papers(self.me), self.me), run.peer, run.epoch)
         waiting = any(
             each.state in {State.PREPARED, State.WAITING}
             for each in self.runs.of(run.peer)
@@ -435,24 +336,11 @@ class Party:
         """What must not enter again: all of this epoch, and what is known to be common."""
         known: set[Observable | None] = set()
         for run in self.runs.of(peer.name):
+            if run.mode is not Mode.PAIR:
+                continue
             places = range(len(run.leaves)) if run.epoch == epoch else run.common
             known.update(run.leaves[place].observable for place in places)
         return {each for each in known if each is not None}
-
-    def commitments(self, logged: Iterable[bytes], member: Member) -> list[Commitment]:
-        """A member's commitments; what it signed malformed counts for nothing, and fits no run either."""
-        found: list[Commitment] = []
-        for each in logged:
-            paper = papers.read_or_none(each, member)
-            if isinstance(paper, Commitment):
-                found.append(paper)
-        return found
-
-    def _commitment(self, paper: bytes, member: Member) -> Commitment:
-        try:
-            return papers.read_commitment(paper, member, self.charter)
-        except (FormatError, EvidenceError) as error:
-            raise RefusedError(Reason.MALFORMED, str(error)) from None
 
     def _message(self, run: Run, step: Step, paper: bytes = b"", nonce: bytes = b"", payload: bytes = b"") -> Outgoing:
         message = Message(
@@ -469,13 +357,8 @@ class Party:
         return Outgoing(run.run, step, run.peer, message.to_bytes(self._statement))
 
 
-def elements_root(entered: Entered) -> bytes:
-    """The root over a set's elements, to which the commitment binds."""
-    return merkle.root_of(merkle.leaf_hashes(entering.split(entered.elements)))
-
-
-def _elements(joined: bytes) -> set[bytes]:
-    return {joined[at : at + ELEMENT_BYTES] for at in range(0, len(joined), ELEMENT_BYTES)}
+def _is_with(run: Run, sender: Member) -> bool:
+    return run.mode is Mode.PAIR and run.peer == sender.name
 
 
 def _places(run: Run, theirs: set[bytes]) -> tuple[int, ...]:
