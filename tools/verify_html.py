@@ -6,7 +6,7 @@ security policy. Lines stay lines: the two can be compared side by side, and ``-
 Run it after every change; a test fails where it was forgotten.
 
 A variable has one short name all over the script, which no other variable has: so no scope can confuse two of them.
-Names of properties stay as they are, and what JavaScript, the browser or a test calls by its name.
+Properties that the script alone knows are treated as variables; other names stay as they are.
 """
 
 import base64
@@ -33,6 +33,8 @@ _SPACED = {
     "script": re.compile(rf"({_KEPT})| *([{{}}()\[\],;:=<>+*/%&|?!-]) *"),
     "style": re.compile(r"((?!))| *([{};:,]) *"),
 }
+#: What JavaScript adds by itself: before a brace, and where a line ends and the next one begins with a word.
+_IDLE = re.compile(rf"({_KEPT})|;(?=}}|\n[A-Za-z}}])")
 _TOKEN = re.compile(rf"(?P<kept>{_KEPT})|(?P<word>{_WORD})|\d[\w.]*|=>|\.\.\.|\s+|.", re.DOTALL)
 _LANGUAGE = (
     "async await break case catch class const constructor continue default delete do else extends false finally for "
@@ -46,6 +48,14 @@ _BROWSER = (
 )
 #: What the tests call in the page.
 _CALLED = "ENTRIES Fields Misfit parseKey"
+#: Properties that are the script's own: no browser, no JSON, no sentence and no test knows them by these names.
+_PRIVATE = (
+    "attachments blind blob bundle bytes checked contentSalt cosigner cover created detail disowned end extensions "
+    "fields following growth hexes history isMet left links logs many members note objects optional origin others "
+    "parts places policy proof ranges read referencesSalt results rivals salt salts sealBytes sealedText sequences "
+    "shown signatures signed stamps statements take texts turn unchecked vkey witnesses working wrong"
+)
+_OWN = frozenset(_PRIVATE.split())
 _FIXED = frozenset(f"{_LANGUAGE} {_BROWSER} {_CALLED}".split())
 #: Before a brace, these begin an object or the names that are taken out of one; all else begins a block.
 _BEFORE_OBJECT = frozenset(["(", "[", ",", "=", ":", "?", "|", "&", "...", "return", "const", "let"])
@@ -66,6 +76,7 @@ def made(source: str) -> str:
     for tag, spaced in _SPACED.items():
         (body,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
         short = spaced.sub(lambda found: found[1] or found[2], renamed(body) if tag == "script" else body)
+        short = _IDLE.sub(lambda found: found[1] or "", short)
         page = page.replace(body, short)
         digest = base64.b64encode(hashlib.sha256(short.encode("utf-8")).digest()).decode("ascii")
         page, count = re.subn(rf"{tag}-src '[^']*'", f"{tag}-src 'sha256-{digest}'", page, count=1)
@@ -121,7 +132,7 @@ def _tokens(script: str) -> Iterator[Token]:
         elif match[0] in ")}]":
             inside.pop()
         elif match["word"] and match[0] not in _FIXED:
-            roles[place] = _role(before[-1], after, inside[-1])
+            roles[place] = _role(match[0], before[-1], after, inside[-1])
         before = [*before[1:], match[0]]
     for place, match in enumerate(found):
         yield Token(match[0], roles.get(place, ""))
@@ -133,7 +144,9 @@ def _enclosed(sign: str, before: list[str]) -> str:
     return "class" if sign == "{" and ("class" in before[-2:] or before[-2:-1] == ["extends"]) else ""
 
 
-def _role(before: str, after: str, inside: str) -> str:
+def _role(word: str, before: str, after: str, inside: str) -> str:
+    if word in _OWN:
+        return "variable"
     if before == ".":
         return ""
     if inside == "class" and after == "(":
