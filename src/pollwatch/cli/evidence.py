@@ -17,6 +17,7 @@ from pollwatch.i18n import _
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pollwatch.errors import StoreError
     from pollwatch.node import monitoring
     from pollwatch.node.casekeys import Which
     from pollwatch.node.erasing import Asked
@@ -151,7 +152,10 @@ def sealer(*, case_dir: Path, every_s: int | None, once: bool, off: bool) -> Non
     def tell(index: int) -> None:
         click.echo(_("seal {index}").format(index=index), err=True)
 
-    sealing_loop.run(case_dir, every_s, SystemClock(), once=once, tell=tell)
+    def trouble(error: StoreError) -> None:
+        click.echo(_("no seal yet: {error}").format(error=printable(str(error))), err=True)
+
+    sealing_loop.run(case_dir, every_s, SystemClock(), once=once, tell=tell, trouble=trouble)
 
 
 @command.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pollwatch.errors import SignatureError
@@ -97,6 +97,18 @@ class SignedCheckpoint:
     def adding(self, signatures: Iterable[Signature]) -> SignedCheckpoint:
         """With more (co)signatures."""
         return SignedCheckpoint(self.checkpoint, self.note.adding(signatures))
+
+    def cosigned_by(self, lines: Sequence[Signature]) -> SignedCheckpoint:
+        """With the first line of each key that is not there yet, as many as a note holds.
+
+        The first says the earliest time, and who is asked again and again would fill the note otherwise.
+        """
+        have = {(each.name, each.key_id) for each in self.note.signatures}
+        fresh: dict[tuple[str, bytes], Signature] = {}
+        for each in lines:
+            if (each.name, each.key_id) not in have:
+                fresh.setdefault((each.name, each.key_id), each)
+        return self.adding([*fresh.values()][: notes.MAX_SIGNATURES - len(self.note.signatures)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from pollwatch.evidence import durable, fsck, keychain, merkle, rotation, tiles
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
 from pollwatch.evidence.keychain import KeyChain, Link, LogKeys
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
-from pollwatch.evidence.note import MAX_SIGNATURES, Signature
+from pollwatch.evidence.note import Signature
 from pollwatch.evidence.pending import PendingFiles
 from pollwatch.evidence.published import CHECKPOINT, KEYS
 from pollwatch.evidence.signedstate import SignedState
@@ -127,9 +127,13 @@ class Log:
     def close(self) -> None:
         """Let another process write."""
         if self._lock >= 0:
-            self._release()
-            os.close(self._lock)
-            self._lock = -1
+            self.let_go()
+        self._release()
+
+    def let_go(self) -> None:
+        """Let another process write already; here what there is now can still be read, and nothing more be written."""
+        os.close(self._lock)
+        self._lock = -1
 
     def _release(self) -> None:
         self._pending.close()
@@ -215,8 +219,7 @@ class Log:
             SignatureError: a key link names a key that this log was not opened with.
             StoreError: the disk says no; nothing was appended, or the log must be opened again to know.
         """
-        if self._lock < 0:
-            raise StoreError(f"log {self.folder} is closed")
+        self._check_open()
         first = self.size
         if not entries:
             return range(first, first)
@@ -251,17 +254,22 @@ class Log:
             ProofError: they are on a checkpoint that is not of this log.
             StoreError: the disk says no.
         """
+        self._check_open()
         subject = to or self._signed
         at = subject.checkpoint
         if at.origin != self.origin or self._reader.root(at.size) != at.root:
             raise ProofError(f"log {self.origin}: cosignatures are on a checkpoint that this log did not sign")
         kept = self._state.cosigned_at(at.size)
-        merged = _cosigned(kept or subject, lines)
+        merged = (kept or subject).cosigned_by(lines)
         if merged != kept:
             self._state.keep_cosigned(merged)
         if subject.checkpoint == self._signed.checkpoint:
-            now = _cosigned(self._signed, lines)
+            now = self._signed.cosigned_by(lines)
             self._signed = self._publish(now) if now != self._signed else now
+
+    def _check_open(self) -> None:
+        if self._lock < 0:
+            raise StoreError(f"log {self.folder} is closed")
 
     def cosigned(self, size: int) -> SignedCheckpoint | None:
         """The best cosigned checkpoint of at least this size: most signatures, then earliest; None without any."""
@@ -346,14 +354,6 @@ class Log:
 
     def _fetch(self, path: str) -> bytes:
         return (self.public / path).read_bytes()
-
-
-def _cosigned(signed: SignedCheckpoint, lines: Sequence[Signature]) -> SignedCheckpoint:
-    """With one line a key, as many as a note holds: who is asked again and again would fill it otherwise."""
-    have = {(each.name, each.key_id) for each in signed.note.signatures}
-    fresh = {(each.name, each.key_id): each for each in reversed(lines) if (each.name, each.key_id) not in have}
-    room = MAX_SIGNATURES - len(signed.note.signatures)
-    return signed.adding(list(reversed(fresh.values()))[:room])
 
 
 def open_reader(public: Path, log: LogKeys) -> tuple[SignedCheckpoint, TileReader]:

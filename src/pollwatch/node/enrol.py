@@ -106,7 +106,8 @@ def introduce(
                 "case folder of its own, so that nothing of it is ever taken for real"
             )
         rekeying.commit(case_dir / "evidence", "private", evidence.private)
-        chain = rekeying.commit(case_dir / "evidence", "shared", evidence.shared).chain
+        with evidence.writing_shared() as shared:
+            chain = rekeying.commit(case_dir / "evidence", "shared", shared).chain
     keys = MemberKeys.complete(folder.inner, folder.outer, handle)
     outer = keys.outer
     following = _next_key(folder, keys.statement.name)

@@ -13,6 +13,7 @@ from pollwatch.evidence.fields import Fields, document
 
 _NAME = "sealer.json"
 _KIND = "sealer"
+_MINUTE_US = 60 * US_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,13 @@ class Interval:
     def slot(self, at_us: int) -> int:
         """Which interval a moment is in."""
         return at_us // (self.every_s * US_PER_S)
+
+    def stated_us(self, now_us: int) -> int:
+        """The time that a seal states when it is made now: the minute's beginning, but not before the interval's.
+
+        Seconds would tell how busy the machine was, and whether somebody had the log open.
+        """
+        return max(now_us // _MINUTE_US * _MINUTE_US, self.begin_us(self.slot(now_us)))
 
     def begin_us(self, slot: int) -> int:
         """When an interval begins."""

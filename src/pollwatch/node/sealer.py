@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from pollwatch.clock import US_PER_S, Clock
+from pollwatch.clock import Clock
 from pollwatch.errors import StoreError
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.log import Log, open_reader
@@ -65,8 +65,7 @@ def seal_if_due(case_dir: Path, clock: Clock, rivals: Sequence[Checkpoint] | Non
     keys = CaseKeys.load(folder)
     with shared_only(case_dir, clock) as shared, closing(Openings(folder / "openings.sqlite")) as openings:
         openings.settle_rest("seals", partial(last_index, shared))
-        # Whole seconds, as in cosignatures: fractions would tell how busy the machine was.
-        now_us = clock.now_us() // US_PER_S * US_PER_S
+        now_us = interval.stated_us(clock.now_us())
         last = openings.latest_seal()
         if last is not None and interval.slot(last.at_us) >= interval.slot(now_us):
             return None

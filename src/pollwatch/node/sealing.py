@@ -12,7 +12,8 @@ Sealing is idempotent: what was sealed already, byte for byte, keeps its entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -97,12 +98,37 @@ class CaseEvidence:
 
     @property
     def shared(self) -> Log:
-        """The shared log. Where a sealer has a schedule to keep, it is opened only when it is asked for."""
+        """The shared log; where a sealer has a schedule to keep, as it was when it was asked for, and to read only."""
         if self._shared is None:
-            log = casekeys.open_log(self._folder, "shared", self._clock, wait=self.interval is not None)
-            self.openings.settle_rest("seals", partial(last_index, log))
-            self._shared = log
+            self._shared = self._open_shared()
+            if self.interval is not None:
+                self._shared.let_go()
         return self._shared
+
+    @contextmanager
+    def writing_shared(self) -> Iterator[Log]:
+        """The shared log, to append to; where a sealer has a schedule to keep, others wait only that long for it.
+
+        Raises:
+            StoreError: another process keeps it open, or the disk says no.
+        """
+        if self.interval is None:
+            yield self.shared
+            return
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
+        with self._open_shared() as log:
+            yield log
+
+    def _open_shared(self) -> Log:
+        log = casekeys.open_log(self._folder, "shared", self._clock, wait=self.interval is not None)
+        try:
+            self.openings.settle_rest("seals", partial(last_index, log))
+        except BaseException:
+            log.close()
+            raise
+        return log
 
     @property
     def shared_signer(self) -> Signer:
@@ -217,7 +243,8 @@ class CaseEvidence:
         Returns:
             The seal's index in the shared log.
         """
-        return seal_state(self.private.signed.checkpoint, self.shared, self.openings, rivals, self._clock.now_us())
+        with self.writing_shared() as shared:
+            return seal_state(self.private.signed.checkpoint, shared, self.openings, rivals, self._clock.now_us())
 
     def append_private(self, entry: PrivateEntry) -> int:
         """Record something else (a disclosure, an indicator); its salts are the caller's to keep.
@@ -233,7 +260,8 @@ class CaseEvidence:
 
     def post(self, entry: Posted | ForkProof) -> int:
         """Post a document in the shared log, for everybody to read; gives its index there."""
-        return self.shared.append([entry.to_bytes()])[0]
+        with self.writing_shared() as shared:
+            return shared.append([entry.to_bytes()])[0]
 
     def latest_entry(self, incident_id: str) -> int | None:
         """The private log's index of the latest understanding of an incident; None if it was never sealed."""

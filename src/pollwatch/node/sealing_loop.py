@@ -11,6 +11,8 @@ from pollwatch.errors import StoreError
 from pollwatch.node import sealer
 from pollwatch.node.interval import Interval
 
+_RETRY_S = 5.0
+
 
 def run(
     case_dir: Path,
@@ -19,6 +21,7 @@ def run(
     *,
     once: bool,
     tell: Callable[[int], None],
+    trouble: Callable[[StoreError], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Seal at a fixed interval until stopped.
@@ -29,16 +32,25 @@ def run(
         clock: the time.
         once: end after this interval's seal.
         tell: told the index of each seal.
+        trouble: told why a seal could not be made yet; it is tried again until it can be.
         sleep: waits so many seconds.
 
     Raises:
-        StoreError: no interval is known, or the disk says no.
+        StoreError: no interval is known, or (with ``once``) the disk says no.
         EvidenceError: the case's evidence does not check out.
     """
     if every_s is not None:
         sealer.configure(case_dir, Interval(every_s), clock)
     while True:
-        index = sealer.seal_if_due(case_dir, clock)
+        try:
+            index = sealer.seal_if_due(case_dir, clock)
+        except StoreError as error:
+            # A full disk, or somebody who keeps the log: no reason to seal never again.
+            if once or Interval.load(case_dir / "evidence") is None:
+                raise
+            trouble(error)
+            sleep(min(_RETRY_S, until_next_s(case_dir, clock)))
+            continue
         if index is not None:
             tell(index)
         sealer.keep_rhythm(case_dir, clock)
