@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pollwatch.clock import ManualClock
 from pollwatch.errors import PollwatchError
+from pollwatch.evidence import durable
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.log import Log
 
@@ -28,12 +29,17 @@ def main() -> None:
     """See the module."""
     folder, *sizes = sys.argv[1:]
     try:
+        if not sizes:
+            durable.make_folder(Path(folder))
+            SIGNER.save(Path(folder) / "a.key")
+            os.write(1, b"saved\n")
+            return
         with Log.open(Path(folder), [SIGNER], CLOCK, sync_threads=1) as log:
             for size in map(int, sizes):
                 log.append(numbered(log.size, size))
                 # Not through a pipe that somebody closes, nor a buffer that a SIGKILL empties.
                 os.write(1, f"{log.size} {log.root.hex()}\n".encode())
-    except PollwatchError as error:
+    except (PollwatchError, OSError) as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
         raise SystemExit(3) from None
 
