@@ -105,10 +105,10 @@ def test_a_back_dated_claim_is_told(pair: list[Membership], clock: ManualClock) 
     publishing.publish(b, clock)
     with CaseEvidence.open(b.folder.case, clock) as evidence:
         claim = {"created_by_ref": b.me.identity, "modified": rfc3339(clock.us - 7 * 86_400_000_000)}
-        evidence.post(Posted.of("claim", "x", canonical.dumps(claim)))
+        index = evidence.post(Posted.of("claim", "x", canonical.dumps(claim)))
     found = monitoring.look(a, clock)
     assert states(found) == [State.MISDATED, State.FINE]
-    assert "entry 2" in found[0].detail
+    assert f"entry {index} " in found[0].detail
 
 
 def test_a_fork_is_proven_filed_and_ends_with_four(pair: list[Membership], clock: ManualClock) -> None:
