@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,12 @@ from pollwatch.clock import SystemClock
 from pollwatch.errors import PolicyError, StoreError
 from pollwatch.events.detection import Actors, Severity
 from pollwatch.events.lines import LineSet
+from pollwatch.events.observable import Kind, normalised
 from pollwatch.evidence.manifest import Posted, parse_shared
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members import document
 from pollwatch.members.marking import Tlp
-from pollwatch.node import collecting, joint, processes, rail, releasing, staging
+from pollwatch.node import collecting, joint, processes, rail, releasing, staging, telling
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision
 from pollwatch.sharing.collection import Collection
@@ -30,8 +31,9 @@ from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.sharing.stages import Stage
 from pollwatch.sharing.taxii.grants import EVERYBODY, Shelf, Terms
-from pollwatch.stix import bundle, constants, objects
+from pollwatch.stix import accept, bundle, constants, objects, watching
 from pollwatch.stix.constants import StixObject
+from pollwatch.stix.watching import Watched
 from taxii_scenes import API, TAXII, indicator
 
 CLOCK = SystemClock()
@@ -137,6 +139,46 @@ def test_a_collection_holds_nothing_stricter_than_it(pair: Pair) -> None:
         collecting.publish(pair.a, "Incidents", pair.prepared(Tlp.AMBER_STRICT), DECISION, CLOCK)
     assert Ledger(pair.a.folder.record).all("B") == ()
     assert pair.ask("GET", pair.objects) == (200, {})
+
+
+def test_campaigns_and_indicators_are_valid(pair: Pair, tmp_path: Path) -> None:
+    """A campaign and every kind of indicator pass OASIS's validator, and B takes them; nothing of the victim leaves."""
+    other = replace(an_incident(), id="PW-2", actors=Actors(ip=("203.0.113.9",), domain=("evil.example",)))
+    told = [an_incident(), other]
+    exports = {}
+    for tlp in (Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT):
+        exports[f"campaign-{tlp.word}"] = telling.prepare_campaign(pair.a, "Autumn", told, tlp, CLOCK).body
+    everything = bundle.read(exports["campaign-amber"])
+    campaign = next(each for each in everything if each["type"] == "campaign")
+    links = {(each["relationship_type"], each["target_ref"]) for each in everything if each["type"] == "relationship"}
+    assert {("related-to", campaign["id"]), ("indicates", campaign["id"])} <= links
+    things = {
+        Kind.IPV4: ("203.0.113.7", "203.0.113.0/24"),
+        Kind.IPV6: ("2001:db8::7",),
+        Kind.DOMAIN: ("Evil.example",),
+        Kind.URL: ("https://evil.example/a'b\\c",),
+        Kind.EMAIL: ("mail@evil.example",),
+        Kind.HASH: ("a" * 64, "b" * 32),
+        Kind.USER_AGENT: ("sqlmap/1.7 (o'clock)",),
+    }
+    seen = [normalised(kind, value) for kind, values in things.items() for value in values]
+    watched = [Watched(f"IND-{n}", each, T, (None, T + 1)[n % 2], (None, T)[n % 2]) for n, each in enumerate(seen)]
+    identity = objects.identity(pair.a.me, pair.a.charter)
+    made = watching.to_stix(watched, releasing.maker(pair.a, Tlp.AMBER, CLOCK.now_us()), identity)
+    exports["indicators"] = bundle.write(bundle.order(made))
+    stix_validator.accepts(tmp_path, exports)
+    for data in exports.values():
+        accept.check(bundle.read(data), pair.b.charter)
+        assert b"registry.internal" not in data
+        assert b"jane.roe" not in data
+    prepared = telling.prepare_campaign(pair.a, "Autumn", told, Tlp.AMBER, CLOCK)
+    assert collecting.publish(pair.a, "Incidents", prepared, DECISION, CLOCK).problems == ()
+    status, page = pair.ask("GET", f"{pair.objects}?match[type]=campaign,indicator")
+    assert (status, {each["type"] for each in page["objects"]}) == (200, {"campaign", "indicator"})
+    with pytest.raises(PolicyError, match="two incidents"):
+        telling.prepare_campaign(pair.a, "Alone", told[:1], None, CLOCK)
+    with pytest.raises(PolicyError, match="released"):
+        telling.prepare_indicators(pair.a, None, CLOCK)
 
 
 def test_only_its_creator_posts_an_object(pair: Pair) -> None:

@@ -17,6 +17,8 @@ from pollwatch.i18n import _
 
 if TYPE_CHECKING:
     from pollwatch.node.collecting import Published
+    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.releasing import Prepared
     from pollwatch.sharing.taxii.client import TaxiiClient
     from pollwatch.sharing.taxii.grants import Shelf
 
@@ -110,8 +112,10 @@ def list_(*, case_dir: Path, as_json: bool) -> int:
 
 @command.command(epilog="Exit codes: 0 published (or --dry-run), 6 the marking or the charter forbids it.")
 @click.argument("collection")
-@click.argument("incident")
+@click.argument("incidents", nargs=-1, metavar="INCIDENT...")
 @options.required_case_dir
+@click.option("--campaign", default="", metavar="NAME", help="Tell the incidents as one campaign of this name.")
+@click.option("--indicators", is_flag=True, help="All indicators that an analyst released, instead of incidents.")
 @click.option("--tlp", type=click.Choice((*_TLP, "red")), help="Marking (TLP 2.0).  [default: the charter's]")
 @click.option("--basis", default="", metavar="TEXT", help="Legal basis, for the ledger.  [default: the charter]")
 @click.option("--released-by", default="", metavar="NAME", help="Who decided.  [default: the user's name]")
@@ -120,25 +124,27 @@ def list_(*, case_dir: Path, as_json: bool) -> int:
 def publish(  # noqa: PLR0913 - one argument per option
     *,
     collection: str,
-    incident: str,
+    incidents: tuple[str, ...],
     case_dir: Path,
+    campaign: str,
+    indicators: bool,
     tlp: str | None,
     basis: str,
     released_by: str,
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Put INCIDENT into COLLECTION (id, alias or title): told to every reader, recorded before it can be fetched."""
-    from pollwatch.incidents.records import Case
-    from pollwatch.members.marking import Tlp
+    """Put an INCIDENT into COLLECTION (id, alias or title): told to every reader, recorded before it can be fetched.
+
+    Several incidents are told as a campaign: `--campaign NAME`. With `--indicators`, what is told are all indicators
+    that an analyst released (`pollwatch indicators`).
+    """
     from pollwatch.node import collecting, releasing
     from pollwatch.node.jointfolder import Membership
 
     clock = SystemClock()
     membership = Membership.open(case_dir)
-    with Case.open(case_dir, clock, create=False) as case:
-        found = case.incident(incident)
-    prepared = releasing.prepare_incident(membership, found, Tlp.parse(tlp) if tlp else None, clock)
+    prepared = _prepared(membership, incidents, campaign, tlp, indicators=indicators)
     if dry_run:
         with collecting.store(membership, clock) as store:
             names = [each.name for each in collecting.readers(membership, collecting.find(store, collection))]
@@ -225,6 +231,29 @@ def pull(*, url: str, user: str, password_file: Path | None, bookmark: Path | No
             if bookmark:
                 page.bookmark.save(bookmark)
     return 0
+
+
+def _prepared(
+    membership: Membership, names: tuple[str, ...], campaign: str, tlp: str | None, *, indicators: bool
+) -> Prepared:
+    """What is to be published, as it would leave."""
+    from pollwatch.errors import UsageError
+    from pollwatch.incidents.records import Case
+    from pollwatch.members.marking import Tlp
+    from pollwatch.node import releasing, telling
+
+    clock, marking = SystemClock(), Tlp.parse(tlp) if tlp else None
+    if indicators:
+        if names or campaign:
+            raise UsageError(_("--indicators stands alone: incidents are told in a release of their own"))
+        return telling.prepare_indicators(membership, marking, clock)
+    if not names or (len(names) > 1 and not campaign):
+        raise UsageError(_("name one incident, or several and --campaign NAME, or say --indicators"))
+    with Case.open(membership.folder.case, clock, create=False) as case:
+        found = [case.incident(each) for each in names]
+    if campaign:
+        return telling.prepare_campaign(membership, campaign, found, marking, clock)
+    return releasing.prepare_incident(membership, found[0], marking, clock)
 
 
 def _list_remote(client: TaxiiClient) -> None:

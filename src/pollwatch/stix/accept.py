@@ -23,6 +23,7 @@ _SIGNED: Final = frozenset(
         "incident",
         "threat-actor",
         "attack-pattern",
+        "campaign",
         "observed-data",
         "indicator",
         "sighting",
