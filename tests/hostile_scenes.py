@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from joint_scenes import trusting
 from pollwatch.clock import Clock, ManualClock
 from pollwatch.events.detection import Actors, Severity
 from pollwatch.events.lines import LineSet
@@ -192,7 +193,7 @@ def served(*members: Membership, clock: Clock) -> Iterator[Callable[[], None]]:
 
 
 def enrol_members(root: Path, members: Sequence[tuple[str, Role]], ports: tuple[int, ...], clock: Clock) -> list[Path]:
-    """Make the members' folders under ``root``, with a charter that all of them signed in force."""
+    """Make the members' folders under ``root``, with a charter in force; each goes all the way with each other one."""
     cases = [root / name.lower() for name, _role in members]
     cards = [
         enrol.introduce(case, name, name.lower(), role, f"http://127.0.0.1:{port}", clock)
@@ -202,6 +203,7 @@ def enrol_members(root: Path, members: Sequence[tuple[str, Role]], ports: tuple[
     signed = enrol.begin(cases[0], enrol.draft(cards, terms, clock))
     for case in (*cases, *cases):
         signed = enrol.sign(case, signed.to_bytes(), clock).signed
+    trusting(*map(Membership.open, cases), clock=clock)
     return cases
 
 

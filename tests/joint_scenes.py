@@ -9,9 +9,11 @@ import httpx
 from pollwatch.clock import Clock
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
-from pollwatch.node import enrol, processes
+from pollwatch.node import enrol, processes, staging
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
+from pollwatch.sharing.decisions import Person
+from pollwatch.sharing.stages import Stage
 
 
 def enrolled(folder: Path, names: str, clock: Clock) -> list[Membership]:
@@ -26,6 +28,13 @@ def enrolled(folder: Path, names: str, clock: Clock) -> list[Membership]:
     for case in (*cases, *cases):
         signed = enrol.sign(case, signed.to_bytes(), clock).signed
     return [Membership.open(case) for case in cases]
+
+
+def trusting(*members: Membership, clock: Clock) -> None:
+    """Let each of these go all the way with every other one: what they do to one another is what a test is about."""
+    for each in members:
+        for peer in each.peers:
+            staging.switch(each, peer, Stage.CLAIM, Person("Ada", "test"), "a test", clock)
 
 
 def client(sender: Membership, receiver: Member, clock: Clock, address: str = "") -> httpx.Client:

@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import joint_scenes
+from joint_scenes import trusting
 from pollwatch import canonical
 from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
@@ -167,6 +168,7 @@ def enrolled(tmp_path: Path) -> Iterator[Pair]:
     complete = enrol.sign(b, drafted.to_bytes(), CLOCK).signed
     enrol.sign(a, complete.to_bytes(), CLOCK)
     one, two = Membership.open(a), Membership.open(b)
+    trusting(one, two, clock=CLOCK)
     real = replace(two.me, address=f"http://127.0.0.1:{port_b}")
     gateways = (GatewayProcess(a, one.me), GatewayProcess(b, real))
     tap = Tap(tapped, port_b)

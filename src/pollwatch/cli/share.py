@@ -24,7 +24,7 @@ _TLP = ("clear", "green", "amber", "amber+strict", "red")
 
 @click.command(
     name="share",
-    epilog="Exit codes: 0 delivered (or --dry-run), 5 recorded but not delivered, 6 the marking forbids it.",
+    epilog="Exit codes: 0 delivered (or --dry-run), 5 recorded but not delivered, 6 marking or stage forbid it.",
 )
 @click.argument("incident")
 @click.option("--to", "receiver", required=True, metavar="MEMBER", help="Who gets it.")

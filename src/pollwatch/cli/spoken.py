@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from pollwatch.canonical import Json, pretty
+from pollwatch.cli import options
 from pollwatch.clock import SystemClock
 from pollwatch.errors import PeerError
 from pollwatch.events.printable import printable
@@ -69,12 +70,14 @@ def tell(spoken: Spoken, schema: str, *, as_json: bool) -> int:
     if as_json:
         document: dict[str, Json] = {"schema": schema, "id": spoken.id, "shared_log_index": spoken.log_index}
         sent: list[Json] = [{**share.document(each)} for each in spoken.sent]
-        click.echo(pretty({**document, "sent": sent}))
+        click.echo(pretty({**document, "sent": sent, "withheld": {**spoken.withheld}}))
     else:
         click.echo(_("{id} signed and sealed, entry {index}").format(id=spoken.id, index=spoken.log_index))
         for each in spoken.sent:
             share.tell(each)
-    return PeerError.exit_code if any(each.problem for each in spoken.sent) else 0
+        for reason in spoken.withheld.values():
+            options.complain(reason)
+    return PeerError.exit_code if spoken.withheld or any(each.problem for each in spoken.sent) else 0
 
 
 def show(record: Record, case_dir: Path) -> None:

@@ -7,7 +7,7 @@ Each is signed, sealed in the shared log, kept, and only then sent to all others
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pollwatch import canonical
 from pollwatch.attribution import claim as claims
@@ -31,6 +31,7 @@ from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision, Sent
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.ledger import Ledger
+from pollwatch.sharing.stages import StageError
 from pollwatch.stix import bundle, constants, ids
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
@@ -46,12 +47,14 @@ class Spoken:
         body: the whole file of its case, as all others get it.
         log_index: its place in the shared log; None where it was only previewed.
         sent: what came of sending it, by member.
+        withheld: why it was not sent to a member with whom we do not go so far, by its name.
     """
 
     id: str
     body: bytes
     log_index: int | None = None
     sent: tuple[Sent, ...] = ()
+    withheld: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +184,14 @@ class Speaker:
         index = self._keep(made)
         subject = f"{paper.kind(made) or records.posted_as(made)} {made['id']}"
         prepared = releasing.prepare(self.membership, subject, casefile.marking(whole), _fixed(whole), self.clock)
-        sent = [
-            releasing.release(self.membership, prepared, each, self.decision, self.clock)
-            for each in self.membership.peers
-        ]
+        sent, withheld = [], {}
+        for each in self.membership.peers:
+            try:
+                sent.append(releasing.release(self.membership, prepared, each, self.decision, self.clock))
+            except StageError as error:
+                withheld[each.name] = str(error)
         self.note_receipts()
-        return Spoken(made["id"], prepared.body, index, tuple(sent))
+        return Spoken(made["id"], prepared.body, index, tuple(sent), withheld)
 
     def note_receipts(self) -> None:
         """Put on record that those whom this member named or asked have it, where their gateways' receipts say so.

@@ -31,6 +31,7 @@ from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.keys import GatewayKeys, MemberKeys
 from pollwatch.members.member import Member
 from pollwatch.sharing.outbound import Outbound
+from pollwatch.sharing.stages import Gate, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +271,15 @@ class Membership:
         """The other members."""
         return self.charter.others(self.me.name)
 
-    def way_to(self, member: Member, clock: Clock) -> Outbound:
-        """The only way to another member's gateway."""
-        return Outbound(member, self.charter, self.keys.request, clock)
+    def way_to(self, member: Member, clock: Clock, needs: Stage = Stage.ALONE) -> Outbound:
+        """The only way to another member's gateway.
+
+        Args:
+            member: whose.
+            clock: for signatures.
+            needs: the stage that what is sent needs, beyond what its route does.
+        """
+        return Outbound(member, self.charter, self.keys.request, clock, Gate(self.folder.stages), needs)
 
 
 @dataclass(frozen=True, slots=True)

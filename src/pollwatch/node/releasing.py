@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from pollwatch import canonical
+from pollwatch.attribution import record as records
 from pollwatch.clock import Clock
 from pollwatch.errors import PeerError
 from pollwatch.evidence import durable, salted
@@ -20,6 +21,7 @@ from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.ledger import Disclosure, Ledger, Release, entry_of
 from pollwatch.sharing.peer import Peer
+from pollwatch.sharing.stages import Gate, Stage
 from pollwatch.stix import accept, bundle, objects
 from pollwatch.stix import incident as incidents
 from pollwatch.stix.constants import StixObject
@@ -132,9 +134,11 @@ def release(membership: Membership, prepared: Prepared, receiver: Member, decisi
     bytes again.
 
     Raises:
+        StageError: we do not go so far with the receiver; nothing is recorded.
         PolicyError: the receiver holds another charter.
         StoreError: it cannot be recorded; then nothing has left.
     """
+    Gate(membership.folder.stages).check(receiver, needs(prepared.body))
     disclosure = recorded(membership, prepared, receiver, decision, clock)
     if disclosure.receipt:
         return Sent(disclosure, again=True)
@@ -146,12 +150,19 @@ def recorded(
 ) -> Disclosure:
     """The record of a release to a member, made where there is none yet; only then may it leave, whichever way.
 
+    How far we go with that member is asked when it does leave, or is fetched.
+
     Raises:
         StoreError: it cannot be recorded; then nothing may leave.
     """
     ledger = Ledger(membership.folder.record)
     known = ledger.known(receiver.name, prepared.content)
     return known or _record(membership, ledger, prepared, receiver, decision, clock)
+
+
+def needs(body: bytes) -> Stage:
+    """The stage that a body needs: saying who did it is more than telling what was seen."""
+    return Stage.CLAIM if any(map(records.is_spoken, bundle.read(body))) else Stage.SHARE
 
 
 def retry(membership: Membership, clock: Clock) -> tuple[Sent, ...]:
@@ -191,7 +202,7 @@ def _deliver(membership: Membership, ledger: Ledger, disclosure: Disclosure, clo
     )
     note = delivery.to_header(membership.keys.statement)
     try:
-        with Peer(membership.way_to(receiver, clock)) as peer:
+        with Peer(membership.way_to(receiver, clock, needs(left.body))) as peer:
             answer = peer.deliver(note, left.body)
     except PeerError as error:
         return Sent(disclosure, problem=str(error))

@@ -32,14 +32,17 @@ from pollwatch.node import (
     releasing,
     rereading,
     rival,
+    staging,
     watching,
 )
 from pollwatch.node.attributing import Speaker
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
 from pollwatch.node.releasing import Decision
+from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
+from pollwatch.sharing.stages import Stage as Trust
 
 ALDER: Final = "Alder Commission"
 BIRCH: Final = "Birch Ministry"
@@ -121,6 +124,9 @@ def _charter(stage: Stage) -> Step:
     by_both = enrol.sign(stage.birch, drafted.to_bytes(), stage.clock)
     enrol.sign(stage.alder, by_both.signed.to_bytes(), stage.clock)
     charter = by_both.signed.charter
+    decided = Person.here(_("duty officer"))
+    for each in (Membership.open(stage.alder), Membership.open(stage.birch)):
+        staging.switch(each, each.peers[0], Trust.CLAIM, decided, _("the story needs it"), stage.clock)
     stage.artefacts["charter"] = stage.out / "charter.note"
     stage.artefacts["charter"].write_bytes(by_both.signed.to_bytes())
     return Step(
@@ -130,6 +136,10 @@ def _charter(stage: Stage) -> Step:
             (_("members"), ", ".join(each.name for each in charter.members)),
             (_("signed by"), ", ".join(each.statement.name for each in charter.members)),
             (_("fingerprint"), charter.digest[:32]),
+            (
+                _("each tells the other"),
+                _("what it releases and claims, as {person} decided").format(person=decided.name),
+            ),
             (_("file"), str(stage.artefacts["charter"])),
         ),
         expected=by_both.in_force,

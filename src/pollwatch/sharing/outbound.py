@@ -1,12 +1,12 @@
 """The only way out: every request that a node sends to another member's gateway goes through here.
 
-Requests are signed with the node's request key, and before anything leaves, whoever opened the way is asked whether
-that member may still be told something.
+Requests are signed with the node's request key. Before anything leaves, and for as long as it takes, the member's stage
+is asked for (:mod:`pollwatch.sharing.stages`); where it no longer allows what is under way, the connection is cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import httpx
@@ -15,12 +15,10 @@ from pollwatch.clock import Clock
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
-from pollwatch.sharing import bounded, signedrequest
+from pollwatch.sharing import bounded, signedrequest, stages
+from pollwatch.sharing.severing import Severable
 from pollwatch.sharing.signedrequest import Head
-
-
-def _always() -> None:
-    """Nothing stands in the way."""
+from pollwatch.sharing.stages import Gate, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +30,25 @@ class Outbound:
         charter: the one in force here.
         signer: this node's request key.
         clock: for the signatures.
-        check: raises PolicyError where nothing may leave for that member (any more); asked before each request.
+        gate: how far we go with that member, now.
+        needs: the stage that what we are about to send needs, beyond what its route does.
     """
 
     member: Member
     charter: Charter
     signer: Signer = field(repr=False)
     clock: Clock
-    check: Callable[[], None] = _always
+    gate: Gate
+    needs: Stage = Stage.ALONE
+
+    def check(self, method: str, path: str) -> None:
+        """Let a request pass that is about to be made, or is under way.
+
+        Raises:
+            StageError: the member's stage does not allow it (any more).
+        """
+        base = httpx.URL(self.member.address).path.rstrip("/")
+        self.gate.check(self.member, max(self.needs, stages.outbound(method, path.removeprefix(base))))
 
     def client(self, transport: httpx.BaseTransport | None = None) -> httpx.Client:
         """A client for this member's gateway; close it.
@@ -48,7 +57,8 @@ class Outbound:
             transport: another way to reach it than TCP.
         """
         headers = {signedrequest.CHARTER: self.charter.digest}
-        return bounded.client(headers, transport, base_url=self.member.address, auth=_Signing(self))
+        severable = Severable(transport or httpx.HTTPTransport(trust_env=False), self.check)
+        return bounded.client(headers, severable, base_url=self.member.address, auth=_Signing(self))
 
 
 class _Signing(httpx.Auth):
@@ -60,7 +70,6 @@ class _Signing(httpx.Auth):
         self._way = way
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        self._way.check()
         fields = [(name.lower(), value) for name, value in request.headers.multi_items()]
         head = Head(request.method, target_of(self._way.member, request.url), fields)
         request.headers.update(signedrequest.sign(head, request.content, self._way.signer, self._way.clock.now_us()))

@@ -44,6 +44,7 @@ class Peer:
         """
         self.member = way.member
         self._charter = way.charter
+        self._way = way
         self._client = way.client(transport)
 
     def __enter__(self) -> Self:
@@ -224,6 +225,10 @@ class Peer:
         limit: int = bounded.MAX_ANSWER,
     ) -> Response:
         address = self.member.address + path
-        return bounded.exchange(
-            self._client, method, address, self.member.name, body=body, headers=headers, limit=limit
-        )
+        try:
+            return bounded.exchange(
+                self._client, method, address, self.member.name, body=body, headers=headers, limit=limit
+            )
+        except PeerError:
+            self._way.check(method, path)  # if we cut it off ourselves, that is what is told
+            raise

@@ -35,7 +35,7 @@ def test_strangers_see_what_commits_and_nothing_that_tells(watch: Watch, strange
         assert stranger.post("/mirror/add-entries", content=b"x").status_code == 401
         assert member.get("/log/tile/0/000.p/1").status_code == 200
         assert member.get("/log/tile/entries/000.p/1").status_code == 200
-        assert member.get("/nothing").status_code == 403  # nobody goes further than witnessing yet
+        assert member.get("/nothing").status_code == 404
 
 
 def test_attack_7_a_request_that_was_overheard(watch: Watch, stranger: httpx.Client) -> None:
