@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from taxii2client.v21 import Server
 
 import joint_scenes
 import stix_validator
 from pollwatch import canonical
 from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock
-from pollwatch.errors import PolicyError, StoreError
+from pollwatch.errors import PolicyError, StoreError, UsageError
 from pollwatch.events.detection import Actors, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.events.observable import Kind, normalised
@@ -93,14 +96,20 @@ def an_incident() -> Incident:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    """A and B at the last stage with one another."""
+def still(tmp_path: Path) -> Pair:
+    """A and B at the last stage with one another; no gateway runs."""
     a, b = joint_scenes.enrolled(tmp_path, "ab", CLOCK)
     for one, other in ((a, b), (b, a)):
         staging.switch(one, other.me, Stage.CLAIM, Person.here("Ada"), "agreed", CLOCK)
     shelf = collecting.make(a, Terms("Incidents", "", Tlp.AMBER, (EVERYBODY,), (EVERYBODY,)), CLOCK)
-    with processes.running(joint_scenes.gateway(a), joint_scenes.gateway(b)):
-        yield Pair(a, b, shelf)
+    return Pair(a, b, shelf)
+
+
+@pytest.fixture
+def pair(still: Pair) -> Iterator[Pair]:
+    """A and B, and their gateways run."""
+    with processes.running(joint_scenes.gateway(still.a), joint_scenes.gateway(still.b)):
+        yield still
 
 
 def pollwatch(*arguments: str | Path) -> Result:
@@ -220,6 +229,15 @@ def test_every_request_is_sealed_inside(pair: Pair) -> None:
     assert (len(posted(pair.a, "receipt")), len(posted(pair.a, "tombstone"))) == (1, 1)
 
 
+def test_a_severed_member_gets_nothing(pair: Pair) -> None:
+    """Severing ends reading and writing of collections at once; the refusal is a TAXII error."""
+    collecting.publish(pair.a, "Incidents", pair.prepared(), DECISION, CLOCK)
+    staging.switch(pair.a, pair.b.me, Stage.ALONE, Person.here("Ada"), "severed", CLOCK)
+    for method in ("GET", "POST"):
+        status, answer = pair.ask(method, pair.objects, {"objects": [indicator(1)]} if method == "POST" else None)
+        assert (status, answer.get("http_status")) == (403, "403")
+
+
 def test_the_command_line_keeps_collections(pair: Pair, tmp_path: Path) -> None:
     """`collections add`, `list`, `withdraw` by hand: what is made is listed, what is withdrawn is gone for B."""
     case = pair.a.folder.case
@@ -243,3 +261,36 @@ def test_the_command_line_keeps_collections(pair: Pair, tmp_path: Path) -> None:
     assert isinstance(again.exception, PolicyError)
     assert pair.ask("GET", f"{pair.objects}{incident}/")[0] == 404
     assert len(Ledger(pair.a.folder.record).all("B")) == 1
+
+
+def test_a_third_partys_client_reads_and_writes_for_its_member(still: Pair, tmp_path: Path) -> None:
+    """OASIS's client at a real gateway, with a password: it reads what B may; what it posts is B's, and unsigned."""
+    prepared = still.prepared()
+    collecting.publish(still.a, "Incidents", prepared, DECISION, CLOCK)
+    case = still.a.folder.case
+    password = pollwatch("clients", "add", "b-siem", "--member", "B", "--case", case).stdout.strip()
+    (tmp_path / "password").write_text(f"{password}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pollwatch", "gateway", "--case", str(case), "--port", "0", "--plain-passwords"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as gateway:
+        try:
+            assert gateway.stderr is not None
+            base = gateway.stderr.readline().split()[-1]
+            (root_,) = Server(f"{base}/taxii2/", user="b-siem", password=password).api_roots
+            (collection,) = root_.collections
+            fetched = collection.get_objects()["objects"]
+            assert sorted(map(canonical.dumps, fetched)) == sorted(map(canonical.dumps, bundle.read(prepared.body)))
+            mine = indicator(1, created_by_ref=still.b.me.identity)
+            status = collection.add_objects({"objects": [mine, indicator(2, created_by_ref=still.a.me.identity)]})
+            assert (status.success_count, status.failure_count) == (1, 1)
+            assert "only that member's own node" in status.failures[0]["message"]
+            url = f"{base}{API}collections/{still.shelf.id}/"
+            lines = pollwatch("collections", "pull", url, "--user", "b-siem", "--password-file", tmp_path / "password")
+            assert [canonical.loads_lenient(each.encode()) for each in lines.stdout.splitlines()] == [*fetched, mine]
+            (tmp_path / "password").write_bytes(b"\x80")
+            refused = pollwatch("collections", "pull", url, "--user", "b", "--password-file", tmp_path / "password")
+            assert isinstance(refused.exception, UsageError)
+        finally:
+            gateway.terminate()
+    joint.take_in(still.a, CLOCK)
+    assert [each.source["id"] for each in Collection(still.a.folder.record).of_type("indicator")].count(mine["id"]) == 0
+    assert len(posted(still.a, "receipt")) == 2

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pollwatch.sharing.taxii.grants import Shelf
 
 _TLP = ("clear", "green", "amber", "amber+strict")
+_MAX_PASSWORD = 4_096
 
 
 @click.group(name="collections")
@@ -215,8 +216,7 @@ def pull(*, url: str, user: str, password_file: Path | None, bookmark: Path | No
     from pollwatch.sharing.taxii.bookmark import Bookmark
     from pollwatch.sharing.taxii.client import TaxiiClient
 
-    lines = password_file.read_text("utf-8").splitlines() if password_file else []
-    auth = (user, lines[0] if lines else "") if user else None
+    auth = (user, _password(password_file)) if user else None
     with TaxiiClient(url, auth) as client:
         if "/collections/" not in client.url:
             _list_remote(client)
@@ -231,6 +231,20 @@ def pull(*, url: str, user: str, password_file: Path | None, bookmark: Path | No
             if bookmark:
                 page.bookmark.save(bookmark)
     return 0
+
+
+def _password(path: Path | None) -> str:
+    """The first line of a password file."""
+    from pollwatch.errors import UsageError
+
+    if path is None:
+        return ""
+    with path.open("rb") as file:
+        line = file.read(_MAX_PASSWORD).partition(b"\n")[0].removesuffix(b"\r")
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(_("{path} holds no password: its first line is no text").format(path=path)) from None
 
 
 def _prepared(
