@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from pollwatch.node import serving
+from pollwatch.node.serving import Listening
 from taxii_scenes import scene
 
 
@@ -24,7 +25,7 @@ def main(folder: Path) -> None:
     with scene(folder) as made:
         shelf = made.shelf("Indicators", alias="indicators")
         made.shelf("Read only", writers=("Alder",))
-        serving.run(made.app, "127.0.0.1", 0, lambda address: tell(address, shelf.id))
+        serving.run(made.app, Listening("127.0.0.1", 0), lambda address: tell(address, shelf.id))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,3 +106,32 @@ def test_what_was_acknowledged_survives_a_kill(address: Address, tmp_path: Path)
         found = [each["id"] for each in client.objects()]
     assert found[: len(acknowledged)] == acknowledged
     assert len(found) == len(set(found)) <= len(acknowledged) + 50
+
+
+def test_hostile_connections_do_no_harm(address: Address) -> None:
+    """Attacks 12 and 22 over real HTTP: lying, endless, nested, packed and half bodies; it answers on as before."""
+    host, _, port = address.base.removeprefix("http://").partition(":")
+    path = f"{API}collections/{address.shelf_id}/objects/"
+    token = base64.b64encode(b"Birch:password").decode()
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Basic {token}\r\ncontent-type: {TAXII}\r\n"
+    deep = b'{"objects":' + b"[" * 500_000 + b"]" * 500_000 + b"}"
+    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    tries = [
+        (f"{head}content-length: {1 << 50}\r\n\r\n".encode(), b" 413 "),
+        (f"{head}content-length: {len(deep)}\r\n\r\n".encode() + deep, b" 422 "),
+        (f"{head}transfer-encoding: chunked\r\n\r\n".encode() + chunk * 9, b" 413 "),
+        (f"{head}content-encoding: gzip\r\ncontent-length: 9\r\n\r\nxxxxxxxxx".encode(), b" 415 "),
+        (f"{head}content-length: -1\r\n\r\n".encode(), b" 400 "),
+        (f"{head}content-length: 5\r\ncontent-length: 6\r\n\r\nxxxxxx".encode(), b" 400 "),
+        (f"{head}x: {'y' * 100_000}\r\n\r\n".encode(), b" 4"),
+        (f"GET {path}?{'x' * 60_000} HTTP/1.1\r\nhost: x\r\n\r\n".encode(), b" 4"),
+        (f"{head}content-length: 100\r\n\r\nhalf".encode(), b""),
+    ]
+    for sent, expected in tries:
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            with contextlib.suppress(OSError):  # it may refuse before it has read all
+                connection.sendall(sent)
+            if expected:
+                assert expected in connection.recv(4096).partition(b"\r\n")[0], sent[:200]
+    answer = httpx.get(f"{address.base}{path}", auth=("Birch", "password"), headers={"accept": TAXII})
+    assert (answer.status_code, answer.json()) == (200, {})
