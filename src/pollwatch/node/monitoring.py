@@ -7,6 +7,7 @@ ends in one state::
     gaps          seals are missing since the last look: its sealer stood still
     late          the last seal is older than agreed, or than usual: it stands still now, or hides its log
     misdated      new entries carry dates that cannot be true: a wrong clock, or a lie
+    disputed      another member's seal names a state of it that we do not find in it: one of the two lies
     partly-read   it grew by more than one look reads; the rest is read at the next ones
     unreachable   nothing could be read
     went-back     it shows an older state than it signed before
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from itertools import pairwise
@@ -38,7 +39,7 @@ from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import dating, watching
+from pollwatch.node import dating, gossip, watching
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.watching import Checked, Verdict
 from pollwatch.sharing.followed import Followed
@@ -52,6 +53,7 @@ class State(StrEnum):
     GAPS = "gaps"
     LATE = "late"
     MISDATED = "misdated"
+    DISPUTED = "disputed"
     PARTLY_READ = "partly-read"
     UNREACHABLE = "unreachable"
     WENT_BACK = "went-back"
@@ -117,7 +119,18 @@ def look(membership: Membership, clock: Clock, expect_s: int | None = None) -> t
         StoreError: our own folder cannot be written, or a scan holds it.
     """
     found = [_judged(membership, each, clock, expect_s) for each in membership.peers]
-    return (*found, _own(membership, clock))
+    found.append(_own(membership, clock))
+    disputes = {each.of: each for each in gossip.disputes(membership)}
+    return tuple(_disputed(each, disputes.get(each.member)) for each in found)
+
+
+def _disputed(watched: Watched, dispute: gossip.Dispute | None) -> Watched:
+    """With what a member's seal says against it, unless something worse is known already."""
+    if dispute is None or watched.state is not State.FINE:
+        return watched
+    text = _("{member} says in its seal that it saw size {size} with another root: ask it for that checkpoint")
+    detail = text.format(member=dispute.by, size=dispute.size)
+    return replace(watched, state=State.DISPUTED, detail=detail)
 
 
 def exit_code(found: Iterable[Watched]) -> int:

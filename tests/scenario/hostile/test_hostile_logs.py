@@ -20,15 +20,18 @@ from pollwatch.errors import ProofError, SignatureError
 from pollwatch.evidence import checkpoint, log, merkle, opened
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.log import Log
-from pollwatch.evidence.monitor import ForkProof
+from pollwatch.evidence.manifest import Posted
+from pollwatch.evidence.monitor import ForkProof, find_fork
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.verify import verify_bytes
-from pollwatch.node import publishing
+from pollwatch.node import monitoring, publishing
 from pollwatch.node.jointfolder import Membership
+from pollwatch.node.monitoring import State
 from pollwatch.node.watching import Checked, Verdict, check_peers
 from pollwatch.sharing.peer import Peer
+from pollwatch.sharing.views import Views
 
 
 def check(watch: Watch, by: Membership) -> Checked:
@@ -67,6 +70,40 @@ def test_attack_1_different_logs_for_different_members(staged: Watch, tmp_path: 
     # The others come to the very same proof, from what Alder cosigned: a fork has one proof, whoever finds it.
     for other in staged.others:
         assert convicts(staged, check(staged, other)) == proof
+
+
+def test_attack_1_different_logs_that_nobody_cosigned(watch: Watch, tmp_path: Path) -> None:
+    """Attack 1: Cedar asks nobody to cosign; Birch's seal still says what Birch saw, and Alder sees that it differs."""
+    for_birch, for_alder = watch.histories(tmp_path, 3, 5)
+    watch.lies.log(for_birch.folder)
+    assert check(watch, watch.birch).verdict is Verdict.FIRST_SEEN
+    publishing.publish(watch.birch, watch.clock)
+    watch.lies.log(for_alder.folder)
+    found = {each.member: each for each in monitoring.look(watch.alder, watch.clock)}
+    assert found["Cedar"].state is State.DISPUTED
+    assert "Birch" in found["Cedar"].detail
+    assert found["Birch"].state is found["Alder"].state is State.FINE
+    assert monitoring.exit_code(found.values()) == 5
+    # What Birch saw, shown to Alder, is the other half of the proof.
+    seen = Views(watch.birch.folder.record).latest(watch.cedar.me.log.name)
+    assert seen is not None
+    proof = find_fork(watch.cedar.me.log, seen, for_alder.signed, for_alder.reader())
+    assert proof is not None
+    verify_bytes(proof.to_bytes())
+
+
+def test_a_seal_cannot_dispute_what_fits(watch: Watch, tmp_path: Path) -> None:
+    """Honest growth between two looks is no dispute, whoever looked first."""
+    (log_of_cedar,) = watch.histories(tmp_path, 3)
+    watch.lies.log(log_of_cedar.folder)
+    for member in (watch.birch, watch.alder):
+        assert check(watch, member).verdict is Verdict.FIRST_SEEN
+        publishing.publish(member, watch.clock)
+        with Log.open(log_of_cedar.folder, log_of_cedar._signers, watch.clock) as again:  # noqa: SLF001 - Cedar's own keys
+            again.append([Posted.of("policy", member.me.name, b"x").to_bytes()])
+    for member in (watch.alder, watch.birch):
+        states = {each.member: each.state for each in monitoring.look(member, watch.clock)}
+        assert State.DISPUTED not in states.values(), states
 
 
 def test_attack_2_a_log_cut_short(staged: Watch, tmp_path: Path) -> None:
