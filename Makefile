@@ -59,6 +59,7 @@ format: setup-test  ## let ruff lay out the code
 bench: setup-test  ## measure; writes what it printed to bench/out
 	@$(BIN)/python bench/scan.py
 	@$(BIN)/python bench/evidence.py
+	@$(BIN)/python bench/matching.py
 	@$(BIN)/python bench/sharing.py
 
 FUZZ_SECONDS ?= 20

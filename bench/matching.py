@@ -1,7 +1,7 @@
 """Private matching against openmined-psi in the same run, and group matching; time, and bytes on the wire.
 
-Run: ``.venv/bin/python bench/matching.py`` (10,000 with 10,000 in a pair, and the groups), ``--all`` for 100,000 as well;
-the peer needs ``.venv/bin/pip install --require-hashes -r requirements/bench.txt``.
+Run: ``.venv/bin/python bench/matching.py`` (10,000 with 10,000 in a pair, and groups), ``--all`` for 100,000 as
+well; the peer needs ``.venv/bin/pip install --require-hashes -r requirements/bench.txt``.
 
 Both are measured alike: both sides on this machine, on as many cores as there are, until *both* sides know what both
 have. The peer's client alone learns, so it is run in both directions at once, each in a process of its own. Ours is run
@@ -17,7 +17,7 @@ import importlib.util
 import multiprocessing
 import os
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -27,6 +27,7 @@ from pollwatch.events.observable import Kind, Observable
 from pollwatch.sharing.matching import entering, pair, ristretto, searching, tables, voprf
 from pollwatch.sharing.matching.checking import elements_root
 from pollwatch.sharing.matching.entering import Candidate
+from pollwatch.sharing.matching.secret import Secret
 from pollwatch.sharing.matching.tables import Shape
 from pollwatch.sharing.matching.workers import Workers
 
@@ -65,16 +66,19 @@ def _candidates(first: int, count: int) -> list[Candidate]:
 def ours(count: int, size: int) -> int:
     """Two members with ``count`` items each, half in common, in sets that look like ``size``; gives the bytes sent."""
     with Workers() as workers:
-        keys = [ristretto.random_scalar() for _ in range(2)]
+        keys = [Secret.new() for _ in range(2)]
         starts = (0, count // 2)
-        sets = [entering.enter(_candidates(*each), size, key, workers) for each, key in zip(_both(starts, count), keys)]
+        sets = [
+            entering.enter(_candidates(start, count), size, key.scalar, workers)
+            for start, key in zip(starts, keys, strict=True)
+        ]
         for each in sets:  # what is committed to in the log
             each.tree().root()
             elements_root(each)
         sent = [entering.split(each.elements) for each in sets]
         answers = [pair.evaluate(keys[1 - side], sent[side], workers) for side in range(2)]
         for side in range(2):
-            pair.check(ristretto.base_times(keys[1 - side]), sent[side], answers[side], workers)
+            pair.check(keys[1 - side].public, sent[side], answers[side], workers)
         found = [
             {sets[side].leaves[place].observable for place in pair.common(answers[side], answers[1 - side].elements)}
             for side in range(2)
@@ -84,13 +88,9 @@ def ours(count: int, size: int) -> int:
     return sum(len(each.elements) for each in sets) + sum(len(each.to_bytes()) for each in answers)
 
 
-def _both(starts: Sequence[int], count: int) -> list[tuple[int, int]]:
-    return [(each, count) for each in starts]
-
-
 def _one_way(job: tuple[int, int, int]) -> tuple[int, int]:
     """The peer: a client that learns what a server has too."""
-    import private_set_intersection.python as psi
+    import private_set_intersection.python as psi  # noqa: PLC0415 - absent where only we are measured
 
     first, other, count = job
     client, server = psi.client.CreateWithNewKey(True), psi.server.CreateWithNewKey(True)
@@ -148,7 +148,7 @@ def group(members: int, size: int, threshold: int) -> tuple[Cost, Cost]:
 
 def holders(size: int) -> tuple[Cost, Cost]:
     """What the keyed part of a group run costs: one member's share of it with two holders, and one holder's for it."""
-    keys, blind = [ristretto.random_scalar() for _ in range(2)], ristretto.random_scalar()
+    keys, blind = [Secret.new() for _ in range(2)], ristretto.random_scalar()
     state: dict[str, object] = {}
     with Workers(1) as workers:
         entered = entering.enter(_candidates(0, size), size, blind, workers)
@@ -162,7 +162,7 @@ def holders(size: int) -> tuple[Cost, Cost]:
         def member() -> int:
             again = entering.enter(_candidates(0, size), size, blind, workers)
             for key, each in zip(keys, evaluations, strict=True):
-                pair.check(ristretto.base_times(key), sent, each, workers)
+                pair.check(key.public, sent, each, workers)
             factor = ristretto.inverse(blind)
             total = [ristretto.plus(*each) for each in zip(*(each.elements for each in evaluations), strict=True)]
             state["outputs"] = [

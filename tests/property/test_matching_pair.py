@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import matching_scenes as scenes
+from pollwatch import canonical
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError
 from pollwatch.members.rules import MatchingRules
 from pollwatch.sharing.matching import audit, budget, entering, messages, reading
@@ -172,6 +173,7 @@ def test_leaves_have_one_spelling(record: object) -> None:
     except FormatError:
         return
     assert leaf.record() == record
+    assert leaf.to_bytes() == canonical.dumps(record)
 
 
 def test_spending_counts_twice_what_was_committed_twice() -> None:

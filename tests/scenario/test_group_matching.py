@@ -23,6 +23,7 @@ from pollwatch.sharing.matching import audit, messages, pair, ristretto
 from pollwatch.sharing.matching.messages import Step
 from pollwatch.sharing.matching.papers import Group, HolderKey, Mode, Reason, Refusal
 from pollwatch.sharing.matching.runs import State
+from pollwatch.sharing.matching.secret import Secret
 
 NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm")
 SETS = {"Alder": range(30), "Birch": range(10, 40), "Cedar": range(20, 45), "Dogwood": range(25, 60)}
@@ -117,7 +118,7 @@ def test_a_holder_with_another_key_is_caught(scene: Scene) -> None:
         for name in NAMES:
             scene.look(name)
     carried = scene.deliver("Cedar")
-    wrong = ristretto.random_scalar()
+    wrong = Secret.new()
     birch = scene.nodes["Birch"].party
     (answer,) = [each for each in birch.runs.unsent() if each.receiver == "Cedar" and each.step is Step.EVALUATED]
     message, _sender = messages.read(answer.body, scene.charter, scene.charter.member("Cedar"))

@@ -80,7 +80,7 @@ def test_other_elements_than_the_committed_items_are_caught(scene: scenes.Scene)
     """Attack: a set of decent items is committed to, and elements of quite other addresses are sent for it."""
     party = scene.nodes["Alder"].party
     run = party.runs.of("Birch")[0]
-    key = party.runs.key(Mode.PAIR, "Birch", run.epoch)
+    key = party.runs.key(Mode.PAIR, "Birch", run.epoch).scalar
     decent = entering.enter(scenes.addresses(*range(40)), 50, key, scenes.ALONE)
     fishing = entering.enter(scenes.addresses(*range(1000, 1050)), 50, key, scenes.ALONE)
     sent = entering.Entered(decent.leaves, fishing.elements, decent.seed)

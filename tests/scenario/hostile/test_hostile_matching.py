@@ -26,6 +26,7 @@ from pollwatch.sharing.matching import entering, messages, pair, papers, reading
 from pollwatch.sharing.matching.messages import Message, Step
 from pollwatch.sharing.matching.papers import Commitment, Finding, Mode, Reason, Refusal
 from pollwatch.sharing.matching.runs import State
+from pollwatch.sharing.matching.secret import Secret
 from pollwatch.sharing.stages import Stage
 
 #: What Alder's analysts released: ten of the addresses that Cedar will try first, and ten that it will not.
@@ -101,7 +102,7 @@ def _epoch(watch: Watch) -> int:
 def test_the_same_set_twice_is_refused(watch: Watch) -> None:
     """Attack 17: Cedar enters the same addresses again; Alder's log says how many of them came before."""
     cedar_tries(watch, range(20))
-    key = matching.runs(watch["Cedar"]).key(Mode.PAIR, "Alder", _epoch(watch))
+    key = matching.runs(watch["Cedar"]).key(Mode.PAIR, "Alder", _epoch(watch)).scalar
     again = forged(watch, "Cedar", "Alder", fishing(*range(20)), 20, key)
     assert offered(watch, again.offer(watch, "Alder")) == [Reason.REPEATED]
     (refusal,) = [each for each in watch.logged("Alder") if isinstance(each, Refusal)]
@@ -111,7 +112,7 @@ def test_the_same_set_twice_is_refused(watch: Watch) -> None:
 def test_differencing_is_refused(watch: Watch) -> None:
     """Attack 17: Cedar enters all but one of its addresses again, or hides that under another key."""
     cedar_tries(watch, range(20))
-    key = matching.runs(watch["Cedar"]).key(Mode.PAIR, "Alder", _epoch(watch))
+    key = matching.runs(watch["Cedar"]).key(Mode.PAIR, "Alder", _epoch(watch)).scalar
     without = forged(watch, "Cedar", "Alder", fishing(*range(1, 21)), 20, key)
     assert offered(watch, without.offer(watch, "Alder")) == [Reason.REPEATED]
 
@@ -155,7 +156,7 @@ def test_a_wrong_key_is_caught_and_ends_the_run(watch: Watch) -> None:
     watch.look("Alder")  # Alder asked, so Alder answers first
     held = matching.runs(watch["Alder"]).get(run)
     assert held is not None
-    wrong = pair.evaluate(ristretto.random_scalar(), entering.split(held.elements), ALONE)
+    wrong = pair.evaluate(Secret.new(), entering.split(held.elements), ALONE)
     final = replace(message, step=Step.FINAL, paper=b"", nonce=reply.nonce, payload=wrong.to_bytes())
     assert watch.says("Cedar", final).status_code == 200
     watch.look("Alder")
@@ -311,7 +312,15 @@ def test_a_gateway_that_was_broken_into_has_nothing_to_try(watch: Watch) -> None
     found = b"".join(each.read_bytes() for each in watch["Alder"].folder.outer.rglob("*") if each.is_file())
     run = matching.runs(watch["Alder"]).all()[0]
     key = matching.runs(watch["Alder"]).key(Mode.PAIR, "Birch", run.epoch)
-    for secret in (key, key.hex().encode(), run.seed, run.seed.hex().encode(), run.nonce, b"10.0.200.3"):
+    for secret in (
+        key.seed,
+        key.scalar,
+        key.scalar.hex().encode(),
+        run.seed,
+        run.seed.hex().encode(),
+        run.nonce,
+        b"10.0.200.3",
+    ):
         assert secret not in found
 
 

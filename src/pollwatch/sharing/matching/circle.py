@@ -204,7 +204,7 @@ class Circle:
             budget.check(self.rules, budget.spent(ours, other, group.epoch), group.size, self.me.name)
         choice = entering.choose(candidates, self.rules, (), now_us)
         key = self.runs.key(Mode.GROUP, group.run, group.epoch)
-        entered = entering.enter(choice.items[: group.size], group.size, key, workers)
+        entered = entering.enter(choice.items[: group.size], group.size, key.scalar, workers)
         nonce = secrets.token_bytes(_NONCE_BYTES)
         commitment = Commitment(
             group.run,
@@ -216,7 +216,7 @@ class Circle:
             group.size,
             entered.tree().root(),
             elements_root(entered),
-            ristretto.base_times(key),
+            key.public,
             hashlib.sha256(nonce).digest(),
             now_us,
         )
@@ -274,7 +274,7 @@ class Circle:
             total = (
                 evaluated if total is None else [ristretto.plus(*each) for each in zip(total, evaluated, strict=True)]
             )
-        factor = ristretto.inverse(self.runs.key(Mode.GROUP, group.run, group.epoch))
+        factor = ristretto.inverse(self.runs.key(Mode.GROUP, group.run, group.epoch).scalar)
         places = [place for place, leaf in enumerate(run.leaves) if leaf.observable is not None]
         points = [(total or [])[place] for place in places]
         inputs = [run.leaves[place].point_input for place in places]
@@ -369,7 +369,7 @@ class Circle:
         if set(beacon.shares) != set(group.members) or beacon.shares[self.me.name] != (run.commitment, run.nonce):
             raise PolicyError(f"{group.collector} keeps back shares of the beacon")
         key = self.runs.key(Mode.GROUP, group.run, group.epoch)
-        return audit.open_set(beacon, self.me.name, run.entered, key, self.rules.audit_permille)
+        return audit.open_set(beacon, self.me.name, run.entered, key.scalar, self.rules.audit_permille)
 
     def _end(self, group: Group, state: State, problem: str) -> None:
         """Destroy our keys, and say in our log how it ended for our set."""

@@ -95,8 +95,12 @@ class Leaf:
     def point_input(self) -> bytes:
         """What is hashed to the group: the item alone, so that it is equal at every member."""
         if self.observable is None:
-            return canonical.dumps({"pad": self.pad.hex()})
-        return canonical.dumps({"kind": self.observable.kind.value, "value": self.observable.value})
+            return _written({"pad": self.pad.hex()})
+        return _written({"kind": self.observable.kind.value, "value": self.observable.value})
+
+    def to_bytes(self) -> bytes:
+        """What the tree commits to, under a salt."""
+        return _written(self.record())
 
     def record(self) -> dict[str, Any]:
         """The leaf as JSON: what is committed to."""
@@ -150,13 +154,18 @@ class Entered:
 
     def tree(self) -> merkle.Tree:
         """The salted tree over the leaves."""
-        documents = [canonical.dumps(each.record()) for each in self.leaves]
+        documents = [each.to_bytes() for each in self.leaves]
         pairs = zip(salted.salts(self.seed, len(documents)), documents, strict=True)
         return merkle.Tree([salted.commitment(salt, data) for salt, data in pairs])
 
     def salt(self, index: int) -> bytes:
         """The salt of one leaf."""
         return salted.salts(self.seed, 1, index)[0]
+
+
+def _written(record: dict[str, Any]) -> bytes:
+    """JSON of texts and numbers with sorted keys: for such, the same as canonical JSON, and much quicker."""
+    return canonical.compact(dict(sorted(record.items()))).encode("utf-8", "surrogatepass")
 
 
 def choose(candidates: Iterable[Candidate], rules: MatchingRules, known: Iterable[Observable], now_us: int) -> Choice:

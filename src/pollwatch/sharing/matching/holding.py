@@ -10,7 +10,7 @@ from pollwatch.evidence import merkle
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
-from pollwatch.sharing.matching import budget, entering, pair, papers, reading, ristretto
+from pollwatch.sharing.matching import budget, entering, pair, papers, reading
 from pollwatch.sharing.matching.budget import BudgetError
 from pollwatch.sharing.matching.groups import Groups
 from pollwatch.sharing.matching.messages import Message, Step
@@ -49,7 +49,7 @@ class Holding:
                 continue
             key = self.runs.key(Mode.GROUP, holder_name(group.run), group.epoch)
             evaluation = pair.evaluate(key, elements, workers).to_bytes()
-            holding = self._holder_paper(group, ristretto.base_times(key))
+            holding = self._holder_paper(group, key.public)
             if name == self.me.name:
                 self.groups.keep(group.run, name, Step.EVALUATED, holding, b"", evaluation)
             else:

@@ -27,7 +27,8 @@ from typing import Final
 
 from pollwatch.errors import FormatError, ProofError
 from pollwatch.sharing.matching import voprf
-from pollwatch.sharing.matching.ristretto import ELEMENT_BYTES, Element, Scalar, element
+from pollwatch.sharing.matching.ristretto import ELEMENT_BYTES, Element, element
+from pollwatch.sharing.matching.secret import Secret
 from pollwatch.sharing.matching.voprf import PROOF_BYTES, Proof
 from pollwatch.sharing.matching.workers import Workers
 
@@ -75,7 +76,7 @@ def evaluation_bytes(count: int) -> int:
     return -(-count // PROOF_ITEMS) * PROOF_BYTES + count * ELEMENT_BYTES
 
 
-def evaluate(key: Scalar, theirs: Sequence[Element], workers: Workers) -> Evaluation:
+def evaluate(key: Secret, theirs: Sequence[Element], workers: Workers) -> Evaluation:
     """The other side's set under our key, with proofs.
 
     Raises:
@@ -127,8 +128,9 @@ def _pieces(elements: Sequence[Element]) -> list[Sequence[Element]]:
     return [elements[at : at + PROOF_ITEMS] for at in range(0, len(elements), PROOF_ITEMS)]
 
 
-def _evaluated(job: tuple[Scalar, Sequence[Element]]) -> tuple[list[Element], Proof]:
-    return voprf.blind_evaluate(*job)
+def _evaluated(job: tuple[Secret, Sequence[Element]]) -> tuple[list[Element], Proof]:
+    key, elements = job
+    return key.evaluate(elements)
 
 
 def _checked(job: tuple[Element, Sequence[Element], Sequence[Element], Proof]) -> None:

@@ -26,7 +26,7 @@ from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.released import MatchCommitment
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
-from pollwatch.sharing.matching import audit, budget, entering, pair, papers, reading, ristretto
+from pollwatch.sharing.matching import audit, budget, entering, pair, papers, reading
 from pollwatch.sharing.matching.budget import BudgetError
 from pollwatch.sharing.matching.checking import Checks, RefusedError, elements_of, elements_root
 from pollwatch.sharing.matching.entering import Candidate, Choice
@@ -238,7 +238,7 @@ class Party:
             {self.me.name: (run.commitment, run.nonce), run.peer: (run.paper, run.their_nonce)},
         )
         key = self.runs.key(Mode.PAIR, run.peer, run.epoch)
-        return audit.open_set(beacon, self.me.name, run.entered, key, self.rules.audit_permille)
+        return audit.open_set(beacon, self.me.name, run.entered, key.scalar, self.rules.audit_permille)
 
     def _commit(
         self,
@@ -253,7 +253,7 @@ class Party:
         """Fix our set: keep it, then post the commitment. From there on it is spent, whatever happens."""
         now_us = papers.whole_seconds(self._clock.now_us())
         key = self.runs.key(Mode.PAIR, plan.peer.name, plan.epoch)
-        entered = entering.enter(plan.choice.items, plan.size, key, workers)
+        entered = entering.enter(plan.choice.items, plan.size, key.scalar, workers)
         nonce = secrets.token_bytes(_NONCE_BYTES)
         commitment = Commitment(
             run_id,
@@ -265,7 +265,7 @@ class Party:
             plan.size,
             entered.tree().root(),
             elements_root(entered),
-            ristretto.base_times(key),
+            key.public,
             hashlib.sha256(nonce).digest(),
             now_us,
         )

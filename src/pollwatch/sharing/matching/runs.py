@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Final
 
 from pollwatch import canonical
-from pollwatch.errors import PolicyError, StoreError
+from pollwatch.errors import FormatError, PolicyError, StoreError
 from pollwatch.evidence import durable
 from pollwatch.sharing import database
-from pollwatch.sharing.matching import ristretto
 from pollwatch.sharing.matching.entering import Entered, Leaf
 from pollwatch.sharing.matching.messages import Step
 from pollwatch.sharing.matching.papers import Mode
-from pollwatch.sharing.matching.ristretto import Scalar
+from pollwatch.sharing.matching.secret import SEED_BYTES, Secret
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -156,7 +155,7 @@ class Runs:
         self._path = folder / "runs.sqlite"
         self._keys = folder / "keys"
 
-    def key(self, mode: Mode, peer: str, epoch: int) -> Scalar:
+    def key(self, mode: Mode, peer: str, epoch: int) -> Secret:
         """The secret key for a peer and an epoch; made the first time.
 
         Raises:
@@ -166,10 +165,10 @@ class Runs:
         if not path.exists():
             if any(each.epoch == epoch and each.mode is mode for each in self.of(peer)):
                 raise StoreError(f"the key for {peer} in epoch {epoch} was destroyed; the next epoch has a new one")
-            durable.create_file(path, ristretto.random_scalar())
+            durable.create_file(path, Secret.new().seed)
         try:
-            return ristretto.scalar(path.read_bytes())
-        except Exception as error:
+            return Secret(path.read_bytes())
+        except (OSError, FormatError) as error:
             raise StoreError(f"{path} cannot be read: {error}") from error
 
     def destroy_key(self, mode: Mode, peer: str, epoch: int) -> bool:
@@ -177,7 +176,7 @@ class Runs:
         path = self._key_path(mode, peer, epoch)
         try:
             with path.open("r+b", buffering=0) as opened:
-                opened.write(os.urandom(ristretto.SCALAR_BYTES))
+                opened.write(os.urandom(SEED_BYTES))
                 os.fsync(opened.fileno())
             path.unlink()
         except FileNotFoundError:
