@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import subprocess
 import time
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import network
+from campaign import FLOODERS
 from conductor import Conductor, Pacer, moment
-from hosts import FILES, GATE, HERE, RESULTS_URL, VOTERS_URL, WEB, Servers, words_of
+from hosts import FILES, GATE, RESULTS_URL, VOTERS_URL, WEB, Servers, words_of
 from office import PASSWORDS, Session, attempt, ssh_command
 
 OLD_FIREFOX = "Mozilla/5.0 (Windows NT 6.1; WOW64; rv:45.0) Gecko/20100101 Firefox/45.0"
@@ -22,39 +21,6 @@ CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
 DIRB = "/usr/share/dirb/wordlists/"
-
-
-@dataclass(frozen=True, slots=True)
-class Attack:
-    """One attack as truth.json tells it.
-
-    Attributes:
-        session_user: the account in whose session lines without an address (sudo, useradd) belong to the attack.
-    """
-
-    ident: str
-    name: str
-    actors: tuple[str, ...]
-    techniques: tuple[str, ...]
-    success: bool
-    pace: str
-    tools: tuple[str, ...]
-    description: str
-    session_user: str = ""
-
-
-def attacks() -> tuple[Attack, ...]:
-    """All attacks, from attacks.toml."""
-    tables = tomllib.loads((HERE / "attacks.toml").read_text(encoding="utf-8"))["attack"]
-    return tuple(
-        Attack(t["id"], t["name"], tuple(t["actor_ips"]), tuple(t["techniques"]), t["success"], t["pace"],
-               tuple(t["tools"]), t["description"], t.get("session_user", ""))
-        for t in tables
-    )  # fmt: skip
-
-
-ATTACKS = attacks()
-FLOODERS = next(attack.actors for attack in ATTACKS if attack.ident == "results-flood")
 PROBES = words_of("probes")
 USUAL_NAMES = ("root", "admin", "ubuntu", "postgres", "test", "oracle", "m.okafor")
 STEMS = ("password", "welcome", "alderland", "election", "qwerty", "letmein", "admin", "zomer", "winter", "lente")

@@ -16,53 +16,19 @@ sessions expire in the recorded week and not in the minutes of the recording.
 
 from __future__ import annotations
 
-import hashlib
 import html
-import json
 import re
 import sqlite3
 import sys
-import threading
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-SESSION_S = 20 * 60
+from pages import QUESTIONS, json_bytes, page, table
+from register import STAFF, Portal
+
 MAX_BODY_BYTES = 1_000_000
-VOTERS = 6_000
-STAFF = {"m.okafor": "Tulip-2026", "j.devries": "Winter!Kanal", "admin": "h7#Ljstad-Kiesraad"}
-FIRST = (
-    "Anna",
-    "Bram",
-    "Carla",
-    "Daan",
-    "Eva",
-    "Femke",
-    "Gijs",
-    "Hanna",
-    "Ivo",
-    "Jana",
-    "Kees",
-    "Lotte",
-    "Mees",
-    "Noor",
-)
-LAST = (
-    "O'Brien",
-    "de Vries",
-    "Jansen",
-    "Bakker",
-    "Visser",
-    "Smit",
-    "Meijer",
-    "D'Angelo",
-    "Mulder",
-    "Bos",
-    "Vos",
-    "Peters",
-)
-STREETS = ("Union Street", "Harbour Lane", "Select Avenue", "Mill Road", "Church Square", "Canal Side", "North Dyke")
 SHELL_ANSWERS = {
     "id": "uid=33(www-data) gid=33(www-data) groups=33(www-data)\n",
     "whoami": "www-data\n",
@@ -73,86 +39,6 @@ SHELL_ANSWERS = {
     "cat /etc/passwd": "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n",
     "netstat -tnlp": "tcp 0 0 0.0.0.0:80 0.0.0.0:* LISTEN -\n",
 }
-
-
-def voter(number: int) -> tuple[int, str, str, str, str, str, str]:
-    """One invented voter, the same for the same number."""
-    name = f"{FIRST[number % len(FIRST)]} {LAST[number * 7 % len(LAST)]}"
-    street = f"{number % 180 + 1} {STREETS[number % len(STREETS)]}"
-    postcode = f"{1000 + number % 40:04d} A{chr(65 + number % 6)}"
-    born = f"{1930 + number % 78}-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
-    return 4_100_000 + number, name, street, postcode, born, "registered", f"District {number % 9 + 1}"
-
-
-def database() -> sqlite3.Connection:
-    """The portal's tables, filled, in memory and shared by all threads."""
-    db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-    db.execute(
-        "CREATE TABLE voters(id INTEGER PRIMARY KEY, name TEXT, street TEXT, postcode TEXT, "
-        "born TEXT, status TEXT, district TEXT)"
-    )
-    db.executemany("INSERT INTO voters VALUES(?,?,?,?,?,?,?)", (voter(number) for number in range(VOTERS)))
-    db.execute("CREATE TABLE places(postcode TEXT, place TEXT, hours TEXT)")
-    places = (
-        (f"{1000 + n:04d} A{chr(65 + k)}", f"{STREETS[(n + k) % len(STREETS)]} school", "07:30-21:00")
-        for n in range(40)
-        for k in range(6)
-    )
-    db.executemany("INSERT INTO places VALUES(?,?,?)", places)
-    db.execute("CREATE TABLE staff(login TEXT, password_sha256 TEXT, role TEXT)")
-    rows = ((login, hashlib.sha256(word.encode()).hexdigest(), "clerk") for login, word in STAFF.items())
-    db.executemany("INSERT INTO staff VALUES(?,?,?)", rows)
-    return db
-
-
-class Portal:
-    """The portal's state: tables, sessions, uploaded files."""
-
-    def __init__(self, uploads: Path) -> None:
-        """Open the tables; uploaded files go to the folder ``uploads``."""
-        self.db, self.uploads, self.lock = database(), uploads, threading.Lock()
-        self.sessions: dict[str, tuple[str, float]] = {}
-        self.registrations = 0
-
-    def rows(self, sql: str, *values: str) -> list[tuple[object, ...]]:
-        """Run one statement and fetch at most 200 rows; sqlite3 raises on what it does not understand."""
-        with self.lock:
-            return self.db.execute(sql, values).fetchmany(200)
-
-    def open_session(self, login: str, now: float) -> str:
-        """A new session's token."""
-        token = hashlib.sha256(f"{login}{now}{len(self.sessions)}".encode()).hexdigest()[:32]
-        self.sessions[token] = (login, now)
-        return token
-
-    def session(self, token: str, now: float) -> str | None:
-        """Whose session it is, None when it is unknown or has expired. A use prolongs it."""
-        login, seen = self.sessions.get(token, ("", 0.0))
-        if not login or now - seen > SESSION_S:
-            return None
-        self.sessions[token] = (login, now)
-        return login
-
-
-MENU = (
-    ("/", "Home"),
-    ("/status", "My registration"),
-    ("/register", "Register"),
-    ("/polling-place", "Polling place"),
-    ("/candidates", "Candidates"),
-    ("/faq", "Questions"),
-)
-
-
-def page(title: str, body: str) -> bytes:
-    """A whole HTML page."""
-    menu = " ".join(f'<a href="{path}">{text}</a>' for path, text in MENU)
-    return (
-        f'<!doctype html><html lang="en"><title>{title}</title><link rel="stylesheet" href="/assets/site.css">'
-        '<script src="/assets/site.js" defer></script><header><img src="/assets/logo.svg" alt="">'
-        f"<b>Alderland municipal election, 3 November 2026</b></header><nav>{menu}</nav>"
-        f"<main><h1>{title}</h1>{body}</main>"
-    ).encode()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -458,32 +344,6 @@ class Handler(BaseHTTPRequestHandler):
             )
         else:
             self.answer(200, (self.portal.uploads / name).read_bytes(), "image/jpeg")
-
-
-QUESTIONS = (
-    "Where can I drop off my ballot?",
-    "Can I select a union member as my proxy?",
-    "Who may vote from abroad?",
-    'What does "1=1 vote per person" mean?',
-    "How do I update or delete my registration?",
-    "Which document do I bring?",
-    "Where do I find the results?",
-    "Can O'Brien and D'Angelo be on one list?",
-)
-
-
-def table(rows: list[tuple[object, ...]]) -> str:
-    """Rows as an HTML table."""
-    return (
-        "<table>"
-        + "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-        + "</table>"
-    )
-
-
-def json_bytes(value: object) -> bytes:
-    """A JSON answer."""
-    return json.dumps(value).encode()  # noqa: TID251 - the lab stands alone and imports nothing of pollwatch
 
 
 class Server(ThreadingHTTPServer):

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from attacks import ATTACKS, Attack
+from campaign import ATTACKS, Attack
 from conductor import ZONE
 from visitors import CRAWLER, HOME, LINKCHECKER, MONITOR, OFFICE, PUBLIC
 
