@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from pollwatch import canonical
 from pollwatch.clock import Clock
-from pollwatch.errors import PolicyError
+from pollwatch.errors import EvidenceError, FormatError, PolicyError
 from pollwatch.members.marking import check_release
 from pollwatch.members.member import Member
 from pollwatch.node import rail, releasing
@@ -131,14 +131,15 @@ def withdraw(membership: Membership, name: str, object_id: str, clock: Clock) ->
 def take_in(membership: Membership, clock: Clock) -> int:
     """Seal the receipt or tombstone of each request in the shared log, and keep what nodes signed.
 
-    What a third party's client posted stays in its collection, marked unsigned: it never counts in statements. If we
-    stop between sealing and noting so, the same note is sealed twice, which says nothing new.
+    What we put in ourselves is left out: the private log has its disclosures, and nobody else need see when we tell
+    whom. What a third party's client posted stays in its collection, marked unsigned: it never counts in statements.
+    If we stop between sealing and noting so, the same note is sealed twice, which says nothing new.
 
     Returns:
-        How many requests were sealed.
+        How many requests were taken in.
 
     Raises:
-        EvidenceError: what lies there does not check out although the gateway took it: it cannot be trusted.
+        StoreError: the log or the collections cannot be written.
     """
     if not membership.folder.taxii.exists():
         return 0
@@ -146,19 +147,28 @@ def take_in(membership: Membership, clock: Clock) -> int:
         waiting = opened.unsealed()
         for event in waiting:
             _keep(membership, opened, event, clock)
-            with rail.opened(membership.folder.case, clock) as evidence:
-                rail.post_digest(evidence, _KINDS[event.kind], event.subject, event.note)
+            if not (event.kind == journal.ADDED and event.member == membership.me.name):
+                with rail.opened(membership.folder.case, clock) as evidence:
+                    rail.post_digest(evidence, _KINDS[event.kind], event.subject, event.note)
             opened.sealed(event)
     return len(waiting)
 
 
 def _keep(membership: Membership, opened: Store, event: Event, clock: Clock) -> None:
-    """Keep the objects that a node signed, checked again."""
+    """Keep the objects that a node signed, checked again; what does not hold (any more) is left where it lies.
+
+    The member may have left, or changed its key, since it posted them: that must not keep us from taking in the rest.
+    """
     if not event.signed or event.member == membership.me.name:
         return
-    received = [canonical.loads(each.body) for each in opened.kept(event) if each.signed]
-    authors = accept.check(received, membership.charter)
-    Collection(membership.folder.record).add(received, authors, clock.now_us())
+    collection = Collection(membership.folder.record)
+    for each in opened.kept(event):
+        source = canonical.loads(each.body)
+        try:
+            authors = accept.check([source], membership.charter)
+        except (EvidenceError, FormatError, PolicyError):
+            continue
+        collection.add([source], authors, clock.now_us())
 
 
 def _request(membership: Membership, shelf: Shelf, clock: Clock) -> Request:
