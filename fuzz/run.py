@@ -12,7 +12,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-AREAS = ("notes", "policies", "mirrors", "entries", "bundles", "joint", "attributions", "jsonvalues", "logs")
+AREAS = (
+    "notes",
+    "policies",
+    "mirrors",
+    "entries",
+    "bundles",
+    "joint",
+    "matching",
+    "attributions",
+    "jsonvalues",
+    "logs",
+)
 _RUNS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _EVERY = re.compile(r"^#(\d+)\s", re.MULTILINE)
 
