@@ -15,8 +15,11 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pollwatch.members.chain import Chain
     from pollwatch.members.charter import Charter
+    from pollwatch.node.greeting import Greeted
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -170,6 +173,30 @@ def check(*, files: tuple[Path, ...]) -> int:
     for other in read[1:]:
         chains.check_not_split(read[0], other)
     return 0
+
+
+@command.command(epilog="Exit codes: 0 all members hold this charter, 4 a split of charters, 5 somebody does not.")
+@options.required_case_dir
+def update(*, case_dir: Path) -> int:
+    """Ask every member for the charters that it holds, and take up what was agreed to since.
+
+    A change is taken up only after every charter from the first was checked; nobody's word counts. Where a member holds
+    something else, it is said what differs; two changes that exclude each other are kept, with who signed both.
+    """
+    from pollwatch.node import greeting
+    from pollwatch.node.jointfolder import Membership
+
+    found = greeting.greet(Membership.open(case_dir), SystemClock())
+    tell_greeted(found)
+    return greeting.worst(found)
+
+
+def tell_greeted(found: Iterable[Greeted]) -> None:
+    """What each member holds, for a person."""
+    for each in found:
+        for number, line in enumerate(each.detail.splitlines()):
+            head = f"{each.member.name}: " if number == 0 else "  "
+            click.echo(printable(f"{head}{line}", 1000))
 
 
 def _opened(file: Path | None, case_dir: Path | None) -> tuple[Chain, Charter]:

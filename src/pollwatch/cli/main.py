@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "evidence": "evidence",
     "charter": "charter",
     "members": "members",
+    "join": "join",
     "sever": "sever",
     "gateway": "gateway",
     "clients": "clients",

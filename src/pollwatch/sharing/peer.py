@@ -21,6 +21,8 @@ from pollwatch.evidence.mirroring import MirrorUpload
 from pollwatch.evidence.mirrorrequest import OCTETS
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.evidence.witness import Cosigned, Refused, Response, read_cosignatures
+from pollwatch.members import chain
+from pollwatch.members.chain import Chain
 from pollwatch.members.charter import SignedCharter, difference
 from pollwatch.members.delivery import NOTE_HEADER
 from pollwatch.sharing import bounded
@@ -185,6 +187,20 @@ class Peer:
             return SignedCharter.parse(data)
         except (EvidenceError, FormatError, PolicyError) as error:
             raise PeerError(f"{self.member.name} serves no valid charter: {error}") from error
+
+    def charters(self) -> Chain:
+        """All charters that it holds, from the first; unchecked but for its members' signatures.
+
+        Raises:
+            PeerError: it cannot be reached, or serves none.
+        """
+        data = self._get("/charters", chain.MAX_BYTES)
+        try:
+            if data is not None:
+                return Chain.parse(data)
+        except (EvidenceError, FormatError, PolicyError) as error:
+            raise PeerError(f"{self.member.name} serves no readable charters: {error}") from error
+        raise PeerError(f"{self.member.name} serves no charters")
 
     def _charter_quarrel(self) -> str:
         try:

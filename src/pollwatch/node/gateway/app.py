@@ -2,7 +2,7 @@
 
 ::
 
-    GET  /charter                           the charter in force
+    GET  /charter, /charters                the charter in force; all of them from the first
     GET  /log/checkpoint, /log/tile/...     the shared log (tlog-tiles; :mod:`pollwatch.node.readpath`)
     /witness, /mirror                       :mod:`pollwatch.node.gateway.witnessing`
     /inbox                                  :mod:`pollwatch.node.gateway.receiving`
@@ -97,6 +97,7 @@ class Gateway:
         """All routes of all stations."""
         return [
             Route("/charter", self.charter),
+            Route("/charters", self.charters),
             *self._log.routes("/log"),
             *self._witnessing.routes(),
             *self._receiving.routes(),
@@ -107,6 +108,10 @@ class Gateway:
     async def charter(self, _request: Request) -> Response:
         """The charter in force."""
         return Response(self._membership.charter.to_bytes(), media_type=NOTE, headers=FRESH)
+
+    async def charters(self, _request: Request) -> Response:
+        """All charters from the first, for whoever has an older one."""
+        return Response(self._membership.folder.load_chain().to_bytes(), media_type=NOTE, headers=FRESH)
 
     def app(self) -> ASGIApp:
         """The ASGI application."""

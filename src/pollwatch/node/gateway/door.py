@@ -38,7 +38,7 @@ from pollwatch.sharing.stages import Gate
 from pollwatch.sharing.taxii import server as taxii
 
 _OPEN: Final = re.compile(
-    r"(?:GET|HEAD|OPTIONS) /(?:charter|log/(?:checkpoint|keys)|mirror/(?:key|.+/checkpoint)"
+    r"(?:GET|HEAD|OPTIONS) /(?:charters?|log/(?:checkpoint|keys)|mirror/(?:key|.+/checkpoint)"
     r"|witness/[0-9a-f]{64}/checkpoint)"
     r"|POST /witness/add-checkpoint"
 )
