@@ -33,7 +33,7 @@ def test_a_log_that_its_owner_deletes_stays_with_the_others(tmp_path: Path) -> N
         assert key.public != a.me.witness.public
         own = (b.folder.public / "checkpoint").read_bytes()
         assert len(verify(open_checkpoint(own, b.me.log), (a.me.witness, key))) == 2
-        shutil.rmtree(b.folder.case)
+        shutil.rmtree(b.folder.case / "evidence")
 
         def fetch(path: str) -> bytes:
             answer = client.get(f"/mirror/{b.me.log.name}/{path}")
