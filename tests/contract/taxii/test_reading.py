@@ -367,3 +367,16 @@ def test_only_who_posted_an_object_deletes_it(server: Scene) -> None:
     assert (answer.status_code, "Birch" in answer.json()["description"]) == (403, True)
     assert server.client().get(one).status_code == 200
     assert server.client().delete(f"{one}?match[spec_version]=2.0").status_code == 404
+
+
+def test_what_two_posted_neither_takes_from_the_other(server: Scene) -> None:
+    """Attack 11: Cedar posts what Birch posts too, first or later; neither can delete it under the other's hands."""
+    shelf = server.shelf()
+    for n, order in ((1, ("Cedar", "Birch")), (2, ("Birch", "Cedar"))):
+        address = {"type": "ipv4-addr", "spec_version": "2.1", "id": stix_id("ipv4-addr", n), "value": f"192.0.2.{n}"}
+        for name in order:
+            assert post(server.client(name), shelf, address)["success_count"] == 1
+        for name in order:
+            answer = server.client(name).delete(f"{objects_url(shelf)}{address['id']}/")
+            assert (answer.status_code, answer.json()["http_status"]) == (403, "403")
+    assert len(server.client().get(objects_url(shelf)).json()["objects"]) == 2

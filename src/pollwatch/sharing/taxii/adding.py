@@ -71,23 +71,22 @@ class Adding:
 
     def _known(self, offered: Candidate) -> str | Failure:
         """The version under which exactly this object is here already; empty where it is new; or why it cannot be."""
-        key, identifier = self._shelf.key, offered.id
-        if not offered.version:
-            same = self._database.execute(
-                "SELECT version FROM objects WHERE collection = ? AND id = ? AND sha256 = ?",
-                (key, identifier, offered.sha256),
-            ).fetchone()
-            return str(same[0]) if same else ""
-        same = self._database.execute(
-            "SELECT version, sha256 FROM objects WHERE collection = ? AND id = ? AND version_key = ?",
-            (key, identifier, offered.version_key),
-        ).fetchone()
-        if same is None:
+        names = (self._shelf.key, offered.id)
+        columns = "SELECT added_us, author, version, sha256 FROM objects WHERE collection = ? AND id = ?"
+        if offered.version:
+            known = self._database.execute(f"{columns} AND version_key = ?", (*names, offered.version_key)).fetchone()
+        else:
+            known = self._database.execute(f"{columns} AND sha256 = ?", (*names, offered.sha256)).fetchone()
+        if known is None:
             return ""
-        if same[1] == offered.sha256:
-            return str(same[0])
-        words = "this version is here already with other content; a changed object has a later modified"
-        return Failure(identifier, offered.version, words)
+        added_us, author, version, digest = known
+        if digest != offered.sha256:
+            words = "this version is here already with other content; a changed object has a later modified"
+            return Failure(offered.id, offered.version, words)
+        if author != self._request.member:
+            # Now it is this member's, too: whoever came first cannot take it away again.
+            self._database.execute("INSERT OR IGNORE INTO others VALUES (?, ?)", (added_us, self._request.member))
+        return str(version)
 
     def _keep(self, offered: Candidate) -> None:
         added_us = self._next_us

@@ -25,6 +25,7 @@ import httpx
 from pollwatch import canonical
 from pollwatch.clock import monotonic_s
 from pollwatch.errors import FormatError, PeerError, PolicyError
+from pollwatch.sharing import bounded
 from pollwatch.sharing.taxii import intake, media, times
 from pollwatch.sharing.taxii.bookmark import Bookmark
 from pollwatch.sharing.taxii.intake import Candidate, Failure
@@ -32,6 +33,7 @@ from pollwatch.stix.constants import StixObject
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _RETRIES: Final = 3
+_SILENCE_S: Final = 60.0  # until the next byte: large servers think long before a page
 _MAX_WAIT_S: Final = 60.0
 _IDLE_PAGES: Final = 3  # pages without anything new, one after the other, while the server says there is more
 _MAX_TOKEN: Final = 8_192
@@ -138,14 +140,9 @@ class TaxiiClient:
         self._limits = limits or Limits()
         self._wait = wait
         self._received = 0
-        self._client = httpx.Client(
-            auth=auth,
-            timeout=30.0,
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-            headers={"accept": media.TAXII, "accept-encoding": "identity", "user-agent": "pollwatch"},
-        )
+        basic = httpx.BasicAuth(*auth) if auth else None
+        self._client = bounded.client({"accept": media.TAXII}, transport, auth=basic)
+        self._client.timeout = httpx.Timeout(_SILENCE_S)
 
     def __enter__(self) -> Self:
         """The client itself."""

@@ -33,6 +33,9 @@ CREATE INDEX IF NOT EXISTS objects_older ON objects (collection) WHERE last = 0;
 CREATE INDEX IF NOT EXISTS objects_last_by_type ON objects (collection, type) WHERE last = 1;
 CREATE INDEX IF NOT EXISTS objects_older_by_type ON objects (collection, type) WHERE last = 0;
 CREATE INDEX IF NOT EXISTS objects_by_version ON objects (collection, version_key);
+CREATE TABLE IF NOT EXISTS others (
+    added_us INTEGER NOT NULL REFERENCES objects ON DELETE CASCADE, author TEXT NOT NULL,
+    PRIMARY KEY (added_us, author)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tombstones (
     number INTEGER PRIMARY KEY, collection INTEGER NOT NULL REFERENCES collections, id TEXT NOT NULL,
     version TEXT NOT NULL, version_key TEXT NOT NULL, added_us INTEGER NOT NULL, sha256 BLOB NOT NULL,

@@ -219,7 +219,7 @@ class Store:
             How many versions were removed.
 
         Raises:
-            PolicyError: another member posted it.
+            PolicyError: another member posted it, or posted it too.
             StoreError: it cannot be written; then nothing is removed.
         """
         condition, values = selecting.chosen(versions)
@@ -231,8 +231,9 @@ class Store:
             ).fetchall()
             if not rows:
                 return 0
-            if foreign := {row[4] for row in rows} - {request.member}:
-                raise PolicyError(f"{object_id} was posted by {', '.join(sorted(foreign))}; only they delete it")
+            if foreign := _authors(database, rows) - {request.member}:
+                names = ", ".join(sorted(foreign))
+                raise PolicyError(f"{object_id} was posted by {names}, too; only what nobody else posted is deleted")
             for added_us, version, key, digest, author, _size in rows:
                 database.execute(
                     "INSERT INTO tombstones (collection, id, version, version_key, added_us, sha256, author,"
@@ -299,6 +300,14 @@ def _exists(
         (collection, object_id, *named),
     ).fetchone()
     return row is not None
+
+
+def _authors(database: sqlite3.Connection, rows: Sequence[tuple[int, str, str, bytes, str, int]]) -> set[str]:
+    """Everybody who posted one of these versions."""
+    found = {row[4] for row in rows}
+    for row in rows:
+        found |= {each[0] for each in database.execute("SELECT author FROM others WHERE added_us = ?", (row[0],))}
+    return found
 
 
 def _mark_ends(database: sqlite3.Connection, collection: int, object_id: str) -> None:
