@@ -11,7 +11,7 @@ import rich_click as click
 from pollwatch.canonical import Json, pretty
 from pollwatch.cli import options
 from pollwatch.clock import SystemClock, monotonic_s, rfc3339
-from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError, UsageError
+from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError, StoreError, UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
@@ -174,11 +174,17 @@ def answer(*, case_dir: Path, every_s: int | None, as_json: bool) -> int:
         while True:
             membership = Membership.open(case_dir)
             before = {each.run: each.state for each in matching.runs(membership).all()}
-            stepped = matching.step(membership, clock, workers)
-            changed = [each for each in matching.runs(membership).all() if before.get(each.run) is not each.state]
-            code = _told(membership, changed, stepped, as_json=as_json)
-            if every_s is None:
-                return code
+            try:
+                stepped = matching.step(membership, clock, workers)
+            except StoreError as error:
+                if every_s is None:
+                    raise
+                options.complain(str(error))  # a scan holds the log: the next look makes up for it
+            else:
+                changed = [each for each in matching.runs(membership).all() if before.get(each.run) is not each.state]
+                code = _told(membership, changed, stepped, as_json=as_json)
+                if every_s is None:
+                    return code
             time.sleep(every_s)
 
 

@@ -129,6 +129,8 @@ def candidates(membership: Membership, peer: Member | None, clock: Clock) -> tup
         if release is None or (peer is not None and sources == {peer.name}):
             continue
         reason = held.get((each.observable.kind.value, each.observable.value), "")
+        if release.entry is None and membership.charter.matching.auditor:
+            reason = reason or "its release was never sealed, and the auditor would say so"
         found.append(Candidate(each.observable, release.at_us, release.who, release.entry, reason))
     return tuple(found)
 

@@ -16,9 +16,14 @@ from hashlib import sha512
 from pathlib import Path
 from typing import Final, NewType
 
-import rbcl
+from pollwatch.errors import ConfigError, FormatError
 
-from pollwatch.errors import FormatError
+try:
+    import rbcl
+except OSError as error:  # it loads libsodium from the temporary folder
+    raise ConfigError(
+        f"libsodium cannot be loaded from the temporary folder ({error}); let TMPDIR name one that is not noexec"
+    ) from error
 
 # rbcl unpacks libsodium into a temporary file at every start and leaves it there; once loaded it is not needed.
 with contextlib.suppress(OSError):
