@@ -59,6 +59,9 @@ def tell(spoken: Spoken, schema: str, *, as_json: bool) -> int:
     """Say what came of it; gives the exit code."""
     from pollwatch.cli import share
 
+    if spoken.asked:
+        share.tell_asked(spoken.asked)
+        return 0
     if spoken.log_index is None:
         sys.stdout.buffer.write(spoken.body)
         words = _(

@@ -26,9 +26,9 @@ from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError
 from pollwatch.members.delivery import read_receipt
 from pollwatch.members.member import Member
-from pollwatch.node import casefile, rail, releasing
+from pollwatch.node import agreeing, casefile, rail, releasing
 from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision, Sent
+from pollwatch.node.releasing import Decision, Prepared, Sent
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.sharing.stages import StageError
@@ -48,6 +48,7 @@ class Spoken:
         log_index: its place in the shared log; None where it was only previewed.
         sent: what came of sending it, by member.
         withheld: why it was not sent to a member with whom we do not go so far, by its name.
+        asked: number of the request to which a second person has to agree before it is said; 0 where none has to.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Spoken:
     log_index: int | None = None
     sent: tuple[Sent, ...] = ()
     withheld: dict[str, str] = field(default_factory=dict)
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,22 @@ class Speaker:
         whole = casefile.about(self.membership, made)
         if self.preview:
             return Spoken(made["id"], bundle.write(whole))
-        index = self._keep(made)
         subject = f"{paper.kind(made) or records.posted_as(made)} {made['id']}"
         prepared = releasing.prepare(self.membership, subject, casefile.marking(whole), _fixed(whole), self.clock)
+        if self.membership.charter.releasers > 1:
+            peers = self.membership.peers
+            asked = agreeing.ask(self.membership, prepared, peers, self.decision, self.clock, made)
+            return Spoken(made["id"], prepared.body, asked=asked.number)
+        return self.say(made, prepared)
+
+    def say(self, made: StixObject, prepared: Prepared) -> Spoken:
+        """Say what was made: seal it in the shared log, keep it, and send it with the file of its case.
+
+        Raises:
+            PolicyError: the charter asks for two persons, and only one has decided.
+        """
+        releasing.check_agreed(self.membership, self.decision)
+        index = self._keep(made)
         sent, withheld = [], {}
         for each in self.membership.peers:
             try:

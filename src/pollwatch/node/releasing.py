@@ -9,7 +9,7 @@ from hashlib import sha256
 from pollwatch import canonical
 from pollwatch.attribution import record as records
 from pollwatch.clock import Clock
-from pollwatch.errors import PeerError
+from pollwatch.errors import PeerError, PolicyError
 from pollwatch.evidence import durable, salted
 from pollwatch.evidence.manifest import Disclosure as DisclosureEntry
 from pollwatch.incidents.incident import Incident
@@ -19,6 +19,7 @@ from pollwatch.members.member import Member
 from pollwatch.node import rail
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.collection import Collection
+from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.ledger import Disclosure, Ledger, Release, entry_of
 from pollwatch.sharing.peer import Peer
 from pollwatch.sharing.stages import Gate, Stage
@@ -31,10 +32,17 @@ from pollwatch.stix.objects import Maker
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who decided that something leaves, and why that is allowed."""
+    """Who decided that something leaves, and why that is allowed.
+
+    Attributes:
+        released_by: name of the person, or of both.
+        legal_basis: why that is allowed.
+        persons: who they are, where two were asked (:mod:`pollwatch.node.agreeing`).
+    """
 
     released_by: str
     legal_basis: str
+    persons: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +161,27 @@ def recorded(
     How far we go with that member is asked when it does leave, or is fetched.
 
     Raises:
+        PolicyError: the charter asks for two persons, and only one has decided.
         StoreError: it cannot be recorded; then nothing may leave.
     """
+    check_agreed(membership, decision)
     ledger = Ledger(membership.folder.record)
     known = ledger.known(receiver.name, prepared.content)
     return known or _record(membership, ledger, prepared, receiver, decision, clock)
+
+
+def check_agreed(membership: Membership, decision: Decision) -> None:
+    """Accept a decision that as many persons took as the charter says.
+
+    Raises:
+        PolicyError: it asks for two, and not two have agreed.
+    """
+    accounts = {each.account for each in decision.persons}
+    if membership.charter.releasers > 1 and len(accounts) < membership.charter.releasers:
+        raise PolicyError(
+            "the charter says that two persons agree before anything leaves: ask with pollwatch share INCIDENT, and "
+            "let somebody else agree with pollwatch share --agree N"
+        )
 
 
 def needs(body: bytes) -> Stage:

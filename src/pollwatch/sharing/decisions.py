@@ -19,6 +19,8 @@ from pollwatch.evidence.upkeep import Decision as Entry
 from pollwatch.sharing import database
 
 _MAX_TEXT = 2000
+_LOGIN = Path("/proc/self/loginuid")
+_NO_LOGIN = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,16 @@ class Decisions:
 
 
 def account_name() -> str:
-    """The system's name of the account that runs this process; its number where it has no name."""
-    uid = os.geteuid()
+    """The system's name of the account that somebody logged in with, which stays the same through sudo and su.
+
+    Where nobody logged in (a service, a container), it is the account that runs this process. A number where it has no
+    name.
+    """
+    try:
+        login = int(_LOGIN.read_text("ascii"))
+    except (OSError, ValueError):
+        login = _NO_LOGIN
+    uid = os.geteuid() if login == _NO_LOGIN else login
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
