@@ -18,13 +18,20 @@ from hostile_scenes import an_incident, enrol_members, served
 from joint_scenes import enrolled, trusting
 from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock, SystemClock
+from pollwatch.errors import SignatureError
+from pollwatch.evidence import manifest
+from pollwatch.evidence.manifest import Posted
 from pollwatch.members.member import Role
-from pollwatch.node import drafting, enrol, greeting, processes, releasing, sealer
+from pollwatch.node import drafting, enrol, greeting, joint, leaving, processes, releasing, sealer
 from pollwatch.node.drafting import Change
 from pollwatch.node.greeting import Standing
 from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision
+from pollwatch.node.sealing import CaseEvidence
+from pollwatch.sharing.collection import Collection
+from pollwatch.sharing.decisions import Person
+from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.sharing.outbound import Outbound
 from pollwatch.sharing.stages import Gate, Stage, StageError
@@ -183,3 +190,32 @@ def test_no_other_module_opens_a_way_to_a_member() -> None:
         "node/outside.py",
         "node/timestamping.py",
     }
+
+
+def test_each_may_leave_alone(tmp_path: Path) -> None:
+    """With two members: one leaves without the other; its keys are revoked on record; the other deletes and says so."""
+    clock = ManualClock(T)
+    one, two = enrolled(tmp_path, "ab", clock)
+    trusting(one, two, clock=clock)
+    with served(two, clock=clock):
+        prepared = releasing.prepare_incident(one, an_incident("PW-1"), None, clock)
+        assert not releasing.release(one, prepared, two.me, Decision("Ada", "charter"), clock).problem
+        joint.take_in(two, clock)
+        left = leaving.leave(one, Person("Ada", "ada"), "the election is over", clock)
+        assert left.received == {"B": 1}
+        assert [each.problem for each in left.published.cosignings] == [""]
+    assert leaving.leave(one, Person("Ada", "ada"), "again", clock).notice == left.notice
+    said = leaving.read_notice(left.notice, one.me)
+    assert said["revoked"] == [each.vkey for each in one.me.keys]
+    with pytest.raises(SignatureError):
+        leaving.read_notice(left.notice, two.me)
+    assert Gate(one.folder.stages).stage(two.me) is Stage.ALONE
+    assert Collection(two.folder.record).of_type("incident")
+    _answer, deleted = leaving.answer(two, one.me, Person("Ben", "ben"), clock)
+    assert deleted
+    assert Collection(two.folder.record).of_type("incident") == ()
+    assert Mailbox(two.folder.mailbox, clock).all() == ()
+    with CaseEvidence.open(two.folder.case, clock) as evidence:
+        last = manifest.parse_shared(evidence.shared.entry(evidence.shared.size - 1))
+    assert isinstance(last, Posted)
+    assert last.subject == "deletion for A"

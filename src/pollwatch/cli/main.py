@@ -36,6 +36,7 @@ VERBS: dict[str, str] = {
     "members": "members",
     "join": "join",
     "sever": "sever",
+    "leave": "leave",
     "gateway": "gateway",
     "clients": "clients",
     "match": "match",

@@ -82,6 +82,29 @@ def stage(*, member: str, stage: str, case_dir: Path, person: str, reason: str) 
     return 0
 
 
+@command.command()
+@click.argument("member")
+@options.required_case_dir
+@click.option("--by", "person", required=True, metavar="NAME", help="Who decides this.")
+@click.option("--refuse", default="", metavar="TEXT", help="Do not delete, and say why.")
+def forget(*, member: str, case_dir: Path, person: str, refuse: str) -> int:
+    """Delete what MEMBER delivered, after it left, and say so under this node's signature in its shared log.
+
+    Claims, opinions and what else was posted in shared logs stay. Copies elsewhere are not reached: the attestation
+    says so. With --refuse nothing is deleted, and that is what is attested.
+    """
+    from pollwatch.node import leaving
+    from pollwatch.node.jointfolder import Membership
+    from pollwatch.sharing.decisions import Person
+
+    membership = Membership.open(case_dir)
+    peer, who = membership.peer(member), Person.here(person)
+    _signed, deleted = leaving.answer(membership, peer, who, SystemClock(), refusal=refuse)
+    words = _("{n} objects of {member} deleted; posted in the shared log")
+    click.echo(words.format(n=deleted, member=printable(peer.name)))
+    return 0
+
+
 def told(switched: Switched) -> None:
     """A change of stage, for a person."""
     facts = {"member": printable(switched.member.name), "before": switched.before.word, "after": switched.after.word}

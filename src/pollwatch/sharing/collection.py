@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pollwatch import canonical
+from pollwatch.attribution import record as records
 from pollwatch.errors import PolicyError
 from pollwatch.members.member import Member
 from pollwatch.sharing import database
@@ -67,6 +68,14 @@ class Collection:
                 "SELECT id, body FROM objects WHERE author = ? ORDER BY rowid", (author.name,)
             ).fetchall()
         return {identifier: str(canonical.loads(body).get("created")) for identifier, body in reversed(rows)}
+
+    def forget(self, author: Member) -> int:
+        """Delete what a member signed, but for what was posted in shared logs; gives how many objects went."""
+        with database.opened(self._path, database.RECORD) as opened:
+            rows = opened.execute("SELECT rowid, body FROM objects WHERE author = ?", (author.name,)).fetchall()
+            gone = [rowid for rowid, body in rows if not records.is_spoken(canonical.loads(body))]
+            opened.executemany("DELETE FROM objects WHERE rowid = ?", [(rowid,) for rowid in gone])
+        return len(gone)
 
     def get(self, identifier: str) -> Held:
         """The latest version of an object, by its id or the beginning of it.

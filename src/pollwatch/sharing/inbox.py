@@ -123,6 +123,11 @@ class Mailbox:
         """Everything that was ever accepted, oldest first."""
         return self._select("")
 
+    def forget(self, sender: Member) -> None:
+        """Delete what a member delivered, its receipts included."""
+        with database.opened(self._path, database.MAILBOX) as opened:
+            opened.execute("DELETE FROM mail WHERE sender = ?", (sender.name,))
+
     def fetched(self, mail: Mail) -> None:
         """Mark a delivery as taken in."""
         with database.opened(self._path, database.MAILBOX) as opened:
