@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pollwatch import canonical
 from pollwatch.clock import US_PER_S
@@ -47,13 +47,6 @@ class Candidate:
     released_by: str
     entry: int | None = None
     held: str = ""
-
-
-class Releases(Protocol):
-    """Where released indicators come from."""
-
-    def candidates(self, now_us: int) -> Iterable[Candidate]:
-        """Those that are released at this time, in any order, each observable once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,6 @@ class Reason(StrEnum):
     MALFORMED = "malformed"
     WRONG_KEY = "wrong-key"
     OTHER_SET = "other-set"
-    STAGE = "stage"
-    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True)
