@@ -16,11 +16,15 @@ from click.testing import CliRunner
 
 from hostile_scenes import an_incident, enrol_members, served
 from joint_scenes import enrolled, trusting
+from member_scenes import made
 from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock, SystemClock
-from pollwatch.errors import SignatureError
+from pollwatch.errors import PolicyError, SignatureError
 from pollwatch.evidence import manifest
+from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.manifest import Posted
+from pollwatch.evidence.report import Report
+from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import drafting, enrol, greeting, joint, leaving, processes, releasing, sealer
 from pollwatch.node.drafting import Change
@@ -35,6 +39,8 @@ from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.sharing.outbound import Outbound
 from pollwatch.sharing.stages import Gate, Stage, StageError
+from pollwatch.stix import signature
+from pollwatch.stix.objects import Maker
 
 T = 1_793_700_000_000_000
 
@@ -219,3 +225,24 @@ def test_each_may_leave_alone(tmp_path: Path) -> None:
         last = manifest.parse_shared(evidence.shared.entry(evidence.shared.size - 1))
     assert isinstance(last, Posted)
     assert last.subject == "deletion for A"
+
+
+def test_an_exercise_is_told_as_one_wherever_it_is_shown(tmp_path: Path) -> None:
+    """What an exercise shows or exports says EXERCISE, and no real member takes what was signed there."""
+    clock = ManualClock(T)
+    case = tmp_path / "a"
+    enrol.introduce(case, "A", "a", Role.MEMBER, "http://127.0.0.1:9001", clock, exercise=True)
+    drill = made("A", exercise=True)
+    object_made = Maker(drill.member, drill.statement, bytes(32), Tlp.GREEN, T).make("note", "x", content="x")
+    assert object_made["labels"] == ["exercise"]
+    signature.verify(object_made, drill.statement.verifier)
+    real = Signer(drill.statement.name.removeprefix("exercise."), KeyType.ED25519, drill.statement.seed)
+    with pytest.raises(SignatureError):
+        signature.verify(object_made, real.verifier)
+    shown = CliRunner().invoke(root, ["charter", "brief", "--case", str(case)])
+    assert "EXERCISE: nothing here is real" in shown.stderr
+    report = Report("bundle", "asserted", drill.member.log.name, (), None, ())
+    assert next(iter(report.lines())).startswith("EXERCISE")
+    CaseEvidence.open(tmp_path / "real", clock).close()
+    with pytest.raises(PolicyError, match="case folder of its own"):
+        enrol.introduce(tmp_path / "real", "A", "a", Role.MEMBER, "http://127.0.0.1:9001", clock, exercise=True)

@@ -13,12 +13,27 @@ from pollwatch.clock import UTC, SystemClock, from_datetime, to_datetime
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
+#: How the card of a member of an exercise begins.
+_EXERCISE = b"pollwatch/exercise/"
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def _told_exercise(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Say on stderr, whatever is done with the case of an exercise, that it is one."""
+    card = None if value is None else value / "joint" / "card.note"
+    if card is not None and card.is_file():
+        with card.open("rb") as opened:
+            if opened.read(len(_EXERCISE)) == _EXERCISE:
+                click.echo(_("EXERCISE: nothing here is real"), err=True)
+    return value
+
+
 case_dir = click.option(
     "--case",
     "case_dir",
+    callback=_told_exercise,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="The case folder: incidents, events and evidence are kept there.",
@@ -27,6 +42,7 @@ case_dir = click.option(
 required_case_dir = click.option(
     "--case",
     "case_dir",
+    callback=_told_exercise,
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
     metavar="DIR",

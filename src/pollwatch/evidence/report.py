@@ -8,7 +8,7 @@ from typing import Literal
 
 from pollwatch.canonical import Json
 from pollwatch.clock import rfc3339
-from pollwatch.evidence.keys import Verifier
+from pollwatch.evidence.keys import EXERCISE, Verifier
 from pollwatch.i18n import _
 
 Weight = Literal["proven", "said", "not-proven"]
@@ -105,6 +105,7 @@ class Report:
             "grade": self.grade,
             "grounds": [{"grade": each.grade, "text": each.text} for each in self.grounds],
             "log": self.log,
+            "exercise": self.log.startswith(EXERCISE),
             "keys": [{"use": use, "name": key.name, "fingerprint": key.fingerprint} for use, key in self.keys],
             "not_later_us": self.not_later_us,
             "fields": [
@@ -115,6 +116,8 @@ class Report:
 
     def lines(self) -> Iterable[str]:
         """The report as text, line by line, not yet inert."""
+        if self.log.startswith(EXERCISE):
+            yield _("EXERCISE: nothing in it is real")
         yield _("Grade: {grade}").format(grade=self.grade)
         for each in self.grounds:
             yield f"  {each.grade}: {each.text}"

@@ -53,6 +53,8 @@ class Maker:
             "object_marking_refs": [constants.marking_id(self.tlp)],
         }
         made |= {name: value for name, value in properties.items() if value not in (None, "", [], {})}
+        if self.statement.verifier.exercise:
+            made["labels"] = sorted({*made.get("labels", ()), "exercise"})
         return signature.sign(made, self.statement)
 
     def relationship(self, source: StixObject, kind: str, target: StixObject, **properties: Any) -> StixObject:  # noqa: ANN401 - JSON values
@@ -80,7 +82,8 @@ def identity(member: Member, charter: Charter) -> StixObject:
         "created": since,
         "modified": since,
         "name": member.name,
-        "description": f"{member.role.value.capitalize()} of the joint watch {charter.name!r}, bloc {member.bloc!r}.",
+        "description": ("EXERCISE. " if charter.exercise else "")
+        + f"{member.role.value.capitalize()} of the joint watch {charter.name!r}, bloc {member.bloc!r}.",
         "identity_class": "organization",
     }
 
