@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pollwatch.errors import PollwatchError
 from pollwatch.evidence import note
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.members.card import make_card, read_card
+from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
@@ -58,6 +60,12 @@ def _read(data: bytes) -> None:
         for each in charter.charter.members:
             charter.charter.policy(each)
     try:
+        chain = Chain.parse(data)
+        assert chain.to_bytes() == data
+        chain.verify()
+    except PollwatchError:
+        pass
+    try:
         member = read_card(data)
     except PollwatchError:
         return
@@ -73,4 +81,7 @@ def seeds(folder: Path) -> list[bytes]:
     """A card, and a charter signed by one and by all."""
     del folder  # nothing needs the disk
     first = SignedCharter.begin(CHARTER, SIGNERS["A"])
-    return [_card(), first.to_bytes(), first.signing(SIGNERS["B"]).to_bytes()]
+    agreed = first.signing(SIGNERS["B"])
+    after = replace(CHARTER, previous=CHARTER.digest, reply_window_s=61)
+    changed = SignedCharter.begin(after, SIGNERS["A"]).signing(SIGNERS["B"])
+    return [_card(), first.to_bytes(), agreed.to_bytes(), Chain((agreed, changed)).to_bytes()]
