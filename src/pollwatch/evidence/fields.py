@@ -39,6 +39,10 @@ class Fields:
         except FormatError as error:
             raise ProofError(f"{what}: {error}") from error
 
+    def has(self, key: str) -> bool:
+        """Whether there is such a field; of documents that have it from a later version on."""
+        return key in self._left
+
     def text(self, key: str, *, max_chars: int = MAX_TEXT) -> str:
         """A string."""
         value = self._take(key)

@@ -32,7 +32,7 @@ _KIND = "key-link"
 NOTHING = bytes(32)
 MAX_NOTE = 1 << 13
 MAX_LINKS = 128
-_MAX_FILE = MAX_LINKS * MAX_NOTE
+MAX_FILE = MAX_LINKS * MAX_NOTE
 _COMMITMENT = b"pollwatch/next-key/v1\n"
 
 
@@ -192,6 +192,23 @@ class KeyChain:
         return SignedCheckpoint(signed.checkpoint, Note(signed.note.text, lines[:1]))
 
 
+@dataclass(frozen=True, slots=True)
+class KnownLog:
+    """What a reader got from a log's owner.
+
+    Attributes:
+        verifier: one of the log's keys.
+        following: the commitment to the key after it; None where the owner gave none.
+    """
+
+    verifier: Verifier
+    following: bytes | None = None
+
+    def follow(self, links: Sequence[bytes]) -> KeyChain:
+        """The log's keys from there; see :func:`follow`."""
+        return follow(self.verifier, links, self.following)
+
+
 LogKeys: TypeAlias = Verifier | KeyChain
 """How a caller names a log: by a key that never changed, as far as it knows, or by a chain."""
 
@@ -288,7 +305,7 @@ def from_file(data: bytes) -> tuple[bytes, ...]:
     Raises:
         ProofError: not that.
     """
-    fields = Fields.load(data, "key chain", max_bytes=_MAX_FILE)
+    fields = Fields.load(data, "key chain", max_bytes=MAX_FILE)
     fields.kind("key-chain")
     links = tuple(each.encode("utf-8", "surrogatepass") for each in fields.texts("links"))
     fields.done()

@@ -4,8 +4,9 @@ Private log: batch, incident, disclosure, documents, canary; sequence (:mod:`pol
 hold and decision (:mod:`pollwatch.evidence.upkeep`), indicator and match-commitment
 (:mod:`pollwatch.evidence.released`), what stands for an entry that is too large (:mod:`pollwatch.evidence.large`), and
 the log's own key links, as posted documents. Shared log: seal (:mod:`pollwatch.evidence.seal`), posted documents
-(charter, key, claim, opinion ...), and fork proofs (:mod:`pollwatch.evidence.monitor`). Every class reads back strictly
-what it writes; unknown fields are refused.
+(charter, key, claim, opinion ...), and proofs against others' logs: of forks (:mod:`pollwatch.evidence.monitor`) and of
+misused keys (:mod:`pollwatch.evidence.misuse`). Every class reads back strictly what it writes; unknown fields are
+refused.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pollwatch.errors import ProofError
 from pollwatch.evidence import merkle
 from pollwatch.evidence.fields import Fields, document
 from pollwatch.evidence.large import Large
+from pollwatch.evidence.misuse import KeyMisuse
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.posted import Posted
 from pollwatch.evidence.released import Indicator, MatchCommitment
@@ -35,6 +37,7 @@ __all__ = [
     "Hold",
     "IncidentEntry",
     "Indicator",
+    "KeyMisuse",
     "Large",
     "MatchCommitment",
     "Posted",
@@ -272,7 +275,7 @@ PrivateEntry: TypeAlias = (
     | Large
     | Posted
 )
-SharedEntry: TypeAlias = Seal | Posted | ForkProof
+SharedEntry: TypeAlias = Seal | Posted | ForkProof | KeyMisuse
 
 
 def parse_private(data: bytes) -> PrivateEntry:
@@ -292,17 +295,19 @@ def parse_private(data: bytes) -> PrivateEntry:
 
 
 def parse_shared(data: bytes) -> SharedEntry:
-    """Read any entry of a shared log; a fork proof is read, not believed.
+    """Read any entry of a shared log; proofs are read, not believed.
 
     Raises:
         ProofError: of no known type, or malformed.
-        SignatureError: a fork proof with malformed keys or checkpoints.
+        SignatureError: a proof with malformed keys or checkpoints.
     """
     kind = _kind(data)
     if kind == Seal.KIND:
         return Seal.parse(data)
     if kind == ForkProof.KIND:
         return ForkProof.parse(data)
+    if kind == KeyMisuse.KIND:
+        return KeyMisuse.parse(data)
     return Posted.parse(data)
 
 

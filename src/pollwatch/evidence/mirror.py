@@ -25,6 +25,7 @@ from pollwatch.errors import EvidenceError, ProofError, SignatureError, StoreErr
 from pollwatch.evidence import checkpoint as checkpoints
 from pollwatch.evidence import durable, merkle, subtree
 from pollwatch.evidence.checkpoint import SignedCheckpoint
+from pollwatch.evidence.keychain import KeyChain, KnownLog
 from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.evidence.mirrorrequest import (
     INFO,
@@ -37,8 +38,8 @@ from pollwatch.evidence.mirrorrequest import (
     read_packages,
 )
 from pollwatch.evidence.mirrorstore import MirrorStore
-from pollwatch.evidence.note import Note, Signature
-from pollwatch.evidence.published import CHECKPOINT, Published
+from pollwatch.evidence.note import Signature
+from pollwatch.evidence.published import CHECKPOINT, KEYS, Published
 from pollwatch.evidence.tiles import WIDTH
 from pollwatch.evidence.witness import TEXT, Response, Witness
 
@@ -60,14 +61,16 @@ class _State:
 class Mirror:
     """One mirror for any number of logs. Safe to call from several threads."""
 
-    def __init__(self, folder: Path, signers: Sequence[Signer], clock: Clock, logs: Iterable[Verifier] = ()) -> None:
+    def __init__(
+        self, folder: Path, signers: Sequence[Signer], clock: Clock, logs: Iterable[Verifier | KnownLog] = ()
+    ) -> None:
         """Open (or begin) a mirror.
 
         Args:
             folder: copies and state. NEVER restore the state from a backup.
             signers: the mirror's cosignature keys (types 04, 06); never those of a witness.
             clock: for the cosignature times.
-            logs: the type 01 keys of the logs to mirror.
+            logs: the type 01 keys of the logs to mirror, as their owners gave them.
 
         Raises:
             StoreError: the state cannot be opened.
@@ -78,12 +81,13 @@ class Mirror:
         self._signers = tuple(signers)
         self._clock = clock
         self._folder = folder
-        self._logs = {log.name: log for log in logs}
+        known = [log if isinstance(log, KnownLog) else KnownLog(log) for log in logs]
+        self._origins = tuple(each.verifier.name for each in known)
         self._lock = threading.Lock()
         self._secret = hmac.digest(signers[0].seed, b"pollwatch mirror ticket", "sha256")
         try:
             durable.make_folder(folder, mode=0o700)
-            self._pending = Witness(folder / "pending.sqlite", (), clock, self._logs.values(), silent=True)
+            self._pending = Witness(folder / "pending.sqlite", (), clock, known, silent=True)
             self._db = sqlite3.connect(folder / "mirror.sqlite", isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA synchronous = EXTRA")
             self._db.executescript(_SCHEMA)
@@ -105,6 +109,10 @@ class Mirror:
         """Answer one POST to ``add-checkpoint``: as a witness does, with an empty body instead of a cosignature."""
         return self._pending.add_checkpoint(body)
 
+    def add_keys(self, body: bytes) -> Response:
+        """Answer one POST to ``add-keys``, as a witness does (:meth:`pollwatch.evidence.witness.Witness.add_keys`)."""
+        return self._pending.add_keys(body)
+
     def add_entries(self, body: bytes) -> Response:
         """Answer one POST to ``add-entries``; the body is whole and no longer compressed.
 
@@ -119,21 +127,22 @@ class Mirror:
             header, place = read_header(body)
         except EvidenceError as error:
             return _text(400, str(error))
-        log = self._logs.get(header.origin)
-        if log is None:
+        if header.origin not in self._origins:
             return _text(404, "this mirror does not know the log")
         with self._lock:
             try:
+                log = self._pending.chain(header.origin)
                 return self._take(log, header, body, place)
             except (OSError, sqlite3.Error) as error:
-                raise StoreError(f"mirror of {log.name} cannot be written: {error}") from error
+                raise StoreError(f"mirror of {header.origin} cannot be written: {error}") from error
 
     def read(self, path: str) -> Response:
-        """Answer GET ``ORIGIN/checkpoint`` and ``ORIGIN/tile/...``; ORIGIN as it is, or as the hex SHA-256 of it.
+        """Answer GET ``ORIGIN/checkpoint``, ``ORIGIN/keys`` and ``ORIGIN/tile/...``.
 
-        The second is for servers and proxies that would take the origin's own slashes apart.
+        ORIGIN as it is, or as the hex SHA-256 of it: the second is for servers and proxies that would take the origin's
+        own slashes apart.
         """
-        for origin in self._logs:
+        for origin in self._origins:
             for prefix in (origin, _hash(origin)):
                 if path.startswith(prefix + "/"):
                     return self._file(origin, path[len(prefix) + 1 :])
@@ -147,7 +156,7 @@ class Mirror:
         """The copy of a log."""
         return MirrorStore(self._folder / _hash(origin))
 
-    def _take(self, log: Verifier, header: Header, body: bytes, place: int) -> Response:
+    def _take(self, log: KeyChain, header: Header, body: bytes, place: int) -> Response:
         state = self._state(log.name)
         target = self._target(log, header, state)
         # From the bundle that is being filled on; what is held altogether needs no entries at all.
@@ -166,7 +175,7 @@ class Mirror:
             return self._info(202, log, self._state(log.name), target)
         return self._finish(log, target)
 
-    def _target(self, log: Verifier, header: Header, state: _State) -> SignedCheckpoint | None:
+    def _target(self, log: KeyChain, header: Header, state: _State) -> SignedCheckpoint | None:
         """The checkpoint that an upload leads to: the pending one, the mirrored one, or the one in the ticket."""
         pending = self._pending.latest(log.name)
         for known in (pending, state.signed, self._opened_ticket(log, header.ticket)):
@@ -174,7 +183,7 @@ class Mirror:
                 return known
         return None
 
-    def _keep(self, log: Verifier, held: int, package: Package, target: SignedCheckpoint) -> int:
+    def _keep(self, log: KeyChain, held: int, package: Package, target: SignedCheckpoint) -> int:
         store = self.store(log.name)
         base = package.start - package.start % WIDTH
         known = tuple(store.reader(held).entries(base, package.start))
@@ -190,14 +199,14 @@ class Mirror:
             self._db.execute("UPDATE held SET next = ? WHERE origin = ? AND next = ?", (now, log.name, held))
         return now
 
-    def _finish(self, log: Verifier, target: SignedCheckpoint) -> Response:
+    def _finish(self, log: KeyChain, target: SignedCheckpoint) -> Response:
         state = self._state(log.name)
         at = target.checkpoint
         lines = self._sign(target)
         if state.signed is None or at.size > state.mirrored:
             if self.store(log.name).complete(state.next, state.mirrored, at.size) != at.root:
                 raise StoreError(f"the mirror of {log.name} does not hold what it checked; look at {self._folder}")
-            own = SignedCheckpoint(at, Note(at.text, (*target.note.by(log), *lines)))
+            own = log.bare(target).adding(lines)
             self._db.execute("INSERT OR IGNORE INTO held VALUES (?, 0, NULL)", (log.name,))
             before = state.signed.to_bytes() if state.signed else None
             swapped = self._db.execute(
@@ -212,23 +221,23 @@ class Mirror:
         time_s = self._clock.now_us() // US_PER_S
         return tuple(checkpoints.sign(target.checkpoint, signer, time_s) for signer in self._signers)
 
-    def _info(self, status: int, log: Verifier, state: _State, target: SignedCheckpoint | None) -> Response:
+    def _info(self, status: int, log: KeyChain, state: _State, target: SignedCheckpoint | None) -> Response:
         known = target or self._pending.latest(log.name)
         size = known.checkpoint.size if known else 0
         ticket = self._ticket(log, known) if known else b""
         return Response(status, INFO, MirrorInfo(size, state.next, ticket).to_bytes())
 
-    def _ticket(self, log: Verifier, known: SignedCheckpoint) -> bytes:
-        note = Note(known.note.text, known.note.by(log)[:1]).to_bytes()
+    def _ticket(self, log: KeyChain, known: SignedCheckpoint) -> bytes:
+        note = log.bare(known).to_bytes()
         return self._mac(log, note) + note
 
-    def _opened_ticket(self, log: Verifier, ticket: bytes) -> SignedCheckpoint | None:
+    def _opened_ticket(self, log: KeyChain, ticket: bytes) -> SignedCheckpoint | None:
         code, note = ticket[:_MAC_BYTES], ticket[_MAC_BYTES:]
         if not hmac.compare_digest(code, self._mac(log, note)):
             return None
         return SignedCheckpoint.parse(note)
 
-    def _mac(self, log: Verifier, note: bytes) -> bytes:
+    def _mac(self, log: KeyChain, note: bytes) -> bytes:
         return hmac.digest(self._secret, log.name.encode("utf-8") + b"\n" + note, "sha256")[:_MAC_BYTES]
 
     def _state(self, origin: str) -> _State:
@@ -236,6 +245,8 @@ class Mirror:
         return _State(row[0], SignedCheckpoint.parse(row[1]) if row[1] else None) if row else _State(0, None)
 
     def _file(self, origin: str, path: str) -> Response:
+        if path == KEYS:
+            return self._pending.keys(origin)
         data = Published(self.store(origin).folder).read(path)
         if data is None:
             return _text(404, "not here")
@@ -243,7 +254,7 @@ class Mirror:
 
     def _recover(self) -> None:
         """Show every mirrored checkpoint again, in case that was cut short."""
-        for origin in self._logs:
+        for origin in self._origins:
             signed = self.latest(origin)
             if signed is not None and self._file(origin, CHECKPOINT).body != signed.to_bytes():
                 self.store(origin).publish(signed, 0)

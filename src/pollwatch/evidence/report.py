@@ -88,7 +88,7 @@ class Report:
         fields: what is shown of lines that are not shown themselves.
     """
 
-    kind: Literal["bundle", "fork-proof"]
+    kind: Literal["bundle", "fork-proof", "key-misuse"]
     grade: Grade
     log: str
     keys: tuple[tuple[str, Verifier], ...]

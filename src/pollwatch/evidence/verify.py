@@ -21,8 +21,10 @@ from pollwatch.evidence import container, grades, opened
 from pollwatch.evidence.bundle import Bundle, read_bundle
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.documents import OpenedDocuments
+from pollwatch.evidence.fields import Fields
 from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.manifest import IncidentEntry
+from pollwatch.evidence.misuse import KeyMisuse
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.report import STAMPED, Report, ShownField, Stamp, Statement, Weight, shown_time
@@ -62,6 +64,8 @@ def verify_bytes(data: bytes, policy: bytes | None = None, authorities: bytes | 
     if data.startswith(_ZIP):
         return _verify_bundle(read_bundle(data), trusted, authorities)
     if data.startswith(b"{"):
+        if Fields.load(data, "proof against a log").text("type") == KeyMisuse.KIND:
+            return _verify_misuse(KeyMisuse.parse(data), trusted)
         return _verify_fork(ForkProof.parse(data), trusted)
     raise ProofError("neither a bundle nor a fork proof: its first bytes are wrong; it was changed, or is another file")
 
@@ -122,13 +126,10 @@ def _stamps(bundle: Bundle, log: KeyChain, authorities: bytes | None) -> tuple[t
 
 def _verify_fork(proof: ForkProof, policy: Policy | None) -> Report:
     proof.verify()
-    if policy is not None and proof.log not in policy.logs:
-        raise SignatureError(
-            f"the log key {proof.log.name} ({proof.log.fingerprint}) is not in the policy: whoever made this fork, "
-            "it is not a log that you know"
-        )
+    chain = proof.chain
+    _check_accused(chain, policy)
     sizes = {"smaller": proof.smaller.checkpoint.size, "larger": proof.larger.checkpoint.size}
-    statements = (
+    statements: tuple[Statement, ...] = (
         _said_by(
             "proven",
             _("The key of log {log} signed two histories that cannot both be true: at sizes {smaller} and {larger}."),
@@ -138,8 +139,41 @@ def _verify_fork(proof: ForkProof, policy: Policy | None) -> Report:
         _said_by("proven", _("Nobody without that key could have made this proof; it needs no witness.")),
         _said_by("not-proven", _("Which of the two histories is the true one, and who used the key.")),
     )
-    keys = (("log", proof.log),)
+    keys = tuple(("log", key) for key in reversed(chain.keys))
+    if proof.keys:
+        text = _("The key of {log} was changed meanwhile; the file holds the changes, each signed by both keys.")
+        statements += (_said_by("proven", text, log=proof.log.name),)
     return Report("fork-proof", "asserted", proof.log.name, keys, None, statements)
+
+
+def _verify_misuse(proof: KeyMisuse, policy: Policy | None) -> Report:
+    proof.verify()
+    chain = proof.chain
+    _check_accused(chain, policy)
+    if proof.checkpoint is not None:
+        size = proof.checkpoint.checkpoint.size
+        text = _(
+            "A key of log {log} signed size {size}, which another key of that log signs: it was retired, or unborn."
+        )
+        first = _said_by("proven", text, log=chain.name, size=size)
+    else:
+        text = _("The keys of log {log} signed two different changes of its key, number {number}.")
+        first = _said_by("proven", text, log=chain.name, number=chain.links[-1].number)
+    statements = (
+        first,
+        _said_by("proven", _("Nobody without keys of that log could have made this proof; it needs no witness.")),
+        _said_by("not-proven", _("Whether a thief used the key or its owner did.")),
+    )
+    keys = tuple(("log", key) for key in reversed(chain.keys))
+    return Report("key-misuse", "asserted", chain.name, keys, None, statements)
+
+
+def _check_accused(chain: KeyChain, policy: Policy | None) -> None:
+    if policy is not None and not set(chain.keys) & set(policy.logs):
+        raise SignatureError(
+            f"the log key {chain.name} ({chain.first.fingerprint}) is not in the policy: whoever is accused here, "
+            "it is not a log that you know"
+        )
 
 
 def _about_log(bundle: Bundle, seal: Seal, private: Checkpoint) -> list[Statement]:

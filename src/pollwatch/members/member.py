@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pollwatch.errors import FormatError
+from pollwatch.evidence.keychain import KnownLog
 from pollwatch.evidence.keys import KeyType, Verifier
 from pollwatch.members import document
 
@@ -93,6 +94,11 @@ class Member:
     def keys(self) -> tuple[Verifier, ...]:
         """All of its keys."""
         return (self.log, self.witness, self.statement, self.gateway, self.request)
+
+    @property
+    def known_log(self) -> KnownLog:
+        """What others know of its log first hand."""
+        return KnownLog(self.log, bytes.fromhex(self.following_log) if self.following_log else None)
 
     @property
     def pinned(self) -> dict[str, bytes]:

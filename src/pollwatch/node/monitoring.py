@@ -13,9 +13,10 @@ ends in one state::
     went-back     it shows an older state than it signed before
     damaged       it is not what its checkpoint says
     forked        two signed histories; the proof is kept, and filed in our own shared log
+    misused       a key of it signed what another of its keys signs: stolen, or two histories; the proof is kept too
 
 One's own log is looked at as well: where another member holds a state of it that our key signed and our log does not
-have, the key is used elsewhere (``misused``). A gap or a late seal proves nothing but that there was no seal.
+have, the key is used elsewhere (``misused`` too). A gap or a late seal proves nothing but that there was no seal.
 """
 
 from __future__ import annotations
@@ -24,26 +25,26 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
 from pollwatch.canonical import Json
 from pollwatch.clock import US_PER_S, Clock
-from pollwatch.errors import EvidenceError, PeerError, ProofError, SharingError, SplitError, StoreError
+from pollwatch.errors import ProofError, SharingError, SplitError, StoreError
 from pollwatch.evidence import log as logs
-from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
+from pollwatch.evidence.checkpoint import SignedCheckpoint
+from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.monitor import find_fork
 from pollwatch.evidence.report import shown_time
 from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import dating, gossip, watching
+from pollwatch.node import dating, gossip, knowing, watching
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.watching import Checked, Verdict
 from pollwatch.sharing.followed import Followed
-from pollwatch.sharing.peer import Peer
+from pollwatch.sharing.keybook import KeyBook
 
 
 class State(StrEnum):
@@ -73,6 +74,7 @@ _OF_VERDICT = {
     Verdict.WENT_BACK: State.WENT_BACK,
     Verdict.DAMAGED: State.DAMAGED,
     Verdict.FORKED: State.FORKED,
+    Verdict.KEY_MISUSED: State.MISUSED,
 }
 
 
@@ -266,34 +268,42 @@ def _size(signed: SignedCheckpoint | None) -> int | None:
 
 
 def _seen(membership: Membership, other: Member, member: Member, clock: Clock) -> SignedCheckpoint | None:
-    try:
-        with Peer(membership.way_to(other, clock)) as peer:
-            seen = peer.witnessed(sha256(member.log.name.encode("utf-8")).hexdigest())
-        return None if seen is None else open_checkpoint(seen.to_bytes(), member.log)
-    except (PeerError, EvidenceError):
-        return None
+    seen = knowing.seen_by(membership, other, member, clock)
+    chain = KeyBook(membership.folder.record).chain(member.known_log)
+    good, _misuses = knowing.divide(chain, () if seen is None else (seen,))
+    return good[0] if good else None
 
 
 def _own(membership: Membership, clock: Clock) -> Watched:
     """Our own log through the others' eyes: whoever else has our key shows there."""
     me = membership.me
-    seen = [(each, _seen(membership, each, me, clock)) for each in membership.peers]
+    shown = [(each, knowing.seen_by(membership, each, me, clock)) for each in membership.peers]
     # Read after asking: what we publish meanwhile can only make our log larger.
     now, tiles = logs.open_reader(membership.folder.public, me.log)
+    chain = logs.read_keys(membership.folder.public, me.log)
+    seen: list[tuple[Member, SignedCheckpoint | None]] = []
+    for each, signed in shown:
+        good, misuses = knowing.divide(chain, () if signed is None else (signed,))
+        if misuses:
+            text = _("{member} holds a state of our log that the wrong one of our keys signed: who has it?")
+            proof = watching.keep(membership, misuses[0], clock)
+            detail = text.format(member=each.name)
+            return Watched(me.name, State.MISUSED, now.checkpoint.size, detail, None, (), proof)
+        seen.append((each, good[0] if good else None))
     size = now.checkpoint.size
     views = tuple(View(each.name, _size(signed)) for each, signed in seen)
     for each, signed in seen:
-        if signed is not None and not _is_ours(membership, signed, now, tiles):
+        if signed is not None and not _is_ours(chain, signed, now, tiles):
             text = _("{member} cosigned size {size} under our key, and that is no state of our log: who else has it?")
             detail = text.format(member=each.name, size=signed.checkpoint.size)
             return Watched(me.name, State.MISUSED, size, detail, None, views)
     return Watched(me.name, State.FINE, size, _("our own log, as the others see it"), None, views)
 
 
-def _is_ours(membership: Membership, signed: SignedCheckpoint, now: SignedCheckpoint, tiles: TileReader) -> bool:
+def _is_ours(chain: KeyChain, signed: SignedCheckpoint, now: SignedCheckpoint, tiles: TileReader) -> bool:
     if signed.checkpoint.size > now.checkpoint.size:
         return False
     try:
-        return find_fork(membership.me.log, signed, now, tiles) is None
+        return find_fork(chain, signed, now, tiles) is None
     except ProofError as error:
         raise StoreError(f"our own shared log cannot be read ({error}); run: pollwatch evidence fsck") from error

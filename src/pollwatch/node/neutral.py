@@ -19,8 +19,9 @@ from starlette.routing import Route
 
 from pollwatch.clock import Clock
 from pollwatch.errors import ConfigError, PollwatchError, StoreError
-from pollwatch.evidence import durable
+from pollwatch.evidence import durable, keychain
 from pollwatch.evidence import request as requests
+from pollwatch.evidence.keychain import KnownLog
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.witness import Witness
@@ -71,6 +72,7 @@ class NeutralWitness:
         """The ASGI application."""
         routes = [
             Route("/add-checkpoint", self.add_checkpoint, methods=["POST"]),
+            Route("/add-keys", self.add_keys, methods=["POST"]),
             Route("/{log}/checkpoint", self.latest, methods=list(METHODS)),
         ]
         handlers = {HTTPException: serving.refused, PollwatchError: serving.unavailable}
@@ -80,6 +82,11 @@ class NeutralWitness:
         """Cosign a checkpoint, if its log has merely grown."""
         body = await body_of(request, requests.MAX_BYTES)
         return passed_on(await run_in_threadpool(self._witness.add_checkpoint, body))
+
+    async def add_keys(self, request: Request) -> Response:
+        """Follow the change of a log's keys, if its own keys say so."""
+        body = await body_of(request, keychain.MAX_FILE)
+        return passed_on(await run_in_threadpool(self._witness.add_keys, body))
 
     async def latest(self, request: Request) -> Response:
         """What was cosigned last of a log, by the SHA-256 of its origin in hex."""
@@ -114,7 +121,8 @@ def serve(
     if not policy.logs:
         raise ConfigError("the policy names no log to witness; write: log VKEY")
     key = signer(folder, name)
-    witness = Witness(folder / _STATE, (key,), clock, policy.logs)
+    known = [KnownLog(each, policy.following.get(each.name)) for each in policy.logs]
+    witness = Witness(folder / _STATE, (key,), clock, known)
     try:
         listening = serving.Listening(host, port)
         serving.run(NeutralWitness(witness).app(), listening, lambda address: ready(key.verifier, address))

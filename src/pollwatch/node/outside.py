@@ -17,7 +17,7 @@ import httpx
 
 from pollwatch.clock import Clock
 from pollwatch.errors import ConfigError, EvidenceError, PeerError
-from pollwatch.evidence import cosigning
+from pollwatch.evidence import cosigning, keychain
 from pollwatch.evidence import log as logs
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.note import Signature
@@ -29,6 +29,7 @@ from pollwatch.node.publishing import Signing
 from pollwatch.sharing import bounded
 
 _PATH: Final = "/add-checkpoint"
+_KEYS: Final = "/add-keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +62,23 @@ def cosign(case_dir: Path, policy: Policy, clock: Clock, transport: httpx.BaseTr
     """
     folder = case_dir / "evidence"
     key = CaseKeys.load(folder).shared.verifier
-    if key not in policy.logs:
+    public = folder / "shared" / "public"
+    signed, tiles = logs.open_reader(public, key)
+    chain = logs.read_keys(public, key)
+    if not set(chain.keys) & set(policy.logs):
         raise ConfigError(f"the policy does not name this log; add the line of: pollwatch evidence policy ({key.name})")
     reachable = {name: witness for name, witness in policy.witnesses.items() if witness in policy.urls}
     if not reachable:
         raise ConfigError("the policy names no witness with an address; write: witness NAME VKEY https://...")
-    signed, tiles = logs.open_reader(folder / "shared" / "public", key)
     lines: list[Signature] = []
     asked: list[Signing] = []
     with bounded.client(transport=transport) as client:
         for name, witness in reachable.items():
             try:
                 post = _posting(client, policy.urls[witness], name)
+                if len(chain.links) > 1:
+                    # Of no consequence to a witness that knows only tlog-witness; it then needs our new key first hand.
+                    _posting(client, policy.urls[witness], name, _KEYS)(keychain.to_file(chain.notes))
                 outcome = cosigning.ask(
                     post, signed, tiles, partial(read_cosignatures, signed=signed, witness=(witness,))
                 )
@@ -87,10 +93,10 @@ def cosign(case_dir: Path, policy: Policy, clock: Clock, transport: httpx.BaseTr
     return Cosignings(signed.checkpoint.size, tuple(asked), policy.is_met(_cosigned(policy, signed, lines)))
 
 
-def _posting(client: httpx.Client, url: str, name: str) -> Callable[[bytes], Response]:
+def _posting(client: httpx.Client, url: str, name: str, path: str = _PATH) -> Callable[[bytes], Response]:
     if urlsplit(url).scheme not in {"http", "https"}:
         raise PeerError(f"{name} has no address of http or https: {url}")
-    return lambda body: bounded.exchange(client, "POST", url.rstrip("/") + _PATH, name, body=body)
+    return lambda body: bounded.exchange(client, "POST", url.rstrip("/") + path, name, body=body)
 
 
 def _cosigned(policy: Policy, signed: SignedCheckpoint, lines: list[Signature]) -> list[str]:

@@ -68,6 +68,7 @@ def publish(membership: Membership, clock: Clock) -> Published:
     # The log is not held while others are waited for.
     key = CaseKeys.load(case_dir / "evidence").shared.verifier
     signed, tiles = logs.open_reader(membership.folder.public, key)
+    links = logs.read_keys(membership.folder.public, key).notes
 
     def gather(ask: Callable[[Peer], Cosigned | Refused]) -> tuple[Signing, ...]:
         lines, found = _ask_all(membership, ask, clock)
@@ -76,7 +77,7 @@ def publish(membership: Membership, clock: Clock) -> Published:
                 shared.add_cosignatures(lines, signed)
         return found
 
-    cosignings = gather(lambda peer: peer.cosign(signed, tiles))
+    cosignings = gather(lambda peer: peer.cosign(signed, tiles, links))
     mirrors = gather(lambda peer: peer.mirror(signed, tiles))
     needed = membership.charter.quorum.cosigners
     enough = sum(not each.problem for each in cosignings) >= needed

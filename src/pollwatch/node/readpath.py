@@ -27,7 +27,7 @@ from pollwatch.errors import PollwatchError
 from pollwatch.evidence import witness
 from pollwatch.evidence.mirrorrequest import OCTETS
 from pollwatch.evidence.published import CHECKPOINT, KEYS, Published
-from pollwatch.evidence.witness import TEXT
+from pollwatch.evidence.witness import JSON, TEXT
 from pollwatch.node import serving
 from pollwatch.node.serving import FRESH
 from pollwatch.sharing.caller import SCOPE_KEY
@@ -93,7 +93,7 @@ def answer(request: Request, path: str, data: bytes) -> Response:
     # What was given to a member may tell what is marked for members: no cache between us hands it to others.
     forever = _MEMBERS if SCOPE_KEY in request.scope else _FOREVER
     headers = {**(forever if lasting else FRESH), **_EVERYBODY, "accept-ranges": "bytes"}
-    headers["content-type"] = OCTETS if lasting else TEXT
+    headers["content-type"] = OCTETS if lasting else JSON if path.endswith(KEYS) else TEXT
     tag = sha256(data).hexdigest()[:32]
     headers["etag"] = f'"{tag}"'
     if "tile/entries/" in path:

@@ -32,6 +32,7 @@ from pollwatch.evidence.large import fitting
 from pollwatch.evidence.linefields import Values
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import IncidentEntry, PrivateEntry
+from pollwatch.evidence.misuse import KeyMisuse
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.posted import Posted
 from pollwatch.evidence.references import BatchLines, References
@@ -258,7 +259,7 @@ class CaseEvidence:
         manifest = entry.to_bytes()
         return self._append("others", self.openings.keep_entry(entry.KIND, opening, manifest), manifest)
 
-    def post(self, entry: Posted | ForkProof) -> int:
+    def post(self, entry: Posted | ForkProof | KeyMisuse) -> int:
         """Post a document in the shared log, for everybody to read; gives its index there."""
         with self.writing_shared() as shared:
             return shared.append([entry.to_bytes()])[0]

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
 from pollwatch.clock import Clock
-from pollwatch.errors import EvidenceError, PeerError, ProofError, SignatureError
-from pollwatch.evidence import durable
-from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
+from pollwatch.errors import EvidenceError, PeerError, ProofError, RetiredKeyError, SignatureError
+from pollwatch.evidence import durable, rotation
+from pollwatch.evidence.checkpoint import SignedCheckpoint
+from pollwatch.evidence.misuse import KeyMisuse
 from pollwatch.evidence.monitor import ForkProof, check_not_behind, compare
 from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tiles import TileReader
-from pollwatch.evidence.witness import Witness
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import dating, rail
+from pollwatch.node import dating, knowing, rail
 from pollwatch.node.copies import Copy
 from pollwatch.node.jointfolder import Membership
+from pollwatch.node.knowing import Known
 from pollwatch.sharing.peer import Peer
 from pollwatch.sharing.views import Views
 
@@ -36,6 +36,7 @@ class Verdict(StrEnum):
     FORKED = "forked"
     DAMAGED = "damaged"
     UNREACHABLE = "unreachable"
+    KEY_MISUSED = "key-misused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Checked:
         size: entries now; None where nothing could be read.
         before: entries when last seen; None if never.
         detail: one sentence.
-        proof: file of a fork proof, which `pollwatch verify` checks; None unless forked.
+        proof: file of a proof against the log's keys, which `pollwatch verify` checks; None unless they forked, or one
+            of them was misused.
         read: how many entries were read so far; fewer than ``size`` where one look does not read them all.
         misdated: whether new entries carry dates that cannot be true; the sentence says which.
     """
@@ -92,23 +94,51 @@ def check_peer(membership: Membership, member: Member, clock: Clock) -> Checked:
     with Peer(membership.way_to(member, clock)) as peer:
         try:
             # First what is known, then what it shows: an honest log publishes before it asks anybody to cosign, so
-            # that nobody can know more of it than it shows.
-            known = _known(membership, member, clock)
+            # that nobody can know more of it than it shows. Its keys last, for those behind a checkpoint are there
+            # before it is.
+            gathered = knowing.gather(membership, member, clock)
             now = peer.checkpoint()
-            tiles = peer.tiles(now.checkpoint.size)
-            proof = compare(member.log, now, tiles, known, copy_of(membership, member).reader)
-            if proof is not None:
-                path = _keep(membership, proof, clock)
-                return Checked(member.name, Verdict.FORKED, now.checkpoint.size, before, _told(proof), path)
-            try:
-                check_not_behind(now, known)
-            except ProofError as error:
-                return Checked(member.name, Verdict.WENT_BACK, now.checkpoint.size, before, str(error))
-            return _judge(membership, member, clock, last, now, tiles)
+            known = knowing.sort_out(membership, member, gathered, peer.log_keys())
+            found = _compared(membership, member, clock, last, now, known, peer)
         except PeerError as error:
             return Checked(member.name, Verdict.UNREACHABLE, None, before, str(error))
         except EvidenceError as error:
             return Checked(member.name, Verdict.DAMAGED, None, before, str(error))
+    if known.misuses and found.sound:
+        path = keep(membership, known.misuses[0], clock)
+        return replace(found, verdict=Verdict.KEY_MISUSED, detail=_misused(known.misuses[0]), proof=path)
+    return found
+
+
+def _compared(
+    membership: Membership,
+    member: Member,
+    clock: Clock,
+    last: SignedCheckpoint | None,
+    now: SignedCheckpoint,
+    known: Known,
+    peer: Peer,
+) -> Checked:
+    """What the log shows, held against all that is known of it."""
+    size, before = now.checkpoint.size, last.checkpoint.size if last else None
+    try:
+        known.chain.check(now)
+    except RetiredKeyError:
+        misuse = KeyMisuse.of_checkpoint(known.chain, now)
+        path = keep(membership, misuse, clock)
+        return Checked(member.name, Verdict.KEY_MISUSED, size, before, _misused(misuse), path)
+    except SignatureError as error:
+        raise PeerError(f"{member.name} serves no checkpoint of its own: {error}") from error
+    tiles = peer.tiles(size)
+    proof = compare(known.chain, now, tiles, known.states, copy_of(membership, member).reader)
+    if proof is not None:
+        return Checked(member.name, Verdict.FORKED, size, before, _told(proof), keep(membership, proof, clock))
+    try:
+        check_not_behind(now, known.states)
+    except ProofError as error:
+        return Checked(member.name, Verdict.WENT_BACK, size, before, str(error))
+    rotation.check_places(known.chain, tiles)
+    return _judge(membership, member, clock, last, now, tiles)
 
 
 def _judge(
@@ -136,49 +166,33 @@ def _judge(
     return Checked(member.name, verdict, size, before, detail, None, read, bool(misdated))
 
 
-def _known(membership: Membership, member: Member, clock: Clock) -> list[SignedCheckpoint]:
-    """Every state of this log that is known: what we saw, cosigned or refused, and what others cosigned.
-
-    The last is what shows a member that has one log for us and another for somebody else.
-    """
-    folder, origin = membership.folder, member.log.name
-    found = list(Views(folder.record).all(origin))
-    if folder.witness.exists():
-        with closing(Witness(folder.witness, (membership.keys.outer.witness,), clock, (member.log,))) as witness:
-            cosigned = witness.latest(origin)
-            found += [cosigned] if cosigned is not None else []
-            found += witness.contradictions(origin)
-    return found + [
-        each for other in membership.peers if other != member for each in _seen_by(membership, other, member, clock)
-    ]
-
-
-def _seen_by(membership: Membership, other: Member, member: Member, clock: Clock) -> list[SignedCheckpoint]:
-    """What another member cosigned last of this member's log; nothing where it says nothing that the log signed."""
-    try:
-        with Peer(membership.way_to(other, clock)) as peer:
-            seen = peer.witnessed(sha256(member.log.name.encode("utf-8")).hexdigest())
-        return [] if seen is None else [open_checkpoint(seen.to_bytes(), member.log)]
-    except (PeerError, SignatureError):
-        return []
-
-
 def copy_of(membership: Membership, member: Member) -> Copy:
     """Our copy of a member's log."""
     return Copy(membership.folder.mirrors, membership.folder.record, member)
 
 
-def _keep(membership: Membership, proof: ForkProof, clock: Clock) -> Path:
-    """Store a fork proof as a file, and post it in our own shared log, once."""
+def keep(membership: Membership, proof: ForkProof | KeyMisuse, clock: Clock) -> Path:
+    """Store a proof as a file, and post it in our own shared log, once."""
     data = proof.to_bytes()
     folder = membership.folder.forks
-    path = folder / f"fork-{sha256(data).hexdigest()[:16]}.json"
+    path = folder / f"{proof.KIND.removesuffix('-proof')}-{sha256(data).hexdigest()[:16]}.json"
     if not path.exists():
         durable.make_folder(folder, mode=0o700)
         with rail.opened(membership.folder.case, clock) as evidence:
             evidence.post(proof)
         durable.write_file(path, data)
     return path
+
+
+def _misused(misuse: KeyMisuse) -> str:
+    if misuse.checkpoint is None:
+        return (
+            "its keys signed two different changes of its key: its owner, or a thief of them, has two successors for it"
+        )
+    return (
+        f"a key that does not sign size {misuse.checkpoint.checkpoint.size} of this log signed it all the same: it was "
+        "stolen, or its owner keeps two histories; ask the owner by another way"
+    )
 
 
 def _told(proof: ForkProof) -> str:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from pollwatch.errors import StoreError
+from pollwatch.evidence import keptkeys
 
 #: What the inside node keeps.
-RECORD: Final = """
+RECORD: Final = f"""{keptkeys.SCHEMA}
 CREATE TABLE IF NOT EXISTS disclosures (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, receiver TEXT NOT NULL, subject TEXT NOT NULL,
     content TEXT NOT NULL, tlp TEXT NOT NULL, released_by TEXT NOT NULL, legal_basis TEXT NOT NULL,

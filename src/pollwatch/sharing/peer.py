@@ -7,14 +7,15 @@ Time and size of everything are bounded, redirects are not followed, and whateve
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
 import httpx
 
 from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError
-from pollwatch.evidence import cosigning
-from pollwatch.evidence.checkpoint import SignedCheckpoint, open_checkpoint
+from pollwatch.evidence import cosigning, keychain
+from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.cosigning import Accept
 from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.mirroring import MirrorUpload
@@ -60,7 +61,7 @@ class Peer:
         self._client.close()
 
     def checkpoint(self) -> SignedCheckpoint:
-        """The latest checkpoint of its shared log, signed by its log key.
+        """The latest checkpoint that it shows of its shared log; its signatures are unchecked.
 
         Raises:
             PeerError: it cannot be reached, or serves something else.
@@ -68,7 +69,28 @@ class Peer:
         data = self._get("/log/checkpoint")
         if data is None:
             raise PeerError(f"{self.member.name} serves no checkpoint of its shared log")
-        return self._opened(data)
+        try:
+            signed = SignedCheckpoint.parse(data)
+        except EvidenceError as error:
+            raise PeerError(f"{self.member.name} serves no checkpoint of its own: {error}") from error
+        origin, own = signed.checkpoint.origin, self.member.log.name
+        if origin != own:
+            raise PeerError(f"{self.member.name} serves no checkpoint of its own: it is of {origin!r}, not of {own!r}")
+        return signed
+
+    def log_keys(self) -> tuple[bytes, ...]:
+        """The key links that its shared log publishes, unverified; none where its key never changed.
+
+        Whoever asks has fetched the checkpoint before: the keys behind a checkpoint are there before it is.
+
+        Raises:
+            PeerError: it cannot be reached, or serves something else.
+        """
+        data = self._get("/log/keys")
+        try:
+            return () if data is None else keychain.from_file(data)
+        except EvidenceError as error:
+            raise PeerError(f"{self.member.name} serves no keys of its log: {error}") from error
 
     def witnessed(self, log_hash: str) -> SignedCheckpoint | None:
         """The checkpoint of some log that it cosigned last (tlog-witness, monitoring); unchecked.
@@ -86,18 +108,24 @@ class Peer:
         """Its shared log at a size, tile by tile; nothing in it is trusted."""
         return TileReader(self._tile, size)
 
-    def cosign(self, signed: SignedCheckpoint, tiles: TileReader) -> Cosigned | Refused:
+    def cosign(self, signed: SignedCheckpoint, tiles: TileReader, keys: Sequence[bytes] = ()) -> Cosigned | Refused:
         """Ask it to cosign our checkpoint.
 
         Args:
             signed: our latest checkpoint.
             tiles: our shared log, for the consistency proof from whatever it cosigned last.
+            keys: our log's key links; it follows them first.
 
         Raises:
             PeerError: it cannot be reached, or answers nonsense. Its refusal is an answer, and no veto.
         """
-        keys = (self.member.witness,)
-        return self._grow("/witness/add-checkpoint", signed, tiles, lambda body: read_cosignatures(body, signed, keys))
+        if keys:
+            told = self._post("/witness/add-keys", keychain.to_file(keys))
+            # A witness that knows nothing of changing keys may know this one; then it cosigns all the same.
+            if told.status not in {httpx.codes.OK, _NOT_FOUND}:
+                return Refused(told.status, told.body[:200].decode("utf-8", "replace").strip())
+        own = (self.member.witness,)
+        return self._grow("/witness/add-checkpoint", signed, tiles, lambda body: read_cosignatures(body, signed, own))
 
     def mirror_key(self) -> Verifier | None:
         """The key of its mirror, which its gateway vouches for; None where it has no mirror.
@@ -208,12 +236,6 @@ class Peer:
         except PeerError as error:
             return str(error)
         return f"{self.member.name} holds another charter:\n  " + "\n  ".join(lines or ("only its signatures differ",))
-
-    def _opened(self, data: bytes) -> SignedCheckpoint:
-        try:
-            return open_checkpoint(data, self.member.log)
-        except EvidenceError as error:
-            raise PeerError(f"{self.member.name} serves no checkpoint of its own: {error}") from error
 
     def _tile(self, path: str) -> bytes:
         data = self._get(f"/log/{path}", _MAX_TILE)

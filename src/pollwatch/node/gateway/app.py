@@ -73,7 +73,7 @@ class Gateway:
         self._clock = clock
         self._limits = limits or Limits()
         folder, keys, charter = membership.folder, membership.keys, membership.charter
-        logs = [each.log for each in charter.charter.others(membership.me.name)]
+        logs = [each.known_log for each in charter.charter.others(membership.me.name)]
         mirror_key = _mirror_key(membership)
         self._log = ReadPath(Published(folder.public))
         self._witnessing = Witnessing(

@@ -6,7 +6,7 @@ caller's lane has a place (429). Only then does its body get read. Whoever is to
 flood is slowed down to the number of its connections.
 
 What is open to strangers commits to things and tells nothing: the charter, checkpoints, chains of keys, the mirror's
-key. A submission to the witness needs no signed request, since it is signed by the log that it is about. Reading logs
+key. A submission to the witness needs no signed request: it is signed by the log that it is about. Reading logs
 works whichever charter the other side holds, so that no member is unwatched while charters change; everything else
 needs the same one.
 """
@@ -38,9 +38,9 @@ from pollwatch.sharing.stages import Gate
 from pollwatch.sharing.taxii import server as taxii
 
 _OPEN: Final = re.compile(
-    r"(?:GET|HEAD|OPTIONS) /(?:charters?|log/(?:checkpoint|keys)|mirror/(?:key|.+/checkpoint)"
+    r"(?:GET|HEAD|OPTIONS) /(?:charters?|log/(?:checkpoint|keys)|mirror/(?:key|.+/(?:checkpoint|keys))"
     r"|witness/[0-9a-f]{64}/checkpoint)"
-    r"|POST /witness/add-checkpoint"
+    r"|POST /witness/add-(?:checkpoint|keys)"
 )
 _ANY_CHARTER: Final = re.compile(r"(?:GET|HEAD) /(?:log|mirror|witness)/.*")
 _SLOWED_S: Final = 1.0

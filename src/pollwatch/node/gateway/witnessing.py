@@ -3,17 +3,20 @@
 ::
 
     POST /witness/add-checkpoint            cosign another member's checkpoint (tlog-witness)
+    POST /witness/add-keys                  how the keys of a member's log have changed, for witness and mirror
     GET  /witness/HASH/checkpoint           what was cosigned last (tlog-witness, monitoring)
     GET  /mirror/key                        the mirror's key, under the gateway's signature
     POST /mirror/add-checkpoint             what a member's log is about to be (tlog-mirror)
     POST /mirror/add-entries                its entries; cosigned when all of them are here (tlog-mirror)
     GET  /mirror/ORIGIN/checkpoint, tile/   what is mirrored, whatever became of the original (tlog-tiles)
+    GET  /mirror/ORIGIN/keys                the key links of that log
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
+from http import HTTPStatus
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pollwatch.evidence import mirrorrequest
+from pollwatch.evidence import keychain, mirrorrequest
 from pollwatch.evidence import request as requests
 from pollwatch.evidence.mirror import Mirror
 from pollwatch.evidence.witness import Witness
@@ -55,6 +58,7 @@ class Witnessing:
         """Their routes."""
         return [
             Route("/witness/add-checkpoint", self.add_checkpoint, methods=["POST"]),
+            Route("/witness/add-keys", self.add_keys, methods=["POST"]),
             Route("/witness/{log}/checkpoint", self.witnessed, methods=list(METHODS)),
             Route("/mirror/key", self.mirror_key),
             Route("/mirror/add-checkpoint", self.mirror_checkpoint, methods=["POST"]),
@@ -66,6 +70,14 @@ class Witnessing:
         """Cosign a member's checkpoint, if its log has merely grown."""
         body = await body_of(request, requests.MAX_BYTES)
         return passed_on(await run_in_threadpool(self._witness.add_checkpoint, body))
+
+    async def add_keys(self, request: Request) -> Response:
+        """Follow the change of a log's keys, if its own keys say so."""
+        body = await body_of(request, keychain.MAX_FILE)
+        answer = await run_in_threadpool(self._witness.add_keys, body)
+        if answer.status == HTTPStatus.OK:
+            answer = await run_in_threadpool(self._mirror.add_keys, body)
+        return passed_on(answer)
 
     async def witnessed(self, request: Request) -> Response:
         """The checkpoint of a member's log that was cosigned last."""
