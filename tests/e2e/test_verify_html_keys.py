@@ -10,11 +10,12 @@ import pytest
 
 from key_scenes import LIES, Scene, changed, policy, rotated
 from pollwatch.errors import EvidenceError
-from pollwatch.evidence import checkpoint, verify
+from pollwatch.evidence import checkpoint, monitor, verify
 from pollwatch.evidence.bundle import BundleKeys, read_bundle
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keyhistory import KeyHistory
-from pollwatch.evidence.keys import KeyType
+from pollwatch.evidence.keys import KeyType, Signer
+from pollwatch.evidence.misuse import KeyMisuse
 from verify_page import Desk
 
 
@@ -90,3 +91,32 @@ def test_a_retired_key_makes_no_bundle(desk: Desk, scene: Scene) -> None:
     both_refuse(desk, replace(bundle, seal=forged).to_bytes(scene.signers[2]), None, "may have been stolen")
     alone = replace(bundle, seal=forged, keys=keys, history=None).to_bytes(scene.signers[0])
     both_refuse(desk, alone, policy(scene, 2), "not in the policy")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_forks_under_any_key_are_told(desk: Desk, scene: Scene, number: int) -> None:
+    """Attack: a log with changed keys signs two histories under one of them; fewer keys than it takes are refused."""
+    size = scene.chain.links[number].from_size if number else 1
+    first, second = (
+        checkpoint.signed(Checkpoint(scene.chain.name, size, bytes([n]) * 32), [scene.signers[number]]) for n in (1, 2)
+    )
+    proof = monitor.find_fork(scene.chain, first, second)
+    assert proof is not None
+    for known in range(number + 1):
+        given = policy(scene, known)
+        assert verify.verify_bytes(proof.to_bytes(), given).kind == "fork-proof"
+        assert desk.check(proof.to_bytes(), given)["verdict"] == "forkFits"
+    wrong = [replace(proof, log=Signer.generate(scene.chain.name).verifier)]
+    wrong += [replace(proof, keys=keys) for keys in (proof.keys[:-1], scene.chain.notes) if keys != proof.keys]
+    for lie in wrong:
+        both_refuse(desk, lie.to_bytes(), None, "signed by|only form|not in the chain|fit together")
+
+
+def test_a_misused_key_is_not_called_bad_evidence(desk: Desk, scene: Scene) -> None:
+    """The page does not check such a proof: it says so, and never that the file is not to be relied on."""
+    late = Checkpoint(scene.chain.name, 100, bytes(32))
+    data = KeyMisuse.of_checkpoint(scene.chain, checkpoint.signed(late, scene.signers[:1])).to_bytes()
+    assert verify.verify_bytes(data).kind == "key-misuse"
+    found = desk.check(data)
+    assert found["verdict"] == "partial"
+    assert "Use pollwatch verify" in found["text"]
