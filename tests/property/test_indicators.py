@@ -72,11 +72,12 @@ def test_a_pattern_says_what_it_was_made_of(observable: Observable) -> None:
     assert pattern.observables(pattern.write(observable)) == (observable,)
 
 
-def report(member: str, bloc: str, age_us: int, confidence: int | None = None) -> Report:
+def report(member: str, bloc: str, age_us: int, confidence: int | None = None, *, seen: bool = True) -> Report:
     """What a member said some time ago."""
     source = Source(member, Origin.MEMBER, bloc)
     at_us = NOW_US - age_us
-    return Report(ADDRESS, source, True, f"indicator--{member}", "1", member, Tlp.GREEN, at_us, None, at_us, confidence)
+    name = f"indicator--{member}"
+    return Report(ADDRESS, source, True, name, "1", member, Tlp.GREEN, at_us, None, at_us, confidence, "", seen)
 
 
 def indicator(*reports: Report) -> Indicator:
@@ -87,14 +88,19 @@ def indicator(*reports: Report) -> Indicator:
 blocs = st.dictionaries(st.sampled_from("abcd"), st.tuples(ages, standings), min_size=1)
 
 
-@given(blocs, st.integers(1, 20), st.lists(st.integers(0, 100) | st.none(), min_size=20, max_size=20))
+@given(blocs, st.integers(1, 20), st.lists(st.integers(0, 100) | st.none(), min_size=20, max_size=20), st.booleans())
 def test_attack_15_more_members_of_one_bloc_never_raise_the_score(
-    said: dict[str, tuple[int, float]], clones: int, confidences: list[int | None]
+    said: dict[str, tuple[int, float]],
+    clones: int,
+    confidences: list[int | None],
+    seen: bool,  # noqa: FBT001 - drawn
 ) -> None:
     """Attack 15: however many members of a bloc repeat its word, however sure they say they are, the score stays."""
     honest = [report(f"{bloc}0", bloc, age) for bloc, (age, _worth) in said.items()]
     first = next(iter(said))
-    crowd = [report(f"{first}{n}", first, said[first][0] + n, confidences[n - 1]) for n in range(1, clones + 1)]
+    crowd = [
+        report(f"{first}{n}", first, said[first][0] + n, confidences[n - 1], seen=seen) for n in range(1, clones + 1)
+    ]
 
     def worth(bloc: str) -> float:
         return said[bloc][1]
@@ -111,6 +117,18 @@ def test_own_confidence_never_matters(said: dict[str, tuple[int, float]], confid
     sure = [replace(each, confidence=confidence) for each in plain]
     scores = [scoring.score(indicator(*each), lambda bloc: said[bloc][1], NOW_US) for each in (plain, sure)]
     assert scores[0] == scores[1]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "a", "b", "c"]), ages, standings), min_size=1), ages)
+def test_attack_13_hearsay_is_one_voice_and_corroborates_nothing(said: list[tuple[str, int, float]], age: int) -> None:
+    """Attack 13: whoever makes a hundred feeds and quotes them adds at most one newcomer's word, and no bloc."""
+    heard = [report(f"{bloc}{n}", bloc, old, seen=False) for n, (bloc, old, _worth) in enumerate(said)]
+    seen = report("witness", "d", age)
+    alone = scoring.score(indicator(seen), lambda _bloc: 0.5, NOW_US)
+    crowded = scoring.score(indicator(seen, *heard), lambda bloc: 0.9 if bloc != "d" else 0.5, NOW_US)
+    assert crowded.blocs == alone.blocs
+    assert not crowded.corroborated
+    assert alone.value <= crowded.value <= alone.value + standing.NEWCOMER
 
 
 @given(blocs, standings, ages)

@@ -18,6 +18,7 @@ import stix_validator
 from pollwatch import canonical
 from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock
+from pollwatch.election.assets import Assets
 from pollwatch.errors import PolicyError, StoreError, UsageError
 from pollwatch.events.detection import Actors, Severity
 from pollwatch.events.lines import LineSet
@@ -27,6 +28,7 @@ from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members import document
 from pollwatch.members.marking import Tlp
 from pollwatch.node import collecting, joint, processes, rail, releasing, staging, telling
+from pollwatch.node.indicating import Desk
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision
 from pollwatch.sharing.collection import Collection
@@ -187,7 +189,7 @@ def test_campaigns_and_indicators_are_valid(pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="two incidents"):
         telling.prepare_campaign(pair.a, "Alone", told[:1], None, CLOCK)
     with pytest.raises(PolicyError, match="released"):
-        telling.prepare_indicators(pair.a, None, CLOCK)
+        telling.prepare_indicators(Desk.open(pair.a.folder.case, CLOCK, Assets()), (), None, None)
 
 
 def test_only_its_creator_posts_an_object(pair: Pair) -> None:

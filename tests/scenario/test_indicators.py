@@ -101,7 +101,7 @@ def test_vr_systems_2016(run: Run, tmp_path: Path) -> None:
     (incident,) = run("incidents", "list")["incidents"]
     assert hit["incidents"] == [incident["id"]]
     assert incident["severity"] == "low"
-    assert "the federal agency (not signed): the word of 1 bloc" in incident["why"][0]
+    assert "the federal agency (not signed): no member says that it saw it itself" in incident["why"][0]
     again = run("hunt")
     assert (again["new_lines"], again["hits"][0]["incidents"]) == (0, [incident["id"]])
     assert [each["id"] for each in run("incidents", "list")["incidents"]] == [incident["id"]]

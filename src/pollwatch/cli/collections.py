@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -251,16 +252,19 @@ def _prepared(
     membership: Membership, names: tuple[str, ...], campaign: str, tlp: str | None, *, indicators: bool
 ) -> Prepared:
     """What is to be published, as it would leave."""
+    from pollwatch import config
     from pollwatch.errors import UsageError
     from pollwatch.incidents.records import Case
     from pollwatch.members.marking import Tlp
     from pollwatch.node import releasing, telling
+    from pollwatch.node.indicating import Desk
 
     clock, marking = SystemClock(), Tlp.parse(tlp) if tlp else None
     if indicators:
         if names or campaign:
             raise UsageError(_("--indicators stands alone: incidents are told in a release of their own"))
-        return telling.prepare_indicators(membership, marking, clock)
+        desk = Desk.open(membership.folder.case, clock, config.load(Path.cwd(), os.environ).assets)
+        return telling.prepare_indicators(desk, desk.store.released(clock.now_us()), None, marking)
     if not names or (len(names) > 1 and not campaign):
         raise UsageError(_("name one incident, or several and --campaign NAME, or say --indicators"))
     with Case.open(membership.folder.case, clock, create=False) as case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ def command(*, case_dir: Path, number: int | None, as_json: bool) -> int:
     Each delivery was checked when it came and is checked again now; claims and opinions are sealed in the shared log,
     so that nobody can say later that they were not received.
     """
+    from pollwatch import config
     from pollwatch.errors import UsageError
     from pollwatch.node import joint
     from pollwatch.node.jointfolder import Membership
@@ -35,7 +37,8 @@ def command(*, case_dir: Path, number: int | None, as_json: bool) -> int:
 
     clock = SystemClock()
     membership = Membership.open(case_dir)
-    fresh = {each.mail.number for each in joint.take_in(membership, clock)}
+    assets = config.load(Path.cwd(), os.environ).assets
+    fresh = {each.mail.number for each in joint.take_in(membership, clock, assets)}
     mails = Mailbox(membership.folder.mailbox, clock).all()
     if number is not None:
         for mail in mails:
@@ -57,15 +60,21 @@ def command(*, case_dir: Path, number: int | None, as_json: bool) -> int:
 
 
 def _content(mail: Mail) -> list[str]:
-    """What a person wants to know of a bundle: incidents, claims, opinions."""
+    """What a person wants to know of a bundle: incidents, indicators, claims, opinions, and what is taken back."""
     from pollwatch.stix import bundle
 
     lines = []
     for each in bundle.read(mail.body):
-        if each["type"] == "incident":
+        if each.get("revoked") is True:
+            lines.append(f"{each['id']}  {_('taken back')}: {each.get('description', '')}")
+        elif each["type"] == "incident":
             lines.append(f"{each['id']}  {each.get('name')}")
         elif each.get("relationship_type") == "attributed-to":
             lines.append(f"{each['id']}  {_('claim')}: {each.get('description')}")
+        elif each["type"] == "indicator":
+            lines.append(f"{each['id']}  {_('indicator')}: {each.get('pattern')}")
+        elif each["type"] == "sighting":
+            lines.append(f"{each['id']}  {_('saw')} {each.get('sighting_of_ref')}")
         elif each["type"] == "opinion":
             lines.append(f"{each['id']}  {each.get('opinion')}: {each.get('explanation')}")
     return lines

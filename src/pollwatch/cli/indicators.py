@@ -226,6 +226,32 @@ _deciding(
 )
 
 
+@command.command(
+    epilog="Exit codes: 0 everybody was told, 5 somebody was not reached yet, 6 nobody was ever told of it."
+)
+@click.argument("indicator")
+@options.required_case_dir
+@click.option("--reason", required=True, metavar="TEXT", help="Why; those who have it are told.")
+@click.option("--by", "who", default="", metavar="NAME", help="Who decides.  [default: the user's name]")
+@click.option("--basis", default="", metavar="TEXT", help="Legal basis, for the ledger.  [default: the charter]")
+@options.config_file
+@options.as_json
+def retract(
+    *, indicator: str, case_dir: Path, reason: str, who: str, basis: str, config_file: Path | None, as_json: bool
+) -> int:
+    """Take back an INDICATOR that was shared: signed, delivered to everybody who was ever given it.
+
+    It goes out of use there, and incidents in which it counted say so. Who cannot be reached is told when next you
+    talk.
+    """
+    from pollwatch.cli import share
+    from pollwatch.node.releasing import Decision
+
+    store = _store(case_dir)
+    decision = Decision(who or getpass.getuser(), basis or _("a correction"))
+    return share.take_back(case_dir, store.get(indicator).id, reason, decision, config_file, as_json=as_json)
+
+
 def _hunted(desk: Desk, config_file: Path | None) -> Hunted | None:
     """Search the past for what was just accepted, and for what an interrupted hunt left; None where nothing is."""
     from pollwatch import config

@@ -139,6 +139,7 @@ def _report(each: Report) -> dict[str, Json]:
         "observed": rfc3339(each.observed_us),
         "until": rfc3339(each.until_us),
         "received": rfc3339(each.received_us),
+        "seen": each.seen,
         "confidence": each.confidence,
         "text": each.text,
         "gone": rfc3339(each.gone_us),
@@ -204,7 +205,7 @@ def page(each: Indicator, records: Records, now_us: int) -> None:
 def _weights(weights: Sequence[Weight]) -> str:
     told = []
     for each in weights:
-        name = printable(each.bloc) or _("sources outside the watch")
+        name = printable(each.bloc) or _("those who did not see it")
         told.append(
             _("{decay:.2f} fresh x {standing:.2f} standing ({bloc})").format(
                 decay=each.decay, standing=each.standing, bloc=name

@@ -215,6 +215,59 @@ def check(*, names: tuple[str, ...], case_dir: Path, as_json: bool) -> int:
     return _exit_code(checked)
 
 
+@command.command()
+@click.argument("names", nargs=-1, metavar="[MEMBER...]")
+@options.required_case_dir
+@options.as_json
+def record(*, names: tuple[str, ...], case_dir: Path, as_json: bool) -> int:
+    """Show what became of what each member reported: confirmed, refuted, taken back; and what its word is worth.
+
+    It rests on what people of ours found out (pollwatch indicators confirm, refute), never on what a member says of
+    itself. Members of one bloc share one standing.
+    """
+    from pollwatch.node.jointfolder import Membership
+    from pollwatch.sharing.indicators import standing
+    from pollwatch.sharing.indicators.store import IndicatorStore
+
+    membership = Membership.open(case_dir)
+    found = standing.records(IndicatorStore(membership.folder.indicators).all())
+    wanted = [membership.charter.member(each).name for each in names]
+    rows = []
+    for member in membership.charter.members:
+        if not wanted or member.name in wanted:
+            own = found.sources.get(member.name, standing.Record())
+            rows.append((member, own, found.standing(member.bloc)))
+    if as_json:
+        listed: list[Json] = [
+            {
+                "member": member.name,
+                "bloc": member.bloc,
+                "reported": own.reported,
+                "confirmed": own.confirmed,
+                "refuted": own.refuted,
+                "retracted": own.retracted,
+                "retracted_late": own.retracted_late,
+                "standing": round(worth, 3),
+            }
+            for member, own, worth in rows
+        ]
+        click.echo(pretty({"schema": "pollwatch.members-record/1", "members": listed}))
+        return 0
+    for member, own, worth in rows:
+        click.echo(f"{printable(member.name)} ({printable(member.bloc)})")
+        words = _(
+            "  {reported} indicators: {confirmed} confirmed, {refuted} refuted, {retracted} taken back in time, "
+            "{late} taken back too late; standing of its bloc {worth:.2f}"
+        )
+        click.echo(
+            words.format(
+                reported=own.reported, confirmed=own.confirmed, refuted=own.refuted, retracted=own.retracted,
+                late=own.retracted_late, worth=worth,
+            )
+        )  # fmt: skip
+    return 0
+
+
 def _exit_code(checked: tuple[Checked, ...]) -> int:
     if any(each.verdict in {"forked", "damaged", "went-back"} for each in checked):
         return SplitError.exit_code

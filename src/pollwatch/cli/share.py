@@ -1,65 +1,77 @@
-"""``pollwatch share``: release an incident to another member."""
+"""``pollwatch share``: release an incident or indicators to another member, or take them back."""
 
 from __future__ import annotations
 
 import getpass
+import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from pollwatch.canonical import pretty
+from pollwatch.canonical import Json, pretty
 from pollwatch.cli import options
 from pollwatch.clock import SystemClock
 from pollwatch.errors import PeerError, UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
+from pollwatch.members.marking import Tlp
 
 if TYPE_CHECKING:
+    from pollwatch.members.member import Member
+    from pollwatch.node.indicating import Desk
     from pollwatch.node.jointfolder import Membership
-    from pollwatch.node.releasing import Sent
+    from pollwatch.node.releasing import Decision, Prepared, Sent
 
 _TLP = ("clear", "green", "amber", "amber+strict", "red")
 
 
 @click.command(
     name="share",
-    epilog="Exit codes: 0 delivered (or --dry-run), 5 recorded but not delivered, 6 marking or stage forbid it.",
+    epilog="Exit codes: 0 delivered (or --dry-run), 5 recorded but not delivered, 6 marking, stage or check forbid it.",
 )
-@click.argument("incident", required=False)
-@click.option("--to", "receiver", metavar="MEMBER", help="Who gets it.")
+@click.argument("subjects", nargs=-1, metavar="[INCIDENT|INDICATOR...]")
+@click.option("--to", "receiver", default="", metavar="MEMBER", help="Who gets it; not with --retract.")
 @options.required_case_dir
 @click.option("--tlp", type=click.Choice(_TLP), help="Marking (TLP 2.0).  [default: the charter's]")
 @click.option("--basis", default="", metavar="TEXT", help="Legal basis, for the ledger.  [default: the charter]")
 @click.option("--released-by", default="", metavar="NAME", help="Who decided.  [default: the user's name]")
+@click.option("--sighting", is_flag=True, help="Say only that we saw INDICATORs that other members told us of.")
+@click.option("--retract", is_flag=True, help="Take it back from everybody who was ever given it; needs a --reason.")
+@click.option("--reason", default="", metavar="TEXT", help="Why it is taken back; those who have it are told.")
 @click.option("--dry-run", is_flag=True, help="Write what would leave to stdout, byte for byte; nothing leaves.")
 @click.option("--waiting", is_flag=True, help="List what waits for a second person to agree.")
 @click.option("--agree", "number", type=int, metavar="N", help="Agree to request N as the second person; it leaves.")
+@options.config_file
 @options.as_json
 def command(  # noqa: PLR0913 - one argument per option
     *,
-    incident: str | None,
-    receiver: str | None,
+    subjects: tuple[str, ...],
+    receiver: str,
     case_dir: Path,
     tlp: str | None,
     basis: str,
     released_by: str,
+    sighting: bool,
+    retract: bool,
+    reason: str,
     dry_run: bool,
     waiting: bool,
     number: int | None,
+    config_file: Path | None,
     as_json: bool,
 ) -> int:
-    """Release INCIDENT to another member, as STIX 2.1, through the disclosure ledger.
+    """Release an INCIDENT or INDICATORs to another member, as STIX 2.1, through the disclosure ledger.
 
-    Told: what was done, how, when, and from where. Never told: raw lines, user names, what was attacked. Look first
-    with --dry-run; the release then is those bytes exactly.
+    Told of an incident: what was done, how, when, and from where. Never told: raw lines, user names, what was attacked.
+    Told of an indicator: what to look out for, and that we saw it where we did. Voters' data never leaves. Look first
+    with --dry-run; the release then is those bytes exactly. With --retract, what was told is taken back.
 
     Where the charter asks for two persons, this asks; somebody else, logged in with another account, looks at it
     (--agree N --dry-run) and agrees (--agree N), and then those bytes leave.
     """
-    from pollwatch.incidents.records import Case
-    from pollwatch.members.marking import Tlp
     from pollwatch.node import releasing
     from pollwatch.node.jointfolder import Membership
 
@@ -67,29 +79,32 @@ def command(  # noqa: PLR0913 - one argument per option
     membership = Membership.open(case_dir)
     if waiting or number is not None:
         return _second(membership, number, released_by, dry_run=dry_run)
-    if incident is None or receiver is None:
-        raise UsageError(_("say what is released, and to whom: pollwatch share INCIDENT --to MEMBER"))
-    to = membership.charter.member(receiver)
-    with Case.open(case_dir, clock, create=False) as case:
-        found = case.incident(incident)
-    prepared = releasing.prepare_incident(membership, found, Tlp.parse(tlp) if tlp else None, clock)
-    if dry_run:
-        sys.stdout.buffer.write(prepared.body)
-        words = _("would leave for {receiver} under {tlp}: {size} bytes, SHA-256 {digest}")
-        click.echo(
-            words.format(receiver=to.name, tlp=prepared.tlp.label, size=len(prepared.body), digest=prepared.sha256),
-            err=True,
-        )
-        return 0
     decision = releasing.Decision(
         released_by or getpass.getuser(), basis or _("charter {name}").format(name=membership.charter.name)
     )
+    if retract:
+        if receiver or dry_run or len(subjects) != 1:
+            raise UsageError(_("--retract takes one subject back from everybody who has it: no --to, no --dry-run"))
+        return take_back(case_dir, subjects[0], reason, decision, config_file, as_json=as_json)
+    if not receiver or not subjects:
+        raise UsageError(_("say what is released, and to whom: pollwatch share INCIDENT --to MEMBER"))
+    marking = Tlp.parse(tlp) if tlp else None
+    given = _Given(case_dir, config_file, subjects, marking, membership.charter.member(receiver), sighting)
+    prepared = _prepared(given, membership)
+    if dry_run:
+        sys.stdout.buffer.write(prepared.body)
+        words = _("would leave for {receiver} under {tlp}: {size} bytes, SHA-256 {digest}")
+        size, digest = len(prepared.body), prepared.sha256
+        click.echo(words.format(receiver=given.to.name, tlp=prepared.tlp.label, size=size, digest=digest), err=True)
+        return 0
+    if sighting:
+        _say_seen(given)
     if membership.charter.releasers > 1:
         from pollwatch.node import agreeing
 
-        tell_asked(agreeing.ask(membership, prepared, [to], decision, clock).number)
+        tell_asked(agreeing.ask(membership, prepared, [given.to], decision, clock).number)
         return 0
-    sent = releasing.release(membership, prepared, to, decision, clock)
+    sent = releasing.release(membership, prepared, given.to, decision, clock)
     if as_json:
         click.echo(pretty({"schema": "pollwatch.share/1", **document(sent)}))
     else:
@@ -135,6 +150,95 @@ def tell_asked(number: int) -> None:
         "an account of their own, runs: pollwatch share --agree {number}"
     )
     click.echo(words.format(number=number))
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the user wants to tell, and to whom."""
+
+    case_dir: Path
+    config_file: Path | None
+    subjects: tuple[str, ...]
+    tlp: Tlp | None
+    to: Member
+    sighting: bool
+
+    @property
+    def indicators(self) -> bool:
+        """Whether it is about indicators, not about an incident."""
+        return self.sighting or all(each.upper().startswith("IND-") for each in self.subjects)
+
+    def desk(self) -> Desk:
+        """What is needed to work with indicators."""
+        from pollwatch import config
+        from pollwatch.node.indicating import Desk
+
+        assets = config.load(Path.cwd(), os.environ, self.config_file).assets
+        return Desk.open(self.case_dir, SystemClock(), assets)
+
+
+def _prepared(given: _Given, membership: Membership) -> Prepared:
+    from pollwatch.incidents.records import Case
+    from pollwatch.node import releasing, telling
+
+    clock = SystemClock()
+    if given.indicators:
+        desk = given.desk()
+        chosen = [desk.store.get(each) for each in given.subjects]
+        if not given.sighting:
+            return telling.prepare_indicators(desk, chosen, given.to, given.tlp)
+        with Case.open(given.case_dir, clock, create=False) as case:
+            return telling.prepare_sightings(desk, chosen, given.to, given.tlp, case.incidents())
+    if len(given.subjects) != 1:
+        raise UsageError(_("one incident at a time; indicators (IND-...) can be shared together"))
+    with Case.open(given.case_dir, clock, create=False) as case:
+        found = case.incident(given.subjects[0])
+    return releasing.prepare_incident(membership, found, given.tlp, clock, given.to)
+
+
+def _say_seen(given: _Given) -> None:
+    """Count our own bloc among those that saw it: a person has just said so."""
+    from pollwatch.incidents.records import Case
+    from pollwatch.node import telling
+
+    desk = given.desk()
+    with Case.open(given.case_dir, SystemClock(), create=False) as case:
+        telling.note_seen(desk, [desk.store.get(each) for each in given.subjects], case.incidents())
+
+
+def take_back(
+    case_dir: Path, subject: str, reason: str, decision: Decision, config_file: Path | None, *, as_json: bool
+) -> int:
+    """Retract an incident or an indicator, and say who was told."""
+    from pollwatch import config
+    from pollwatch.node import retracting
+    from pollwatch.node.indicating import Desk
+    from pollwatch.node.jointfolder import Membership
+
+    clock = SystemClock()
+    if subject.upper().startswith("IND-"):
+        desk = Desk.open(case_dir, clock, config.load(Path.cwd(), os.environ, config_file).assets)
+        done = retracting.retract_indicator(desk, desk.store.get(subject), reason, decision)
+    else:
+        done = retracting.retract_incident(Membership.open(case_dir), subject, reason, decision, clock)
+    if as_json:
+        told: dict[str, Json] = {
+            "schema": "pollwatch.retraction/1",
+            "objects": list(done.objects),
+            "sent": [dict(document(each)) for each in done.sent],
+            "asked": list(done.asked),
+            "unsent": [{"to": name, "reason": why} for name, why in done.unsent],
+        }
+        click.echo(pretty(told))
+    else:
+        click.echo(_("{count} objects are taken back").format(count=len(done.objects)))
+        for sent in done.sent:
+            tell(sent)
+        for number in done.asked:
+            tell_asked(number)
+        for name, why in done.unsent:
+            options.complain(_("{name} cannot be told: {why}").format(name=name, why=why))
+    return PeerError.exit_code if done.unsent or any(each.problem for each in done.sent) else 0
 
 
 def document(sent: Sent) -> dict[str, str | int | bool | None]:

@@ -11,13 +11,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 
 from pollwatch import canonical
 from pollwatch.clock import Clock
+from pollwatch.election.assets import Assets
 from pollwatch.errors import EvidenceError, FormatError, PolicyError
-from pollwatch.members.marking import check_release
+from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
-from pollwatch.node import rail, releasing
+from pollwatch.node import hearing, rail, releasing
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision, Prepared
 from pollwatch.sharing.collection import Collection
@@ -128,12 +130,13 @@ def withdraw(membership: Membership, name: str, object_id: str, clock: Clock) ->
     return removed
 
 
-def take_in(membership: Membership, clock: Clock) -> int:
+def take_in(membership: Membership, clock: Clock, assets: Assets | None = None) -> int:
     """Seal the receipt or tombstone of each request in the shared log, and keep what nodes signed.
 
     What we put in ourselves is left out: the private log has its disclosures, and nobody else need see when we tell
     whom. What a third party's client posted stays in its collection, marked unsigned: it never counts in statements.
-    If we stop between sealing and noting so, the same note is sealed twice, which says nothing new.
+    What either says of indicators becomes known here, as that member's word. If we stop between sealing and noting so,
+    the same note is sealed twice, which says nothing new.
 
     Returns:
         How many requests were taken in.
@@ -147,6 +150,7 @@ def take_in(membership: Membership, clock: Clock) -> int:
         waiting = opened.unsealed()
         for event in waiting:
             _keep(membership, opened, event, clock)
+            _hear(membership, opened, event, assets or Assets(), clock)
             if not (event.kind == journal.ADDED and event.member == membership.me.name):
                 with rail.opened(membership.folder.case, clock) as evidence:
                     rail.post_digest(evidence, _KINDS[event.kind], event.subject, event.note)
@@ -169,6 +173,16 @@ def _keep(membership: Membership, opened: Store, event: Event, clock: Clock) -> 
         except (EvidenceError, FormatError, PolicyError):
             continue
         collection.add([source], authors, clock.now_us())
+
+
+def _hear(membership: Membership, opened: Store, event: Event, assets: Assets, clock: Clock) -> None:
+    """Take in what was posted of indicators; unsigned, it is the word of the member whose client posted it."""
+    here = any(each.name == event.member for each in membership.peers)
+    if event.kind != journal.ADDED or not here:  # our own, or of a member that has left
+        return
+    received = [canonical.loads(each.body) for each in opened.kept(event) if each.author == event.member]
+    word = hearing.Word(event.member, Tlp.AMBER_STRICT, sha256(event.note).hexdigest())
+    hearing.take(membership, word, received, assets, clock)
 
 
 def _request(membership: Membership, shelf: Shelf, clock: Clock) -> Request:

@@ -31,6 +31,7 @@ from pollwatch.sharing.indicators.innocents import Innocents
 from pollwatch.sharing.indicators.store import Added, IndicatorStore, Reported, Retraction
 from pollwatch.sharing.indicators.warninglists import WarningLists
 from pollwatch.stix import accept
+from pollwatch.stix.constants import SIGNATURE_EXTENSION
 from pollwatch.store.folder import CaseFolder
 
 #: How our own observations are named where no charter names us.
@@ -206,7 +207,12 @@ class _Authors:
             return self._bringer, False
         digest = sha256(content).digest()
         if digest not in self._known:
-            accept.check([canonical.loads(content)], self._charter)
+            stated = canonical.loads(content)
+            extensions = stated.get("extensions")
+            bare = not isinstance(extensions, dict) or SIGNATURE_EXTENSION not in extensions
+            if bare and member.name == self._bringer.name:  # a third party's client of that member: its word, unsigned
+                return self._bringer, False
+            accept.check([stated], self._charter)
             self._known[digest] = (source_of(member, self._me), True)
         return self._known[digest]
 
@@ -236,6 +242,7 @@ def _report(each: Candidate, source: Source, terms: Terms, now_us: int, *, signe
         now_us,
         each.confidence,
         each.text,
+        each.seen or source.origin is Origin.OWN,
     )
 
 

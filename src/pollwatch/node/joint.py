@@ -12,7 +12,9 @@ from pollwatch import canonical
 from pollwatch.attribution import record as records
 from pollwatch.attribution.record import Record
 from pollwatch.clock import Clock
-from pollwatch.node import attributing, casefile, collecting, rail
+from pollwatch.election.assets import Assets
+from pollwatch.node import attributing, casefile, collecting, hearing, rail, releasing
+from pollwatch.node.hearing import Heard, Word
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.inbox import Mail, Mailbox
@@ -28,23 +30,32 @@ class TakenIn:
         kinds: how many objects of each STIX type.
         new: how many objects were not held before.
         record: what is said in it about who did it.
+        heard: what is said in it about indicators; None where nothing is.
     """
 
     mail: Mail
     kinds: dict[str, int]
     new: int
     record: Record
+    heard: Heard | None = None
 
 
-def take_in(membership: Membership, clock: Clock) -> tuple[TakenIn, ...]:
+def take_in(membership: Membership, clock: Clock, assets: Assets | None = None) -> tuple[TakenIn, ...]:
     """Fetch what waits at the gateway, check it again, keep it, and seal claims and opinions in the shared log.
 
-    What was posted to our collections is taken in as well (:mod:`pollwatch.node.collecting`).
+    What was posted to our collections is taken in as well (:mod:`pollwatch.node.collecting`). Indicators become known,
+    and nothing more; what a sender takes back goes out of use here, and the incidents in which it counted say so. Who
+    talks to us and has not got a retraction of ours yet is told now.
+
+    Args:
+        membership: who takes in.
+        clock: the time.
+        assets: our own systems: indicators of them are marked.
 
     Raises:
         EvidenceError: what waits does not check out although the gateway took it: the gateway cannot be trusted.
     """
-    collecting.take_in(membership, clock)
+    collecting.take_in(membership, clock, assets or Assets())
     mailbox = Mailbox(membership.folder.mailbox, clock)
     collection = Collection(membership.folder.record)
     taken = []
@@ -58,9 +69,14 @@ def take_in(membership: Membership, clock: Clock) -> tuple[TakenIn, ...]:
             with rail.opened(membership.folder.case, clock) as evidence:
                 for each in spoken:
                     rail.post(evidence, records.posted_as(each), each["id"], canonical.dumps(each))
+        hearing.post_retraction(membership, mail, received, clock)
+        word = Word(mail.sender, mail.tlp, mail.sha256)
+        indicators = hearing.take(membership, word, received, assets or Assets(), clock)
         new = collection.add(received, authors, clock.now_us())
         mailbox.fetched(mail)
-        taken.append(TakenIn(mail, accept.kinds(received), len(new), said))
+        taken.append(TakenIn(mail, accept.kinds(received), len(new), said, indicators))
+    for name in dict.fromkeys(each.mail.sender for each in taken):
+        releasing.remind(membership, membership.charter.member(name), clock)
     return tuple(taken)
 
 

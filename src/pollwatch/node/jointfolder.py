@@ -12,6 +12,7 @@
     CASE/joint/record.sqlite      inside only: ledger, objects, views of peers' logs
     CASE/joint/indicators.sqlite  inside only: indicators, also where no charter is in force
     CASE/joint/matching/          inside only: runs of private matching, and the keys of their epochs
+    CASE/joint/never-share.txt    inside only, and only where somebody wrote it: what must not leave
     CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
     CASE/joint/gateway/           the gateway's: witness, mirror and receipt keys, witness state, mailbox
     CASE/joint/gateway/taxii.sqlite  collections of released objects, and what others posted to them (TAXII 2.1)
@@ -104,6 +105,11 @@ class JointFolder:
     def match_box(self) -> Path:
         """What peers left for matching."""
         return self.outer / "matching.sqlite"
+
+    @property
+    def never(self) -> Path:
+        """What the office itself forbids to share, one regular expression a line; need not exist."""
+        return self.root / "never-share.txt"
 
     @property
     def outbox(self) -> Path:

@@ -10,7 +10,7 @@ from pollwatch.errors import PeerError
 from pollwatch.evidence import log as logs
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.witness import Cosigned, Refused
-from pollwatch.node import rail, sealer
+from pollwatch.node import rail, releasing, sealer
 from pollwatch.node.casekeys import CaseKeys
 from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import Membership
@@ -79,6 +79,8 @@ def publish(membership: Membership, clock: Clock) -> Published:
 
     cosignings = gather(lambda peer: peer.cosign(signed, tiles, links))
     mirrors = gather(lambda peer: peer.mirror(signed, tiles))
+    for member in membership.peers:
+        releasing.remind(membership, member, clock)
     needed = membership.charter.quorum.cosigners
     enough = sum(not each.problem for each in cosignings) >= needed
     grade = "quorum" if enough and needed else "asserted"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import Final
 
 from pollwatch import canonical
 from pollwatch.attribution import record as records
 from pollwatch.clock import Clock
-from pollwatch.errors import PeerError, PolicyError
+from pollwatch.errors import PeerError, PolicyError, SharingError
 from pollwatch.evidence import durable, salted
 from pollwatch.evidence.manifest import Disclosure as DisclosureEntry
 from pollwatch.incidents.incident import Incident
@@ -18,6 +20,7 @@ from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
 from pollwatch.node import rail
 from pollwatch.node.jointfolder import Membership
+from pollwatch.sharing import voterdata
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.ledger import Disclosure, Ledger, Release, entry_of
@@ -28,6 +31,9 @@ from pollwatch.stix import incident as incidents
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
 from pollwatch.stix.objects import Maker
+
+#: What the subject of a retraction begins with.
+RETRACTION: Final = "retraction of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +94,27 @@ def maker(membership: Membership, tlp: Tlp, now_us: int) -> Maker:
     return Maker(membership.me, membership.keys.statement, membership.keys.id_secret, tlp, now_us, created)
 
 
-def prepare_incident(membership: Membership, incident: Incident, tlp: Tlp | None, clock: Clock) -> Prepared:
+def prepare_incident(
+    membership: Membership, incident: Incident, tlp: Tlp | None, clock: Clock, receiver: Member | None = None
+) -> Prepared:
     """An incident as it would leave. Preparing it again gives the same bytes until the incident changes.
 
+    Args:
+        membership: who tells.
+        incident: what is told.
+        tlp: its marking; None = the charter's.
+        clock: the time.
+        receiver: who is to have this copy (:func:`prepare`).
+
     Raises:
-        PolicyError: the marking forbids it.
+        PolicyError: the marking forbids it, or it was retracted.
         StoreError: the preview cannot be kept.
     """
     marking = check_release(membership.charter.tlp_default if tlp is None else tlp, ())
     with rail.opened(membership.folder.case, clock) as evidence:
         leaf = rail.incident_leaf(evidence, incident.id)
-    return prepare(membership, f"incident {incident.id}", marking, _incident_builder(membership, incident, leaf), clock)
+    build = _incident_builder(membership, incident, leaf)
+    return prepare(membership, f"incident {incident.id}", marking, build, clock, receiver)
 
 
 def _incident_builder(
@@ -115,24 +131,56 @@ def prepare(
     tlp: Tlp,
     build: Callable[[Maker], Iterable[StixObject]],
     clock: Clock,
+    receiver: Member | None = None,
 ) -> Prepared:
     """What a builder makes, as it would leave; kept, so that what was previewed is what leaves.
 
+    Args:
+        membership: who tells.
+        subject: what it is about.
+        tlp: marking of the whole.
+        build: makes the objects.
+        clock: the time.
+        receiver: who is to have this copy. It then differs from every other member's in the times of its objects,
+            so that a copy that turns up elsewhere shows whose it was. None = the same bytes for all.
+
     Raises:
-        PolicyError: the marking forbids it.
+        PolicyError: the marking forbids it, it holds what looks like voters' data, or a part of it was retracted.
     """
     keys = membership.keys
     timeless = Maker(membership.me, keys.statement, keys.id_secret, tlp, 0)
-    content = sha256(bundle.write(bundle.order(build(timeless)))).hexdigest()
+    whose = b"" if receiver is None else f"\nfor {receiver.name}".encode()
+    content = sha256(bundle.write(bundle.order(build(timeless))) + whose).hexdigest()
     path = membership.folder.outbox / f"{content}.json"
     if path.exists():
         body = path.read_bytes()
     else:
-        body = bundle.write(bundle.order(build(maker(membership, tlp, clock.now_us()))))
+        body = bundle.write(bundle.order(build(_maker_of_copy(membership, tlp, clock.now_us(), receiver))))
+    told = bundle.read(body)
+    check_release(tlp, ((each["id"], accept.marking(each)) for each in told))
+    voterdata.check(told, voterdata.load(membership.folder.never))
+    _check_not_retracted(membership, told)
+    if not path.exists():
         durable.make_folder(path.parent, mode=0o700)
         durable.write_file(path, body, mode=0o600)
-    check_release(tlp, ((each["id"], accept.marking(each)) for each in bundle.read(body)))
     return Prepared(subject, content, tlp, body)
+
+
+def _maker_of_copy(membership: Membership, tlp: Tlp, now_us: int, receiver: Member | None) -> Maker:
+    """A maker whose objects are changed at a time that only this receiver's copies can have."""
+    made = maker(membership, tlp, now_us)
+    if receiver is None:
+        return made
+    members = membership.charter.members
+    begin_ms = now_us // 1000 // len(members) * len(members)
+    return replace(made, now_us=1000 * (begin_ms + members.index(receiver)), first_us=1000 * begin_ms)
+
+
+def _check_not_retracted(membership: Membership, told: Iterable[StixObject]) -> None:
+    gone = Collection(membership.folder.record).revoked(membership.me)
+    for each in told:
+        if each["id"] in gone and not each.get("revoked"):
+            raise PolicyError(f"{each['id']} was retracted; what was taken back is not told again under the same name")
 
 
 def release(membership: Membership, prepared: Prepared, receiver: Member, decision: Decision, clock: Clock) -> Sent:
@@ -150,6 +198,8 @@ def release(membership: Membership, prepared: Prepared, receiver: Member, decisi
     disclosure = recorded(membership, prepared, receiver, decision, clock)
     if disclosure.receipt:
         return Sent(disclosure, again=True)
+    if not prepared.subject.startswith(RETRACTION):
+        remind(membership, receiver, clock)
     return _deliver(membership, Ledger(membership.folder.record), disclosure, clock)
 
 
@@ -189,6 +239,20 @@ def needs(body: bytes) -> Stage:
     return Stage.CLAIM if any(map(records.is_spoken, bundle.read(body))) else Stage.SHARE
 
 
+def remind(membership: Membership, receiver: Member, clock: Clock) -> tuple[Sent, ...]:
+    """Deliver the retractions that a member has not got yet, before anything else is said between us.
+
+    Where it cannot be reached or is severed they wait; nothing is lost by it.
+    """
+    ledger = Ledger(membership.folder.record)
+    told = []
+    for each in ledger.unconfirmed():
+        if each.release.receiver == receiver.name and each.release.subject.startswith(RETRACTION):
+            with suppress(SharingError):
+                told.append(_deliver(membership, ledger, each, clock))
+    return tuple(told)
+
+
 def retry(membership: Membership, clock: Clock) -> tuple[Sent, ...]:
     """Send everything again that has no receipt yet: the same bytes, under the same numbers."""
     ledger = Ledger(membership.folder.record)
@@ -213,6 +277,8 @@ def _record(
     commitment = salted.commitment(salt, canonical.dumps(entry_of(left, at_us)))
     with rail.opened(membership.folder.case, clock) as evidence:
         index = evidence.append_private(DisclosureEntry(receiver.name, prepared.tlp.label, commitment, at_us))
+        if prepared.subject.startswith(RETRACTION):  # nobody can say later that it was never made, or made earlier
+            rail.post_digest(evidence, "retraction", prepared.sha256, prepared.body)
     received = bundle.read(prepared.body)
     Collection(membership.folder.record).add(received, accept.check(received, membership.charter), at_us)
     return ledger.record(left, at_us, salt, index)

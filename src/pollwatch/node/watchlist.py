@@ -67,7 +67,11 @@ def _why(each: Indicator, found: Score, warned: tuple[str, ...], now_us: int) ->
     named = ", ".join(sources[:3]) + (
         ngettext(" and {n} more", " and {n} more", more).format(n=more) if more > 0 else ""
     )
-    blocs = ngettext("the word of {n} bloc", "the word of {n} blocs", found.blocs).format(n=found.blocs)
+    blocs = (
+        ngettext("{n} bloc saw it", "{n} blocs saw it", found.blocs).format(n=found.blocs)
+        if found.blocs
+        else _("no member says that it saw it itself")
+    )
     days = max(0, now_us - each.observed_us) // (_DAY_S * US_PER_S)
     age = ngettext("last seen {n} day ago", "last seen {n} days ago", days).format(n=days)
     words = _("{value} is a known indicator ({id}), reported by {named}: {blocs}, {age}, {left} % of its weight left")

@@ -77,6 +77,25 @@ class Collection:
             opened.executemany("DELETE FROM objects WHERE rowid = ?", [(rowid,) for rowid in gone])
         return len(gone)
 
+    def versions(self, identifiers: Iterable[str]) -> dict[str, StixObject]:
+        """The version of each object that was changed last; unknown ids are left out."""
+        found: dict[str, StixObject] = {}
+        with database.opened(self._path, database.RECORD) as opened:
+            for identifier in identifiers:
+                for (body,) in opened.execute("SELECT body FROM objects WHERE id = ? ORDER BY rowid", (identifier,)):
+                    each = canonical.loads(body)
+                    if identifier not in found or each.get("modified", "") > found[identifier].get("modified", ""):
+                        found[identifier] = each
+        return found
+
+    def revoked(self, author: Member) -> frozenset[str]:
+        """The ids of the objects that an author took back."""
+        with database.opened(self._path, database.RECORD) as opened:
+            rows = opened.execute(
+                "SELECT id, body FROM objects WHERE author = ? AND instr(body, ?)", (author.name, b'"revoked":true')
+            ).fetchall()
+        return frozenset(identifier for identifier, body in rows if canonical.loads(body).get("revoked") is True)
+
     def get(self, identifier: str) -> Held:
         """The latest version of an object, by its id or the beginning of it.
 

@@ -137,6 +137,10 @@ class Ledger:
         """Disclosures without receipt: they may or may not have arrived."""
         return tuple(self._select("note IS NULL"))
 
+    def containing(self, part: bytes) -> tuple[Disclosure, ...]:
+        """Every disclosure that holds these bytes, oldest first: to whom did we ever tell this?"""
+        return tuple(self._select("instr(body, ?) > 0", part))
+
     def get(self, number: int) -> Disclosure:
         """One disclosure.
 
@@ -147,7 +151,7 @@ class Ledger:
             return found
         raise StoreError(f"the ledger has no disclosure {number}; see: pollwatch disclosures")
 
-    def _select(self, where: str, *values: str | int) -> Iterator[Disclosure]:
+    def _select(self, where: str, *values: str | int | bytes) -> Iterator[Disclosure]:
         with database.opened(self._path, database.RECORD) as opened:
             rows = opened.execute(
                 f"SELECT {_COLUMNS} FROM disclosures LEFT JOIN receipts USING (number)"  # noqa: S608 - our own words

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pollwatch.clock import parse_rfc3339
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
 from pollwatch.members.marking import Tlp
@@ -30,6 +31,7 @@ class Maker:
         tlp: the marking of all of them.
         now_us: the time.
         created: when objects were first made that are now made again, by id; STIX keeps that over all versions.
+        first_us: when objects count as made that are made for the first time; None = now.
     """
 
     member: Member
@@ -38,6 +40,7 @@ class Maker:
     tlp: Tlp
     now_us: int
     created: Mapping[str, str] = field(default_factory=dict)
+    first_us: int | None = None
 
     def make(self, kind: str, key: str, **properties: Any) -> StixObject:  # noqa: ANN401 - JSON values
         """A signed object; properties that are None or empty are left out."""
@@ -48,13 +51,23 @@ class Maker:
             "spec_version": "2.1",
             "id": identifier,
             "created_by_ref": self.member.identity,
-            "created": self.created.get(identifier, now),
+            "created": self.created.get(identifier, now if self.first_us is None else ids.timestamp(self.first_us)),
             "modified": now,
             "object_marking_refs": [constants.marking_id(self.tlp)],
         }
         made |= {name: value for name, value in properties.items() if value not in (None, "", [], {})}
         if self.statement.verifier.exercise:
             made["labels"] = sorted({*made.get("labels", ()), "exercise"})
+        return signature.sign(made, self.statement)
+
+    def revoke(self, earlier: StixObject, reason: str) -> StixObject:
+        """The last version of an object: its maker takes it back. One that is revoked already stays as it is."""
+        if earlier.get("revoked") is True:
+            return earlier
+        after_us = parse_rfc3339(earlier["modified"]) + 1_000  # STIX: a later version, and times to the millisecond
+        made = {**earlier, "modified": ids.timestamp(max(self.now_us, after_us)), "revoked": True}
+        if earlier["type"] != "observed-data":  # the one kind that has no description
+            made["description"] = reason
         return signature.sign(made, self.statement)
 
     def relationship(self, source: StixObject, kind: str, target: StixObject, **properties: Any) -> StixObject:  # noqa: ANN401 - JSON values

@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pollwatch.events.observable import HASHES, Kind, Observable
+from pollwatch.events.observable import Observable
 from pollwatch.stix import constants, ids
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.objects import Maker
+from pollwatch.stix.pattern import write
 
-_PATHS: Final = {
-    Kind.IPV4: "ipv4-addr:value",
-    Kind.IPV6: "ipv6-addr:value",
-    Kind.DOMAIN: "domain-name:value",
-    Kind.URL: "url:value",
-    Kind.EMAIL: "email-addr:value",
-    Kind.USER_AGENT: "network-traffic:extensions.'http-request-ext'.request_header.'User-Agent'",
-}
+_COUNT_LIMIT: Final = 999_999_999  # STIX: of a sighting
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +34,19 @@ class Watched:
     seen_us: int | None
 
 
-def pattern(observable: Observable) -> str:
-    """The STIX pattern that matches an observable; a network matches every address in it."""
-    value = observable.value.replace("\\", "\\\\").replace("'", "\\'")
-    if observable.kind is Kind.HASH:
-        return f"[file:hashes.'{HASHES[len(observable.value)]}' = '{value}']"
-    network = observable.kind in {Kind.IPV4, Kind.IPV6} and "/" in value
-    return f"[{_PATHS[observable.kind]} {'ISSUBSET' if network else '='} '{value}']"
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """That something was seen.
+
+    Attributes:
+        first_us: when first.
+        last_us: when last.
+        count: in how many records; 0 = not said.
+    """
+
+    first_us: int
+    last_us: int
+    count: int = 0
 
 
 def to_stix(watched: Sequence[Watched], maker: Maker, identity: StixObject) -> tuple[StixObject, ...]:
@@ -65,7 +65,7 @@ def to_stix(watched: Sequence[Watched], maker: Maker, identity: StixObject) -> t
             name=f"Look out for {each.observable.kind.value}",
             description="An analyst released it. It may be shared, rented, hijacked, or planted to mislead.",
             indicator_types=["malicious-activity"],
-            pattern=pattern(each.observable),
+            pattern=write(each.observable),
             pattern_type="stix",
             pattern_version="2.1",
             valid_from=ids.timestamp(each.from_us),
@@ -74,15 +74,18 @@ def to_stix(watched: Sequence[Watched], maker: Maker, identity: StixObject) -> t
         )
         made.append(indicator)
         if each.seen_us is not None:
-            seen = ids.timestamp(each.seen_us)
-            made.append(
-                maker.make(
-                    "sighting",
-                    each.name,
-                    sighting_of_ref=indicator["id"],
-                    first_seen=seen,
-                    last_seen=seen,
-                    where_sighted_refs=[maker.member.identity],
-                )
-            )
+            made.append(sighting(indicator, Seen(each.seen_us, each.seen_us), maker))
     return tuple(made)
+
+
+def sighting(of: StixObject, seen: Seen, maker: Maker) -> StixObject:
+    """That the maker's member saw what an indicator, its own or another's, names."""
+    return maker.make(
+        "sighting",
+        f"seen {of['id']}",
+        sighting_of_ref=of["id"],
+        first_seen=ids.timestamp(seen.first_us),
+        last_seen=ids.timestamp(max(seen.first_us, seen.last_us)),
+        count=min(seen.count, _COUNT_LIMIT) or None,
+        where_sighted_refs=[maker.member.identity],
+    )

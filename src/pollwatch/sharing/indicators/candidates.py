@@ -36,6 +36,7 @@ class Candidate:
         until_us: when it ends.
         confidence: 0 to 100 as the file says; used for nothing.
         text: the file's words.
+        seen: whether it says that its maker saw it.
         author: for an object that names its maker: the STIX id of that identity.
         content: the object itself, for its digest; empty = what stands here says it all.
     """
@@ -49,6 +50,7 @@ class Candidate:
     until_us: int | None = None
     confidence: int | None = None
     text: str = ""
+    seen: bool = False
     author: str = ""
     content: bytes = field(default=b"", repr=False)
 

@@ -92,6 +92,7 @@ class Report:
         received_us: when it came, by our clock.
         confidence: 0 to 100 as the source says; shown, and used for nothing.
         text: the source's words. Not to be trusted in any output.
+        seen: whether the source says that it saw it itself, and does not only pass it on.
         gone_us: when its source took it back, or said something else instead; None while it stands.
     """
 
@@ -107,6 +108,7 @@ class Report:
     received_us: int
     confidence: int | None = None
     text: str = ""
+    seen: bool = False
     gone_us: int | None = None
 
     @property

@@ -2,12 +2,14 @@
 
 ::
 
-    score = sum over blocs of  decay(kind, age of the bloc's latest report) x standing(bloc)
+    score = sum over blocs that saw it of  decay(kind, age of the bloc's latest sighting) x standing(bloc)
+            + what everybody else says, together worth at most one newcomer's word
     decay(kind, age) = max(0, 1 - (age / lifetime) ^ (1 / speed))         (MISP's decaying model; Mokaddem et al. 2018)
 
 Members of one bloc say together what one of them could say alone, so a bloc counts once: at its latest report, with
-the standing of the bloc as a whole. Every source outside the joint watch counts into one bloc: feeds copy from one
-another, and anybody can make a hundred. What a source says about its own confidence is no part of the formula.
+the standing of the bloc as a whole. To pass something on is not to have seen it: feeds, and members who repeat what
+they heard, add one voice together, which corroborates nothing, because anybody can make a feed and then quote it. What
+a source says about its own confidence is no part of the formula.
 The reasons stand in ``docs/explanation/indicators.md``.
 """
 
@@ -20,13 +22,16 @@ from typing import Final
 
 from pollwatch.events.detection import Severity
 from pollwatch.events.observable import Kind
-from pollwatch.sharing.indicators.indicator import Indicator, State
+from pollwatch.sharing.indicators.indicator import OUTSIDE, Indicator, State
+from pollwatch.sharing.indicators.standing import NEWCOMER
 
 DAY_US: Final = 86_400_000_000
 #: How many blocs must have seen a thing before it may look like more than one party's word.
 CORROBORATED: Final = 2
 #: The score from which two blocs' word makes a hit medium: two blocs of unknown standing, within a month.
 ENOUGH: Final = 0.5
+#: Stands in a weight for everybody who did not see it.
+HEARSAY: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ LIFETIMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What one bloc adds to a score."""
+    """What one bloc adds to a score; or, as :data:`HEARSAY`, all who only pass on what they heard."""
 
     bloc: str
     decay: float
@@ -71,8 +76,8 @@ class Score:
 
     @property
     def blocs(self) -> int:
-        """How many distinct blocs saw it and still say so."""
-        return len(self.weights)
+        """How many distinct blocs saw it themselves and still say so."""
+        return sum(each.bloc != HEARSAY for each in self.weights)
 
     @property
     def decay(self) -> float:
@@ -110,16 +115,24 @@ def score(indicator: Indicator, standing: Callable[[str], float], now_us: int) -
         standing: what a bloc's word is worth, 0 to 1 (:mod:`pollwatch.sharing.indicators.standing`).
         now_us: the time.
     """
-    latest: dict[str, int] = {}
-    for each in indicator.standing_reports:
-        if each.until_us is None or each.until_us > now_us:
-            bloc = each.source.bloc
-            latest[bloc] = max(latest.get(bloc, each.observed_us), each.observed_us)
     kind = indicator.observable.kind
-    weighed = (
-        Weight(bloc, decay(kind, now_us - observed_us), standing(bloc)) for bloc, observed_us in sorted(latest.items())
-    )
-    return Score(tuple(each for each in weighed if each.decay > 0))
+    seen: dict[str, Weight] = {}
+    heard: dict[str, list[Weight]] = {}
+    for each in indicator.standing_reports:
+        if each.until_us is not None and each.until_us <= now_us:
+            continue
+        fresh, bloc = decay(kind, now_us - each.observed_us), each.source.bloc
+        if each.seen and bloc != OUTSIDE:
+            seen[bloc] = max(Weight(bloc, fresh, standing(bloc)), seen.get(bloc, Weight(bloc, 0.0, 0.0)), key=_worth)
+        else:
+            heard.setdefault(bloc, []).append(Weight(HEARSAY, fresh, min(standing(bloc), NEWCOMER)))
+    others = [weight for bloc, weights in heard.items() if bloc not in seen for weight in weights]
+    weights = [*(seen[bloc] for bloc in sorted(seen)), *([max(others, key=_worth)] if others else [])]
+    return Score(tuple(each for each in weights if each.decay > 0))
+
+
+def _worth(weight: Weight) -> float:
+    return weight.decay * weight.standing
 
 
 def severity(found: Score, *, warned: bool, overridden: bool) -> Severity:

@@ -114,6 +114,7 @@ def _candidate(each: StixObject, observable: Observable, since: str, until: str,
         moment(str(each.get(until) or "")) if until else None,
         confidence if isinstance(confidence, int) and 0 <= confidence <= 100 else None,
         text[:1000],
+        each["type"] == "sighting",
         str(each.get("created_by_ref") or ""),
         canonical.dumps(each),
     )

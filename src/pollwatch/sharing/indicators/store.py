@@ -28,10 +28,11 @@ CREATE TABLE IF NOT EXISTS reports (
     number INTEGER PRIMARY KEY AUTOINCREMENT, indicator TEXT NOT NULL REFERENCES indicators, source TEXT NOT NULL,
     origin TEXT NOT NULL, bloc TEXT NOT NULL, signed INTEGER NOT NULL, object_id TEXT NOT NULL, version TEXT NOT NULL,
     sha256 TEXT NOT NULL, tlp TEXT NOT NULL, observed_us INTEGER NOT NULL, until_us INTEGER,
-    received_us INTEGER NOT NULL, confidence INTEGER, text TEXT NOT NULL, warnings TEXT NOT NULL,
+    received_us INTEGER NOT NULL, confidence INTEGER, text TEXT NOT NULL, seen INTEGER NOT NULL,
+    warnings TEXT NOT NULL,
     UNIQUE (indicator, source, origin, object_id, sha256)) STRICT;
 CREATE INDEX IF NOT EXISTS reports_of ON reports (indicator);
-CREATE INDEX IF NOT EXISTS reports_named ON reports (source, object_id);
+CREATE INDEX IF NOT EXISTS reports_named ON reports (object_id, source);
 CREATE TABLE IF NOT EXISTS retractions (
     source TEXT NOT NULL, object_id TEXT NOT NULL, at_us INTEGER NOT NULL, sha256 TEXT NOT NULL,
     reason TEXT NOT NULL, PRIMARY KEY (source, object_id)) STRICT;
@@ -55,7 +56,7 @@ CREATE TRIGGER IF NOT EXISTS decisions_remain BEFORE DELETE ON decisions
 #: All reports, each with when it was taken back or superseded by a later version of its object.
 _REPORTS: Final = """
 SELECT r.indicator, r.source, r.origin, r.bloc, r.signed, r.object_id, r.version, r.sha256, r.tlp, r.observed_us,
-    r.until_us, r.received_us, r.confidence, r.text, r.warnings,
+    r.until_us, r.received_us, r.confidence, r.text, r.seen, r.warnings,
     coalesce(t.at_us, (
         SELECT min(n.received_us) FROM reports n WHERE n.source = r.source AND n.object_id = r.object_id
         AND n.origin = r.origin AND n.version > r.version))
@@ -63,7 +64,7 @@ FROM reports r LEFT JOIN retractions t USING (source, object_id)
 """
 _INSERT: Final = """
 INSERT OR IGNORE INTO reports (indicator, source, origin, bloc, signed, object_id, version, sha256, tlp, observed_us,
-    until_us, received_us, confidence, text, warnings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    until_us, received_us, confidence, text, seen, warnings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _BATCH: Final = 500
 
@@ -153,12 +154,17 @@ class IndicatorStore:
             values = (retraction.source, retraction.object_id, retraction.at_us, retraction.sha256, retraction.reason)
             if not opened.execute("INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?)", values).rowcount:
                 return ()
-            return self._about(opened, retraction.source, retraction.object_id)
+            rows = opened.execute(
+                "SELECT DISTINCT indicator FROM reports WHERE source = ? AND object_id = ?",
+                (retraction.source, retraction.object_id),
+            )
+            return tuple(row[0] for row in rows)
 
-    def about(self, source: str, object_id: str) -> tuple[str, ...]:
-        """The ids of the indicators that a source's object is or was about."""
+    def named(self, object_id: str) -> tuple[str, ...]:
+        """The ids of the indicators that an object of this id is or was about, whoever its source."""
         with database.opened(self._path, _SCHEMA) as opened:
-            return self._about(opened, source, object_id)
+            rows = opened.execute("SELECT DISTINCT indicator FROM reports WHERE object_id = ?", (object_id,))
+            return tuple(row[0] for row in rows)
 
     def retractions(self) -> tuple[Retraction, ...]:
         """Every retraction that reached us, oldest first."""
@@ -256,13 +262,6 @@ class IndicatorStore:
             and (each.until_us is None or each.until_us > before_us)
         )
 
-    @staticmethod
-    def _about(opened: sqlite3.Connection, source: str, object_id: str) -> tuple[str, ...]:
-        rows = opened.execute(
-            "SELECT DISTINCT indicator FROM reports WHERE source = ? AND object_id = ?", (source, object_id)
-        )
-        return tuple(row[0] for row in rows)
-
 
 def _named(observable: Observable) -> tuple[str, str]:
     return observable.kind.value, observable.value
@@ -284,7 +283,7 @@ def _insert(opened: sqlite3.Connection, identifier: str, each: Reported) -> bool
     values = (
         identifier, report.source.name, report.source.origin.value, report.source.bloc, report.signed,
         report.object_id, report.version, report.sha256, report.tlp.word, report.observed_us, report.until_us,
-        report.received_us, report.confidence, report.text, canonical.compact(list(each.warnings)),
+        report.received_us, report.confidence, report.text, report.seen, canonical.compact(list(each.warnings)),
     )  # fmt: skip
     return bool(opened.execute(_INSERT, values).rowcount)
 
@@ -304,7 +303,7 @@ def _assembled(opened: sqlite3.Connection, ids: Sequence[str] | None) -> Iterato
     where = "" if ids is None else f" WHERE r.indicator IN {marks}"
     for row in opened.execute(f"{_REPORTS}{where} ORDER BY r.number", chosen):
         reports.setdefault(row[0], []).append(_report(observables[row[0]], row))
-        warnings[row[0]] = tuple(json.loads(row[14]))
+        warnings[row[0]] = tuple(json.loads(row[15]))
     decisions: dict[str, list[Decision]] = {}
     where = "" if ids is None else f" WHERE indicator IN {marks}"
     for indicator, act, who, reason, at_us, entry, lists in opened.execute(
@@ -327,7 +326,7 @@ def _assembled(opened: sqlite3.Connection, ids: Sequence[str] | None) -> Iterato
 
 def _report(observable: Observable, row: tuple[Any, ...]) -> Report:
     _indicator, source, origin, bloc, signed, object_id, version, sha256, tlp, *rest = row
-    observed_us, until_us, received_us, confidence, text, _warnings, gone_us = rest
+    observed_us, until_us, received_us, confidence, text, seen, _warnings, gone_us = rest
     return Report(
         observable,
         Source(source, Origin(origin), bloc),
@@ -341,5 +340,6 @@ def _report(observable: Observable, row: tuple[Any, ...]) -> Report:
         received_us,
         confidence,
         text,
+        bool(seen),
         gone_us,
     )
