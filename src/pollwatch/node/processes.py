@@ -126,14 +126,14 @@ def free_ports(count: int) -> tuple[int, ...]:
             each.close()
 
 
-def run_module(module: str, *arguments: str) -> tuple[int, str]:
+def run_module(module: str, *arguments: str, within_s: float = 60) -> tuple[int, str]:
     """Run ``python -m MODULE``, as a third party would: exit code, and what it said."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=60,
+        timeout=within_s,
         check=False,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )

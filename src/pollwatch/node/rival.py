@@ -1,17 +1,25 @@
-"""What a dishonest member can do to its own log, for the demo and for the tests: it really does it.
+"""What a dishonest member can do, for the demo and for the tests: it really does it.
 
-It has the key, so nothing can stop it. What it cannot do is to take back what it has signed before.
+It has its own keys, so nothing can stop it. What it cannot do is to take back what it has signed before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from hashlib import sha256
 from pathlib import Path
 
 from pollwatch.clock import Clock
 from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import SharedEntry, parse_shared
+from pollwatch.members.delivery import Delivery
+from pollwatch.members.marking import Tlp
+from pollwatch.members.member import Member
+from pollwatch.node.jointfolder import Membership
+from pollwatch.sharing.peer import Peer
+from pollwatch.stix import bundle
+from pollwatch.stix.constants import StixObject
 
 
 def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock: Clock) -> int:
@@ -36,3 +44,19 @@ def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock
     with Log.open(evidence / "shared", signers, clock) as log:
         log.append(after)
     return sum(old != new for old, new in zip(before, after, strict=True))
+
+
+def deliver(sender: Membership, receiver: Member, made: Iterable[StixObject], tlp: Tlp, clock: Clock) -> bytes:
+    """Deliver objects past every check of one's own, and without one's ledger.
+
+    Returns:
+        The receipt.
+
+    Raises:
+        PeerError: the receiver refuses them, or cannot be reached.
+    """
+    body = bundle.write(made)
+    digest = sha256(body).hexdigest()
+    delivery = Delivery(sender.charter.digest, sender.me.name, receiver.name, digest, tlp, clock.now_us())
+    with Peer(sender.way_to(receiver, clock)) as peer:
+        return peer.deliver(delivery.to_header(sender.keys.statement), body)

@@ -39,6 +39,7 @@ from pollwatch.node.attributing import Speaker
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
 from pollwatch.node.releasing import Decision
+from pollwatch.report.story import Step
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
@@ -46,23 +47,6 @@ from pollwatch.sharing.stages import Stage as Trust
 
 ALDER: Final = "Alder Commission"
 BIRCH: Final = "Birch Ministry"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that happened.
-
-    Attributes:
-        name: for programs: charter, publish, release, claim, denial, rewrite, verify, forgery.
-        title: for people, one sentence.
-        facts: label and value, in the order in which they are told.
-        expected: whether it went as it must; False means that something is broken.
-    """
-
-    name: str
-    title: str
-    facts: tuple[tuple[str, str], ...] = ()
-    expected: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +234,7 @@ def _rewrite(stage: Stage, one: Membership, two: Membership) -> Step:
     stage.artefacts["fork"] = stage.out / "fork-proof.json"
     stage.artefacts["fork"].write_bytes(found.proof.read_bytes())
     code, said = processes.run_module("pollwatch.evidence.verify", str(stage.artefacts["fork"]))
-    facts.append((_("a third party's check"), _finding(said)))
+    facts.append((_("a third party's check"), finding(said)))
     facts.append((_("proof"), str(stage.artefacts["fork"])))
     refused = all(each.problem for each in after.cosignings)
     return Step("rewrite", _("A member rewrites its log, and is caught"), tuple(facts), code == 0 and refused)
@@ -338,7 +322,7 @@ def _first_line(said: str) -> str:
     return next(iter(said.strip().splitlines()), "")
 
 
-def _finding(said: str) -> str:
+def finding(said: str) -> str:
     """The first thing that a verifier found proven, or else what it said first."""
     found = (line.strip().removeprefix("- ") for line in said.splitlines() if line.strip().startswith("- "))
     return next(found, _first_line(said))

@@ -30,21 +30,11 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 def html_report(case: CaseReport) -> str:
     """The report of a case as one HTML document."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["inert"] = lambda text, limit=300: printable(str(text), limit)
-    style, script = (_TEMPLATES.joinpath(name).read_text("utf-8") for name in ("report.css", "report.js"))
     counts = Counter(incident.severity for incident in case.incidents)
-    return environment.get_template("report.html.j2").render(
+    script = _TEMPLATES.joinpath("report.js").read_text("utf-8")
+    return page(
+        "report.html.j2",
         case=case,
-        version=__version__,
-        style=Markup(style),  # noqa: S704 - our own file
-        style_hash=_hash(style),
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=_hash(script),
         chart=timeline(case),
@@ -61,8 +51,27 @@ def html_report(case: CaseReport) -> str:
         lines_words=lines_words,
         missing=missing_words,
         thousands=thousands,
-        ngettext=ngettext,
+    )
+
+
+def page(template: str, **content: object) -> str:
+    """A page of ours from a template; every text in ``content`` is escaped, and ``inert`` makes it short and plain."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["inert"] = lambda text, limit=300: printable(str(text), limit)
+    style = _TEMPLATES.joinpath("report.css").read_text("utf-8")
+    return environment.get_template(template).render(
+        version=__version__,
+        style=Markup(style),  # noqa: S704 - our own file
+        style_hash=_hash(style),
         _=_,
+        ngettext=ngettext,
+        **content,
     )
 
 

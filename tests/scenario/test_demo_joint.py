@@ -1,0 +1,55 @@
+"""The joint demo, as a newcomer runs it: four rivals, a forker and a poisoner, and what anybody can check then."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pollwatch in the checkout."""
+    command = [sys.executable, "-m", "pollwatch", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The demo's folder, and what it said."""
+    out = tmp_path_factory.mktemp("joint") / "out"
+    return out, run("demo", "joint", "--out", str(out))
+
+
+@pytest.mark.timeout(900)
+def test_every_act_goes_as_it_must(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Ten acts: matching finds exactly the common attackers, the forker and the poisoner are caught, nothing breaks."""
+    _out, done = played
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✘" not in done.stdout
+    assert done.stdout.count("✔") == 10
+    learned = re.findall(r"learned: ([0-9., \n]+)", done.stdout)
+    assert all("198.51.100.130" in each for each in learned), "the one that came to all offices"
+    assert not any("198.51.100.42" in each for each in learned), "the one that came to a single office"
+
+
+@pytest.mark.timeout(900)
+def test_what_it_leaves_can_be_checked_alone(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """The fork proof verifies offline; the story stands on a page that loads nothing."""
+    out, done = played
+    assert done.returncode == 0
+    assert run("verify", str(out / "evidence" / "fork-proof.json")).returncode == 0
+    page = (out / "story.html").read_text("utf-8")
+    assert page.count("<li>") == 10
+    assert "default-src 'none'" in page
+    assert "http://" not in re.sub(r"http://127\.0\.0\.1:\d+", "", page)
+
+
+@pytest.mark.timeout(900)
+def test_no_process_is_left(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """All four gateways have ended with the demo."""
+    out, _done = played
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not [command for command in commands if b"gateway" in command and str(out).encode() in command]
