@@ -1,10 +1,10 @@
 """Taking back what was told: the last version of each object, revoked and signed, to everybody who was given it.
 
 The ledger knows who that is. Order: the retraction is prepared; as it is recorded, the shared log commits to it, so
-that nobody can say later that it was never made, or made earlier; it leaves for everybody, and follows the objects into the
-collections where they lie (where two persons release, they take it out of those themselves). Stop anywhere: doing it
-again tells those who were not told. A receiver that cannot be reached is told before anything else when we next talk
-(:func:`pollwatch.node.releasing.remind`).
+that nobody can say later that it was never made, or made earlier; it leaves for everybody, and follows the objects into
+the collections where they lie (where two persons release, they take it out of those themselves). Stop anywhere: doing
+it again tells those who were not told. A receiver that cannot be reached is told before anything else when we next
+talk (:func:`pollwatch.node.releasing.remind`).
 """
 
 from __future__ import annotations
