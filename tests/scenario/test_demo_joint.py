@@ -39,7 +39,7 @@ def test_every_act_goes_as_it_must(played: tuple[Path, subprocess.CompletedProce
 def test_what_it_leaves_can_be_checked_alone(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     """The fork proof verifies offline; the story stands on a page that loads nothing."""
     out, done = played
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stdout + done.stderr
     assert run("verify", str(out / "evidence" / "fork-proof.json")).returncode == 0
     page = (out / "story.html").read_text("utf-8")
     assert page.count("<li>") == 10
