@@ -74,7 +74,9 @@ def _why(each: Indicator, found: Score, warned: tuple[str, ...], now_us: int) ->
     )
     days = max(0, now_us - each.observed_us) // (_DAY_S * US_PER_S)
     age = ngettext("last seen {n} day ago", "last seen {n} days ago", days).format(n=days)
-    words = _("{value} is a known indicator ({id}), reported by {named}: {blocs}, {age}, {left} % of its weight left")
+    words = _(
+        "{value} is a known indicator ({id}), reported by {named}: {blocs}, {age}, {left} per cent of its weight left"
+    )
     value, left = printable(each.observable.value, 200), round(100 * found.decay)
     told = words.format(value=value, id=each.id, named=named, blocs=blocs, age=age, left=left)
     if warned:
