@@ -32,7 +32,7 @@ def members(case: Path, name: str) -> None:
     with way.client() as client:
         while not STOP.is_set():
             try:
-                GOT[str(client.get("/log/tile/entries/000.p/1").status_code)] += 1
+                GOT[str(client.get("/log/checkpoint").status_code)] += 1
             except httpx.HTTPError as error:
                 GOT[type(error).__name__] += 1
 

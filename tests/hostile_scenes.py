@@ -34,8 +34,8 @@ from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import enrol
-from pollwatch.node.gateway.app import Gateway
-from pollwatch.node.jointfolder import GatewayMembership, Membership
+from pollwatch.node.gateway.app import Turning
+from pollwatch.node.jointfolder import JointFolder, Membership
 
 NOW_US = 1_793_700_000_000_000
 Cast = tuple[tuple[str, Role], ...]
@@ -185,7 +185,7 @@ def served(*members: Membership, clock: Clock) -> Iterator[Callable[[], None]]:
 
     try:
         for each in members:
-            app = Gateway(GatewayMembership.open(each.folder.case), clock).app()
+            app = Turning(each.folder.gateway, clock)
             running.append(Served(app, urlsplit(each.me.address).port or 0))
         yield down
     finally:
@@ -213,9 +213,7 @@ def watching(template: Path, root: Path, cast: Cast, ports: tuple[int, ...]) -> 
     shutil.copytree(template, root)
     clock = ManualClock(NOW_US)
     cases = {name: root / name.lower() for name, _role in cast}
-    apps: dict[str, ASGIApp] = {
-        name: Gateway(GatewayMembership.open(case), clock).app() for name, case in cases.items()
-    }
+    apps: dict[str, ASGIApp] = {name: Turning(JointFolder(case).gateway, clock) for name, case in cases.items()}
     lies = Lies(apps["Cedar"])
     apps["Cedar"] = lies
     served: list[Served] = []

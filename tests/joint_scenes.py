@@ -7,6 +7,8 @@ from pathlib import Path
 import httpx
 
 from pollwatch.clock import Clock
+from pollwatch.evidence import tiles
+from pollwatch.evidence.published import Published
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
 from pollwatch.node import enrol, processes, staging
@@ -50,6 +52,12 @@ def client(sender: Membership, receiver: Member, clock: Clock, address: str = ""
     made.base_url = httpx.URL(address or receiver.address)
     made.timeout = httpx.Timeout(20)
     return made
+
+
+def bundle(member: Membership) -> str:
+    """The path of the last entries of a member's shared log, at its gateway; nobody but members may read them."""
+    size = Published(member.folder.public).size()
+    return f"/log/{tiles.entries_path(size // 256, size % 256)}"
 
 
 def gateway(member: Membership) -> GatewayProcess:

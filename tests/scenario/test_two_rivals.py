@@ -316,6 +316,7 @@ def test_a_log_that_was_cut_short_is_caught_by_the_mirror(pair: Pair) -> None:
 
     with Log.open(evidence / "shared", signers, CLOCK) as log:
         log.append([Posted.of("policy", "x", b"x").to_bytes()])
+    rival.show(pair.two.folder.case, CLOCK)
     (checked,) = watching.check_peers(pair.one, CLOCK)
     assert checked.verdict is Verdict.FORKED
     assert checked.proof is not None

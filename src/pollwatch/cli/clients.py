@@ -27,13 +27,15 @@ def add(*, case_dir: Path, name: str, member: str) -> int:
 
     What such a client posts is taken for that member, marked unsigned, and never counts in statements.
     """
+    from pollwatch.node import pushing
     from pollwatch.node.jointfolder import Membership
     from pollwatch.sharing import clients
 
+    clock = SystemClock()
     membership = Membership.open(case_dir)
     whose = membership.charter.member(member)
-    made, password = clients.make(name, whose, SystemClock().now_us())
-    clients.add(membership.folder.clients, made)
+    made, password = clients.make(name, whose, clock.now_us())
+    pushing.change_clients(membership, clock, lambda known: clients.added(known, made))
     click.echo(password)
     said = _("client {name} of {member}: give it this password over a safe way; it is not shown again")
     click.echo(said.format(name=name, member=whose.name), err=True)
@@ -45,10 +47,10 @@ def add(*, case_dir: Path, name: str, member: str) -> int:
 @options.as_json
 def listing(*, case_dir: Path, as_json: bool) -> int:
     """List the clients."""
+    from pollwatch.node import pushing
     from pollwatch.node.jointfolder import Membership
-    from pollwatch.sharing import clients
 
-    found = clients.read(Membership.open(case_dir).folder.clients)
+    found = pushing.clients_of(Membership.open(case_dir), SystemClock())
     if as_json:
         rows = [{"name": each.name, "member": each.member, "made": rfc3339(each.made_us)} for each in found]
         click.echo(pretty({"schema": "pollwatch.clients/1", "clients": rows}))
@@ -63,8 +65,9 @@ def listing(*, case_dir: Path, as_json: bool) -> int:
 @options.required_case_dir
 def remove(*, case_dir: Path, name: str) -> int:
     """Remove the client NAME: its password is worth nothing from now on."""
+    from pollwatch.node import pushing
     from pollwatch.node.jointfolder import Membership
     from pollwatch.sharing import clients
 
-    clients.remove(Membership.open(case_dir).folder.clients, name)
+    pushing.change_clients(Membership.open(case_dir), SystemClock(), lambda known: clients.without(known, name))
     return 0

@@ -12,7 +12,13 @@ from pollwatch.i18n import _
 
 
 @click.command(name="gateway", epilog="Stop it with SIGTERM or Ctrl-C; requests under way are finished first.")
-@options.required_case_dir
+@options.case_dir
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The gateway's own folder, where it stands apart from the case.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: that of the charter]")
 @click.option(
@@ -48,7 +54,8 @@ from pollwatch.i18n import _
 )
 def command(  # noqa: PLR0913 - one argument per option
     *,
-    case_dir: Path,
+    case_dir: Path | None,
+    folder: Path | None,
     host: str,
     port: int | None,
     certificate: Path | None,
@@ -60,25 +67,31 @@ def command(  # noqa: PLR0913 - one argument per option
 ) -> int:
     """Serve the shared log, cosign the other members' logs, and take what they deliver.
 
-    It has the shared log, a mailbox and keys that speak for nobody; the case, the private log and the statement key
-    are out of its reach. Members are known by their signed requests, third parties' clients by a password
-    (`pollwatch clients add`). It prints its address on stderr once it listens.
+    It works on a folder of its own, CASE/joint/gateway or the one of --folder, on this machine or in a DMZ: there are
+    the shared log, released objects, a mailbox and keys that speak for nobody; the case, the private log and the
+    statement key are out of its reach. Members are known by their signed requests, third parties' clients by a
+    password (`pollwatch clients add`). It prints its address on stderr once it listens.
     """
     from urllib.parse import urlsplit
 
     from pollwatch.node import serving
     from pollwatch.node.gateway import app
     from pollwatch.node.gateway.limits import Limits, Rate
-    from pollwatch.node.jointfolder import GatewayMembership
+    from pollwatch.node.gatewayfolder import GatewayFolder, GatewayMembership
+    from pollwatch.node.jointfolder import JointFolder
 
+    if (case_dir is None) == (folder is None):
+        raise click.UsageError(_("name either the case (--case) or the gateway's own folder (--folder)"))
+    where = JointFolder(case_dir).gateway if case_dir is not None else GatewayFolder(folder or Path())
     if (certificate is None) != (key is None):
         raise click.UsageError(_("--tls-cert and --tls-key go together"))
     if port is None:
-        port = urlsplit(GatewayMembership.open(case_dir).me.address).port or 8443
+        membership = GatewayMembership.open(where, SystemClock().now_us())
+        port = urlsplit(membership.me.address).port or 8443
     if until_eof:
         serving.end_with_stdin()
     app.serve(
-        case_dir,
+        where,
         serving.Listening(host, port, certificate, key, behind_proxy),
         Limits(member=Rate(rate, 10 * rate), plain_loopback=plain_passwords),
         SystemClock(),

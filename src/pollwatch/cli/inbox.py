@@ -31,15 +31,15 @@ def command(*, case_dir: Path, number: int | None, as_json: bool) -> int:
     """
     from pollwatch import config
     from pollwatch.errors import UsageError
-    from pollwatch.node import joint
+    from pollwatch.node import joint, pushing
     from pollwatch.node.jointfolder import Membership
-    from pollwatch.sharing.inbox import Mailbox
 
     clock = SystemClock()
     membership = Membership.open(case_dir)
     assets = config.load(Path.cwd(), os.environ).assets
     fresh = {each.mail.number for each in joint.take_in(membership, clock, assets)}
-    mails = Mailbox(membership.folder.mailbox, clock).all()
+    with pushing.opened(membership, clock) as outpost:
+        mails = [outpost.one_mail(each) for each in outpost.mail(fetched=True)]
     if number is not None:
         for mail in mails:
             if mail.number == number:

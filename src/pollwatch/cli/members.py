@@ -105,12 +105,42 @@ def forget(*, member: str, case_dir: Path, person: str, refuse: str) -> int:
     return 0
 
 
+@command.command()
+@options.required_case_dir
+@click.option("--address", metavar="URL", help="It stands elsewhere, and the inside node reaches it there.")
+@click.option("--here", is_flag=True, help="Its folder is in the case folder (so it is at first).")
+@click.option("--push", is_flag=True, help="Bring it up to date now, and say if it cannot be reached.")
+def gateway(*, case_dir: Path, address: str | None, here: bool, push: bool) -> int:
+    """Say where this member's gateway stands: in the case folder, or elsewhere (in a DMZ), reached by signed requests.
+
+    The inside node always begins: it pushes the shared log, charters, stages and clients, and fetches what came. To
+    move a gateway: stop it, move the folder CASE/joint/gateway to its machine, start `pollwatch gateway --folder DIR`
+    there, then say --address URL here. The folder must not stay behind: two of it would cosign two histories.
+    """
+    from pollwatch.node import pushing
+    from pollwatch.node.jointfolder import Membership
+
+    if here and address is not None:
+        raise UsageError(_("--here and --address exclude each other"))
+    membership = Membership.open(case_dir)
+    if here or address is not None:
+        pushing.settle(membership.folder, address or "")
+    if push or address is not None:
+        pushing.push(membership, SystemClock())
+    where = pushing.address(membership.folder)
+    click.echo(printable(where) if where else str(membership.folder.outer))
+    return 0
+
+
 def told(switched: Switched) -> None:
     """A change of stage, for a person."""
     facts = {"member": printable(switched.member.name), "before": switched.before.word, "after": switched.after.word}
     click.echo(_("{member}: {before} → {after}").format(**facts))
     if not switched.sealed:
         click.echo(_("a scan holds the private log; the decision is kept, and sealed when the scan ends"), err=True)
+    if switched.unreached:
+        said = _("our gateway does not know yet and goes on as before ({problem}): to be sure, unplug it")
+        click.echo(printable(said.format(problem=switched.unreached), 1000), err=True)
 
 
 @command.command()

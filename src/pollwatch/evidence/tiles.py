@@ -112,6 +112,17 @@ def tile_width(level: int, index: int, size: int) -> int:
     return max(0, min(WIDTH, (size >> (HEIGHT * level)) - index * WIDTH))
 
 
+def added(old: int, new: int) -> Iterator[str]:
+    """Files of a log of ``new`` entries that one of ``old`` did not have: bundles, then tiles, lowest level first."""
+    for index in range(old // WIDTH, -(-new // WIDTH)):
+        yield entries_path(index, tile_width(0, index, new))
+    level = 0
+    while (width := new >> (HEIGHT * level)) and width != old >> (HEIGHT * level):
+        for index in range((old >> (HEIGHT * level)) // WIDTH, -(-width // WIDTH)):
+            yield tile_path(level, index, tile_width(level, index, new))
+        level += 1
+
+
 def outgrown(old: int, new: int) -> list[str]:
     """Folders of the partial tiles that full ones replaced when a log grew from ``old`` to ``new`` entries."""
     folders: list[str] = []

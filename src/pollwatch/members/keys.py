@@ -51,15 +51,24 @@ class MemberKeys:
     Attributes:
         statement: speaks for the member (type 01).
         request: signs the node's HTTP requests (type 01).
-        outer: the gateway's keys.
+        gateway_folder: where the gateway's keys are, while its folder is kept with the case.
         id_secret: 32 bytes from which stable object ids are derived, so that an id tells nothing about what was
             never shared.
     """
 
     statement: Signer
     request: Signer
-    outer: GatewayKeys
+    gateway_folder: Path
     id_secret: bytes = field(repr=False)
+
+    @property
+    def outer(self) -> GatewayKeys:
+        """The gateway's keys, read anew: only whoever makes a card has to do with them.
+
+        Raises:
+            SignatureError: they are not here, since the gateway's folder was moved to where that runs.
+        """
+        return GatewayKeys.load(self.gateway_folder)
 
     @classmethod
     def create(cls, inner: Path, outer: Path, handle: str) -> MemberKeys:
@@ -110,7 +119,7 @@ class MemberKeys:
         except (OSError, ValueError) as error:
             raise SignatureError(f"the keys in {inner} are not complete ({error})") from error
         statement, request = (Signer.load(inner / f"{use}.key") for use in ("statement", "request"))
-        return cls(statement, request, GatewayKeys.load(outer), secret)
+        return cls(statement, request, outer, secret)
 
 
 def handle_of(name: str, *, exercise: bool = False) -> str:

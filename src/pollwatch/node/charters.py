@@ -26,7 +26,7 @@ from pollwatch.members import chain as chains
 from pollwatch.members.chain import Chain, Relation
 from pollwatch.members.charter import SignedCharter, difference
 from pollwatch.members.member import Member
-from pollwatch.node import rail, staging
+from pollwatch.node import pushing, rail, staging
 from pollwatch.node.jointfolder import JointFolder
 from pollwatch.sharing.decisions import Decisions, Person
 
@@ -137,6 +137,7 @@ def take_up(case_dir: Path, chain: Chain, clock: Clock) -> bool:
         staging.begin(folder, [each for signed in fresh for each in signed.charter.members])
         durable.write_file(folder.charters, chain.to_bytes())
     folder.turn(clock.now_us())
+    pushing.after_change(case_dir, clock)
     return folder.charter.exists() and folder.load_charter().charter == chain.last.charter
 
 

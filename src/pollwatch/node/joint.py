@@ -13,11 +13,12 @@ from pollwatch.attribution import record as records
 from pollwatch.attribution.record import Record
 from pollwatch.clock import Clock
 from pollwatch.election.assets import Assets
-from pollwatch.node import attributing, casefile, collecting, hearing, rail, releasing
+from pollwatch.node import attributing, casefile, collecting, hearing, pushing, rail, releasing
 from pollwatch.node.hearing import Heard, Word
 from pollwatch.node.jointfolder import JointFolder, Membership
+from pollwatch.node.outpost import Outpost
 from pollwatch.sharing.collection import Collection
-from pollwatch.sharing.inbox import Mail, Mailbox
+from pollwatch.sharing.inbox import Mail
 from pollwatch.stix import accept, bundle
 
 
@@ -56,28 +57,31 @@ def take_in(membership: Membership, clock: Clock, assets: Assets | None = None) 
         EvidenceError: what waits does not check out although the gateway took it: the gateway cannot be trusted.
     """
     collecting.take_in(membership, clock, assets or Assets())
-    mailbox = Mailbox(membership.folder.mailbox, clock)
-    collection = Collection(membership.folder.record)
-    taken = []
-    for mail in mailbox.waiting():
-        received = bundle.read(mail.body)
-        authors = accept.check(received, membership.charter)
-        said = records.read(received, membership.charter)
-        held = {each["id"] for each in casefile.said(collection)}
-        spoken = [each for each in received if records.is_spoken(each) and each["id"] not in held]
-        if spoken:
-            with rail.opened(membership.folder.case, clock) as evidence:
-                for each in spoken:
-                    rail.post(evidence, records.posted_as(each), each["id"], canonical.dumps(each))
-        hearing.post_retraction(membership, mail, received, clock)
-        word = Word(mail.sender, mail.tlp, mail.sha256)
-        indicators = hearing.take(membership, word, received, assets or Assets(), clock)
-        new = collection.add(received, authors, clock.now_us())
-        mailbox.fetched(mail)
-        taken.append(TakenIn(mail, accept.kinds(received), len(new), said, indicators))
+    with pushing.opened(membership, clock) as outpost:
+        taken = [_take_in(membership, outpost, each, assets or Assets(), clock) for each in outpost.mail()]
     for name in dict.fromkeys(each.mail.sender for each in taken):
         releasing.remind(membership, membership.charter.member(name), clock)
     return tuple(taken)
+
+
+def _take_in(membership: Membership, outpost: Outpost, number: int, assets: Assets, clock: Clock) -> TakenIn:
+    collection = Collection(membership.folder.record)
+    mail = outpost.one_mail(number)
+    received = bundle.read(mail.body)
+    authors = accept.check(received, membership.charter)
+    said = records.read(received, membership.charter)
+    held = {each["id"] for each in casefile.said(collection)}
+    spoken = [each for each in received if records.is_spoken(each) and each["id"] not in held]
+    if spoken:
+        with rail.opened(membership.folder.case, clock) as evidence:
+            for each in spoken:
+                rail.post(evidence, records.posted_as(each), each["id"], canonical.dumps(each))
+    hearing.post_retraction(membership, mail, received, clock)
+    word = Word(mail.sender, mail.tlp, mail.sha256)
+    indicators = hearing.take(membership, word, received, assets, clock)
+    new = collection.add(received, authors, clock.now_us())
+    outpost.mail_done(number)
+    return TakenIn(mail, accept.kinds(received), len(new), said, indicators)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@
     CASE/joint/matching/          inside only: runs of private matching, and the keys of their epochs
     CASE/joint/never-share.txt    inside only, and only where somebody wrote it: what must not leave
     CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
-    CASE/joint/gateway/           the gateway's: witness, mirror and receipt keys, witness state, mailbox
-    CASE/joint/gateway/taxii.sqlite  collections of released objects, and what others posted to them (TAXII 2.1)
-    CASE/joint/gateway/mirror/    the gateway's copies of the other members' logs, served to everybody (tlog-mirror)
+    CASE/joint/gateway/           the gateway's (:mod:`pollwatch.node.gatewayfolder`), unless that stands elsewhere
+    CASE/joint/gateway.json       where it stands, if elsewhere
 """
 
 from __future__ import annotations
@@ -26,13 +25,14 @@ from pathlib import Path
 
 from pollwatch.clock import Clock, SystemClock
 from pollwatch.errors import ConfigError, PolicyError
-from pollwatch.evidence import durable
 from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
-from pollwatch.members.keys import GatewayKeys, MemberKeys
+from pollwatch.members.keys import MemberKeys
 from pollwatch.members.member import Member
+from pollwatch.node.charterfiles import CharterFiles
+from pollwatch.node.gatewayfolder import GatewayFolder
 from pollwatch.sharing.outbound import Outbound
-from pollwatch.sharing.stages import Gate, Stage
+from pollwatch.sharing.stages import Gate, OwnGate, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,13 @@ class JointFolder:
 
     @property
     def outer(self) -> Path:
-        """What the gateway has."""
+        """The gateway's folder, while it is kept with the case."""
         return self.root / "gateway"
+
+    @property
+    def outpost(self) -> Path:
+        """Where the gateway stands, if elsewhere (:mod:`pollwatch.node.outpost`)."""
+        return self.root / "gateway.json"
 
     @property
     def card(self) -> Path:
@@ -69,12 +74,12 @@ class JointFolder:
     @property
     def charter(self) -> Path:
         """The charter in force."""
-        return self.root / "charter.note"
+        return self.charter_files.charter
 
     @property
     def charters(self) -> Path:
         """All charters from the first to the last that was agreed to."""
-        return self.root / "charters.json"
+        return self.charter_files.charters
 
     @property
     def stages(self) -> Path:
@@ -84,7 +89,7 @@ class JointFolder:
     @property
     def outer_stages(self) -> Path:
         """The same for the gateway, which must not be able to change what the inside node goes by."""
-        return self.outer / "stages.json"
+        return self.gateway.stages
 
     @property
     def record(self) -> Path:
@@ -104,7 +109,7 @@ class JointFolder:
     @property
     def match_box(self) -> Path:
         """What peers left for matching."""
-        return self.outer / "matching.sqlite"
+        return self.gateway.match_box
 
     @property
     def never(self) -> Path:
@@ -129,103 +134,44 @@ class JointFolder:
     @property
     def mailbox(self) -> Path:
         """What peers delivered."""
-        return self.outer / "mail.sqlite"
+        return self.gateway.mailbox
 
     @property
     def taxii(self) -> Path:
         """Collections of released objects, and what others posted to them."""
-        return self.outer / "taxii.sqlite"
+        return self.gateway.taxii
 
     @property
     def witness(self) -> Path:
         """What was cosigned. NEVER restore it from a backup."""
-        return self.outer / "witness.sqlite"
-
-    @property
-    def mirror(self) -> Path:
-        """The gateway's copies of the other members' logs, and what it cosigned of them."""
-        return self.outer / "mirror"
-
-    @property
-    def clients(self) -> Path:
-        """The passwords of third parties' clients, as hashes."""
-        return self.outer / "clients.json"
-
-    @property
-    def egress(self) -> Path:
-        """What the gateway answered, until the inside node fetches it."""
-        return self.outer / "egress.sqlite"
-
-    @property
-    def nonces(self) -> Path:
-        """The nonces of signed requests that are still good."""
-        return self.outer / "nonces.sqlite"
-
-    @property
-    def mirror_key(self) -> Path:
-        """The key that the mirror cosigns with."""
-        return self.outer / "mirror.key"
+        return self.gateway.witness
 
     @property
     def public(self) -> Path:
         """The shared log as files."""
         return self.case / "evidence" / "shared" / "public"
 
-    def load_chain(self) -> Chain:
-        """All charters from the first to the last that was agreed to, which may be yet to come into force.
+    @property
+    def charter_files(self) -> CharterFiles:
+        """The charters that were agreed to, and the one in force."""
+        return CharterFiles(self.root)
 
-        Raises:
-            ConfigError: there is none here.
-            FormatError: the file is no chain of charters.
-            SignatureError: it was changed.
-            PolicyError: somebody's signature is missing.
-        """
-        try:
-            chain = Chain.parse(self.charters.read_bytes())
-        except FileNotFoundError:
-            raise ConfigError(
-                f"no charter was agreed to in {self.case}; see: pollwatch charter new --help, then charter sign"
-            ) from None
-        chain.verify()
-        return chain
+    @property
+    def gateway(self) -> GatewayFolder:
+        """The gateway's folder, as long as it is kept with the case."""
+        return GatewayFolder(self.outer)
+
+    def load_chain(self) -> Chain:
+        """All charters that were agreed to: :meth:`CharterFiles.load_chain`."""
+        return self.charter_files.load_chain()
 
     def turn(self, now_us: int) -> bool:
-        """Put the charter in force that holds by now, if another one still is; gives whether one was put in force.
-
-        There is no way back to an earlier one, whatever a clock says. If we stop in between, the next call does it.
-
-        Raises:
-            EvidenceError, FormatError, PolicyError: the charters here are not in order.
-            OSError: the disk says no.
-        """
-        if not self.charters.exists():
-            return False
-        chain = self.load_chain()
-        due = chain.agreed_at(now_us)
-        present = SignedCharter.parse(self.charter.read_bytes()).charter.digest if self.charter.exists() else ""
-        if due is None or present in chain.digests[chain.digests.index(due.charter.digest) :]:
-            return False
-        durable.write_file(self.charter, due.to_bytes())
-        return True
+        """Put the charter in force that holds by now: :meth:`CharterFiles.turn`."""
+        return self.charter_files.turn(now_us)
 
     def load_charter(self) -> SignedCharter:
-        """The charter in force.
-
-        Raises:
-            ConfigError: there is none here.
-            SignatureError: it was changed.
-            PolicyError: somebody's signature is missing.
-        """
-        try:
-            data = self.charter.read_bytes()
-        except FileNotFoundError:
-            raise ConfigError(
-                f"no charter is in force in {self.case}; see: pollwatch charter new --help, then charter sign"
-            ) from None
-        signed = SignedCharter.parse(data)
-        if signed not in self.load_chain().charters:
-            raise PolicyError(f"the charter in {self.charter} was never agreed to; restore it, or sign it again")
-        return signed
+        """The charter in force: :meth:`CharterFiles.load_charter`."""
+        return self.charter_files.load_charter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,30 +233,6 @@ class Membership:
         """
         return Outbound(member, self.charter, self.keys.request, clock, Gate(self.folder.stages), needs)
 
-
-@dataclass(frozen=True, slots=True)
-class GatewayMembership:
-    """What the gateway knows: no key that speaks for the member."""
-
-    folder: JointFolder
-    charter: SignedCharter
-    me: Member
-    keys: GatewayKeys
-
-    @classmethod
-    def open(cls, case_dir: Path) -> GatewayMembership:
-        """Open a gateway's folder, with the charter that holds by now.
-
-        Raises:
-            ConfigError: no charter is in force, or it does not name this gateway's keys.
-            SignatureError: keys are missing, or can be read by others.
-        """
-        folder = JointFolder(case_dir)
-        folder.turn(SystemClock().now_us())
-        signed = folder.load_charter()
-        keys = GatewayKeys.load(folder.outer)
-        mine = (keys.witness.verifier, keys.gateway.verifier)
-        me = next((each for each in signed.charter.members if (each.witness, each.gateway) == mine), None)
-        if me is None:
-            raise ConfigError(f"the charter in {folder.charter} does not name the keys of this gateway")
-        return cls(folder, signed, me, keys)
+    def own_way(self, clock: Clock) -> Outbound:
+        """The way to our own gateway, where that stands elsewhere."""
+        return Outbound(self.me, self.charter, self.keys.request, clock, OwnGate())

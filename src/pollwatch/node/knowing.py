@@ -8,7 +8,6 @@ key was misused; signed by none, it says nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -17,8 +16,8 @@ from pollwatch.errors import PeerError, RetiredKeyError, SignatureError
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.misuse import KeyMisuse
-from pollwatch.evidence.witness import Witness
 from pollwatch.members.member import Member
+from pollwatch.node import pushing
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.keybook import KeyBook
 from pollwatch.sharing.peer import Peer
@@ -63,12 +62,10 @@ def gather(membership: Membership, member: Member, clock: Clock) -> Gathered:
         list(Views(folder.record).all(origin)),
         list(KeyBook(folder.record).contradictions(member.known_log)),
     )
-    if folder.witness.exists():
-        with closing(Witness(folder.witness, (membership.keys.outer.witness,), clock, (member.known_log,))) as witness:
-            cosigned = witness.latest(origin)
-            found += [cosigned] if cosigned is not None else []
-            found += (*witness.contradictions(origin), *witness.misused(origin))
-            chains += (witness.chain(origin), *witness.other_keys(origin))
+    with pushing.opened(membership, clock) as outpost:
+        seen_here = outpost.seen(member.known_log)
+    found += map(SignedCheckpoint.parse, seen_here.states)
+    chains += [member.known_log.follow(links) for links in seen_here.chains]
     for other in membership.peers:
         seen = None if other == member else seen_by(membership, other, member, clock)
         found += [] if seen is None else [seen]

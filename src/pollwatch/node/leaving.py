@@ -18,12 +18,11 @@ from pollwatch.clock import Clock, rfc3339
 from pollwatch.evidence import durable
 from pollwatch.members import document
 from pollwatch.members.member import Member
-from pollwatch.node import publishing, rail, staging
+from pollwatch.node import publishing, pushing, rail, staging
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.publishing import Published
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.decisions import Person, check_text
-from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.sharing.stages import Stage
 
@@ -96,8 +95,8 @@ def answer(
     deleted = 0
     if not refusal:
         deleted = Collection(membership.folder.record).forget(member)
-        if membership.folder.mailbox.exists():
-            Mailbox(membership.folder.mailbox, clock).forget(member)
+        with pushing.opened(membership, clock) as outpost:
+            outpost.forget_mail(member.name)
     words = {
         "by": membership.me.name,
         "for": member.name,

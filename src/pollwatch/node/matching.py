@@ -17,12 +17,12 @@ from pollwatch.evidence.released import MatchCommitment
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import auditing, rail, watching
+from pollwatch.node import auditing, pushing, rail, watching
 from pollwatch.node.jointfolder import Membership
+from pollwatch.node.outpost import Outpost
 from pollwatch.sharing.decisions import check_text
 from pollwatch.sharing.indicators.store import IndicatorStore
 from pollwatch.sharing.matching import budget, entering, messages, papers, reading, server
-from pollwatch.sharing.matching.box import Box
 from pollwatch.sharing.matching.circle import Circle
 from pollwatch.sharing.matching.entering import Candidate
 from pollwatch.sharing.matching.groups import Groups
@@ -209,13 +209,20 @@ def step(membership: Membership, clock: Clock, workers: Workers) -> Stepped:
 
 
 def _take_all(membership: Membership, ours: Party, clock: Clock, workers: Workers) -> tuple[int, list[tuple[str, str]]]:
-    box, gate = Box(membership.folder.match_box, clock), Gate(membership.folder.stages)
+    with pushing.opened(membership, clock) as outpost:
+        return _take_each(membership, outpost, ours, clock, workers)
+
+
+def _take_each(
+    membership: Membership, outpost: Outpost, ours: Party, clock: Clock, workers: Workers
+) -> tuple[int, list[tuple[str, str]]]:
+    gate = Gate(membership.folder.stages)
     taken, problems = 0, []
-    for each in box.waiting():
+    for number in outpost.messages():
         try:
-            message, sender = messages.read(each.body, membership.charter, membership.me)
+            message, sender = messages.read(outpost.one_message(number).body, membership.charter, membership.me)
         except (FormatError, EvidenceError, PolicyError):
-            box.fetched(each.number)  # from before the charter changed, or the gateway took what it must not
+            outpost.message_done(number)  # from before the charter changed, or the gateway took what it must not
             continue
         if gate.stage(sender) < Stage.MATCH:
             continue
@@ -224,7 +231,7 @@ def _take_all(membership: Membership, ours: Party, clock: Clock, workers: Worker
         except PeerError as error:
             problems.append((sender.name, str(error)))
             continue
-        box.fetched(each.number)
+        outpost.message_done(number)
         taken += 1
     return taken, problems
 

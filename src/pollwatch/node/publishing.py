@@ -10,7 +10,7 @@ from pollwatch.errors import PeerError
 from pollwatch.evidence import log as logs
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.witness import Cosigned, Refused
-from pollwatch.node import rail, releasing, sealer
+from pollwatch.node import pushing, rail, releasing, sealer
 from pollwatch.node.casekeys import CaseKeys
 from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import Membership
@@ -57,6 +57,7 @@ def publish(membership: Membership, clock: Clock) -> Published:
 
     Raises:
         StoreError: the log cannot be written.
+        PeerError: our own gateway cannot be reached: nobody is asked to cosign what nobody can read.
     """
     case_dir = membership.folder.case
     seen = sealer.latest_rivals(case_dir)
@@ -65,6 +66,7 @@ def publish(membership: Membership, clock: Clock) -> Published:
     else:
         with rail.opened(case_dir, clock) as evidence:
             evidence.publish_seal(seen)
+    pushing.push(membership, clock)
     # The log is not held while others are waited for.
     key = CaseKeys.load(case_dir / "evidence").shared.verifier
     signed, tiles = logs.open_reader(membership.folder.public, key)

@@ -13,10 +13,13 @@ from pollwatch.clock import Clock
 from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import SharedEntry, parse_shared
+from pollwatch.evidence.published import Published
 from pollwatch.members.delivery import Delivery
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member
-from pollwatch.node.jointfolder import Membership
+from pollwatch.node import pushing
+from pollwatch.node.jointfolder import JointFolder, Membership
+from pollwatch.node.outpost import FolderOutpost
 from pollwatch.sharing.peer import Peer
 from pollwatch.stix import bundle
 from pollwatch.stix.constants import StixObject
@@ -26,7 +29,7 @@ def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock
     """Replace a case's shared log by another history under the same key.
 
     Args:
-        case_dir: the member's folder; its gateway may go on serving what lies there.
+        case_dir: the member's folder; its gateway goes on with the other history.
         change: for each entry, what stands there instead; None = the entry as it was.
         clock: for the new log's cosignature times.
 
@@ -43,6 +46,7 @@ def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock
     (evidence / "shared").rename(evidence / "shared-before")
     with Log.open(evidence / "shared", signers, clock) as log:
         log.append(after)
+    show(case_dir, clock)
     return sum(old != new for old, new in zip(before, after, strict=True))
 
 
@@ -60,3 +64,11 @@ def deliver(sender: Membership, receiver: Member, made: Iterable[StixObject], tl
     delivery = Delivery(sender.charter.digest, sender.me.name, receiver.name, digest, tlp, clock.now_us())
     with Peer(sender.way_to(receiver, clock)) as peer:
         return peer.deliver(delivery.to_header(sender.keys.statement), body)
+
+
+def show(case_dir: Path, clock: Clock) -> None:
+    """Let the gateway show what lies in the case now, whatever it showed before. An honest node refuses to."""
+    folder = JointFolder(case_dir)
+    outpost = FolderOutpost(folder.gateway, clock)
+    outpost.restart_log()
+    pushing.push_log(outpost, Published(folder.public))

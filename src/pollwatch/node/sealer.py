@@ -18,7 +18,7 @@ from pollwatch.clock import Clock
 from pollwatch.errors import StoreError
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.log import Log, open_reader
-from pollwatch.node import rhythm
+from pollwatch.node import pushing, rhythm
 from pollwatch.node.casekeys import CaseKeys, open_log
 from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import JointFolder, Membership
@@ -92,8 +92,11 @@ def shared_only(case_dir: Path, clock: Clock) -> Iterator[Log]:
         EvidenceError: it does not check out.
     """
     folder = case_dir / "evidence"
-    with open_log(folder, "shared", clock, wait=True) as log:
-        yield log
+    try:
+        with open_log(folder, "shared", clock, wait=True) as log:
+            yield log
+    finally:
+        pushing.after_change(case_dir, clock)
 
 
 def latest_rivals(case_dir: Path) -> tuple[Checkpoint, ...]:

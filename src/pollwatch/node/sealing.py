@@ -40,7 +40,7 @@ from pollwatch.evidence.saltedlines import SaltedLines
 from pollwatch.evidence.seal import make_seal
 from pollwatch.incidents.export import incident_document
 from pollwatch.incidents.incident import Incident
-from pollwatch.node import batches, casekeys, linevalues
+from pollwatch.node import batches, casekeys, linevalues, pushing
 from pollwatch.node.batches import NO_FIELDS, TimeSpan
 from pollwatch.node.casekeys import CaseKeys
 from pollwatch.node.interval import Interval
@@ -142,6 +142,7 @@ class CaseEvidence:
         self.private.close()
         if self._shared is not None:
             self._shared.close()
+            pushing.after_change(self._folder.parent, self._clock)
 
     def __enter__(self) -> Self:
         """The evidence itself."""

@@ -17,7 +17,7 @@ from pollwatch.errors import FormatError, PolicyError, StoreError
 from pollwatch.evidence import durable
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import rail
+from pollwatch.node import pushing, rail
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.sharing import stages
 from pollwatch.sharing.decisions import Decided, Decisions, Person, check_text
@@ -36,12 +36,14 @@ class Switched:
         before: the stage before.
         after: the stage now.
         sealed: whether the private log commits to it already; a scan that holds the log delays that.
+        unreached: why our gateway, where that stands elsewhere, does not know yet; empty where it does.
     """
 
     member: Member
     before: Stage
     after: Stage
     sealed: bool
+    unreached: str = ""
 
 
 def switch(membership: Membership, member: Member, stage: Stage, person: Person, reason: str, clock: Clock) -> Switched:
@@ -58,12 +60,13 @@ def switch(membership: Membership, member: Member, stage: Stage, person: Person,
     content = _content(member, before, stage, person, reason)
     if stage <= before:
         _replace(folder, member, stage, None)
-        return Switched(member, before, stage, sealed=_record(folder, content, clock))
+        unreached = pushing.after_change(folder.case, clock)
+        return Switched(member, before, stage, sealed=_record(folder, content, clock), unreached=unreached)
     with rail.opened(folder.case, clock) as evidence:
         Decisions(folder.record).add(KIND, clock.now_us(), content)
         rail.seal_decisions(folder.case, evidence)
         _replace(folder, member, stage, before)
-    return Switched(member, before, stage, sealed=True)
+    return Switched(member, before, stage, sealed=True, unreached=pushing.after_change(folder.case, clock))
 
 
 def begin(folder: JointFolder, members: Iterable[Member]) -> None:
@@ -85,6 +88,7 @@ def settle(membership: Membership, clock: Clock) -> None:
     """
     folder = membership.folder
     _mend(folder)
+    pushing.after_change(folder.case, clock)
     with rail.opened(folder.case, clock) as evidence:  # nobody goes further with anybody meanwhile
         last = {each.content["member"]: each for each in history(membership)}
         for member in membership.peers:
@@ -133,17 +137,21 @@ def _known(folder: JointFolder) -> dict[str, Stage]:
 
 
 def _write(folder: JointFolder, wanted: dict[str, Stage]) -> None:
-    """Inside and at the gateway. If we stop in between, each goes by what it has; :func:`settle` repairs that."""
-    durable.make_folder(folder.outer, mode=0o700)
-    for path in (folder.outer_stages, folder.stages):
-        stages.write(path, wanted)
+    """Inside and at the gateway, where that is here; to one that stands elsewhere it is pushed afterwards.
+
+    If we stop in between, each goes by what it has; :func:`settle` repairs that.
+    """
+    if not pushing.address(folder):
+        durable.make_folder(folder.outer, mode=0o700)
+        stages.write(folder.outer_stages, wanted)
+    stages.write(folder.stages, wanted)
 
 
 def _mend(folder: JointFolder) -> None:
     """Let the gateway have the stages of the inside node, should it have others."""
     with disk.locked(folder.root / "stages.lock"):
         known = _known(folder)
-        if known and _read_outer(folder) != known:
+        if known and not pushing.address(folder) and _read_outer(folder) != known:
             stages.write(folder.outer_stages, known)
 
 

@@ -14,6 +14,7 @@ import hmac
 import re
 import secrets
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,6 @@ from typing import Any, Final
 from pollwatch import canonical
 from pollwatch.clock import parse_rfc3339, rfc3339
 from pollwatch.errors import FormatError, PolicyError, StoreError
-from pollwatch.evidence import durable
 from pollwatch.members import document
 from pollwatch.members.member import Member
 from pollwatch.sharing.caller import UnauthenticatedError
@@ -81,62 +81,45 @@ def make(name: str, member: Member, now_us: int) -> tuple[Client, str]:
     return Client(name, member.name, salt, _scrypt(password.encode("ascii"), salt), now_us), password
 
 
-def read(path: Path) -> tuple[Client, ...]:
-    """All clients; none where the file is absent.
+def parse(data: bytes) -> tuple[Client, ...]:
+    """All clients of a file.
 
     Raises:
-        StoreError: it cannot be read, or is not what :func:`write` writes.
+        FormatError: it is not what :func:`dump` writes.
     """
-    try:
-        value = canonical.loads(path.read_bytes(), max_bytes=_MAX_BYTES)
-        record = document.fields(value, "clients", {"schema": str, "clients": list})
-        found = tuple(_from_record(each) for each in record["clients"])
-    except FileNotFoundError:
-        return ()
-    except (OSError, FormatError, ValueError) as error:
-        raise StoreError(f"{path} cannot be used ({error}); remove it and make the clients anew") from error
+    record = document.fields(canonical.loads(data, max_bytes=_MAX_BYTES), "clients", {"schema": str, "clients": list})
     if record["schema"] != _SCHEMA:
-        raise StoreError(f"{path} is of schema {record['schema'][:40]!r}; this version reads {_SCHEMA}")
-    return found
+        raise FormatError(f"the clients are of schema {record['schema'][:40]!r}; this version reads {_SCHEMA}")
+    return tuple(_from_record(each) for each in record["clients"])
 
 
-def write(path: Path, clients: tuple[Client, ...]) -> None:
-    """Replace all clients at once.
-
-    Raises:
-        OSError: the disk says no.
-    """
+def dump(clients: Iterable[Client]) -> bytes:
+    """A file with these clients."""
     records = [each.record() for each in sorted(clients, key=lambda each: each.name)]
-    durable.write_file(path, canonical.dumps({"schema": _SCHEMA, "clients": records}), mode=0o600)
+    return canonical.dumps({"schema": _SCHEMA, "clients": records})
 
 
-def add(path: Path, made: Client) -> None:
-    """Add a client.
+def added(known: tuple[Client, ...], made: Client) -> tuple[Client, ...]:
+    """With one more.
 
     Raises:
         PolicyError: there is one of that name.
-        StoreError: the file is damaged.
-        OSError: the disk says no.
     """
-    known = read(path)
     if any(each.name == made.name for each in known):
         raise PolicyError(f"there is a client {made.name!r} already; remove it first, or take another name")
-    write(path, (*known, made))
+    return (*known, made)
 
 
-def remove(path: Path, name: str) -> None:
-    """Remove a client: its password is worth nothing from now on.
+def without(known: tuple[Client, ...], name: str) -> tuple[Client, ...]:
+    """Without one: its password is worth nothing from then on.
 
     Raises:
         PolicyError: there is none of that name.
-        StoreError: the file is damaged.
-        OSError: the disk says no.
     """
-    known = read(path)
     left = tuple(each for each in known if each.name != name)
     if len(left) == len(known):
         raise PolicyError(f"there is no client {name[:64]!r}; see: pollwatch clients list")
-    write(path, left)
+    return left
 
 
 class Passwords:
@@ -194,7 +177,11 @@ class Passwords:
         except FileNotFoundError:
             seen = (0, 0)
         if seen != self._seen:
-            self._clients = {each.name: each for each in read(self._path)}
+            try:
+                now = parse(self._path.read_bytes()) if self._path.exists() else ()
+            except (OSError, FormatError) as error:
+                raise StoreError(f"{self._path} cannot be used ({error}); make the clients anew") from error
+            self._clients = {each.name: each for each in now}
             self._right.clear()
             self._seen = seen
 
@@ -220,5 +207,8 @@ def _scrypt(password: bytes, salt: bytes) -> bytes:
 
 def _from_record(value: object) -> Client:
     record = document.fields(value, "a client", _SHAPE)
-    salt, digest = bytes.fromhex(record["salt"]), bytes.fromhex(record["scrypt"])
-    return Client(record["name"], record["member"], salt, digest, parse_rfc3339(record["made"]))
+    try:
+        salt, digest = bytes.fromhex(record["salt"]), bytes.fromhex(record["scrypt"])
+        return Client(record["name"], record["member"], salt, digest, parse_rfc3339(record["made"]))
+    except ValueError as error:
+        raise FormatError(f"a client: {error}") from None

@@ -132,15 +132,17 @@ class Egress:
             if kept is not None:
                 self._db.execute(_KEEP, (digest, kept))
 
-    def all(self, before_us: int | None = None) -> tuple[Left, ...]:
+    def all(self, before_us: int | None = None, most: int = -1, skip: int = 0) -> tuple[Left, ...]:
         """What left, oldest hour first.
 
         Args:
-            before_us: only hours that were over by then.
+            before_us: only hours that were over by then; rows of these do not change.
+            most: how many rows; -1 = all.
+            skip: how many rows to leave out before.
         """
         hour = (1 << 62) if before_us is None else before_us // _HOUR_US
         with self._writing():
-            rows = self._db.execute(_SELECT, (hour,)).fetchall()
+            rows = self._db.execute(_SELECT, (hour, most, skip)).fetchall()
         return tuple(Left(*row) for row in rows)
 
     def take_over(self, found: Iterable[Left]) -> None:
@@ -197,7 +199,8 @@ _AGAIN: Final = (
 _ADD: Final = "INSERT OR IGNORE INTO leaving VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _KEEP: Final = "INSERT OR IGNORE INTO bodies VALUES (?, ?)"
 _SELECT: Final = (
-    "SELECT leaving.*, bodies.body FROM leaving LEFT JOIN bodies USING (sha256) WHERE hour < ? ORDER BY hour, first_us"
+    "SELECT leaving.*, bodies.body FROM leaving LEFT JOIN bodies USING (sha256) WHERE hour < ?"
+    " ORDER BY hour, member, method, target, status, sha256 LIMIT ? OFFSET ?"
 )
 _RECOUNT: Final = (
     "INSERT INTO shares SELECT member, count(*), coalesce(sum(length(body)), 0) FROM leaving LEFT JOIN bodies"

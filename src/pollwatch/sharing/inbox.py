@@ -13,7 +13,7 @@ from typing import Final
 from pollwatch.attribution import record
 from pollwatch.attribution.record import is_spoken as said
 from pollwatch.clock import Clock
-from pollwatch.errors import PolicyError, SharingError
+from pollwatch.errors import PolicyError, SharingError, StoreError
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
 from pollwatch.members.delivery import Delivery, Receipt, check_body
@@ -123,17 +123,33 @@ class Mailbox:
         """Everything that was ever accepted, oldest first."""
         return self._select("")
 
-    def forget(self, sender: Member) -> None:
-        """Delete what a member delivered, its receipts included."""
+    def forget(self, sender: str) -> None:
+        """Delete what a member of that name delivered, its receipts included."""
         with database.opened(self._path, database.MAILBOX) as opened:
-            opened.execute("DELETE FROM mail WHERE sender = ?", (sender.name,))
+            opened.execute("DELETE FROM mail WHERE sender = ?", (sender,))
 
-    def fetched(self, mail: Mail) -> None:
+    def numbers(self, *, fetched: bool = False) -> tuple[int, ...]:
+        """The places of what waits, oldest first; on demand also of what was fetched."""
+        with database.opened(self._path, database.MAILBOX) as opened:
+            found = opened.execute("SELECT number FROM mail WHERE ? OR fetched_us IS NULL ORDER BY number", (fetched,))
+            return tuple(int(number) for (number,) in found)
+
+    def get(self, number: int) -> Mail:
+        """One delivery.
+
+        Raises:
+            StoreError: there is none of that number.
+        """
+        for found in self._select("WHERE number = ?", number):
+            return found
+        raise StoreError(f"no delivery {number} is here")
+
+    def fetched(self, number: int) -> None:
         """Mark a delivery as taken in."""
         with database.opened(self._path, database.MAILBOX) as opened:
             opened.execute(
                 "UPDATE mail SET fetched_us = ? WHERE number = ? AND fetched_us IS NULL",
-                (self._clock.now_us(), mail.number),
+                (self._clock.now_us(), number),
             )
 
     def _receipt(self, delivery: Delivery) -> bytes:
@@ -144,11 +160,12 @@ class Mailbox:
             ).fetchone()
         return bytes(row[0]) if row else b""
 
-    def _select(self, where: str) -> tuple[Mail, ...]:
+    def _select(self, where: str, *values: int) -> tuple[Mail, ...]:
         with database.opened(self._path, database.MAILBOX) as opened:
             rows = opened.execute(
                 "SELECT number, sender, tlp, sha256, sent_us, received_us, body FROM mail"  # noqa: S608 - our own words
-                f" {where} ORDER BY number"
+                f" {where} ORDER BY number",
+                values,
             ).fetchall()
         return tuple(
             Mail(number, sender, Tlp.parse(tlp), sha256, sent, received, bytes(body))

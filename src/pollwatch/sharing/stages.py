@@ -128,6 +128,18 @@ class Gate:
             )
 
 
+class OwnGate(Gate):
+    """The way between the parts of one member: no stage holds there."""
+
+    def __init__(self) -> None:
+        """Nothing to ask."""
+        super().__init__(Path())
+
+    def stage(self, member: Member) -> Stage:  # noqa: ARG002 - whoever it is, it is ourselves
+        """All the way."""
+        return Stage.CLAIM
+
+
 def read(path: Path) -> dict[str, Stage]:
     """All stages by STIX identity.
 
@@ -139,11 +151,20 @@ def read(path: Path) -> dict[str, Stage]:
         data = path.read_bytes()
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+    return parse(data)
+
+
+def parse(data: bytes) -> dict[str, Stage]:
+    """All stages by STIX identity, from the bytes of their file.
+
+    Raises:
+        FormatError: it is not what :func:`write` writes.
+    """
     record = document.fields(
         canonical.loads(data, max_bytes=_MAX_BYTES), "the file of stages", {"schema": str, "stages": dict}
     )
     if record["schema"] != SCHEMA or not all(isinstance(each, str) for each in record["stages"].values()):
-        raise FormatError(f"{path} holds no stages of {SCHEMA}")
+        raise FormatError(f"these are no stages of {SCHEMA}")
     return {identity: Stage.parse(word) for identity, word in record["stages"].items()}
 
 

@@ -52,7 +52,7 @@ def waited(by: Membership, at: Membership, count: int = ASKED) -> list[float]:
     with joint_scenes.client(by, at.me, CLOCK) as client:
         for _each in range(count):
             began_s = monotonic_s()
-            answer = client.get("/log/tile/entries/000.p/1")
+            answer = client.get(joint_scenes.bundle(at))
             took.append(monotonic_s() - began_s)
             assert answer.status_code == 200, answer.text
     return sorted(took)

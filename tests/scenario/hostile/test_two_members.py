@@ -22,8 +22,8 @@ from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import attributing, bundling, joint, processes, publishing, releasing, rival, watching
 from pollwatch.node.attributing import Speaker
-from pollwatch.node.gateway.app import Gateway
-from pollwatch.node.jointfolder import GatewayMembership, Membership
+from pollwatch.node.gateway.app import Turning
+from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.node.releasing import Decision
 from pollwatch.node.sealing import CaseEvidence
 from pollwatch.node.watching import Verdict
@@ -50,7 +50,7 @@ def two(root: Path, *, neutral: bool) -> Iterator[Two]:
     members = [("Alder", Role.MEMBER), ("Birch", Role.MEMBER), *([("Elm", Role.AUDITOR)] if neutral else [])]
     ports, clock = processes.free_ports(len(members)), ManualClock(NOW_US)
     cases = enrol_members(root, members, ports, clock)
-    apps = [Gateway(GatewayMembership.open(case), clock).app() for case in cases]
+    apps = [Turning(JointFolder(case).gateway, clock) for case in cases]
     lies = Lies(apps[1])
     served: list[Served] = []
     try:

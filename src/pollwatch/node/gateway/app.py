@@ -8,8 +8,9 @@
     /inbox                                  :mod:`pollwatch.node.gateway.receiving`
     /taxii2                                 :mod:`pollwatch.sharing.taxii.server`
     /match/messages                         :mod:`pollwatch.sharing.matching.server`
+    /inside                                 :mod:`pollwatch.node.gateway.inside`, for its own inside node
 
-It has the shared log, the mailbox and three keys, and no way to the case, the private log or the statement key.
+It has its own folder (:mod:`pollwatch.node.gatewayfolder`) and no way to the case, the private log or the keys there.
 Every request is bounded in size and time before it is believed; what is refused is told why in one line.
 """
 
@@ -19,11 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pollwatch.clock import Clock
 from pollwatch.errors import PollwatchError
@@ -35,10 +37,12 @@ from pollwatch.node import serving
 from pollwatch.node.gateway.answers import NOTE, failed
 from pollwatch.node.gateway.connection import IN_ALL, Connections
 from pollwatch.node.gateway.door import Door, Known
+from pollwatch.node.gateway.inside import Inside
 from pollwatch.node.gateway.limits import Limits
 from pollwatch.node.gateway.receiving import Receiving
 from pollwatch.node.gateway.witnessing import Witnessing
-from pollwatch.node.jointfolder import GatewayMembership
+from pollwatch.node.gatewayfolder import GatewayFolder, GatewayMembership
+from pollwatch.node.outpost import FolderOutpost
 from pollwatch.node.readpath import ReadPath
 from pollwatch.node.serving import FRESH, Listening, refused
 from pollwatch.sharing.clients import Passwords
@@ -75,7 +79,7 @@ class Gateway:
         folder, keys, charter = membership.folder, membership.keys, membership.charter
         logs = [each.known_log for each in charter.charter.others(membership.me.name)]
         mirror_key = _mirror_key(membership)
-        self._log = ReadPath(Published(folder.public))
+        self._log = ReadPath(Published(folder.log))
         self._witnessing = Witnessing(
             Witness(folder.witness, (keys.witness,), clock, logs),
             Mirror(folder.mirror, (mirror_key,), clock, logs),
@@ -84,12 +88,13 @@ class Gateway:
         self._receiving = Receiving(Mailbox(folder.mailbox, clock), charter.charter, membership.me, keys.gateway)
         self._taxii = Station(membership.me, charter.charter, Store(folder.taxii, clock, keys.gateway), clock)
         self._matching = Matching(Box(folder.match_box, clock), charter.charter, membership.me, keys.gateway)
+        self._inside = Inside(FolderOutpost(folder, clock), membership.me)
         self._known = Known(
             charter.charter,
             membership.me,
             Replays(folder.nonces, clock.now_us()),
             Passwords(folder.clients),
-            Gate(folder.outer_stages),
+            Gate(folder.stages),
             Egress(folder.egress, bounded=True),
         )
 
@@ -103,6 +108,7 @@ class Gateway:
             *self._receiving.routes(),
             *taxii.routes(self._taxii),
             *self._matching.routes(),
+            *self._inside.routes(),
         ]
 
     async def charter(self, _request: Request) -> Response:
@@ -111,7 +117,7 @@ class Gateway:
 
     async def charters(self, _request: Request) -> Response:
         """All charters from the first, for whoever has an older one."""
-        return Response(self._membership.folder.load_chain().to_bytes(), media_type=NOTE, headers=FRESH)
+        return Response(self._membership.folder.charter_files.load_chain().to_bytes(), media_type=NOTE, headers=FRESH)
 
     def app(self) -> ASGIApp:
         """The ASGI application."""
@@ -129,11 +135,62 @@ def _mirror_key(membership: GatewayMembership) -> Signer:
     return Signer.load(path)
 
 
-def serve(case_dir: Path, listening: Listening, limits: Limits, clock: Clock, ready: Callable[[str], None]) -> None:
+class Turning:
+    """The gateway under whichever charter is in force: it follows when one is pushed, or when its time has come."""
+
+    def __init__(self, folder: GatewayFolder, clock: Clock, limits: Limits | None = None) -> None:
+        """Open a gateway's folder.
+
+        Args:
+            folder: the gateway's.
+            clock: the time.
+            limits: how much each caller gets; None: the usual.
+
+        Raises:
+            ConfigError: no charter is in force, or it does not name this gateway's keys.
+            StoreError: what the stations keep cannot be opened.
+        """
+        self._folder = folder
+        self._clock = clock
+        self._limits = limits
+        self._read = _mark(folder.charter_files.charters)
+        self._app = self._opened()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer under the charter in force."""
+        found = _mark(self._folder.charter_files.charters)
+        if found != self._read or self._due():
+            # If the new charter leaves us out, the old gateway answers nobody either.
+            self._read = found
+            self._app = await run_in_threadpool(self._opened)
+        await self._app(scope, receive, send)
+
+    def _opened(self) -> ASGIApp:
+        membership = GatewayMembership.open(self._folder, self._clock.now_us())
+        coming = self._folder.charter_files.load_chain().last.charter
+        self._next_us = None if coming == membership.charter.charter else coming.effective_us
+        return Gateway(membership, self._clock, self._limits).app()
+
+    def _due(self) -> bool:
+        return self._next_us is not None and self._clock.now_us() >= self._next_us
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    """What tells a file from the one that stood there before."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_ino
+
+
+def serve(
+    folder: GatewayFolder, listening: Listening, limits: Limits, clock: Clock, ready: Callable[[str], None]
+) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first.
 
     Args:
-        case_dir: the member's folder.
+        folder: the gateway's.
         listening: where, and who ends TLS.
         limits: how much each caller gets.
         clock: for cosignatures and receipts.
@@ -144,9 +201,7 @@ def serve(case_dir: Path, listening: Listening, limits: Limits, clock: Clock, re
         StoreError: another process serves this gateway.
         SystemExit: the port is taken (uvicorn says so on stderr).
     """
-    membership = GatewayMembership.open(case_dir)
     # Behind a proxy all connections come from one address, and limiting them is the proxy's business.
     connections = Connections(IN_ALL) if listening.behind_proxy else Connections()
-    with disk.held(membership.folder.outer / "lock", f"another gateway serves {membership.folder.outer} already"):
-        app = Gateway(membership, clock, limits).app()
-        serving.run(app, listening, ready, connections.protocol)
+    with disk.held(folder.path / "lock", f"another gateway serves {folder.path} already"):
+        serving.run(Turning(folder, clock, limits), listening, ready, connections.protocol)

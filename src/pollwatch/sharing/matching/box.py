@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from pollwatch.clock import Clock
-from pollwatch.errors import PolicyError
+from pollwatch.errors import PolicyError, StoreError
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
@@ -99,6 +99,26 @@ class Box:
                 "SELECT number, received_us, body FROM matching WHERE fetched_us IS NULL ORDER BY number"
             ).fetchall()
         return tuple(Waiting(number, received_us, bytes(body)) for number, received_us, body in rows)
+
+    def numbers(self) -> tuple[int, ...]:
+        """The places of what the inside node has not fetched yet, oldest first."""
+        with database.opened(self._path, _SCHEMA) as opened:
+            found = opened.execute("SELECT number FROM matching WHERE fetched_us IS NULL ORDER BY number").fetchall()
+        return tuple(int(number) for (number,) in found)
+
+    def get(self, number: int) -> Waiting:
+        """One message.
+
+        Raises:
+            StoreError: there is none of that number, or it was fetched.
+        """
+        with database.opened(self._path, _SCHEMA) as opened:
+            row = opened.execute(
+                "SELECT received_us, body FROM matching WHERE number = ? AND fetched_us IS NULL", (number,)
+            ).fetchone()
+        if row is None:
+            raise StoreError(f"no message {number} waits here")
+        return Waiting(number, row[0], bytes(row[1]))
 
     def fetched(self, number: int) -> None:
         """Note that the inside node is done with a message; its bytes go, its receipt stays."""
