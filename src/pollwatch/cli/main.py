@@ -44,6 +44,7 @@ VERBS: dict[str, str] = {
     "collections": "collections",
     "inbox": "inbox",
     "disclosures": "disclosures",
+    "egress": "egress",
     "claim": "claim",
     "opinion": "opinion",
     "hypotheses": "hypotheses",

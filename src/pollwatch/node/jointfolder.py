@@ -16,6 +16,7 @@
     CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
     CASE/joint/gateway/           the gateway's (:mod:`pollwatch.node.gatewayfolder`), unless that stands elsewhere
     CASE/joint/gateway.json       where it stands, if elsewhere
+    CASE/joint/egress.sqlite      inside only: what left over HTTP (:mod:`pollwatch.node.answered`)
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ class JointFolder:
     def outer(self) -> Path:
         """The gateway's folder, while it is kept with the case."""
         return self.root / "gateway"
+
+    @property
+    def egress(self) -> Path:
+        """What left over HTTP: requests of ours, and answers of the gateway as far as they were fetched."""
+        return self.root / "egress.sqlite"
 
     @property
     def outpost(self) -> Path:
@@ -231,7 +237,8 @@ class Membership:
             clock: for signatures.
             needs: the stage that what is sent needs, beyond what its route does.
         """
-        return Outbound(member, self.charter, self.keys.request, clock, Gate(self.folder.stages), needs)
+        gate = Gate(self.folder.stages)
+        return Outbound(member, self.charter, self.keys.request, clock, gate, needs, self.folder.egress)
 
     def own_way(self, clock: Clock) -> Outbound:
         """The way to our own gateway, where that stands elsewhere."""

@@ -6,8 +6,12 @@ is asked for (:mod:`pollwatch.sharing.stages`); where it no longer allows what i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
 import httpx
 
@@ -16,9 +20,13 @@ from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
 from pollwatch.sharing import bounded, signedrequest, stages
+from pollwatch.sharing.egress import ASKED, Egress, Leaving
 from pollwatch.sharing.severing import Severable
 from pollwatch.sharing.signedrequest import Head
 from pollwatch.sharing.stages import Gate, Stage
+
+#: Requests whose bytes are kept elsewhere: in the ledger, or in our own log.
+_FOUND: Final = re.compile(r".*/(?:inbox$|witness/|mirror/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class Outbound:
         clock: for the signatures.
         gate: how far we go with that member, now.
         needs: the stage that what we are about to send needs, beyond what its route does.
+        egress: the record of what leaves; None for the way between the parts of one member.
     """
 
     member: Member
@@ -40,6 +49,7 @@ class Outbound:
     clock: Clock
     gate: Gate
     needs: Stage = Stage.ALONE
+    egress: Path | None = None
 
     def check(self, method: str, path: str) -> None:
         """Let a request pass that is about to be made, or is under way.
@@ -70,10 +80,21 @@ class _Signing(httpx.Auth):
         self._way = way
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        self._record(request)
         fields = [(name.lower(), value) for name, value in request.headers.multi_items()]
         head = Head(request.method, target_of(self._way.member, request.url), fields)
         request.headers.update(signedrequest.sign(head, request.content, self._way.signer, self._way.clock.now_us()))
         yield request
+
+    def _record(self, request: httpx.Request) -> None:
+        """What is asked is on record before it leaves: its bytes too, unless the ledger or our own log has them."""
+        if self._way.egress is None:
+            return
+        target = request.url.raw_path.decode("ascii")
+        keep = not _FOUND.match(target)
+        now_us, member = self._way.clock.now_us(), self._way.member.name
+        with closing(Egress(self._way.egress)) as egress:
+            egress.record(Leaving(now_us, member, request.method, target, ASKED, request.content, keep))
 
 
 def target_of(member: Member, url: httpx.URL) -> str:
