@@ -63,18 +63,20 @@ def _content(mail: Mail) -> list[str]:
     """What a person wants to know of a bundle: incidents, indicators, claims, opinions, and what is taken back."""
     from pollwatch.stix import bundle
 
+    # Words inside an f-string would not be collected for translation.
+    back, indicator, saw = _("taken back"), _("indicator"), _("saw")
     lines = []
     for each in bundle.read(mail.body):
         if each.get("revoked") is True:
-            lines.append(f"{each['id']}  {_('taken back')}: {each.get('description', '')}")
+            lines.append(f"{each['id']}  {back}: {each.get('description', '')}")
         elif each["type"] == "incident":
             lines.append(f"{each['id']}  {each.get('name')}")
         elif each.get("relationship_type") == "attributed-to":
             lines.append(f"{each['id']}  {_('claim')}: {each.get('description')}")
         elif each["type"] == "indicator":
-            lines.append(f"{each['id']}  {_('indicator')}: {each.get('pattern')}")
+            lines.append(f"{each['id']}  {indicator}: {each.get('pattern')}")
         elif each["type"] == "sighting":
-            lines.append(f"{each['id']}  {_('saw')} {each.get('sighting_of_ref')}")
+            lines.append(f"{each['id']}  {saw} {each.get('sighting_of_ref')}")
         elif each["type"] == "opinion":
             lines.append(f"{each['id']}  {each.get('opinion')}: {each.get('explanation')}")
     return lines
