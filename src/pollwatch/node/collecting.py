@@ -19,8 +19,9 @@ from pollwatch.election.assets import Assets
 from pollwatch.errors import EvidenceError, FormatError, PolicyError
 from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
-from pollwatch.node import hearing, rail, releasing
+from pollwatch.node import hearing, pushing, rail, releasing
 from pollwatch.node.jointfolder import Membership
+from pollwatch.node.outpostshelves import CalledShelves, Shelves
 from pollwatch.node.releasing import Decision, Prepared
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.ledger import Disclosure
@@ -51,8 +52,12 @@ class Published:
 
 
 @contextmanager
-def store(membership: Membership, clock: Clock) -> Iterator[Store]:
-    """The member's collections."""
+def store(membership: Membership, clock: Clock) -> Iterator[Shelves]:
+    """The member's collections, wherever its gateway stands."""
+    if pushing.address(membership.folder):
+        with pushing.reached(membership, clock) as outpost:
+            yield CalledShelves(outpost.call)
+        return
     opened = Store(membership.folder.taxii, clock, membership.keys.outer.gateway)
     try:
         yield opened
@@ -76,7 +81,7 @@ def make(membership: Membership, terms: Terms, clock: Clock) -> Shelf:
         return opened.make_collection(terms)
 
 
-def find(opened: Store, name: str) -> Shelf:
+def find(opened: Shelves, name: str) -> Shelf:
     """The collection of this id, alias or title.
 
     Raises:
@@ -144,7 +149,7 @@ def take_in(membership: Membership, clock: Clock, assets: Assets | None = None) 
     Raises:
         StoreError: the log or the collections cannot be written.
     """
-    if not membership.folder.taxii.exists():
+    if not pushing.address(membership.folder) and not membership.folder.taxii.exists():
         return 0
     with store(membership, clock) as opened:
         waiting = opened.unsealed()
@@ -158,7 +163,7 @@ def take_in(membership: Membership, clock: Clock, assets: Assets | None = None) 
     return len(waiting)
 
 
-def _keep(membership: Membership, opened: Store, event: Event, clock: Clock) -> None:
+def _keep(membership: Membership, opened: Shelves, event: Event, clock: Clock) -> None:
     """Keep the objects that a node signed, checked again; what does not hold (any more) is left where it lies.
 
     The member may have left, or changed its key, since it posted them: that must not keep us from taking in the rest.
@@ -175,7 +180,7 @@ def _keep(membership: Membership, opened: Store, event: Event, clock: Clock) -> 
         collection.add([source], authors, clock.now_us())
 
 
-def _hear(membership: Membership, opened: Store, event: Event, assets: Assets, clock: Clock) -> None:
+def _hear(membership: Membership, opened: Shelves, event: Event, assets: Assets, clock: Clock) -> None:
     """Take in what was posted of indicators; unsigned, it is the word of the member whose client posted it."""
     here = any(each.name == event.member for each in membership.peers)
     if event.kind != journal.ADDED or not here:  # our own, or of a member that has left

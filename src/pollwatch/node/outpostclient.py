@@ -103,6 +103,16 @@ class HttpOutpost:
         """See :class:`pollwatch.node.outpost.Outpost`."""
         self._ask("DELETE", f"/inside/left?before_us={before_us}")
 
+    def call(self, name: str, arguments: bytes) -> bytes:
+        """Make a call of its collections (:mod:`pollwatch.node.outpostshelves`).
+
+        Raises:
+            PeerError: it cannot be reached, or the call went wrong there.
+            PolicyError: it forbids that.
+        """
+        answer = self._ask("POST", f"/inside/collections/{name}", arguments)
+        return b"" if answer is None else answer.body
+
     def _get(self, path: str, kind: type[_T]) -> _T:
         answer = self._ask("GET", path)
         try:

@@ -80,12 +80,20 @@ def opened(membership: Membership, clock: Clock) -> Iterator[Outpost]:
     Raises:
         ConfigError: the file that says where it stands is damaged.
     """
-    where = address(membership.folder)
-    if not where:
+    if not address(membership.folder):
         yield FolderOutpost(membership.folder.gateway, clock)
         return
-    with HttpOutpost(membership.own_way(clock), where) as outpost:
+    with reached(membership, clock) as outpost:
         yield outpost
+
+
+def reached(membership: Membership, clock: Clock) -> HttpOutpost:
+    """Our own gateway where it stands elsewhere; use it with ``with``.
+
+    Raises:
+        ConfigError: the file that says where it stands is damaged.
+    """
+    return HttpOutpost(membership.own_way(clock), address(membership.folder))
 
 
 def push(membership: Membership, clock: Clock) -> None:

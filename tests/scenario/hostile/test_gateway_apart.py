@@ -25,8 +25,9 @@ from hostile_scenes import an_incident
 from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock
 from pollwatch.errors import PeerError, PolicyError, SplitError
+from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member
-from pollwatch.node import joint, publishing, pushing, releasing, rival, watching
+from pollwatch.node import collecting, joint, publishing, pushing, releasing, rival, watching
 from pollwatch.node.gateway.app import Gateway
 from pollwatch.node.gatewayfolder import GatewayFolder, GatewayMembership
 from pollwatch.node.jointfolder import Membership
@@ -34,6 +35,8 @@ from pollwatch.node.outpost import FolderOutpost
 from pollwatch.node.releasing import Decision
 from pollwatch.sharing import signedrequest
 from pollwatch.sharing.signedrequest import Head
+from pollwatch.sharing.taxii.grants import EVERYBODY, Shelf, Terms
+from pollwatch.stix import bundle
 
 CLOCK = SystemClock()
 WORKER = Path(__file__).parents[2] / "apart_gateway.py"
@@ -106,8 +109,26 @@ def test_a_gateway_that_sees_no_case_does_all_its_work(apart: Apart) -> None:
         assert {each.member for each in outpost.left(later_us)} >= {"B"}
         outpost.left_done(later_us)
         assert outpost.left(later_us) == ()
+    shelf = collecting.make(a, Terms("Indicators", "", Tlp.AMBER, (EVERYBODY,)), CLOCK)
+    told = releasing.prepare_incident(a, an_incident("PW-2"), None, CLOCK)
+    done = collecting.publish(a, shelf.id, told, Decision("officer", "charter"), CLOCK)
+    assert (done.added > 0, done.problems, [each.release.receiver for each in done.disclosures]) == (True, (), ["B"])
+    assert [each.id for each in collections(a)] == [shelf.id]
+    assert collecting.take_in(a, CLOCK) == 1
+    incident = next(each["id"] for each in bundle.read(told.body) if each["type"] == "incident")
+    with joint_scenes.client(b, a.me, CLOCK) as reader:
+        reader.headers["accept"] = "application/taxii+json;version=2.1"
+        found = reader.get(f"/taxii2/watch/collections/{shelf.id}/objects/")
+        assert incident in {each["id"] for each in found.json()["objects"]}
+    assert collecting.withdraw(a, shelf.id, incident, CLOCK) == 1
     listed = CliRunner().invoke(root, ["inbox", "--case", str(a.folder.case)], standalone_mode=False)
     assert "B" in listed.stdout
+
+
+def collections(of: Membership) -> tuple[Shelf, ...]:
+    """A member's collections."""
+    with collecting.store(of, CLOCK) as store:
+        return store.collections()
 
 
 def test_the_gateway_can_be_out_of_reach(apart: Apart) -> None:

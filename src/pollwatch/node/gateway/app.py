@@ -86,9 +86,10 @@ class Gateway:
             make_key_note(mirror_key.verifier, keys.gateway),
         )
         self._receiving = Receiving(Mailbox(folder.mailbox, clock), charter.charter, membership.me, keys.gateway)
-        self._taxii = Station(membership.me, charter.charter, Store(folder.taxii, clock, keys.gateway), clock)
+        store = Store(folder.taxii, clock, keys.gateway)
+        self._taxii = Station(membership.me, charter.charter, store, clock)
         self._matching = Matching(Box(folder.match_box, clock), charter.charter, membership.me, keys.gateway)
-        self._inside = Inside(FolderOutpost(folder, clock), membership.me)
+        self._inside = Inside(FolderOutpost(folder, clock), store, membership.me)
         self._known = Known(
             charter.charter,
             membership.me,

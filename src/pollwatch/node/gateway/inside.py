@@ -11,6 +11,7 @@
     DELETE       /inside/messages/NUMBER   it was taken in
     GET          /inside/seen?log=VKEY     what the witness cosigned and refused of a log
     GET, DELETE  /inside/left?before_us=T  the record of what was answered
+    POST         /inside/collections/CALL  a call of the collections (:mod:`pollwatch.node.outpostshelves`)
 
 Each does to the gateway's folder what :class:`pollwatch.node.outpost.FolderOutpost` does on one machine.
 """
@@ -31,10 +32,12 @@ from pollwatch.evidence.keychain import KnownLog
 from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES, WIDTH
 from pollwatch.members.member import Member
+from pollwatch.node import outpostshelves
 from pollwatch.node.gateway.answers import body_of, checked
 from pollwatch.node.outpost import LOG, FolderOutpost
 from pollwatch.node.serving import FRESH
 from pollwatch.sharing.caller import caller_of
+from pollwatch.sharing.taxii.store import Store
 
 _MAX_FILE: Final = WIDTH * (2 + MAX_ENTRY_BYTES)
 _T = TypeVar("_T")
@@ -44,9 +47,16 @@ _Work = Callable[[Request], Awaitable[Response]]
 class Inside:
     """Answers the inside node."""
 
-    def __init__(self, outpost: FolderOutpost, me: Member) -> None:
-        """Answer this member's own node."""
+    def __init__(self, outpost: FolderOutpost, store: Store, me: Member) -> None:
+        """Answer this member's own node.
+
+        Args:
+            outpost: the gateway's folder.
+            store: its collections.
+            me: whose node.
+        """
         self._outpost = outpost
+        self._store = store
         self._me = me
 
     def routes(self) -> list[BaseRoute]:
@@ -59,6 +69,7 @@ class Inside:
             self._route("/messages/{number:int}", self._one_message, "GET", "DELETE"),
             self._route("/seen", self._seen, "GET"),
             self._route("/left", self._left, "GET", "DELETE"),
+            self._route("/collections/{call}", self._collections, "POST"),
         ]
 
     def _route(self, path: str, work: _Work, *methods: str) -> Route:
@@ -115,6 +126,11 @@ class Inside:
         log = checked(lambda: Verifier.parse(request.query_params.get("log", "")))
         following = bytes.fromhex(request.query_params.get("following", "")) or None
         return _json(await _do(lambda: self._outpost.seen(KnownLog(log, following))))
+
+    async def _collections(self, request: Request) -> Response:
+        arguments, name = await body_of(request, _MAX_FILE), request.path_params["call"]
+        found = await _do(lambda: outpostshelves.answer(self._store, name, arguments))
+        return Response(found, media_type="application/json", headers=FRESH)
 
     async def _left(self, request: Request) -> Response:
         before_us, skip = _number(request, "before_us"), _number(request, "skip")
