@@ -75,7 +75,8 @@ def seeds(folder: Path) -> list[bytes]:
         "key chain",
         "key history",
     )
-    checkpoint = TlogProof.parse(made["tlog-proof"].data).signed.checkpoint
+    signed = TlogProof.parse(made["tlog-proof"].data).signed
+    checkpoint = signed.checkpoint
     span = Span("access.log", (Place(1, 1, 60), Place(3, 61, 5)))
     stamped = StampedCheckpoint(made["checkpoint"].data, b"token")
     entries = [
@@ -91,7 +92,7 @@ def seeds(folder: Path) -> list[bytes]:
         manifest.Decision(_HASH, 5),
         Large("batch", 70_000, _HASH),
         Sequence(0, NONE_BEFORE, 0, 5, 2, 1, _HASH),
-        make_seal(checkpoint, [checkpoint], 5)[0],
+        make_seal(checkpoint, [signed], 5)[0],
         Posted.of("key", "rotation of a", b"a text"),
         References((BatchLines(1, ((1, 5), (7, 9))),)),
         span,

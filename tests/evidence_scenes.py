@@ -102,7 +102,8 @@ def exported(folder: Path, *cosigners: Signer, fields: Sequence[str] = (), **ext
     with a_case(folder / "case") as evidence:
         incident = an_incident(INCIDENT_LINES)
         evidence.seal_incident(incident)
-        evidence.publish_seal([Checkpoint("rival.example/shared", 5, bytes(32))])
+        seen = Checkpoint("rival.example/shared", 5, bytes(32))
+        evidence.publish_seal([checkpoint.signed(seen, [Signer.generate(seen.origin)])])
         cosign(evidence, *cosigners)
         given = Extras(fields=tuple(fields), **extras)  # type: ignore[arg-type]
         if fields:

@@ -64,7 +64,9 @@ def test_seals_tell_nothing_by_their_size(tmp_path: Path) -> None:
         evidence.publish_seal()
         evidence.publish_seal()
         evidence.seal_batch("a", 1, LINES)
-        evidence.publish_seal([Checkpoint(f"r{n}", n**9, bytes(32)) for n in range(12)])
+        evidence.publish_seal(
+            [checkpoint.signed(Checkpoint(f"r{n}", n**9, bytes(32)), [Signer.generate(f"r{n}")]) for n in range(12)]
+        )
         entries = [evidence.shared.entry(index) for index in range(3)]
     assert len({len(entry) for entry in entries}) == 1
     seals = [Seal.parse(entry) for entry in entries]

@@ -159,7 +159,7 @@ def _must_consent(before: Charter, after: Charter) -> Iterator[tuple[Member, tup
 
 def _own(member: Member) -> tuple[object, ...]:
     """What only the member itself can say of itself. Its bloc and its role are for the others to judge."""
-    return (member.address, member.keys, member.following)
+    return (member.address, member.keys, member.following, member.following_log)
 
 
 def _check_succession(same: Member, statement: Verifier) -> None:

@@ -20,6 +20,7 @@ from pollwatch.evidence import durable, fsck, manifest, tiles
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES, WIDTH, Fetch, TileReader
 from pollwatch.members.member import Member
+from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.followed import Followed, Noted, Reached
 
 MOST_BYTES: Final = 256 << 20
@@ -44,6 +45,11 @@ class Copied:
     before: Reached
     reached: Reached
     entries: tuple[Noted, ...]
+
+
+def of(membership: Membership, member: Member) -> Copy:
+    """Our copy of a member's log."""
+    return Copy(membership.folder.mirrors, membership.folder.record, member)
 
 
 class Copy:

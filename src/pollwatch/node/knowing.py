@@ -1,26 +1,33 @@
 """What is known of another member's log, from whomever: its keys, what it signed, and what a wrong key of it signed.
 
-States of a log come from what we saw, what our witness cosigned or refused, and what the others cosigned. Each is held
-against the log's keys: signed by the key of its size, it counts; signed by another one of its keys, it proves that this
-key was misused; signed by none, it says nothing.
+States of a log come from what we saw, what our witness cosigned or refused, what the others cosigned, and what their
+seals carry. Each is held against the log's keys: signed by the key of its size, it counts; signed by another one of its
+keys, it proves that this key was misused; signed by none, it says nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from pollwatch.clock import Clock
 from pollwatch.errors import PeerError, RetiredKeyError, SignatureError
+from pollwatch.evidence import cosigning, keychain
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.misuse import KeyMisuse
+from pollwatch.evidence.tiles import TileReader
+from pollwatch.evidence.witness import Cosigned
 from pollwatch.members.member import Member
-from pollwatch.node import pushing
+from pollwatch.node import gossip, pushing
 from pollwatch.node.jointfolder import Membership
+from pollwatch.node.outpost import ADD_CHECKPOINT, ADD_KEYS
 from pollwatch.sharing.keybook import KeyBook
 from pollwatch.sharing.peer import Peer
+from pollwatch.sharing.stages import Gate, Stage
 from pollwatch.sharing.views import Views
 
 
@@ -58,10 +65,8 @@ def gather(membership: Membership, member: Member, clock: Clock) -> Gathered:
     What others cosigned is what shows a member that has one log for us and another for somebody else.
     """
     folder, origin = membership.folder, member.log.name
-    found, chains = (
-        list(Views(folder.record).all(origin)),
-        list(KeyBook(folder.record).contradictions(member.known_log)),
-    )
+    found = list(Views(folder.record).all(origin))
+    chains = list(KeyBook(folder.record).contradictions(member.known_log))
     with pushing.opened(membership, clock) as outpost:
         seen_here = outpost.seen(member.known_log)
     found += map(SignedCheckpoint.parse, seen_here.states)
@@ -69,6 +74,7 @@ def gather(membership: Membership, member: Member, clock: Clock) -> Gathered:
     for other in membership.peers:
         seen = None if other == member else seen_by(membership, other, member, clock)
         found += [] if seen is None else [seen]
+    found += [each.signed for each in gossip.said_of(membership, member)]
     return Gathered(tuple(found), tuple(chains))
 
 
@@ -108,6 +114,40 @@ def divide(chain: KeyChain, states: Iterable[SignedCheckpoint]) -> tuple[list[Si
         except SignatureError:
             continue
     return good, misuses
+
+
+def latest(membership: Membership, member: Member) -> SignedCheckpoint | None:
+    """The state of a log that we read last, with that log's own signature alone; None where we never did."""
+    record = membership.folder.record
+    chain, seen = KeyBook(record).chain(member.known_log), Views(record).latest(member.log.name)
+    good, _misuses = divide(chain, () if seen is None else (seen,))
+    return chain.bare(good[0]) if good else None
+
+
+def remember(
+    membership: Membership, member: Member, chain: KeyChain, now: SignedCheckpoint, log: TileReader, clock: Clock
+) -> None:
+    """Let our witness know a state of a log that was read whole and fits all that is known.
+
+    It is what the log's owner would ask for, so the witness does as if asked: from then on it cosigns nothing that does
+    not grow out of this, also where the owner asks for nothing, or only for an older state. Where the two of us do not
+    witness each other there is nothing to tell, and a gateway that is out of reach is told at the next look.
+
+    Args:
+        membership: ours.
+        member: whose log.
+        chain: its keys.
+        now: its state.
+        log: our copy of it.
+        clock: for the cosignature.
+    """
+    if Gate(membership.folder.stages).stage(member) < Stage.WITNESS:
+        return
+    with suppress(PeerError), pushing.opened(membership, clock) as outpost:
+        if chain.links:
+            outpost.witness(member.known_log, ADD_KEYS, keychain.to_file(chain.notes))
+        post = partial(outpost.witness, member.known_log, ADD_CHECKPOINT)
+        cosigning.ask(post, chain.bare(now), log, lambda _lines: Cosigned(()))
 
 
 def seen_by(membership: Membership, other: Member, member: Member, clock: Clock) -> SignedCheckpoint | None:

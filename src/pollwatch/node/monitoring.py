@@ -7,9 +7,9 @@ ends in one state::
     gaps          seals are missing since the last look: its sealer stood still
     late          the last seal is older than agreed, or than usual: it stands still now, or hides its log
     misdated      new entries carry dates that cannot be true: a wrong clock, or a lie
-    disputed      another member's seal names a state of it that we do not find in it: one of the two lies
     partly-read   it grew by more than one look reads; the rest is read at the next ones
     unreachable   nothing could be read
+    lied          its seal carries a state of another's log that no key of that log signed
     went-back     it shows an older state than it signed before
     damaged       it is not what its checkpoint says
     forked        two signed histories; the proof is kept, and filed in our own shared log
@@ -40,7 +40,8 @@ from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import dating, gossip, knowing, watching
+from pollwatch.node import copies, dating, gossip, knowing, watching
+from pollwatch.node.gossip import Said
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.watching import Checked, Verdict
 from pollwatch.sharing.followed import Followed
@@ -54,7 +55,7 @@ class State(StrEnum):
     GAPS = "gaps"
     LATE = "late"
     MISDATED = "misdated"
-    DISPUTED = "disputed"
+    LIED = "lied"
     PARTLY_READ = "partly-read"
     UNREACHABLE = "unreachable"
     WENT_BACK = "went-back"
@@ -68,7 +69,7 @@ _LOOKED_BACK = 25
 """Seals by which the usual interval is told."""
 _USUAL_TOLERANCE = 3
 """Usual intervals without a seal."""
-_BROKEN = frozenset({State.WENT_BACK, State.DAMAGED, State.FORKED, State.MISUSED})
+_BROKEN = frozenset({State.WENT_BACK, State.DAMAGED, State.FORKED, State.MISUSED, State.LIED})
 _OF_VERDICT = {
     Verdict.UNREACHABLE: State.UNREACHABLE,
     Verdict.WENT_BACK: State.WENT_BACK,
@@ -120,19 +121,23 @@ def look(membership: Membership, clock: Clock, expect_s: int | None = None) -> t
     Raises:
         StoreError: our own folder cannot be written, or a scan holds it.
     """
-    found = [_judged(membership, each, clock, expect_s) for each in membership.peers]
-    found.append(_own(membership, clock))
-    disputes = {each.of: each for each in gossip.disputes(membership)}
-    return tuple(_disputed(each, disputes.get(each.member)) for each in found)
+    found = {each.name: _judged(membership, each, clock, expect_s) for each in membership.peers}
+    for name in gossip.contradicted(membership):
+        # What was read of one log meanwhile speaks against another: look again, with that in hand.
+        if found[name].state not in _BROKEN:
+            found[name] = _judged(membership, membership.charter.member(name), clock, expect_s)
+    for name, said in gossip.lies(membership).items():
+        found[name] = _caught(found[name], said)
+    return (*found.values(), _own(membership, clock))
 
 
-def _disputed(watched: Watched, dispute: gossip.Dispute | None) -> Watched:
-    """With what a member's seal says against it, unless something worse is known already."""
-    if dispute is None or watched.state is not State.FINE:
+def _caught(watched: Watched, said: Said) -> Watched:
+    """With what a member put into its seal, unless something worse is known already."""
+    if watched.state is not State.FINE:
         return watched
-    text = _("{member} says in its seal that it saw size {size} with another root: ask it for that checkpoint")
-    detail = text.format(member=dispute.by, size=dispute.size)
-    return replace(watched, state=State.DISPUTED, detail=detail)
+    text = _("its seal carries a state of {member}'s log, of size {size}, that no key of that log signed: it lies")
+    detail = text.format(member=said.of.name, size=said.signed.checkpoint.size)
+    return replace(watched, state=State.LIED, detail=detail)
 
 
 def exit_code(found: Iterable[Watched]) -> int:
@@ -211,7 +216,7 @@ def _judged(membership: Membership, member: Member, clock: Clock, expect_s: int 
     if not checked.sound or checked.size is None:
         state = _OF_VERDICT[checked.verdict]
         return Watched(member.name, state, checked.size, checked.detail, None, views, checked.proof)
-    seals = watching.copy_of(membership, member).followed
+    seals = copies.of(membership, member).followed
     last = seals.latest(Seal.KIND, checked.size, 1)
     last_us = last[0].at_us if last else None
     if checked.misdated or checked.read != checked.size:
@@ -277,26 +282,27 @@ def _seen(membership: Membership, other: Member, member: Member, clock: Clock) -
 def _own(membership: Membership, clock: Clock) -> Watched:
     """Our own log through the others' eyes: whoever else has our key shows there."""
     me = membership.me
-    shown = [(each, knowing.seen_by(membership, each, me, clock)) for each in membership.peers]
+    cosigned = [(each.name, knowing.seen_by(membership, each, me, clock)) for each in membership.peers]
+    carried = [(each.by.name, each.signed) for each in gossip.said_of(membership, me)]
     # Read after asking: what we publish meanwhile can only make our log larger.
     now, tiles = logs.open_reader(membership.folder.public, me.log)
     chain = logs.read_keys(membership.folder.public, me.log)
-    seen: list[tuple[Member, SignedCheckpoint | None]] = []
-    for each, signed in shown:
+    size = now.checkpoint.size
+    ours: dict[str, list[SignedCheckpoint]] = {}
+    for name, signed in (*cosigned, *carried):
         good, misuses = knowing.divide(chain, () if signed is None else (signed,))
+        ours.setdefault(name, []).extend(good)
         if misuses:
             text = _("{member} holds a state of our log that the wrong one of our keys signed: who has it?")
             proof = watching.keep(membership, misuses[0], clock)
-            detail = text.format(member=each.name)
-            return Watched(me.name, State.MISUSED, now.checkpoint.size, detail, None, (), proof)
-        seen.append((each, good[0] if good else None))
-    size = now.checkpoint.size
-    views = tuple(View(each.name, _size(signed)) for each, signed in seen)
-    for each, signed in seen:
-        if signed is not None and not _is_ours(chain, signed, now, tiles):
-            text = _("{member} cosigned size {size} under our key, and that is no state of our log: who else has it?")
-            detail = text.format(member=each.name, size=signed.checkpoint.size)
-            return Watched(me.name, State.MISUSED, size, detail, None, views)
+            return Watched(me.name, State.MISUSED, size, text.format(member=name), None, (), proof)
+    views = tuple(View(name, _size(signed if signed in ours[name] else None)) for name, signed in cosigned)
+    for name, states in ours.items():
+        for signed in states:
+            if not _is_ours(chain, signed, now, tiles):
+                text = _("{member} has size {size} under our key, and that is no state of our log: who else has it?")
+                detail = text.format(member=name, size=signed.checkpoint.size)
+                return Watched(me.name, State.MISUSED, size, detail, None, views)
     return Watched(me.name, State.FINE, size, _("our own log, as the others see it"), None, views)
 
 

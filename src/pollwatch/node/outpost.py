@@ -23,8 +23,9 @@ from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keychain import KnownLog
 from pollwatch.evidence.published import CHECKPOINT, KEYS
 from pollwatch.evidence.tiles import TilePath
-from pollwatch.evidence.witness import Witness
+from pollwatch.evidence.witness import Response, Witness
 from pollwatch.members.chain import Chain
+from pollwatch.members.keys import GatewayKeys
 from pollwatch.node.gatewayfolder import GatewayFolder
 from pollwatch.sharing import clients, stages
 from pollwatch.sharing.egress import Egress, Left
@@ -36,6 +37,9 @@ CHARTERS: Final = "charters.json"
 STAGES: Final = "stages.json"
 CLIENTS: Final = "clients.json"
 LOG: Final = "log/"
+#: Where a witness takes what a log's owner tells it.
+ADD_KEYS: Final = "/witness/add-keys"
+ADD_CHECKPOINT: Final = "/witness/add-checkpoint"
 _ROWS: Final = 2000
 
 
@@ -94,6 +98,9 @@ class Outpost(Protocol):
 
     def seen(self, log: KnownLog) -> Seen:
         """What the witness was shown of a log."""
+
+    def witness(self, log: KnownLog, path: str, body: bytes) -> Response:
+        """Tell the witness of a log what its owner would: a body for :data:`ADD_KEYS` or :data:`ADD_CHECKPOINT`."""
 
     def left(self, before_us: int, skip: int = 0) -> tuple[Left, ...]:
         """What was answered in hours that were over by then, a few thousand rows at a time."""
@@ -182,6 +189,12 @@ class FolderOutpost:
             states = (*(() if last is None else (last,)), *witness.contradictions(origin), *witness.misused(origin))
             chains = (witness.chain(origin), *witness.other_keys(origin))
         return Seen(tuple(each.to_bytes() for each in states), tuple(each.notes for each in chains))
+
+    def witness(self, log: KnownLog, path: str, body: bytes) -> Response:
+        """See :class:`Outpost`."""
+        keys = GatewayKeys.load(self._folder.path)
+        with closing(Witness(self._folder.witness, (keys.witness,), self._clock, (log,))) as witness:
+            return witness.add_keys(body) if path == ADD_KEYS else witness.add_checkpoint(body)
 
     def left(self, before_us: int, skip: int = 0) -> tuple[Left, ...]:
         """See :class:`Outpost`."""

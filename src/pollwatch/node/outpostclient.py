@@ -95,6 +95,10 @@ class HttpOutpost:
         following = (log.following or b"").hex()
         return self._get(f"/inside/seen?log={quote(log.verifier.vkey, safe='')}&following={following}", Seen)
 
+    def witness(self, _log: KnownLog, path: str, body: bytes) -> Response:
+        """See :class:`pollwatch.node.outpost.Outpost`. It knows the logs from the charter, as everybody's."""
+        return bounded.exchange(self._client, "POST", self._address + path, "our gateway", body=body)
+
     def left(self, before_us: int, skip: int = 0) -> tuple[Left, ...]:
         """See :class:`pollwatch.node.outpost.Outpost`."""
         return self._get(f"/inside/left?before_us={before_us}&skip={skip}", tuple[Left, ...])

@@ -16,15 +16,14 @@ from pathlib import Path
 
 from pollwatch.clock import Clock
 from pollwatch.errors import StoreError
-from pollwatch.evidence.checkpoint import Checkpoint
+from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.log import Log, open_reader
-from pollwatch.node import pushing, rhythm
+from pollwatch.node import knowing, pushing, rhythm
 from pollwatch.node.casekeys import CaseKeys, open_log
 from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.node.openings import Openings
 from pollwatch.node.sealing import CaseEvidence, last_index, seal_state
-from pollwatch.sharing.views import Views
 
 
 def configure(case_dir: Path, interval: Interval, clock: Clock) -> None:
@@ -42,7 +41,7 @@ def configure(case_dir: Path, interval: Interval, clock: Clock) -> None:
     interval.save(folder)
 
 
-def seal_if_due(case_dir: Path, clock: Clock, rivals: Sequence[Checkpoint] | None = None) -> int | None:
+def seal_if_due(case_dir: Path, clock: Clock, rivals: Sequence[SignedCheckpoint] | None = None) -> int | None:
     """Append the present interval's seal, unless it has one.
 
     Args:
@@ -99,7 +98,7 @@ def shared_only(case_dir: Path, clock: Clock) -> Iterator[Log]:
         pushing.after_change(case_dir, clock)
 
 
-def latest_rivals(case_dir: Path) -> tuple[Checkpoint, ...]:
+def latest_rivals(case_dir: Path) -> tuple[SignedCheckpoint, ...]:
     """The latest checkpoint that was seen of each other member's log; none where no charter is in force.
 
     Raises:
@@ -108,6 +107,5 @@ def latest_rivals(case_dir: Path) -> tuple[Checkpoint, ...]:
     if not JointFolder(case_dir).charter.exists():
         return ()
     membership = Membership.open(case_dir)
-    views = Views(membership.folder.record)
-    seen = (views.latest(each.log.name) for each in membership.peers)
-    return tuple(view.checkpoint for view in seen if view is not None)
+    seen = (knowing.latest(membership, each) for each in membership.peers)
+    return tuple(each for each in seen if each is not None)

@@ -26,7 +26,7 @@ from pollwatch import canonical
 from pollwatch.clock import Clock
 from pollwatch.errors import ProofError
 from pollwatch.evidence import salted
-from pollwatch.evidence.checkpoint import Checkpoint
+from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
 from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.large import fitting
 from pollwatch.evidence.linefields import Values
@@ -236,7 +236,7 @@ class CaseEvidence:
                     entries[place] = entry
         return [entries[place] for place in range(len(incidents))]
 
-    def publish_seal(self, rivals: Sequence[Checkpoint] = ()) -> int:
+    def publish_seal(self, rivals: Sequence[SignedCheckpoint] = ()) -> int:
         """Seal the private log's present state into the shared log; at a fixed interval, also when nothing happened.
 
         Args:
@@ -308,7 +308,9 @@ def _incident_manifest(incident: Incident, references: References, kept: KeptInc
     ).to_bytes()
 
 
-def seal_state(private: Checkpoint, shared: Log, openings: Openings, rivals: Sequence[Checkpoint], now_us: int) -> int:
+def seal_state(
+    private: Checkpoint, shared: Log, openings: Openings, rivals: Sequence[SignedCheckpoint], now_us: int
+) -> int:
     """Seal a state of the private log into the shared log; gives the seal's index.
 
     The opening is kept before the seal is appended: a seal whose opening is lost proves nothing any more.

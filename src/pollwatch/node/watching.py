@@ -18,8 +18,7 @@ from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import dating, knowing, rail
-from pollwatch.node.copies import Copy
+from pollwatch.node import copies, dating, knowing, rail
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.knowing import Known
 from pollwatch.sharing.peer import Peer
@@ -130,7 +129,7 @@ def _compared(
     except SignatureError as error:
         raise PeerError(f"{member.name} serves no checkpoint of its own: {error}") from error
     tiles = peer.tiles(size)
-    proof = compare(known.chain, now, tiles, known.states, copy_of(membership, member).reader)
+    proof = compare(known.chain, now, tiles, known.states, copies.of(membership, member).reader)
     if proof is not None:
         return Checked(member.name, Verdict.FORKED, size, before, _told(proof), keep(membership, proof, clock))
     try:
@@ -138,7 +137,10 @@ def _compared(
     except ProofError as error:
         return Checked(member.name, Verdict.WENT_BACK, size, before, str(error))
     rotation.check_places(known.chain, tiles)
-    return _judge(membership, member, clock, last, now, tiles)
+    checked = _judge(membership, member, clock, last, now, tiles)
+    if checked.read == size and not known.misuses:
+        knowing.remember(membership, member, known.chain, now, copies.of(membership, member).reader(size), clock)
+    return checked
 
 
 def _judge(
@@ -150,7 +152,7 @@ def _judge(
     tiles: TileReader,
 ) -> Checked:
     size, before = now.checkpoint.size, last.checkpoint.size if last else None
-    copy, now_us = copy_of(membership, member), clock.now_us()
+    copy, now_us = copies.of(membership, member), clock.now_us()
     copied = copy.follow(now, tiles, now_us)
     Views(membership.folder.record).add(now, now_us)
     seals = copy.followed.latest(Seal.KIND, copied.before.size, 1)
@@ -164,11 +166,6 @@ def _judge(
         detail = f"{detail}; {misdated}"
     verdict = Verdict.FIRST_SEEN if before is None else Verdict.UNCHANGED if size == before else Verdict.GROWN
     return Checked(member.name, verdict, size, before, detail, None, read, bool(misdated))
-
-
-def copy_of(membership: Membership, member: Member) -> Copy:
-    """Our copy of a member's log."""
-    return Copy(membership.folder.mirrors, membership.folder.record, member)
 
 
 def keep(membership: Membership, proof: ForkProof | KeyMisuse, clock: Clock) -> Path:

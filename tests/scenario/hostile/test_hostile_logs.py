@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -16,22 +17,23 @@ from starlette.responses import Response
 
 from hostile_scenes import NOW_US, Watch
 from pollwatch.clock import US_PER_S
-from pollwatch.errors import ProofError, SignatureError
+from pollwatch.errors import ProofError, SignatureError, SplitError
 from pollwatch.evidence import checkpoint, log, merkle, opened
-from pollwatch.evidence.checkpoint import SignedCheckpoint
+from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
+from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import Posted
-from pollwatch.evidence.monitor import ForkProof, find_fork
-from pollwatch.evidence.note import Signature
+from pollwatch.evidence.monitor import ForkProof
+from pollwatch.evidence.note import Note, Signature
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.verify import verify_bytes
-from pollwatch.node import monitoring, publishing
+from pollwatch.node import knowing, monitoring, publishing
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.monitoring import State
+from pollwatch.node.sealing import CaseEvidence
 from pollwatch.node.watching import Checked, Verdict, check_peers
 from pollwatch.sharing.peer import Peer
-from pollwatch.sharing.views import Views
 
 
 def check(watch: Watch, by: Membership) -> Checked:
@@ -72,28 +74,72 @@ def test_attack_1_different_logs_for_different_members(staged: Watch, tmp_path: 
         assert convicts(staged, check(staged, other)) == proof
 
 
-def test_attack_1_different_logs_that_nobody_cosigned(watch: Watch, tmp_path: Path) -> None:
-    """Attack 1: Cedar asks nobody to cosign; Birch's seal still says what Birch saw, and Alder sees that it differs."""
+def test_attack_1_different_logs_that_nobody_cosigned(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack 1: Cedar asks nobody to cosign; Birch's seal carries what Birch saw, and convicts Cedar at Alder's."""
     for_birch, for_alder = watch.histories(tmp_path, 3, 5)
     watch.lies.log(for_birch.folder)
+    monkeypatch.setattr(knowing, "remember", lambda *_what: None)  # else Birch's witness knows what Birch saw
     assert check(watch, watch.birch).verdict is Verdict.FIRST_SEEN
     publishing.publish(watch.birch, watch.clock)
     watch.lies.log(for_alder.folder)
     found = {each.member: each for each in monitoring.look(watch.alder, watch.clock)}
-    assert found["Cedar"].state is State.DISPUTED
-    assert "Birch" in found["Cedar"].detail
+    assert found["Cedar"].state is State.FORKED
     assert found["Birch"].state is found["Alder"].state is State.FINE
-    assert monitoring.exit_code(found.values()) == 5
-    # What Birch saw, shown to Alder, is the other half of the proof.
-    seen = Views(watch.birch.folder.record).latest(watch.cedar.me.log.name)
-    assert seen is not None
-    proof = find_fork(watch.cedar.me.log, seen, for_alder.signed, for_alder.reader())
-    assert proof is not None
-    verify_bytes(proof.to_bytes())
+    assert monitoring.exit_code(found.values()) == SplitError.exit_code
+    assert found["Cedar"].proof is not None
+    data = found["Cedar"].proof.read_bytes()
+    proof = ForkProof.parse(data)
+    assert {proof.smaller.checkpoint, proof.larger.checkpoint} == {
+        for_birch.signed.checkpoint,
+        for_alder.signed.checkpoint,
+    }
+    assert verify_bytes(data, watch.cedar.charter.policy(watch.cedar.me).encode()).kind == "fork-proof"
+    _signed, own = log.open_reader(watch.alder.folder.public, watch.alder.me.log)
+    assert data in list(own.entries(0, own.size))
 
 
-def test_a_seal_cannot_dispute_what_fits(watch: Watch, tmp_path: Path) -> None:
-    """Honest growth between two looks is no dispute, whoever looked first."""
+def test_a_witness_knows_what_its_monitor_read(watch: Watch, tmp_path: Path) -> None:
+    """Attack 1: Cedar shows a log to Alder's monitor, and asks Alder's witness for another, or for an older state."""
+    shown, other = watch.histories(tmp_path, 6, 6)
+    watch.lies.log(shown.folder)
+    assert check(watch, watch.alder).verdict is Verdict.FIRST_SEEN
+    witness = watch.witness_of(watch.alder)
+    latest = witness.latest(shown.origin)
+    witness.close()
+    assert latest is not None
+    assert latest.checkpoint == shown.signed.checkpoint
+    assert len(checkpoint.verify(latest, (watch.alder.me.witness, watch.cedar.me.log))) == 2
+    assert ask(watch, watch.alder, 0, (), other.signed).status_code == 409
+    assert ask(watch, watch.alder, 6, (), other.signed).status_code == 422
+    older = watch.cedar_signs(3, shown.reader().root(3))
+    assert ask(watch, watch.alder, 3, (), older).status_code == 409
+    # Asked as a log asks, it cosigns as ever.
+    assert ask(watch, watch.alder, 6, (), shown.signed).status_code == 200
+    convicts(watch, check(watch, watch.alder))
+
+
+def test_a_seal_that_makes_up_what_a_log_signed(watch: Watch, tmp_path: Path) -> None:
+    """Attack: Cedar puts a state of Birch's log into its seal that Birch never signed; Cedar is told of, not Birch."""
+    key = Signer.load(watch.birch.folder.case / "evidence" / "keys" / "shared.key")
+    at = Checkpoint(key.name, 2, bytes(32))
+    for number, forger in enumerate((Signer.generate(key.name), key)):
+        line = checkpoint.sign(at, forger)
+        signed = SignedCheckpoint(at, Note(at.text, (replace(line, key_id=key.verifier.id),)))
+        with CaseEvidence.open(watch.cedar.folder.case, watch.clock) as evidence:
+            evidence.publish_seal([signed])
+        found = {each.member: each for each in monitoring.look(watch.alder, watch.clock)}
+        if number:
+            # What Birch's own key signed is another matter: there, Birch lies.
+            assert found["Birch"].state is State.FORKED
+        else:
+            assert (found["Cedar"].state, found["Birch"].state) == (State.LIED, State.FINE)
+            assert "Birch" in found["Cedar"].detail
+
+
+def test_a_seal_says_nothing_against_what_fits(watch: Watch, tmp_path: Path) -> None:
+    """Honest growth between two looks accuses nobody, whoever looked first."""
     (log_of_cedar,) = watch.histories(tmp_path, 3)
     watch.lies.log(log_of_cedar.folder)
     for member in (watch.birch, watch.alder):
@@ -103,7 +149,7 @@ def test_a_seal_cannot_dispute_what_fits(watch: Watch, tmp_path: Path) -> None:
             again.append([Posted.of("policy", member.me.name, b"x").to_bytes()])
     for member in (watch.alder, watch.birch):
         states = {each.member: each.state for each in monitoring.look(member, watch.clock)}
-        assert State.DISPUTED not in states.values(), states
+        assert not {State.FORKED, State.LIED} & set(states.values()), states
 
 
 def test_attack_2_a_log_cut_short(staged: Watch, tmp_path: Path) -> None:
@@ -119,8 +165,10 @@ def test_attack_2_a_log_cut_short(staged: Watch, tmp_path: Path) -> None:
         staged.lies.log(short)
         back = check(staged, staged.alder)
         assert (back.verdict, back.size, back.before) == (Verdict.WENT_BACK, 3, 6)
-        # To others, who never saw more, the short log is new; but as soon as it grows elsewhere, Alder has the proof.
-        assert all(check(staged, other).verdict is Verdict.FIRST_SEEN for other in staged.others)
+        # Others, who never saw more, hear it from Alder's witness, which knows what Alder read.
+        for each in staged.others:
+            back = check(staged, each)
+            assert (back.verdict, back.size, back.before) == (Verdict.WENT_BACK, 3, None)
         cut.append(list(other.reader().entries(0, 4)))
     convicts(staged, check(staged, staged.alder))
 
