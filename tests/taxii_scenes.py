@@ -6,7 +6,8 @@ import asyncio
 import base64
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,12 @@ class Door:
         await self._app(scope, receive, send)
 
 
+def _run(asked: Coroutine[Any, Any, httpx.Response]) -> httpx.Response:
+    """In a thread of its own: where a browser is open in this one, a loop runs here already."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, asked).result()
+
+
 @dataclass(frozen=True)
 class Client:
     """Asks an ASGI application, in this process; with the headers that TAXII wants, unless told otherwise."""
@@ -97,7 +104,7 @@ class Client:
                     del asked.headers["accept"]
                 return await client.send(asked, auth=auth)
 
-        return asyncio.run(ask())
+        return _run(ask())
 
     def get(self, url: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - as httpx has it
         """GET."""
@@ -129,7 +136,7 @@ class Bridge(httpx.BaseTransport):
             body = await answer.aread()
             return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(body))
 
-        return asyncio.run(ask())
+        return _run(ask())
 
 
 @dataclass

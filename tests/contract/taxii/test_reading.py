@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from pollwatch.sharing.taxii.grants import Shelf
-from taxii_scenes import API, Client, Scene, indicator, objects_url, post, stix_id
+from taxii_scenes import API, TAXII, Client, Scene, indicator, objects_url, post, stix_id
 
 
 def names(client: Client, shelf: Shelf, query: str = "") -> list[tuple[str, str]]:
@@ -380,3 +380,10 @@ def test_what_two_posted_neither_takes_from_the_other(server: Scene) -> None:
             answer = server.client(name).delete(f"{objects_url(shelf)}{address['id']}/")
             assert (answer.status_code, answer.json()["http_status"]) == (403, "403")
     assert len(server.client().get(objects_url(shelf)).json()["objects"]) == 2
+
+
+def test_a_line_break_in_a_path_is_refused_in_taxiis_words(server: Scene) -> None:
+    """Whatever stands in a path below the server's root, its answer is a TAXII answer."""
+    answer = server.client().get(f"{API}status/%0A/")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == TAXII

@@ -105,7 +105,10 @@ _Handler: TypeAlias = Callable[[_Ask], Awaitable[Response]]
 def routes(station: Station) -> list[BaseRoute]:
     """The routes of the server, for the gateway to mount; whoever asks must be known by then (``caller_of``)."""
     app = _Taxii(station)
-    return [Route("/taxii2", app), Route("/taxii2/{path:path}", app)]
+    below = Route("/taxii2/{path:path}", app)
+    # A line break in a path is refused like anything else that is not there: in TAXII's words.
+    below.path_regex = re.compile(below.path_regex.pattern, re.DOTALL)
+    return [Route("/taxii2", app), below]
 
 
 def is_taxii(path: str) -> bool:
