@@ -21,6 +21,7 @@ AREAS = (
     "joint",
     "matching",
     "attributions",
+    "indicators",
     "jsonvalues",
     "logs",
 )

@@ -10,6 +10,7 @@ from pollwatch.evidence.fields import Fields
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.policy import Policy
 from pollwatch.members.member import check_names
+from pollwatch.sharing.indicators import reading
 
 
 @pytest.mark.parametrize("data", [rb'{"\ud800":1}', rb'{"a":[{"\udfff":""}]}'])
@@ -29,6 +30,12 @@ def test_any_depth_is_read_or_refused_in_words() -> None:
             assert canonical.dumps(canonical.loads(data)) == data
         except FormatError as error:
             assert "deep" in str(error)  # noqa: PT017 - shallow ones are read
+
+
+def test_a_feed_with_bytes_that_are_no_text_is_refused_in_words() -> None:
+    """Attack 12: one byte in a MISP attribute that is no UTF-8 ended the import of the whole feed."""
+    found = reading.read_bytes(b'{"Event":{"Object":[{"Attribute":[{"type":"d\xffmain","value":"x"}]}]}}', "misp")
+    assert "UTF-8" in found.refused[0].reason
 
 
 @pytest.mark.parametrize("address", ["http://[::1", "http://[zz]:1", "http://a\uff0fb", "http://a:b"])

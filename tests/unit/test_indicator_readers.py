@@ -149,6 +149,15 @@ def test_stix_indicators_and_sightings() -> None:
     assert "process:name" in found.refused[1].reason
 
 
+def test_stix_objects_one_a_line_as_they_are_pulled() -> None:
+    """What a TAXII pull writes to a pipe is read; a broken line is listed, one object alone is read too."""
+    good = json.dumps(indicator(1, "[ipv4-addr:value = '203.0.113.7']"))  # noqa: TID251
+    found = reading.read_bytes(f"{good}\n{{broken\n{good.replace('.7', '.8')}\n".encode())
+    assert values(found) == ["203.0.113.7", "203.0.113.8"]
+    assert [each.where for each in found.refused] == ["line 2"]
+    assert values(reading.read_bytes(good.encode())) == ["203.0.113.7"]
+
+
 def event(*attributes: dict[str, Any], **more: object) -> bytes:
     """A MISP event."""
     body = {"info": "Wave of mails", "uuid": "5f0c2a3e-0000-4000-8000-000000000001", "date": "2026-11-01",

@@ -166,7 +166,7 @@ class _Given:
     @property
     def indicators(self) -> bool:
         """Whether it is about indicators, not about an incident."""
-        return self.sighting or all(each.upper().startswith("IND-") for each in self.subjects)
+        return self.sighting or all(map(_names_indicator, self.subjects))
 
     def desk(self) -> Desk:
         """What is needed to work with indicators."""
@@ -175,6 +175,16 @@ class _Given:
 
         assets = config.load(Path.cwd(), os.environ, self.config_file).assets
         return Desk.open(self.case_dir, SystemClock(), assets)
+
+
+def _names_indicator(subject: str) -> bool:
+    """Whether somebody who writes this means an indicator: its id, or the address, domain ... that it is about."""
+    from pollwatch.events.observable import guessed
+
+    try:
+        return subject.upper().startswith("IND-") or bool(guessed(subject))
+    except ValueError:
+        return False
 
 
 def _prepared(given: _Given, membership: Membership) -> Prepared:
@@ -216,7 +226,7 @@ def take_back(
     from pollwatch.node.jointfolder import Membership
 
     clock = SystemClock()
-    if subject.upper().startswith("IND-"):
+    if _names_indicator(subject):
         desk = Desk.open(case_dir, clock, config.load(Path.cwd(), os.environ, config_file).assets)
         done = retracting.retract_indicator(desk, desk.store.get(subject), reason, decision)
     else:

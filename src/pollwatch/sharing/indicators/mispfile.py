@@ -136,7 +136,10 @@ def read_feed(folder: Path) -> Read:
 
 
 def _decoded(data: bytes, wanted: type[_T]) -> _T:
-    return msgspec.json.decode(data, type=wanted, strict=False)
+    try:
+        return msgspec.json.decode(data, type=wanted, strict=False)
+    except UnicodeDecodeError as error:  # msgspec's own errors are for JSON that is text
+        raise msgspec.DecodeError(f"no UTF-8 at byte {error.start}") from None
 
 
 def _event(found: Read, event: _Event) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pollwatch import canonical
 from pollwatch.errors import FormatError, SourceError
 from pollwatch.sharing.indicators import csvfile, mispfile, stixfile
 from pollwatch.sharing.indicators.candidates import Read
@@ -48,7 +47,7 @@ def read_bytes(data: bytes, format_name: str = "") -> Read:
         raise FormatError(f"over {MAX_BYTES} bytes; split it, or serve it as a feed")
     match format_name or _told(data):
         case "stix":
-            return stixfile.read(canonical.loads_lenient(data.removeprefix(b"\xef\xbb\xbf"), max_bytes=MAX_BYTES))
+            return stixfile.read(data.removeprefix(b"\xef\xbb\xbf"), MAX_BYTES)
         case "misp":
             return mispfile.read(data.removeprefix(b"\xef\xbb\xbf"))
         case _:

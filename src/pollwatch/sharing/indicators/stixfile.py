@@ -21,20 +21,48 @@ _TLP_1: Final = {
     "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82": Tlp.AMBER,
     "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed": Tlp.RED,
 }
+_LINES: Final = 2
 _NOBODY: Known = lambda _identifier: ()  # noqa: E731 - a default argument, named for what it does
 
 
-def read(value: Any) -> Read:  # noqa: ANN401 - any JSON value
-    """The indicators of a bundle, a TAXII envelope, or a list of objects, as it was read from JSON.
+def read(data: bytes, max_bytes: int) -> Read:
+    """The indicators of a bundle, a TAXII envelope, a list of objects, or objects one a line.
 
     Raises:
-        FormatError: none of these, or nested too deeply.
+        FormatError: none of these, too large, ambiguous, or nested too deeply.
     """
+    try:
+        value = canonical.loads_lenient(data, max_bytes=max_bytes)
+    except FormatError:
+        lines = [line for line in data.splitlines() if line.strip()]
+        if len(lines) < _LINES or len(data) > max_bytes:
+            raise
+        return _read_lines(lines)
     bundle.check_depth(value)
+    if isinstance(value, dict) and "objects" not in value and "spec_version" in value:
+        return read_objects([value])
     objects = value.get("objects") if isinstance(value, dict) else value
     if not isinstance(objects, list):
         raise FormatError("no STIX bundle: it has no list of objects")
     return read_objects(objects)
+
+
+def _read_lines(lines: Iterable[bytes]) -> Read:
+    """Objects one a line, as ``collections pull`` writes them; a line that is none is listed."""
+    objects, broken = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            value = canonical.loads_lenient(line)
+            bundle.check_depth(value)
+            objects.append(value)
+        except FormatError as error:
+            broken.append((f"line {number}", line.decode("utf-8", "replace"), str(error)))
+    if not objects:
+        raise FormatError("no STIX: neither one JSON document nor objects one a line")
+    found = read_objects(objects)
+    for where, what, why in broken:
+        found.refuse(where, what, why)
+    return found
 
 
 def read_objects(objects: Iterable[Any], known: Known = _NOBODY) -> Read:
