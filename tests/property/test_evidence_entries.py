@@ -37,7 +37,14 @@ HASH = st.binary(min_size=32, max_size=32)
 NUMBER = st.integers(0, 2**53 - 1)
 TIME = st.none() | st.integers(-(2**53) + 1, 2**53 - 1)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
-SEEN = st.builds(Seen, HASH.filter(any), st.integers(0, 2**64 - 1), HASH)
+SEEN = st.builds(
+    Seen,
+    HASH.filter(any),
+    st.integers(0, 2**64 - 1),
+    HASH,
+    st.binary(min_size=4, max_size=4),
+    st.binary(min_size=64, max_size=64),
+)
 
 PRIVATE = st.one_of(
     st.builds(Batch, HASH, NUMBER, NUMBER, TIME, TIME, HASH),

@@ -17,7 +17,7 @@ import pytest
 import match_scenes as scenes
 from match_scenes import ALONE, NOW_US, Watch, fishing, forged
 from pollwatch.clock import ManualClock
-from pollwatch.node import auditing, matching, matchview, staging
+from pollwatch.node import auditing, matching, matchview, rail, staging
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.matching import Logs
 from pollwatch.sharing.decisions import Person
@@ -349,6 +349,8 @@ def test_kill_9_at_any_moment_spends_once(watch: Watch) -> None:
         process.wait(10)
         process.stdout.close()
         watch.look("Alder")
+        with rail.opened(case, watch.clock):  # opening the log publishes what was flushed and not yet shown
+            pass
         commitments = [each for each in watch.logged("Alder") if isinstance(each, Commitment)]
         runs = matching.runs(watch["Alder"]).all()
         assert len({each.run for each in commitments}) == len(commitments) == len(runs) >= before
