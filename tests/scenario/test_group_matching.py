@@ -71,6 +71,19 @@ def test_holders_learn_what_enough_hold_and_nothing_else(scene: Scene) -> None:
         assert len(audit.check(opening, name, scene.charter).leaves) == 10
 
 
+def test_what_was_released_within_the_same_second_enters(tmp_path: Path) -> None:
+    """Times on papers are whole seconds; an item's age is not counted from such a time."""
+    made = scenes.scene(tmp_path, NAMES, MatchingRules(min_age_s=0), "Elm")
+    made.clock.advance(0.75)
+    for name in ("Alder", "Birch", "Cedar", "Dogwood"):
+        made.nodes[name].candidates = [
+            replace(each, released_us=made.clock.now_us()) for each in scenes.addresses(1, 2)
+        ]
+    group = begun(made, size=10)
+    made.run(10)
+    assert set(learned(made, "Alder", group.run)) == {"10.0.0.1", "10.0.0.2"}
+
+
 def test_items_of_one_bloc_are_shown_to_nobody(tmp_path: Path) -> None:
     """Attack 15: three members of one bloc hold an item; the collector, by policy, tells nobody."""
     made = scenes.scene(tmp_path, NAMES, MatchingRules(blocs=2), "Elm", one_bloc=("Alder", "Birch", "Cedar"))

@@ -197,7 +197,7 @@ class Circle:
 
     def _enter(self, group: Group, candidates: Iterable[Candidate], workers: Workers) -> None:
         """Commit to our set, then let the holders evaluate it."""
-        now_us = papers.whole_seconds(self._clock.now_us())
+        now_us = self._clock.now_us()
         others = tuple(name for name in group.members if name != self.me.name)
         ours = reading.commitments(self._record.papers(self.me), self.me)
         for other in others:
@@ -218,7 +218,7 @@ class Circle:
             elements_root(entered),
             key.public,
             hashlib.sha256(nonce).digest(),
-            now_us,
+            papers.whole_seconds(now_us),
         )
         paper = commitment.sign(self._statement)
         run = Run(
@@ -228,7 +228,7 @@ class Circle:
             group.epoch,
             group.member == self.me.name,
             State.PREPARED,
-            now_us,
+            papers.whole_seconds(now_us),
             paper,
             None,
             entered.seed,
