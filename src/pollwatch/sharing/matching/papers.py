@@ -7,9 +7,9 @@ how a run ended and that its key is gone, a *refusal* why a request was not answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from pollwatch.clock import US_PER_S, rfc3339
 from pollwatch.evidence.keys import Signer
@@ -51,7 +51,35 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Commitment:
+class _Posted:
+    """What the papers have in common: each is a flat record, signed by the member that posts it."""
+
+    title: ClassVar[str]
+
+    def record(self) -> dict[str, Any]:
+        """The paper as JSON: hashes and keys in hex, its time in RFC 3339 as ``time``."""
+        said = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {"time": rfc3339(said.pop("at_us")), **{name: _plain(each) for name, each in said.items()}}
+
+    def sign(self, statement: Signer) -> bytes:
+        """The signed note that is posted, and sent where a message carries it."""
+        return document.sign(self.title, self.record(), (statement,))
+
+
+def _plain(each: object) -> object:
+    match each:
+        case bytes():
+            return each.hex()
+        case tuple():
+            return list(each)
+        case StrEnum():
+            return each.value
+        case _:
+            return each
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment(_Posted):
     """What a member binds itself to before a run.
 
     Attributes:
@@ -69,6 +97,8 @@ class Commitment:
         at_us: when, in whole seconds.
     """
 
+    title: ClassVar[str] = "matching-commitment"
+
     run: str
     mode: Mode
     charter: str
@@ -82,30 +112,9 @@ class Commitment:
     nonce: bytes
     at_us: int
 
-    def record(self) -> dict[str, Any]:
-        """The commitment as JSON."""
-        return {
-            "run": self.run,
-            "mode": self.mode.value,
-            "charter": self.charter,
-            "epoch": self.epoch,
-            "member": self.member,
-            "others": list(self.others),
-            "size": self.size,
-            "root": self.root.hex(),
-            "elements": self.elements.hex(),
-            "key": self.key.hex(),
-            "nonce": self.nonce.hex(),
-            "time": rfc3339(self.at_us),
-        }
-
-    def sign(self, statement: Signer) -> bytes:
-        """The signed note that is posted and sent."""
-        return document.sign("matching-commitment", self.record(), (statement,))
-
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(_Posted):
     """How a run ended for one member.
 
     Attributes:
@@ -117,6 +126,8 @@ class Closing:
         at_us: when, in whole seconds.
     """
 
+    title: ClassVar[str] = "matching-closing"
+
     run: str
     charter: str
     member: str
@@ -124,24 +135,9 @@ class Closing:
     key_destroyed: bool
     at_us: int
 
-    def record(self) -> dict[str, Any]:
-        """The closing as JSON."""
-        return {
-            "run": self.run,
-            "charter": self.charter,
-            "member": self.member,
-            "outcome": self.outcome.value,
-            "key_destroyed": self.key_destroyed,
-            "time": rfc3339(self.at_us),
-        }
-
-    def sign(self, statement: Signer) -> bytes:
-        """The signed note that is posted."""
-        return document.sign("matching-closing", self.record(), (statement,))
-
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(_Posted):
     """That a member does not answer a request, and why.
 
     Attributes:
@@ -154,6 +150,8 @@ class Refusal:
         at_us: when, in whole seconds.
     """
 
+    title: ClassVar[str] = "matching-refusal"
+
     run: str
     charter: str
     member: str
@@ -162,25 +160,9 @@ class Refusal:
     detail: str
     at_us: int
 
-    def record(self) -> dict[str, Any]:
-        """The refusal as JSON."""
-        return {
-            "run": self.run,
-            "charter": self.charter,
-            "member": self.member,
-            "to": self.to,
-            "reason": self.reason.value,
-            "detail": self.detail,
-            "time": rfc3339(self.at_us),
-        }
-
-    def sign(self, statement: Signer) -> bytes:
-        """The signed note that is posted and sent."""
-        return document.sign("matching-refusal", self.record(), (statement,))
-
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(_Posted):
     """What an auditor found in the opening of a set.
 
     Attributes:
@@ -193,6 +175,8 @@ class Finding:
         at_us: when, in whole seconds.
     """
 
+    title: ClassVar[str] = "matching-finding"
+
     run: str
     charter: str
     member: str
@@ -201,25 +185,9 @@ class Finding:
     problem: str
     at_us: int
 
-    def record(self) -> dict[str, Any]:
-        """The finding as JSON."""
-        return {
-            "run": self.run,
-            "charter": self.charter,
-            "member": self.member,
-            "of": self.of,
-            "opened": self.opened,
-            "problem": self.problem,
-            "time": rfc3339(self.at_us),
-        }
-
-    def sign(self, statement: Signer) -> bytes:
-        """The signed note that is posted."""
-        return document.sign("matching-finding", self.record(), (statement,))
-
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group(_Posted):
     """Who matches in a group, with which parts; its initiator posts it.
 
     Attributes:
@@ -235,6 +203,8 @@ class Group:
         size: how large every set looks.
         at_us: when, in whole seconds.
     """
+
+    title: ClassVar[str] = "matching-group"
 
     run: str
     charter: str
@@ -253,29 +223,9 @@ class Group:
         """All who have a part in it."""
         return tuple(sorted({*self.members, *self.holders, self.collector}))
 
-    def record(self) -> dict[str, Any]:
-        """The group as JSON."""
-        return {
-            "run": self.run,
-            "charter": self.charter,
-            "epoch": self.epoch,
-            "member": self.member,
-            "members": list(self.members),
-            "holders": list(self.holders),
-            "collector": self.collector,
-            "threshold": self.threshold,
-            "blocs": self.blocs,
-            "size": self.size,
-            "time": rfc3339(self.at_us),
-        }
-
-    def sign(self, statement: Signer) -> bytes:
-        """The signed note that is posted and sent."""
-        return document.sign("matching-group", self.record(), (statement,))
-
 
 @dataclass(frozen=True, slots=True)
-class HolderKey:
+class HolderKey(_Posted):
     """The public key with which a holder evaluates in a group run; one for all members.
 
     Attributes:
@@ -286,20 +236,13 @@ class HolderKey:
         at_us: when, in whole seconds.
     """
 
+    title: ClassVar[str] = "matching-holder"
+
     run: str
     charter: str
     member: str
     key: Element
     at_us: int
-
-    def record(self) -> dict[str, Any]:
-        """The key as JSON."""
-        words = {"run": self.run, "charter": self.charter, "member": self.member, "key": self.key.hex()}
-        return {**words, "time": rfc3339(self.at_us)}
-
-    def sign(self, statement: Signer) -> bytes:
-        """The signed note that is posted and sent."""
-        return document.sign("matching-holder", self.record(), (statement,))
 
 
 Paper: TypeAlias = Commitment | Closing | Refusal | Finding | Group | HolderKey

@@ -164,12 +164,12 @@ def _holder(value: object) -> HolderKey:
 
 
 _READERS: Final[dict[str, Callable[[object], Paper]]] = {
-    "matching-commitment": _commitment,
-    "matching-closing": _closing,
-    "matching-refusal": _refusal,
-    "matching-finding": _finding,
-    "matching-group": _group,
-    "matching-holder": _holder,
+    Commitment.title: _commitment,
+    Closing.title: _closing,
+    Refusal.title: _refusal,
+    Finding.title: _finding,
+    Group.title: _group,
+    HolderKey.title: _holder,
 }
 
 
