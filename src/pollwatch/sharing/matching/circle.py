@@ -48,6 +48,7 @@ from pollwatch.sharing.matching import (
 )
 from pollwatch.sharing.matching.checking import elements_root
 from pollwatch.sharing.matching.entering import Candidate
+from pollwatch.sharing.matching.gathering import Gathering
 from pollwatch.sharing.matching.groups import Groups
 from pollwatch.sharing.matching.holding import Holding, holder_name
 from pollwatch.sharing.matching.messages import Message, Step
@@ -78,6 +79,7 @@ class Circle:
         self._record = record
         self._clock = clock
         self._holding = Holding(me, charter, statement, record, runs, groups, clock)
+        self._gathering = Gathering(me, charter, statement, runs, groups, clock)
 
     def draft(self, collector: Member, size: int, threshold: int | None = None) -> Group:
         """A group of all voting members but the collector, whose holders come from two blocs where there are two.
@@ -182,7 +184,7 @@ class Circle:
             self._share(group, workers)
             self._learn(group)
         if self.me.name == group.collector:
-            self._collect(group, workers)
+            self._gathering.look(group, workers)
 
     def _invited(self, message: Message, sender: Member) -> None:
         found = reading.read_or_none(message.paper, sender)
@@ -305,27 +307,6 @@ class Circle:
         evaluation = Evaluation.parse(payload, len(ours))
         pair.check(pair.public_key(stated.key), ours, evaluation, workers)
         return list(evaluation.elements)
-
-    def _collect(self, group: Group, workers: Workers) -> None:
-        """When all shares are here: look for what enough members hold, and tell its holders."""
-        if self.groups.senders(group.run, Step.SHARES) != set(group.members):
-            return
-        shape = Shape(group.size, group.threshold)
-        parts = {name: self.groups.part(group.run, name, Step.SHARES) for name in group.members}
-        found = searching.find([part[2] for part in parts.values() if part is not None], shape, workers)
-        blocs = {each.name: each.bloc for each in self.charter.members}
-        told: dict[str, list[list[object]]] = {name: [] for name in group.members}
-        for hit in found:
-            names = [group.members[number - 1] for number in hit.holders]
-            if len({blocs[name] for name in names}) >= group.blocs:
-                for name in names:
-                    told[name].append([hit.cell, names])
-        shares = {name: [part[0].decode("utf-8"), part[1].hex()] for name, part in parts.items() if part is not None}
-        self.runs.send(
-            self._message(group, Step.HITS, name, payload=canonical.dumps({"hits": hits, "shares": shares}))
-            for name, hits in told.items()
-        )
-        self.groups.end(group.run, State.COMPLETED.value)
 
     def _learn(self, group: Group) -> None:
         """Take what the collector found, as far as it can be true."""
