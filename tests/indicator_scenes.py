@@ -14,6 +14,7 @@ from pollwatch.events.observable import guessed
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import (
+    deciding,
     enrol,
     indicating,
     joint,
@@ -23,7 +24,8 @@ from pollwatch.node import (
     staging,
     watchlist,
 )  # fmt: skip
-from pollwatch.node.indicating import Desk, Ruling
+from pollwatch.node.deciding import Ruling
+from pollwatch.node.desk import Desk
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision, Prepared, Sent
 from pollwatch.sharing.decisions import Person
@@ -84,10 +86,10 @@ class Four:
         """A member looks into its inbox."""
         return joint.take_in(self[name], self.clock, ASSETS)
 
-    def rule(self, name: str, act: Act, *values: str, reason: str = "", override: bool = False) -> indicating.Decided:
+    def rule(self, name: str, act: Act, *values: str, reason: str = "", override: bool = False) -> deciding.Decided:
         """An analyst decides about indicators."""
         desk = self.desk(name)
-        return indicating.decide(desk, [desk.store.get(v) for v in values], Ruling(act, "Ann", reason, override))
+        return deciding.decide(desk, [desk.store.get(v) for v in values], Ruling(act, "Ann", reason, override))
 
 
 def enrol_four(folder: Path) -> None:

@@ -19,8 +19,9 @@ from pollwatch.events.observable import Kind, Observable, guessed
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.members.rules import MatchingRules
-from pollwatch.node import enrol, indicating, matching, processes, staging
-from pollwatch.node.indicating import Desk, Ruling
+from pollwatch.node import deciding, enrol, matching, processes, staging
+from pollwatch.node.deciding import Ruling
+from pollwatch.node.desk import Desk
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.matching import Logs, Stepped
 from pollwatch.sharing.decisions import Person
@@ -186,7 +187,7 @@ def release(member: Membership, values: Iterable[str], clock: Clock) -> None:
     )
     for act in (Act.ACCEPT, Act.RELEASE):
         chosen = [desk.store.get(each.value) for each in found]
-        decided = indicating.decide(desk, chosen, Ruling(act, "Ann Analyst", "seen here"))
+        decided = deciding.decide(desk, chosen, Ruling(act, "Ann Analyst", "seen here"))
         assert not decided.refused
 
 

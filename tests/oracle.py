@@ -34,8 +34,19 @@ from pollwatch.evidence.tiles import TileReader
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.members.rules import MatchingRules
-from pollwatch.node import enrol, hunting, indicating, matching, processes, releasing, scanning, sealer, staging
-from pollwatch.node.indicating import Desk
+from pollwatch.node import (
+    deciding,
+    enrol,
+    hunting,
+    indicating,
+    matching,
+    processes,
+    releasing,
+    scanning,
+    sealer,
+    staging,
+)
+from pollwatch.node.desk import Desk, source_of
 from pollwatch.node.interval import Interval
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.decisions import Person
@@ -156,7 +167,7 @@ class Experiment:
         """Cedar reports all its addresses, Alder uses and hunts for them; then both match. Cedar notes what it gets."""
         every = [each.address for each in self.probes]
         alder = self._desk(self.alder)
-        cedar = indicating.source_of(self.cedar.me, self.alder.me)
+        cedar = source_of(self.cedar.me, self.alder.me)
         _decide(alder, every, cedar, Act.ACCEPT)
         hunting.hunt(alder, Calendar(()), hunting.pending(alder))
         _decide(self._desk(self.cedar), every, self._desk(self.cedar).own, Act.RELEASE)
@@ -183,8 +194,8 @@ def _decide(desk: Desk, addresses: Sequence[str], source: Source, act: Act) -> N
     data = "".join(f"{each}\n" for each in ("value", *addresses)).encode()
     terms = indicating.Terms(source, Tlp.AMBER, None, sha256(data).hexdigest())
     indicating.take(desk, indicating.sort(desk, reading.read_bytes(data, "csv"), terms), terms)
-    ruling = indicating.Ruling(act, "Ada", "looked at", override=True)
-    decided = indicating.decide(desk, indicating.choose(desk, addresses, None, ""), ruling)
+    ruling = deciding.Ruling(act, "Ada", "looked at", override=True)
+    decided = deciding.decide(desk, deciding.choose(desk, addresses, None, ""), ruling)
     assert not decided.refused
 
 

@@ -28,7 +28,7 @@ from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members import document
 from pollwatch.members.marking import Tlp
 from pollwatch.node import collecting, joint, processes, rail, releasing, staging, telling
-from pollwatch.node.indicating import Desk
+from pollwatch.node.desk import Desk
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision
 from pollwatch.sharing.collection import Collection

@@ -257,7 +257,7 @@ def _prepared(
     from pollwatch.incidents.records import Case
     from pollwatch.members.marking import Tlp
     from pollwatch.node import releasing, telling
-    from pollwatch.node.indicating import Desk
+    from pollwatch.node.desk import Desk
 
     clock, marking = SystemClock(), Tlp.parse(tlp) if tlp else None
     if indicators:

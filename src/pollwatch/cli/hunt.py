@@ -40,7 +40,7 @@ def command(
     from pollwatch.events.detection import Severity
     from pollwatch.events.observable import guessed
     from pollwatch.node import hunting
-    from pollwatch.node.indicating import Desk
+    from pollwatch.node.desk import Desk
     from pollwatch.sharing.indicators.indicator import indicator_id
 
     settings = config.load(Path.cwd(), os.environ, config_file)

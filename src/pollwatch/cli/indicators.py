@@ -18,8 +18,8 @@ from pollwatch.clock import UTC, SystemClock
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
+    from pollwatch.node.desk import Desk
     from pollwatch.node.hunting import Hunted
-    from pollwatch.node.indicating import Desk
     from pollwatch.sharing.indicators.candidates import Read
     from pollwatch.sharing.indicators.store import IndicatorStore
 
@@ -71,6 +71,7 @@ def import_(  # noqa: PLR0913 - one argument per option
     from pollwatch.errors import UsageError
     from pollwatch.members.marking import Tlp
     from pollwatch.node import indicating
+    from pollwatch.node.desk import source_of
     from pollwatch.sharing.indicators.indicator import Origin, Source
 
     if sum(map(bool, (source, member, own))) > 1:
@@ -84,7 +85,7 @@ def import_(  # noqa: PLR0913 - one argument per option
         elif member:
             if desk.membership is None:
                 raise UsageError(_("no charter is in force in {case}; use --source").format(case=case_dir))
-            who = indicating.source_of(desk.membership.charter.member(member), desk.membership.me)
+            who = source_of(desk.membership.charter.member(member), desk.membership.me)
         else:
             who = Source(source or read.maker or Path(file).name, Origin.FEED)
         now_us = desk.clock.now_us()
@@ -185,15 +186,15 @@ def _deciding(act: str, text: str, *, overrides: bool) -> None:
         override: bool = False,
     ) -> int:
         from pollwatch.errors import PolicyError, UsageError
-        from pollwatch.node import indicating
+        from pollwatch.node import deciding
         from pollwatch.sharing.indicators.indicator import Act, State
 
         if not names and not all_new:
             raise UsageError(_("name indicators, or give --all-new"))
         desk = _desk(case_dir, config_file)
-        chosen = indicating.choose(desk, names, (lambda state: state is State.NEW) if all_new else None, source)
-        ruling = indicating.Ruling(Act(act), who or getpass.getuser(), reason, override)
-        decided = indicating.decide(desk, chosen, ruling)
+        chosen = deciding.choose(desk, names, (lambda state: state is State.NEW) if all_new else None, source)
+        ruling = deciding.Ruling(Act(act), who or getpass.getuser(), reason, override)
+        decided = deciding.decide(desk, chosen, ruling)
         hunted = _hunted(desk, config_file) if act == Act.ACCEPT else None
         if as_json:
             click.echo(pretty(words.decided_document(act, decided, hunted)))
@@ -265,7 +266,7 @@ def _hunted(desk: Desk, config_file: Path | None) -> Hunted | None:
 
 def _desk(case_dir: Path, config_file: Path | None) -> Desk:
     from pollwatch import config
-    from pollwatch.node.indicating import Desk
+    from pollwatch.node.desk import Desk
 
     settings = config.load(Path.cwd(), os.environ, config_file)
     return Desk.open(case_dir, SystemClock(), settings.assets)

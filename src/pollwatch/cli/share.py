@@ -21,7 +21,7 @@ from pollwatch.members.marking import Tlp
 
 if TYPE_CHECKING:
     from pollwatch.members.member import Member
-    from pollwatch.node.indicating import Desk
+    from pollwatch.node.desk import Desk
     from pollwatch.node.jointfolder import Membership
     from pollwatch.node.releasing import Decision, Prepared, Sent
 
@@ -171,7 +171,7 @@ class _Given:
     def desk(self) -> Desk:
         """What is needed to work with indicators."""
         from pollwatch import config
-        from pollwatch.node.indicating import Desk
+        from pollwatch.node.desk import Desk
 
         assets = config.load(Path.cwd(), os.environ, self.config_file).assets
         return Desk.open(self.case_dir, SystemClock(), assets)
@@ -222,7 +222,7 @@ def take_back(
     """Retract an incident or an indicator, and say who was told."""
     from pollwatch import config
     from pollwatch.node import retracting
-    from pollwatch.node.indicating import Desk
+    from pollwatch.node.desk import Desk
     from pollwatch.node.jointfolder import Membership
 
     clock = SystemClock()

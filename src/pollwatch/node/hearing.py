@@ -19,7 +19,8 @@ from pollwatch.i18n import _
 from pollwatch.incidents.records import Case
 from pollwatch.members.marking import Tlp
 from pollwatch.node import indicating, rail
-from pollwatch.node.indicating import Desk, Sorted, Taken
+from pollwatch.node.desk import Desk, source_of
+from pollwatch.node.indicating import Sorted, Taken
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.inbox import Mail
 from pollwatch.sharing.indicators import stixfile
@@ -74,7 +75,7 @@ def take(
         return None
     desk = Desk.open(membership.folder.case, clock, assets)
     read = stixfile.read_objects(told, _known(desk))
-    sender = indicating.source_of(membership.charter.member(word.sender), membership.me)
+    sender = source_of(membership.charter.member(word.sender), membership.me)
     terms = indicating.Terms(sender, word.tlp, None, word.sha256)
     found = indicating.sort(desk, read, terms)
     taken = indicating.take(desk, found, terms)

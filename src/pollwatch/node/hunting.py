@@ -28,8 +28,8 @@ from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.records import Case
 from pollwatch.incidents.samples import LineId
-from pollwatch.node import indicating, rail, reading, rhythm, watchlist
-from pollwatch.node.indicating import Desk
+from pollwatch.node import rail, reading, rhythm, watchlist
+from pollwatch.node.desk import Desk, seal
 from pollwatch.node.rereading import find_file
 from pollwatch.sources.interface import Source
 
@@ -169,7 +169,7 @@ def _seal(desk: Desk, wanted: Watchlist, found: Sequence[Detection], incidents: 
     with rail.opened(desk.case_dir, desk.clock) as evidence:
         evidence.seal_incidents(incidents)
         rhythm.append_sequence(evidence)
-    entry = indicating.seal(desk, {"hunt": counts})
+    entry = seal(desk, {"hunt": counts})
     desk.store.hunted(counts, desk.clock.now_us(), entry)
 
 

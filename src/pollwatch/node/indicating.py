@@ -6,94 +6,21 @@ again makes another one. The other way round, a decision could be in effect that
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
 from pollwatch import canonical
-from pollwatch.clock import Clock, rfc3339
-from pollwatch.election.assets import Assets
+from pollwatch.clock import rfc3339
 from pollwatch.errors import EvidenceError, FormatError, PolicyError
-from pollwatch.evidence import durable, salted
-from pollwatch.evidence.manifest import Indicator as IndicatorEntry
 from pollwatch.members.marking import Tlp
-from pollwatch.members.member import Member
-from pollwatch.node import rail
-from pollwatch.node.jointfolder import JointFolder, Membership
-from pollwatch.sharing.indicators import scoring, standing
+from pollwatch.node.deciding import suspend
+from pollwatch.node.desk import Desk, seal, source_of
 from pollwatch.sharing.indicators.candidates import Candidate, Read, TakenBack
-from pollwatch.sharing.indicators.indicator import Act, Decision, Indicator, Origin, Report, Source, State
-from pollwatch.sharing.indicators.innocents import Innocents
-from pollwatch.sharing.indicators.store import Added, IndicatorStore, Reported, Retraction
-from pollwatch.sharing.indicators.warninglists import WarningLists
+from pollwatch.sharing.indicators.indicator import Origin, Report, Source
+from pollwatch.sharing.indicators.store import Added, Reported, Retraction
 from pollwatch.stix import accept
 from pollwatch.stix.constants import SIGNATURE_EXTENSION
-from pollwatch.store.folder import CaseFolder
-
-#: How our own observations are named where no charter names us.
-OWN = "own"
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What is needed to work with the indicators of a case.
-
-    Attributes:
-        case_dir: the case folder.
-        clock: for when things came and were decided.
-        store: the indicators.
-        innocents: whom to spare.
-        membership: who we are in the joint watch; None where no charter is in force.
-    """
-
-    case_dir: Path
-    clock: Clock
-    store: IndicatorStore
-    innocents: Innocents
-    membership: Membership | None
-
-    @classmethod
-    def open(cls, case_dir: Path, clock: Clock, assets: Assets, env: Mapping[str, str] = os.environ) -> Desk:
-        """The desk of a case; the folder becomes a case where it is empty or new.
-
-        Args:
-            case_dir: the case folder.
-            clock: the time.
-            assets: our own systems, as the configuration names them.
-            env: says where the user's cache is.
-
-        Raises:
-            StoreError: the folder holds other things.
-            ConfigError: the warning lists are not installed, or the charter does not name this node.
-        """
-        folder = JointFolder(case_dir)
-        CaseFolder(case_dir).prepare(create=True)
-        durable.make_folder(folder.root, mode=0o700)
-        membership = Membership.open(case_dir) if folder.charter.exists() else None
-        members = membership.peers if membership else ()
-        innocents = Innocents(WarningLists.load(cache_folder(env)), assets, members)
-        return cls(case_dir, clock, IndicatorStore(folder.indicators), innocents, membership)
-
-    @property
-    def own(self) -> Source:
-        """We ourselves, as a source."""
-        me = self.membership.me if self.membership else None
-        return Source(me.name if me else OWN, Origin.OWN, me.bloc if me else OWN)
-
-    def standings(self) -> standing.Records:
-        """Everybody's record."""
-        return standing.records(self.store.all())
-
-
-def cache_folder(env: Mapping[str, str]) -> Path | None:
-    """Where what can be made again is kept: the service's cache, else the user's; None where there is neither."""
-    if folder := env.get("CACHE_DIRECTORY") or env.get("XDG_CACHE_HOME"):
-        return Path(folder.partition(":")[0]) / "pollwatch"
-    return Path(env["HOME"]) / ".cache" / "pollwatch" if env.get("HOME") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +144,6 @@ class _Authors:
         return self._known[digest]
 
 
-def source_of(member: Member, me: Member | None) -> Source:
-    """A member as a source."""
-    own = me is not None and member.name == me.name
-    return Source(member.name, Origin.OWN if own else Origin.MEMBER, member.bloc)
-
-
 def _report(each: Candidate, source: Source, terms: Terms, now_us: int, *, signed: bool) -> Report:
     observed_us = each.observed_us if each.observed_us is not None else terms.observed_us
     version = each.version or f"{now_us:020d}"
@@ -274,145 +195,3 @@ def take(desk: Desk, found: Sorted, terms: Terms) -> Taken:
         retracted |= dict.fromkeys(desk.store.retract(made))
     suspended = suspend(desk, tuple(retracted))
     return Taken(added, tuple(retracted), suspended, entry)
-
-
-def suspend(desk: Desk, ids: Sequence[str]) -> tuple[str, ...]:
-    """Take those out of use that are in it: what they rested on was taken back, and people have to look again."""
-    in_use = [each for each in desk.store.of(ids) if each.acceptance is not None or each.release is not None]
-    if not in_use:
-        return ()
-    reason = "a source took it back"
-    names = [each.id for each in in_use]
-    entry = seal(desk, _decision_record(Act.SUSPEND, names, "pollwatch", reason, (), desk.clock.now_us()))
-    desk.store.decide(names, Decision(Act.SUSPEND, "pollwatch", reason, desk.clock.now_us(), entry))
-    return tuple(names)
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What came of a decision.
-
-    Attributes:
-        done: the indicators that it was made about.
-        refused: the others, each with the reason.
-    """
-
-    done: tuple[Indicator, ...]
-    refused: tuple[tuple[Indicator, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """A decision as a person makes it.
-
-    Attributes:
-        act: what.
-        who: who decides.
-        reason: why; needed to override a warning, to confirm and to refute.
-        override: whether warnings are known and overridden.
-    """
-
-    act: Act
-    who: str
-    reason: str = ""
-    override: bool = False
-
-
-def decide(desk: Desk, chosen: Sequence[Indicator], ruling: Ruling) -> Decided:
-    """Decide about some indicators; those about which it cannot be decided so are left as they are, with the reason.
-
-    Raises:
-        PolicyError: a decision that needs a reason has none.
-    """
-    if ruling.override and not ruling.reason.strip():
-        raise PolicyError("a warning is overridden for a reason; give one with --reason")
-    if ruling.act in {Act.CONFIRM, Act.REFUTE} and not ruling.reason.strip():
-        raise PolicyError(f"to {ruling.act} is to say what was found; give it with --reason")
-    warnings = desk.innocents.warnings([each.observable for each in chosen])
-    plain: list[Indicator] = []
-    against: dict[tuple[str, ...], list[Indicator]] = {}
-    refused: list[tuple[Indicator, str]] = []
-    for each, warned in zip(chosen, warnings, strict=True):
-        problem = _problem(desk, each, ruling, warned)
-        if problem:
-            refused.append((each, problem))
-        elif warned and ruling.act in {Act.ACCEPT, Act.RELEASE}:
-            against.setdefault(warned, []).append(each)
-        else:
-            plain.append(each)
-    for overridden, group in [((), plain), *against.items()]:
-        if group:
-            _record_decision(desk, group, ruling, overridden)
-    done = {each.id for group in (plain, *against.values()) for each in group}
-    return Decided(desk.store.of([each.id for each in chosen if each.id in done]), tuple(refused))
-
-
-def _record_decision(desk: Desk, group: Sequence[Indicator], ruling: Ruling, warnings: tuple[str, ...]) -> None:
-    at_us, names = desk.clock.now_us(), [each.id for each in group]
-    entry = seal(desk, _decision_record(ruling.act, names, ruling.who, ruling.reason, warnings, at_us))
-    desk.store.decide(names, Decision(ruling.act, ruling.who, ruling.reason, at_us, entry, warnings))
-
-
-def _decision_record(
-    act: Act, names: Iterable[str], who: str, reason: str, warnings: Sequence[str], at_us: int
-) -> dict[str, Any]:
-    return {
-        "decision": act.value,
-        "who": who,
-        "reason": reason,
-        "overrides": list(warnings),
-        "time": rfc3339(at_us),
-        "indicators": list(names),
-    }
-
-
-def _problem(desk: Desk, each: Indicator, ruling: Ruling, warned: tuple[str, ...]) -> str:
-    """Why it cannot be decided so; empty where it can."""
-    state = scoring.state(each, desk.clock.now_us())
-    if ruling.act in {Act.ACCEPT, Act.RELEASE}:
-        if state in {State.RETRACTED, State.EXPIRED}:
-            return f"it is {state}"
-        if warned and not ruling.override:
-            words = ", ".join(desk.innocents.words(key) for key in warned[:3])
-            more = f" and {len(warned) - 3} more" if len(warned) > 3 else ""
-            return f"warned of: {words}{more}; look, then --override with a --reason"
-    if ruling.act is Act.RELEASE and not _may_pass_on(each):
-        return "all we know of it was told to us under a marking that keeps it here; see it ourselves first"
-    if ruling.act is Act.WITHDRAW and each.release is None:
-        return "it is not released"
-    return ""
-
-
-def _may_pass_on(each: Indicator) -> bool:
-    """Whether somebody may be told: we saw it ourselves, or a source lets the whole community know."""
-    return any(report.source.origin is Origin.OWN or report.tlp <= Tlp.GREEN for report in each.standing_reports)
-
-
-def seal(desk: Desk, record: Mapping[str, Any]) -> int:
-    """Seal a step about indicators in the private log; what it commits to is kept with the case.
-
-    Raises:
-        StoreError: the log cannot be written.
-    """
-    salt = salted.new_salt()
-    content = canonical.dumps(dict(record))
-    opening = canonical.dumps({**record, "salt": salt.hex()})
-    with rail.opened(desk.case_dir, desk.clock) as evidence:
-        return evidence.record(IndicatorEntry(salted.commitment(salt, content), desk.clock.now_us()), opening)
-
-
-def choose(desk: Desk, names: Iterable[str], states: Callable[[State], bool] | None, source: str) -> list[Indicator]:
-    """The indicators that a person names, or all in some state, or of some source.
-
-    Raises:
-        PolicyError: a name fits none or several.
-    """
-    found = [desk.store.get(name) for name in names]
-    if states is not None:
-        now_us = desk.clock.now_us()
-        found += [each for each in desk.store.all() if states(scoring.state(each, now_us))]
-    found = list({each.id: each for each in found}.values())
-    if source:
-        wanted = source.casefold()
-        found = [each for each in found if any(r.source.name.casefold() == wanted for r in each.reports)]
-    return found

@@ -17,8 +17,8 @@ from pollwatch.members.marking import Tlp
 from pollwatch.node import (
     attributing,
     casefile,
+    deciding,
     hunting,
-    indicating,
     joint,
     processes,
     publishing,
@@ -28,7 +28,8 @@ from pollwatch.node import (
     watching,
 )
 from pollwatch.node.attributing import Speaker
-from pollwatch.node.indicating import Desk, Ruling
+from pollwatch.node.deciding import Ruling
+from pollwatch.node.desk import Desk
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.jointstory import ALDER, BIRCH, CEDAR, DOGWOOD, PEOPLE, Stage4
 from pollwatch.node.releasing import Decision
@@ -77,7 +78,7 @@ def _accept_and_hunt(stage: Stage4, name: str) -> int:
     desk = stage.desk(name)
     chosen = [each for each in desk.store.all() if each.observable.value == TOLD]
     ruling = Ruling(Act.ACCEPT, PEOPLE[name], _("told by {member}").format(member=ALDER), override=True)
-    indicating.decide(desk, chosen, ruling)
+    deciding.decide(desk, chosen, ruling)
     found = hunting.hunt(desk, stage.calendar, hunting.pending(desk))
     return sum(len(each.lines) for each in found.hits if each.value == TOLD)
 
@@ -131,7 +132,7 @@ def _refute(desk: Desk) -> tuple[float, float]:
     """Birch looks, and says what it found; gives Dogwood's bloc's standing before and after."""
     chosen: list[Indicator] = [each for each in desk.store.all() if each.observable.value in POISON]
     before = desk.standings().standing("north")
-    indicating.decide(desk, chosen, Ruling(Act.REFUTE, PEOPLE[BIRCH], _("our own gate, a resolver, a voter")))
+    deciding.decide(desk, chosen, Ruling(Act.REFUTE, PEOPLE[BIRCH], _("our own gate, a resolver, a voter")))
     return before, desk.standings().standing("north")
 
 

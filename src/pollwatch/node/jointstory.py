@@ -26,9 +26,10 @@ from pollwatch.incidents.records import Case
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.members.rules import MatchingRules, Quorum
-from pollwatch.node import dealing, enrol, indicating, processes, publishing, staging
+from pollwatch.node import dealing, deciding, enrol, indicating, processes, publishing, staging
+from pollwatch.node.deciding import Ruling
 from pollwatch.node.demo import LOGS
-from pollwatch.node.indicating import Desk, Ruling
+from pollwatch.node.desk import Desk
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
 from pollwatch.report.story import Step
@@ -215,7 +216,7 @@ def release(stage: Stage4) -> Step:
         terms = indicating.Terms(desk.own, Tlp.GREEN, None, sha256(data).hexdigest())
         indicating.take(desk, indicating.sort(desk, reading.read_bytes(data, "csv"), terms), terms)
         ruling = Ruling(Act.RELEASE, PEOPLE[name], _("source of an incident of ours"), override=True)
-        decided = indicating.decide(desk, indicating.choose(desk, sorted(sources), None, ""), ruling)
+        decided = deciding.decide(desk, deciding.choose(desk, sorted(sources), None, ""), ruling)
         facts.append((name, _("{n} addresses, by {person}").format(n=len(decided.done), person=PEOPLE[name])))
     return Step(
         "release", _("A person at each office releases the sources of its incidents for matching"), tuple(facts)

@@ -16,8 +16,8 @@ from typing import Final
 from pollwatch.clock import Clock
 from pollwatch.errors import FormatError, PolicyError, SharingError
 from pollwatch.events.observable import Observable
-from pollwatch.node import agreeing, collecting, indicating, releasing
-from pollwatch.node.indicating import Desk
+from pollwatch.node import agreeing, collecting, deciding, releasing
+from pollwatch.node.desk import Desk
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import RETRACTION, Decision, Prepared, Sent
 from pollwatch.sharing.collection import Collection
@@ -90,7 +90,7 @@ def retract_indicator(desk: Desk, found: Indicator, reason: str, decision: Decis
     for name in {report.object_id for report in own}:
         desk.store.retract(Retraction(desk.own.name, name, desk.clock.now_us(), "", reason))
     if found.release is not None:
-        indicating.decide(desk, [found], indicating.Ruling(Act.WITHDRAW, decision.released_by, reason))
+        deciding.decide(desk, [found], deciding.Ruling(Act.WITHDRAW, decision.released_by, reason))
     return taken
 
 

@@ -15,8 +15,8 @@ from pollwatch.errors import PolicyError
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
-from pollwatch.node import indicating, rail, releasing
-from pollwatch.node.indicating import Desk
+from pollwatch.node import rail, releasing
+from pollwatch.node.desk import Desk, seal
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Prepared
 from pollwatch.sharing.collection import Collection
@@ -138,7 +138,7 @@ def note_seen(desk: Desk, chosen: Sequence[Indicator], found: Iterable[Incident]
         )
         for each in chosen
     ]  # fmt: skip
-    indicating.seal(desk, {"seen": [each.id for each in chosen], "time": rfc3339(now_us)})
+    seal(desk, {"seen": [each.id for each in chosen], "time": rfc3339(now_us)})
     desk.store.add([Reported(each) for each in own])
 
 

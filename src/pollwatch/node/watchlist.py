@@ -10,7 +10,7 @@ from pollwatch.detect.indicators import Watched, Watchlist
 from pollwatch.election.assets import Assets
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _, ngettext
-from pollwatch.node.indicating import Desk
+from pollwatch.node.desk import Desk
 from pollwatch.node.jointfolder import JointFolder
 from pollwatch.sharing.indicators import scoring
 from pollwatch.sharing.indicators.indicator import Indicator, State
