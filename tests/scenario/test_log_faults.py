@@ -2,12 +2,13 @@
 
 ``strace`` does the breaking, so that SQLite's calls are broken like our own. An undisturbed run tells which calls there
 are; each is then disturbed in a run of its own on a fresh copy of the log. The suite takes every eleventh of them, a
-different residue per fault, and half of the few that make a key; ``POLLWATCH_ALL_FAULTS=1`` takes all (672 of them, six
-minutes).
+different residue per fault, half of the few that make a key, and two of those that change one.
+``POLLWATCH_ALL_FAULTS=1`` takes all.
 """
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
 import re
@@ -15,9 +16,9 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -25,25 +26,21 @@ import pytest
 import log_crash_worker as worker
 from pollwatch.errors import PollwatchError
 from pollwatch.evidence import durable, fsck, merkle
-from pollwatch.evidence.checkpoint import Checkpoint, open_checkpoint
+from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.pending import PendingFiles
 from pollwatch.evidence.signedstate import SignedState
+from pollwatch.node import casekeys, rekeying
+from pollwatch.node.casekeys import CaseKeys, Which
+from pollwatch.node.sealing import CaseEvidence
 
 CALLS = (
     "openat,mkdir,mkdirat,write,pwrite64,writev,pwritev,fsync,fdatasync,ftruncate,fallocate,"
     "rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir"
 )
 FAULTS = {"EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "SIGKILL": "signal=SIGKILL"}
-STRIDE = 1 if os.environ.get("POLLWATCH_ALL_FAULTS") else 11
-#: name -> entries before, and the sizes that the disturbed writer appends up to. The middle one fills tiles at two
-#: levels, the last removes partial tiles that were replaced. A key is made with ``link``, which no batch needs.
-SCENES: dict[str, tuple[int | None, tuple[str, ...]]] = {
-    "a new log": (None, ("3",)),
-    "a grown log": (250, ("530", "535", "540")),
-    "a new key": (None, ()),
-}
+ALL = bool(os.environ.get("POLLWATCH_ALL_FAULTS"))
 _LINE = re.compile(r"^\d+ +(\w+)\((.*)\) += (.*)$")
 
 
@@ -65,13 +62,35 @@ class Call:
     text: str
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What is disturbed.
+
+    Attributes:
+        prepare: makes the folder as it was before.
+        words: what the writer is told beside the folder.
+        check: what must hold after the restart, given the folder, what the writer had said, and the folder before.
+        share: without ``POLLWATCH_ALL_FAULTS``, one of so many calls is broken.
+        reads: whether opening a file only to read it is broken as well.
+    """
+
+    prepare: Callable[[Path], None]
+    words: tuple[str, ...]
+    check: Callable[[Path, str, Path], None]
+    share: int = 11
+    reads: bool = True
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _own_bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Compiled modules of our own, so that each run opens the same files and the n-th call is the n-th again."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
-        subprocess.run([sys.executable, worker.__file__, str(tmp_path_factory.mktemp("first")), "3"], check=True)
+        log, case = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("first") / "case"
+        a_case(case, "shared")
+        for folder, word in ((log, "3"), (case, "shared")):
+            subprocess.run([sys.executable, worker.__file__, str(folder), word], check=True, capture_output=True)
         yield
 
 
@@ -91,17 +110,28 @@ def writing(folder: Path, sizes: tuple[str, ...], *strace: str) -> subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-def prepared(folder: Path, entries: int | None) -> Path:
-    """A log as it was before; the folder is absent for a new one."""
-    if entries is not None:
-        with Log.open(folder, [worker.SIGNER], worker.CLOCK) as log:
-            log.append(worker.numbered(0, entries))
-    return folder
+def a_log(folder: Path, entries: int) -> None:
+    """A log with so many entries."""
+    with Log.open(folder, [worker.SIGNER], worker.CLOCK) as log:
+        log.append(worker.numbered(0, entries))
 
 
-def calls(folder: Path, sizes: tuple[str, ...], record: Path) -> list[Call]:
+def a_case(case: Path, which: Which) -> None:
+    """A case one of whose logs has committed to its next key."""
+    with CaseEvidence.open(case, worker.CLOCK) as evidence:
+        evidence.seal_batch("a.log", 1, [b"one", b"two"])
+        evidence.publish_seal()
+    rekeying.begin(case, which, worker.CLOCK)
+
+
+def nothing(folder: Path) -> None:
+    """The folder does not even exist."""
+    assert not folder.exists()
+
+
+def calls(folder: Path, scene: Scene, record: Path) -> list[Call]:
     """The calls of an undisturbed run that concern the log's folder or its acknowledgements."""
-    done = writing(folder, sizes, "-e", f"trace={CALLS}", "-o", str(record))
+    done = writing(folder, scene.words, "-e", f"trace={CALLS}", "-o", str(record))
     assert done.returncode == 0, done.stderr
     counted: Counter[str] = Counter()
     found = []
@@ -111,7 +141,7 @@ def calls(folder: Path, sizes: tuple[str, ...], record: Path) -> list[Call]:
             continue
         name, arguments, _ = match.groups()
         counted[name] += 1
-        if str(folder) in arguments:
+        if str(folder) in arguments and (scene.reads or "O_RDONLY" not in arguments):
             found.append(Call(name, counted[name], arguments))
     return found
 
@@ -122,9 +152,9 @@ def published(folder: Path) -> list[Checkpoint]:
     return [open_checkpoint(path.read_bytes(), worker.SIGNER.verifier).checkpoint] if path.exists() else []
 
 
-def check_after(folder: Path, said: str, before: list[Checkpoint]) -> None:
+def check_log(folder: Path, said: str, before: Path) -> None:
     """After the restart: clean, nothing acknowledged lost, no fork, and the log goes on."""
-    seen = [*before, *published(folder)]
+    seen = [*published(before), *published(folder)]
     acknowledged = [line.split() for line in said.splitlines()]
     with Log.open(folder, [worker.SIGNER], worker.CLOCK) as log:
         fsck.check_all(log.reader(), log.root)
@@ -142,7 +172,7 @@ def check_after(folder: Path, said: str, before: list[Checkpoint]) -> None:
         assert published(folder)[0] == log.signed.checkpoint
 
 
-def check_key_after(folder: Path, said: str) -> None:
+def check_key(folder: Path, said: str, _before: Path) -> None:
     """After the restart: the key is there whole or not at all, there if that was said, and can be made if not."""
     path = folder / "a.key"
     assert path.exists() or not said
@@ -154,15 +184,56 @@ def check_key_after(folder: Path, said: str) -> None:
     assert Signer.load(path).seed == worker.SIGNER.seed
 
 
+def check_change(which: Which, case: Path, said: str, before: Path) -> None:
+    """After the restart: the log signs with the old key or the new, goes on, and doing it again ends the change."""
+    old, known = rekeying.show(before, which).chain, signed_by(before, which)
+    secret = base64.b64encode(Signer.load(casekeys.placed(before / "evidence", which)).seed)
+    shown = signed_by(case, which)
+    with CaseEvidence.open(case, worker.CLOCK) as evidence:
+        evidence.seal_batch("a.log", 3, [b"after"])
+        evidence.publish_seal()
+    chain = rekeying.show(case, which).chain
+    assert len(chain.keys) in ((2,) if said else (1, 2))
+    if not said:
+        chain = rekeying.rotate(case, which, worker.CLOCK).chain
+    assert chain.keys[0] == old.first
+    assert len(chain.keys) in ((2,) if said else (2, 3))
+    reader = fsck.check_log(case / "evidence" / which, chain)
+    for each in (known, shown):
+        assert reader.root(each.size) == each.root
+    assert CaseKeys.load(case / "evidence").of(which)[0].verifier == chain.present
+    assert not any(secret in path.read_bytes() for path in (case / "evidence").rglob("*") if path.is_file())
+
+
+def signed_by(case: Path, which: Which) -> Checkpoint:
+    """What the world may have read of a case's log, under whichever of its keys."""
+    public = case / "evidence" / which / "public"
+    return SignedCheckpoint.parse((public / "checkpoint").read_bytes()).checkpoint
+
+
+#: The middle one fills tiles at two levels and removes partial tiles that were replaced. A key is made with ``link``,
+#: which no batch needs.
+SCENES = {
+    "a new log": Scene(nothing, ("3",), check_log),
+    "a grown log": Scene(partial(a_log, entries=250), ("530", "535", "540"), check_log),
+    "a new key": Scene(nothing, (), check_key, 2),
+    "a change of the shared log's key": Scene(
+        partial(a_case, which="shared"), ("shared",), partial(check_change, "shared"), 61, reads=False
+    ),
+    "a change of the private log's key": Scene(
+        partial(a_case, which="private"), ("private",), partial(check_change, "private"), 61, reads=False
+    ),
+}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("scene", SCENES)
-def test_every_broken_call_is_survived(scene: str, fault: str, tmp_path: Path) -> None:
-    """Disk failure, full disk or death at any call of a batch: after restart nothing acknowledged is lost or forked."""
+@pytest.mark.parametrize("name", SCENES)
+def test_every_broken_call_is_survived(name: str, fault: str, tmp_path: Path) -> None:
+    """Disk failure, full disk or death at any call: after restart nothing acknowledged is lost or forked."""
     if reason := _no_strace():
         pytest.skip(reason)
-    entries, sizes = SCENES[scene]
-    start = prepared(tmp_path / "start", entries)
-    before = published(start)
+    scene, start = SCENES[name], tmp_path / "start"
+    scene.prepare(start)
 
     def fresh() -> Path:
         folder = tmp_path / "log"
@@ -171,15 +242,15 @@ def test_every_broken_call_is_survived(scene: str, fault: str, tmp_path: Path) -
             shutil.copytree(start, folder)
         return folder
 
-    everything = calls(fresh(), sizes, tmp_path / "record")
-    stride = STRIDE if sizes else min(STRIDE, 2)
-    chosen = everything[list(FAULTS).index(fault) * 4 % stride :: stride]
+    everything = calls(fresh(), scene, tmp_path / "record")
+    share = 1 if ALL else scene.share
+    chosen = everything[list(FAULTS).index(fault) * 4 % share :: share]
     outcomes: Counter[int] = Counter()
     for call in chosen:
         folder = fresh()
         done = writing(
-            folder, sizes, "-e", f"inject={call.name}:{FAULTS[fault]}:when={call.number}", "-e", f"trace={call.name}",
-            "-o", str(tmp_path / "record"),
+            folder, scene.words, "-e", f"inject={call.name}:{FAULTS[fault]}:when={call.number}", "-e",
+            f"trace={call.name}", "-o", str(tmp_path / "record"),
         )  # fmt: skip
         record = (tmp_path / "record").read_text("utf-8", "replace")
         where = f"{fault} at {call.name} {call.number}: {call.text}"
@@ -189,20 +260,17 @@ def test_every_broken_call_is_survived(scene: str, fault: str, tmp_path: Path) -
         if fault == "EIO" and call.name in ("fsync", "fdatasync"):
             lose_unflushed(folder, record)
         try:
-            if sizes:
-                check_after(folder, done.stdout, before)
-            else:
-                check_key_after(folder, done.stdout)
+            scene.check(folder, done.stdout, start)
         except (PollwatchError, AssertionError) as error:
             raise AssertionError(f"{where} (writer ended with {done.returncode}: {done.stderr}): {error}") from error
-    print(f"{scene}: {fault} at {len(chosen)} of {len(everything)} calls; ends {dict(outcomes)}")  # noqa: T201 - asked for
+    print(f"{name}: {fault} at {len(chosen)} of {len(everything)} calls; ends {dict(outcomes)}")  # noqa: T201 - asked for
 
 
 def lose_unflushed(folder: Path, record: str) -> None:
     """What a flush that failed may mean: the file of our own that was to be flushed is empty after the power cut."""
     for path in re.findall(r"f(?:data)?sync\(\d+<([^>]*)>\) += -1 EIO .*INJECTED", record):
         lost = Path(path)
-        if lost.is_file() and lost.is_relative_to(folder / "public"):
+        if lost.is_file() and lost.is_relative_to(folder) and "public" in lost.parts:
             lost.write_bytes(b"")
 
 
@@ -213,13 +281,15 @@ def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with Log.open(tmp_path / "log", [worker.SIGNER], worker.CLOCK) as log:
         log.append(worker.numbered(0, 40))
     monkeypatch.undo()
-    check_after(tmp_path / "log", f"40 {merkle.root_of(merkle.leaf_hashes(worker.numbered(0, 40))).hex()}\n", [])
+    root = merkle.root_of(merkle.leaf_hashes(worker.numbered(0, 40)))
+    check_log(tmp_path / "log", f"40 {root.hex()}\n", tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("place", ["files", "state"])
 def test_failed_but_persisted(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The append raises although everything reached the disk: opening again finds it whole or not at all."""
-    folder = prepared(tmp_path / "log", 250)
+    folder = tmp_path / "log"
+    a_log(folder, 250)
     log = Log.open(folder, [worker.SIGNER], worker.CLOCK)
     owner, name = (PendingFiles, "flush") if place == "files" else (SignedState, "advance")
     real = getattr(owner, name)
@@ -234,4 +304,4 @@ def test_failed_but_persisted(place: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.undo()
     with Log.open(folder, [worker.SIGNER], worker.CLOCK) as again:
         assert again.size == (250 if place == "files" else 600)
-    check_after(folder, "", [])
+    check_log(folder, "", tmp_path / "nothing")
