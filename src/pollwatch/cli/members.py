@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from pollwatch.canonical import Json, pretty
-from pollwatch.cli import options
+from pollwatch.cli import options, renew
 from pollwatch.clock import SystemClock
 from pollwatch.errors import SplitError, UsageError
 from pollwatch.events.printable import printable
@@ -51,6 +51,9 @@ def command(context: click.Context, *, case_dir: Path | None, as_json: bool) -> 
     return 0
 
 
+command.add_command(renew.command)
+
+
 @command.command()
 @click.argument("member")
 @click.argument("stage", type=click.Choice(_STAGES))
@@ -58,7 +61,7 @@ def command(context: click.Context, *, case_dir: Path | None, as_json: bool) -> 
 @click.option("--by", "person", required=True, metavar="NAME", help="Who decides this.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
 def stage(*, member: str, stage: str, case_dir: Path, person: str, reason: str) -> int:
-    r"""Go exactly so far with MEMBER from now on; STAGE includes those before it.
+    """Go exactly so far with MEMBER from now on; STAGE includes those before it.
 
     \b
     alone     nothing leaves for it, nothing that it sends is taken
@@ -70,7 +73,7 @@ def stage(*, member: str, stage: str, case_dir: Path, person: str, reason: str) 
 
     Who decided, when and why is recorded in the private log, which no other member sees. To stop at once: pollwatch
     sever MEMBER.
-    """
+    """  # noqa: D301 - click's mark has to be the character itself
     from pollwatch.node import staging
     from pollwatch.node.jointfolder import Membership
     from pollwatch.sharing.decisions import Person

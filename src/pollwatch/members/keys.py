@@ -4,6 +4,10 @@ Each key does one thing, so that a gateway that is broken into can neither accus
 ``statement`` signs charters, claims, opinions and releases and stays inside; ``witness`` cosigns other members' logs
 and ``gateway`` signs receipts, and these two are on the gateway. The log's key belongs to the log
 (:mod:`pollwatch.evidence.log`).
+
+A key is changed by the charter (:mod:`pollwatch.node.renewing`). Until a charter that names it is in force, the new
+key lies beside the one in use (``NAME.next``); then it takes its place in one step (:func:`settle`). So there is no
+moment at which a process that is killed leaves the member without a key that others go by.
 """
 
 from __future__ import annotations
@@ -11,15 +15,82 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from pollwatch.errors import SignatureError
 from pollwatch.evidence import durable
-from pollwatch.evidence.keys import EXERCISE, KeyType, Signer
+from pollwatch.evidence.keys import EXERCISE, KeyType, Signer, Verifier
+from pollwatch.store import disk
 
+#: What each key that stays inside, and each that the gateway has, is for.
+INNER: Final = ("statement", "request")
+OUTER: Final = ("witness", "gateway")
 _SECRET_BYTES: Final = 32
+
+
+def placed(folder: Path, use: str) -> Path:
+    """The file of a key in use."""
+    return folder / f"{use}.key"
+
+
+def arriving(folder: Path, use: str) -> Path:
+    """The file of the key that a change of the charter brings in for it."""
+    return folder / f"{use}.next"
+
+
+def make(path: Path, name: str, use: str) -> None:
+    """A fresh key for that use.
+
+    Raises:
+        SignatureError: there is one; a key is never overwritten.
+    """
+    Signer.generate(name, KeyType.COSIGNATURE if use == "witness" else KeyType.ED25519).save(path)
+
+
+def at_hand(folder: Path, use: str) -> tuple[Signer, ...]:
+    """The key in use, and after it the one that a change brings in, if there is one.
+
+    Raises:
+        SignatureError: a key is missing, damaged, or readable by others.
+    """
+    # In this order: what another process puts in its place in between is then found twice, never not at all.
+    path = arriving(folder, use)
+    coming = (Signer.load(path),) if path.exists() else ()
+    return (Signer.load(placed(folder, use)), *coming)
+
+
+def settle(folder: Path, named: Mapping[str, Verifier]) -> bool:
+    """Put the keys that a charter in force names in the places of those before, which are gone then.
+
+    Args:
+        folder: where the keys are.
+        named: the key that the charter names, by use.
+
+    Returns:
+        Whether a key was put in place. Doing it again, or beside another process that does it, changes nothing.
+
+    Raises:
+        SignatureError: a key is damaged, or readable by others.
+    """
+    if not incoming(folder, named):
+        return False
+    moved = False
+    with disk.locked(folder / "keys.lock"):
+        for use, verifier in named.items():
+            path = arriving(folder, use)
+            if path.exists() and Signer.load(path).verifier == verifier:
+                path.replace(placed(folder, use))
+                durable.sync_path(folder)
+                moved = True
+    return moved
+
+
+def incoming(folder: Path, uses: Iterable[str]) -> bool:
+    """Whether a change brings in any of these keys."""
+    return any(arriving(folder, use).exists() for use in uses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +112,7 @@ class GatewayKeys:
         Raises:
             SignatureError: a key is missing, damaged, or readable by others.
         """
-        return cls(Signer.load(folder / "witness.key"), Signer.load(folder / "gateway.key"))
+        return cls(*(Signer.load(placed(folder, use)) for use in OUTER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +153,7 @@ class MemberKeys:
         Raises:
             SignatureError: there are keys already; a key is never overwritten.
         """
-        if (inner / "statement.key").exists():
+        if placed(inner, "statement").exists():
             raise SignatureError(f"there are keys in {inner} already; a key is never overwritten: move it away first")
         return cls.complete(inner, outer, handle)
 
@@ -95,12 +166,10 @@ class MemberKeys:
         """
         durable.make_folder(inner, mode=0o700)
         durable.make_folder(outer, mode=0o700)
-        wanted = {inner: ("statement", "request"), outer: ("witness", "gateway")}
-        for folder, use in ((folder, use) for folder, uses in wanted.items() for use in uses):
-            path = folder / f"{use}.key"
+        for folder, use in (*((inner, use) for use in INNER), *((outer, use) for use in OUTER)):
+            path = placed(folder, use)
             if not path.exists():
-                kind = KeyType.COSIGNATURE if use == "witness" else KeyType.ED25519
-                Signer.generate(f"{handle}/{use}", kind).save(path)
+                make(path, f"{handle}/{use}", use)
             if (found := Signer.load(path).name) != f"{handle}/{use}":
                 raise SignatureError(f"{path} is the key {found!r}, not one of {handle!r}; move it away first")
         if not (inner / "ids.secret").exists():
@@ -118,7 +187,7 @@ class MemberKeys:
             secret = bytes.fromhex((inner / "ids.secret").read_text("ascii"))
         except (OSError, ValueError) as error:
             raise SignatureError(f"the keys in {inner} are not complete ({error})") from error
-        statement, request = (Signer.load(inner / f"{use}.key") for use in ("statement", "request"))
+        statement, request = (Signer.load(placed(inner, use)) for use in INNER)
         return cls(statement, request, outer, secret)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -109,6 +109,10 @@ class Member:
     def exercise(self) -> bool:
         """Whether its keys were made for an exercise."""
         return self.log.exercise
+
+    def is_as(self, other: Member) -> bool:
+        """Whether two say the same of it; its bloc and role aside, which are for the others to judge."""
+        return replace(self, bloc=other.bloc, role=other.role) == other
 
     def record(self) -> dict[str, Any]:
         """The member as JSON."""

@@ -13,6 +13,7 @@ signed both, and keeps the other as evidence; it never signs two itself, unless 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -69,14 +70,23 @@ def check_goes_on(case_dir: Path, chain: Chain, clock: Clock) -> None:
     _check_not_split(case_dir, ours, chain, clock)
 
 
-def signed_by(chain: Chain, statement: Signer) -> SignedCharter:
-    """The last charter of a chain with one more signature; signing twice changes nothing.
+def signed_by(chain: Chain, statement: Sequence[Signer]) -> SignedCharter:
+    """The last charter of a chain with our signature; signing twice changes nothing.
+
+    Args:
+        chain: all charters up to it.
+        statement: the key in use, and the one that is to follow, if there is one: it signs what names it.
 
     Raises:
         SignatureError: the key has no say in it.
     """
-    before = chain.before_last
-    return chain.last.signing(statement) if before is None else amendment.signing(before, chain.last, statement)
+    before, signed = chain.before_last, chain.last
+    if before is None:
+        return signed.signing(statement[0])
+    charter = signed.charter
+    for each in (statement[0], *(new for new in statement[1:] if charter.by_statement_key(new.verifier))):
+        signed = amendment.signing(before, signed, each)
+    return signed
 
 
 def promise(case_dir: Path, signed: SignedCharter, member: Member, clock: Clock, *, instead: bool) -> None:

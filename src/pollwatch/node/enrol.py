@@ -12,6 +12,7 @@ from pollwatch.errors import ConfigError, PolicyError
 from pollwatch.evidence import durable, keychain
 from pollwatch.evidence import note as notes
 from pollwatch.evidence.keys import Signer, Verifier
+from pollwatch.members import keys as keyfiles
 from pollwatch.members.card import make_card, read_card
 from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
@@ -174,8 +175,7 @@ def begin(case_dir: Path, charter: Charter) -> SignedCharter:
     Raises:
         SignatureError: this node is not in it.
     """
-    keys, _member = _self(case_dir)
-    return SignedCharter.begin(charter, keys.statement)
+    return SignedCharter.begin(charter, Own.load(case_dir).statement[0])
 
 
 def amend(case_dir: Path, charter: Charter, clock: Clock, *, instead: bool = False) -> Signing:
@@ -185,9 +185,9 @@ def amend(case_dir: Path, charter: Charter, clock: Clock, *, instead: bool = Fal
         PolicyError: it is no change of that one, or this node has signed another that excludes it.
         SignatureError: this node has no say in it.
     """
-    keys, _member = _self(case_dir)
+    own = Own.load(case_dir)
     chain = JointFolder(case_dir).load_chain()
-    note = notes.sign_note(charter.text, (keys.statement,))
+    note = notes.sign_note(charter.text, (own.statement[0],))
     return sign(case_dir, chain.followed_by(SignedCharter(charter, note)).to_bytes(), clock, instead=instead)
 
 
@@ -228,25 +228,17 @@ def sign(case_dir: Path, data: bytes, clock: Clock, *, instead: bool = False) ->
             node has signed another one that excludes it.
         SignatureError: a signature on it is wrong, or this node has no say in it.
     """
-    keys, member = _self(case_dir)
+    own = Own.load(case_dir)
     chain = Chain.parse(data)
     chain.check_draft()
-    _check_own(chain.last.charter, member)
+    member = own.named(chain.last.charter)
     charters.check_goes_on(case_dir, chain, clock)
-    signed = charters.signed_by(chain, keys.statement)
+    signed = charters.signed_by(chain, own.statement)
     charters.promise(case_dir, signed, member, clock, instead=instead)
     chain = chain.ending_with(signed)
     if chain.missing():
         return Signing(chain, in_force=False)
     return Signing(chain, in_force=charters.take_up(case_dir, chain, clock))
-
-
-def _check_own(charter: Charter, member: Member) -> None:
-    """Whoever drafts a charter says nothing wrong of us. It may leave us out: that is what removing a member means."""
-    mine = charter.by_identity(member.identity)
-    if mine is not None:
-        # Where it is a change, our bloc and our role are for the others to judge.
-        _check_same(replace(mine, bloc=member.bloc, role=member.role) if charter.previous else mine, member)
 
 
 def _check_same(named: Member, card: Member) -> None:
@@ -256,10 +248,46 @@ def _check_same(named: Member, card: Member) -> None:
         raise PolicyError(f"the charter has {card.name} otherwise than its card says: {'; '.join(changed)}")
 
 
-def _self(case_dir: Path) -> tuple[MemberKeys, Member]:
-    folder = JointFolder(case_dir)
-    try:
-        card = folder.card.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(f"{case_dir} is no member yet; see: pollwatch members card --help") from None
-    return MemberKeys.load(folder.inner, folder.outer), read_card(card)
+@dataclass(frozen=True, slots=True)
+class Own:
+    """How this node introduces itself, and what it signs charters with.
+
+    Attributes:
+        cards: the card in use, and after it the one with what it wants to have changed, if there is one.
+        statement: the key in use, and after it the one that is to follow, if a change brings it in.
+    """
+
+    cards: tuple[Member, ...]
+    statement: tuple[Signer, ...]
+
+    @classmethod
+    def load(cls, case_dir: Path) -> Own:
+        """Read both.
+
+        Raises:
+            ConfigError: this node has not introduced itself.
+            SignatureError: a key or a card is damaged.
+        """
+        folder = JointFolder(case_dir)
+        paths = [each for each in (folder.card, folder.next_card) if each.exists()]
+        if folder.card not in paths:
+            raise ConfigError(f"{case_dir} is no member yet; see: pollwatch members card --help")
+        cards = tuple(read_card(each.read_bytes()) for each in paths)
+        return cls(cards, keyfiles.at_hand(folder.inner, "statement"))
+
+    def named(self, charter: Charter) -> Member:
+        """This node as a charter names it; as its card has it, where the charter leaves it out.
+
+        Whoever drafts a charter says nothing wrong of us. It may leave us out: that is what removing a member means.
+
+        Raises:
+            PolicyError: the charter has this member otherwise than its cards.
+        """
+        mine = charter.by_identity(self.cards[0].identity)
+        if mine is None:
+            return self.cards[0]
+        # Where it is a change, our bloc and our role are for the others to judge.
+        present, *wanted = self.cards
+        if not any(mine.is_as(each) for each in wanted):
+            _check_same(replace(mine, bloc=present.bloc, role=present.role) if charter.previous else mine, present)
+        return mine

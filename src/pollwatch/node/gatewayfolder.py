@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pollwatch.errors import ConfigError
+from pollwatch.members import keys as keyfiles
 from pollwatch.members.charter import SignedCharter
 from pollwatch.members.keys import GatewayKeys
 from pollwatch.members.member import Member
@@ -112,7 +113,7 @@ class GatewayMembership:
 
     @classmethod
     def open(cls, folder: GatewayFolder, now_us: int) -> GatewayMembership:
-        """Open a gateway's folder, with the charter that holds by now.
+        """Open a gateway's folder, with the charter that holds by now and the keys that it names.
 
         Raises:
             ConfigError: no charter is in force, or it does not name this gateway's keys.
@@ -120,9 +121,10 @@ class GatewayMembership:
         """
         folder.charter_files.turn(now_us)
         signed = folder.charter_files.load_charter()
-        keys = GatewayKeys.load(folder.path)
-        mine = (keys.witness.verifier, keys.gateway.verifier)
-        me = next((each for each in signed.charter.members if (each.witness, each.gateway) == mine), None)
+        mine = {use: {each.verifier for each in keyfiles.at_hand(folder.path, use)} for use in keyfiles.OUTER}
+        named = (each for each in signed.charter.members if each.witness in mine["witness"])
+        me = next((each for each in named if each.gateway in mine["gateway"]), None)
         if me is None:
             raise ConfigError(f"the charter in {folder.path} does not name the keys of this gateway")
-        return cls(folder, signed, me, keys)
+        keyfiles.settle(folder.path, {"witness": me.witness, "gateway": me.gateway})
+        return cls(folder, signed, me, GatewayKeys.load(folder.path))

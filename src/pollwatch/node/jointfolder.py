@@ -6,8 +6,9 @@
     CASE/joint/charter.note       the charter in force
     CASE/joint/charters.json      all charters from the first to the last that was agreed to
     CASE/joint/card.note          how this member introduces itself
+    CASE/joint/card.next          how it does once the charter says so (:mod:`pollwatch.node.renewing`)
     CASE/joint/stages.json        how far this member goes with each other one (a copy is the gateway's)
-    CASE/joint/keys/              inside only: the statement key and the key of requests
+    CASE/joint/keys/              inside only: the statement key and the key of requests; NAME.next are to follow
     CASE/joint/next/              the statement key after the present one, until it is put into a safe
     CASE/joint/record.sqlite      inside only: ledger, objects, views of peers' logs
     CASE/joint/indicators.sqlite  inside only: indicators, also where no charter is in force
@@ -21,17 +22,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pollwatch.clock import Clock, SystemClock
 from pollwatch.errors import ConfigError, PolicyError
+from pollwatch.evidence import durable
+from pollwatch.evidence.keys import Signer
+from pollwatch.members import keys as keyfiles
+from pollwatch.members.card import read_card
 from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.keys import MemberKeys
 from pollwatch.members.member import Member
 from pollwatch.node.charterfiles import CharterFiles
-from pollwatch.node.gatewayfolder import GatewayFolder
+from pollwatch.node.gatewayfolder import GatewayFolder, GatewayMembership
 from pollwatch.sharing.outbound import Outbound
 from pollwatch.sharing.stages import Gate, OwnGate, Stage
 
@@ -76,6 +82,11 @@ class JointFolder:
     def card(self) -> Path:
         """The member's own card."""
         return self.root / "card.note"
+
+    @property
+    def next_card(self) -> Path:
+        """Its card once a charter says so: with other keys, or at another address."""
+        return self.root / "card.next"
 
     @property
     def charter(self) -> Path:
@@ -179,6 +190,23 @@ class JointFolder:
         """The charter in force: :meth:`CharterFiles.load_charter`."""
         return self.charter_files.load_charter()
 
+    def settle(self, me: Member, now_us: int) -> None:
+        """Put new keys and a new card in their places as soon as the charter in force names them.
+
+        The gateway does so itself, where it stands elsewhere or runs; here it is done for it where it does not. If we
+        stop in between, the next call does the rest.
+        """
+        keyfiles.settle(self.inner, {"statement": me.statement, "request": me.request})
+        if keyfiles.incoming(self.outer, keyfiles.OUTER) and self.gateway.charter_files.charters.exists():
+            GatewayMembership.open(self.gateway, now_us)
+        with suppress(FileNotFoundError):  # there is none, or another process was first
+            if read_card(self.next_card.read_bytes()).is_as(me):
+                for path in self.root.glob("next/statement*.key"):
+                    if Signer.load(path).verifier == me.statement:
+                        path.unlink()  # it is in use now
+                self.next_card.replace(self.card)
+                durable.sync_path(self.root)
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:
@@ -198,20 +226,22 @@ class Membership:
 
     @classmethod
     def open(cls, case_dir: Path) -> Membership:
-        """Open a member's folder, with the charter that holds by now.
+        """Open a member's folder, with the charter that holds by now and the keys that it names.
 
         Raises:
             ConfigError: no charter is in force, or it does not name this member's key.
             SignatureError: keys are missing, or can be read by others.
         """
         folder = JointFolder(case_dir)
-        folder.turn(SystemClock().now_us())
+        now_us = SystemClock().now_us()
+        folder.turn(now_us)
         charter = folder.load_charter().charter
-        keys = MemberKeys.load(folder.inner, folder.outer)
-        me = charter.by_statement_key(keys.statement.verifier)
+        mine = (charter.by_statement_key(each.verifier) for each in keyfiles.at_hand(folder.inner, "statement"))
+        me = next((each for each in mine if each is not None), None)
         if me is None:
             raise ConfigError(f"the charter in {folder.charter} does not name the statement key of this node")
-        return cls(folder, charter, me, keys)
+        folder.settle(me, now_us)
+        return cls(folder, charter, me, MemberKeys.load(folder.inner, folder.outer))
 
     def peer(self, name: str) -> Member:
         """Another member, by name.

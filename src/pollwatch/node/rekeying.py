@@ -154,6 +154,23 @@ def rotate(
         return Changed(chain, made)
 
 
+def public_half(path: Path) -> Verifier:
+    """The public half in a key file of any kind, or in a file that holds nothing else.
+
+    Raises:
+        StoreError: it cannot be read.
+        SignatureError: it holds no key, or others can read it.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_PUBLIC).decode("utf-8").removesuffix("\n")
+        return Verifier.parse(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+    except EvidenceError:
+        return Signer.load(path).verifier
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One change at a time."""
@@ -203,7 +220,7 @@ def _following(
 ) -> tuple[Verifier, Path | None]:
     """The key after the next: given, left over from a change that was stopped, or made."""
     if given is not None:
-        return _public_half(given), None
+        return public_half(given), None
     for path, signer in _made(folder, which):
         if signer.verifier not in used and signer.name == origin:
             return signer.verifier, path
@@ -219,18 +236,6 @@ def _following(
 
 def _made(folder: Path, which: Which) -> list[tuple[Path, Signer]]:
     return [(path, Signer.load(path)) for path in sorted((folder / "next").glob(f"{which}-*.key"))]
-
-
-def _public_half(path: Path) -> Verifier:
-    """Of a key file of any kind, or of a file that holds nothing else."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_PUBLIC).decode("utf-8").removesuffix("\n")
-        return Verifier.parse(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
-    except EvidenceError:
-        return Signer.load(path).verifier
 
 
 def _bring_in(folder: Path, which: Which, source: Path) -> None:
