@@ -12,6 +12,7 @@ from pollwatch.attribution.record import Record
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.members.charter import Charter, SignedCharter
+from pollwatch.members.keys import handle_of
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
 from pollwatch.members.rules import Quorum
@@ -25,20 +26,23 @@ T = 1_793_700_000_000_000
 class Table:
     """All members of a joint watch at one table; each speaks with its own key, at the time that it wants."""
 
-    def __init__(self, blocs: Sequence[tuple[str, str]], quorum: Quorum, roles: Sequence[Role] = ()) -> None:
+    def __init__(
+        self, blocs: Sequence[tuple[str, str]], quorum: Quorum, roles: Sequence[Role] = (), *, exercise: bool = False
+    ) -> None:
         """One member for each name and bloc."""
         made = []
         self._keys: dict[str, Signer] = {}
         for number, (name, bloc) in enumerate(blocs):
             uses = ("log", "statement", "gateway", "request")
-            signers = {use: Signer.generate(f"{name.lower()}/{use}") for use in uses}
-            witness = Signer.generate(f"{name.lower()}/witness", KeyType.COSIGNATURE)
+            handle = handle_of(name, exercise=exercise)
+            signers = {use: Signer.generate(f"{handle}/{use}") for use in uses}
+            witness = Signer.generate(f"{handle}/witness", KeyType.COSIGNATURE)
             self._keys[name] = signers["statement"]
             role = roles[number] if roles else Role.MEMBER
             keys = {use: signer.verifier for use, signer in signers.items()} | {"witness": witness.verifier}
             made.append(Member(name, bloc, role, f"http://[::1]:{number + 1}", f"identity--{uuid.uuid4()}", **keys))
         members = tuple(sorted(made, key=lambda each: each.name))
-        self.charter = Charter("Watch", members, (), quorum, Tlp.AMBER, 86_400, T)
+        self.charter = Charter("Watch", members, (), quorum, Tlp.AMBER, 86_400, T, exercise=exercise)
         self.said: list[StixObject] = []
         self.incident = self.maker(members[0].name).make("incident", "I-1", name="What happened")
         self._actor = self.maker(members[0].name).make("threat-actor", "I-1", name="Whoever did it")

@@ -159,6 +159,14 @@ def test_a_card_is_not_another_cards_signatures() -> None:
         read_card("".join((*lines[new][:place], lines[old][place], *lines[new][place + 1 :])).encode())
 
 
+def test_names_in_other_scripts_make_keys_of_different_names() -> None:
+    """Two commissions that write their names in Cyrillic and in Hebrew can sign one charter."""
+    names = ("Центральна виборча комісія", "ועדת הבחירות", "المفوضية العليا")
+    members = tuple(sorted((made(name, 8001 + n).member for n, name in enumerate(names)), key=lambda each: each.name))
+    assert replace(CHARTER, members=members, quorum=Quorum(3, 2, 1)).members == members
+    assert made("Alder Commission").member.log.name == "alder-commission/log"
+
+
 def test_nothing_of_an_exercise_is_real() -> None:
     """An exercise has keys of its own: no real charter, card or document takes them, and none is taken there."""
     one, two = made("Alder", exercise=True), made("Birch", 8002, exercise=True)

@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -192,7 +193,13 @@ class MemberKeys:
 
 
 def handle_of(name: str, *, exercise: bool = False) -> str:
-    """A key name's first part from a member's name: ``Alder Commission`` becomes ``alder-commission``."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
-    handle = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "member"
+    """A key name's first part from a member's name: ``Alder Commission`` becomes ``alder-commission``.
+
+    Letters of other scripts are left out there. So that two members with such names still have keys of different
+    names, some of the name's hash takes their place.
+    """
+    whole = unicodedata.normalize("NFKD", name)
+    handle = re.sub(r"[^a-z0-9]+", "-", whole.encode("ascii", "ignore").decode("ascii").lower()).strip("-") or "member"
+    if any(unicodedata.category(char).startswith("L") for char in whole if not char.isascii()):
+        handle += f"-{sha256(name.encode('utf-8')).hexdigest()[:8]}"
     return EXERCISE + handle if exercise else handle
