@@ -12,10 +12,11 @@ claimed is true, and that nothing was left out of the record.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from pollwatch.attribution import matrix
 from pollwatch.attribution import record as records
@@ -30,6 +31,10 @@ from pollwatch.i18n import _
 from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.stix import accept, bundle, ids
+
+#: How charters and records are called where they travel in an evidence bundle.
+CHARTER: Final = "charter.note"
+RECORDS: Final = re.compile(r"record\.json|claim-[1-9][0-9]{0,5}\.json", re.ASCII)
 
 
 def verify_record(data: bytes, charter: SignedCharter) -> Record:
@@ -59,6 +64,44 @@ def read_record(data: bytes, charter: Charter) -> Record:
         raise SignatureError(str(error)) from error
 
 
+def read_chain(data: bytes) -> Chain:
+    """All charters from the first to the last, or a first one alone, if every one of them was agreed to.
+
+    Raises:
+        FormatError: not well formed.
+        EvidenceError: a signature is missing or wrong.
+        PolicyError: a change that was not agreed to.
+    """
+    chain = Chain.parse(data)
+    chain.verify()
+    return chain
+
+
+def read_attached(attachments: Mapping[str, bytes], chain: Chain | None = None) -> tuple[Chain, tuple[Record, ...]]:
+    """Check the records that travel in an evidence bundle.
+
+    Args:
+        attachments: the bundle's, by name.
+        chain: the reader's own charters; None believes those that travel along.
+
+    Returns:
+        The charters they were checked under, and the records.
+
+    Raises:
+        SignatureError: a record or a charter is not what was signed, or there is no charter.
+    """
+    if chain is None:
+        if CHARTER not in attachments:
+            raise SignatureError(f"no {CHARTER} came along; name the charter that you know with --charter")
+        try:
+            chain = read_chain(attachments[CHARTER])
+        except (FormatError, PolicyError) as error:
+            raise SignatureError(f"{CHARTER}: {error}") from error
+    charter = chain.last.charter
+    names = sorted(filter(RECORDS.fullmatch, attachments))
+    return chain, tuple(read_record(attachments[name], charter) for name in names)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0 checked, 2 usage, 3 unreadable, 4 does not check out."""
     parser = argparse.ArgumentParser(prog="pollwatch.attribution.verify", description=_("Check a record offline."))
@@ -66,8 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--charter", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     try:
-        chain = Chain.parse(chosen.charter.read_bytes())
-        chain.verify()
+        chain = read_chain(chosen.charter.read_bytes())
         charter = chain.last.charter
         record = read_record(chosen.record.read_bytes(), charter)
     except OSError as error:
@@ -76,15 +118,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PollwatchError as error:
         _say(_("does not check out: {error}").format(error=error), sys.stderr)
         return EvidenceError.exit_code
-    if charter.exercise:
-        _say(_("EXERCISE: nothing in it is real"), sys.stdout)
+    for line in (*told_charter(chain), *told(record, charter)):
+        _say(line, sys.stdout)
+    return 0
+
+
+def told_charter(chain: Chain) -> Iterator[str]:
+    """Under which charter a record was read."""
+    if chain.last.charter.exercise:
+        yield _("EXERCISE: nothing in it is real")
     words = (
         _("charter {digest}, signed by all members") if len(chain.charters) == 1 else _("charter {digest}, agreed to")
     )
-    _say(words.format(digest=charter.digest), sys.stdout)
-    for line in told(record, charter):
-        _say(line, sys.stdout)
-    return 0
+    yield words.format(digest=chain.last.charter.digest)
 
 
 def told(record: Record, charter: Charter) -> Iterator[str]:

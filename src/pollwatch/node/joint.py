@@ -107,7 +107,7 @@ def travelling(case_dir: Path, incident_id: str) -> Travelling:
         return Travelling({}, None)
     membership = Membership.open(case_dir)
     incident = attributing.incident_object_id(membership, incident_id)
-    found = {"charter.note": membership.folder.charter.read_bytes()}
+    found = {"charter.note": membership.folder.load_chain().to_bytes()}
     about = [each.claim.id for each in attributing.all_judged(membership) if each.claim.assertion.incident == incident]
     found |= {f"claim-{number}.json": attributing.record_of(membership, each) for number, each in enumerate(about, 1)}
     return Travelling(found, membership.charter.policy(membership.me).encode("utf-8"))
