@@ -29,6 +29,7 @@ VERBS: dict[str, str] = {
     "indicators": "indicators",
     "hunt": "hunt",
     "report": "report",
+    "dossier": "dossier",
     "seal": "seal",
     "verify": "verify",
     "evidence": "evidence",

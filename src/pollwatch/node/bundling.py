@@ -56,22 +56,36 @@ def export(
     fetch_raw: FetchRaw | None,
     extras: Extras | None = None,
 ) -> Bundle:
-    """Write the bundle of an incident; seal it first where its present form was not sealed yet.
-
-    Args:
-        evidence: the case's.
-        incident: as the case has it now.
-        out: the file to write.
-        clock: for the time of export.
-        fetch_raw: gives an input's raw records again; None leaves the lines out and proves the incident alone.
-        extras: what else goes in.
-
-    Returns:
-        What was written.
+    """Write the bundle of an incident (:func:`build`) to a file.
 
     Raises:
         ProofError: an input is no longer as it was sealed, or the incident's lines were never sealed.
         StoreError: the file cannot be written.
+    """
+    bundle = build(evidence, incident, clock, fetch_raw, extras)
+    write(evidence, bundle, out)
+    return bundle
+
+
+def build(
+    evidence: CaseEvidence,
+    incident: Incident,
+    clock: Clock,
+    fetch_raw: FetchRaw | None,
+    extras: Extras | None = None,
+) -> Bundle:
+    """The bundle of an incident; it is sealed first where its present form was not sealed yet.
+
+    Args:
+        evidence: the case's.
+        incident: as the case has it now.
+        clock: for the time of export.
+        fetch_raw: gives an input's raw records again; None leaves the lines out and proves the incident alone.
+        extras: what else goes in.
+
+    Raises:
+        ProofError: an input is no longer as it was sealed, or the incident's lines were never sealed.
+        StoreError: what opens it was erased, or the sealer has not sealed it yet.
     """
     given = extras or Extras()
     entry = evidence.seal_incident(incident)
@@ -84,13 +98,11 @@ def export(
     chosen = _spread(_provable(evidence, References.parse(kept.references)), given.max_lines) if fetch_raw else {}
     batches = tuple(_opened_batches(evidence, incident, chosen, fetch_raw)) if fetch_raw else ()
     cover = _cover(incident, evidence, seal)
-    bundle = replace(
+    return replace(
         assemble(evidence, {entry, *chosen}, clock, cover, given),
         batches=batches,
         incident=_opened_incident(kept),
     )
-    write(evidence, bundle, out)
-    return bundle
 
 
 def export_lines(

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -54,8 +55,14 @@ def html_report(case: CaseReport) -> str:
     )
 
 
-def page(template: str, **content: object) -> str:
-    """A page of ours from a template; every text in ``content`` is escaped, and ``inert`` makes it short and plain."""
+def page(template: str, *, styles: Sequence[str] = ("report.css",), **content: object) -> str:
+    """A page of ours from a template; every text in ``content`` is escaped, and ``inert`` makes it short and plain.
+
+    Args:
+        template: its name.
+        styles: names of its style sheets, which become one.
+        content: what it shows.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -64,7 +71,7 @@ def page(template: str, **content: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters["inert"] = lambda text, limit=300: printable(str(text), limit)
-    style = _TEMPLATES.joinpath("report.css").read_text("utf-8")
+    style = "".join(_TEMPLATES.joinpath(each).read_text("utf-8") for each in styles)
     return environment.get_template(template).render(
         version=__version__,
         style=Markup(style),  # noqa: S704 - our own file

@@ -25,7 +25,9 @@ _MIN_BAR = 6.0
 #: What a letter of a label takes, rather too much than too little.
 _LETTER = 7.0
 _MAX_TICKS = 9
-_STEPS_S = (60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 31536000)
+_STEPS_S = (60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 31536000)
+#: From steps of a season on, a date needs its year.
+_YEARLY_S = 7776000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +75,25 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
+class Scale:
+    """A stretch of time over the chart's width; ``start`` and ``end`` in microseconds."""
+
     start: int
     end: int
 
+    @classmethod
+    def around(cls, first_us: int, last_us: int) -> Scale:
+        """With a margin on both sides, so that one moment is a chart too."""
+        margin = max((last_us - first_us) // 25, 60_000_000)
+        return cls(first_us - margin, last_us + margin)
+
     def x(self, us: int) -> float:
+        """Where a moment lies; what is beyond the stretch lies at its edge."""
         share = (min(max(us, self.start), self.end) - self.start) / (self.end - self.start)
         return round(LEFT + share * (WIDTH - 2 * LEFT), 1)
 
     def width(self, first: int, last: int, least: float) -> float:
+        """How wide a span is, and never less than ``least``."""
         return max(least, round(self.x(last) - self.x(first), 1))
 
 
@@ -91,14 +103,13 @@ def timeline(case: CaseReport) -> Timeline | None:
     if not spans:
         return None
     first, last = min(s[0] for s in spans), max(s[1] for s in spans)
-    margin = max((last - first) // 25, 60_000_000)
-    scale = _Scale(first - margin, last + margin)
+    scale = Scale.around(first, last)
     dated = sorted((i for i in case.told if i.first_us is not None), key=lambda i: (i.first_us or 0, i.id))
     bars = tuple(_bar(incident, row, scale) for row, incident in enumerate(dated))
-    return Timeline(TOP + len(bars) * ROW + 10, _bands(case.calendar, scale), _ticks(case, scale), bars)
+    return Timeline(TOP + len(bars) * ROW + 10, bands(case.calendar, scale), ticks(case.zone, scale), bars)
 
 
-def _bar(incident: Incident, row: int, scale: _Scale) -> Bar:
+def _bar(incident: Incident, row: int, scale: Scale) -> Bar:
     first = incident.first_us or scale.start
     left, width = scale.x(first), scale.width(first, incident.last_us or first, _MIN_BAR)
     label = printable(incident.title, 90)
@@ -122,7 +133,7 @@ def _bar(incident: Incident, row: int, scale: _Scale) -> Bar:
     )
 
 
-def _bands(calendar: Calendar, scale: _Scale) -> tuple[Band, ...]:
+def bands(calendar: Calendar, scale: Scale) -> tuple[Band, ...]:
     """The phase that speaks for each stretch of time; phases overlap, stretches do not."""
     edges = {scale.start, scale.end}
     edges |= {us for span in calendar.spans for us in (span.start_us, span.end_us) if scale.start < us < scale.end}
@@ -135,28 +146,29 @@ def _bands(calendar: Calendar, scale: _Scale) -> tuple[Band, ...]:
             stretches[-1] = (stretches[-1][0], end, phase)
         else:
             stretches.append((start, end, phase))
-    bands = []
+    found = []
     for start, end, phase in stretches:
         width = scale.width(start, end, 0)
         words = phase_word(phase)
         label = words if width > 7 * len(words) + 8 else ""
         if phase:
-            bands.append(Band(scale.x(start), width, phase, label, phase in HOT_PHASES))
-    return tuple(bands)
+            found.append(Band(scale.x(start), width, phase, label, phase in HOT_PHASES))
+    return tuple(found)
 
 
-def _ticks(case: CaseReport, scale: _Scale) -> tuple[Tick, ...]:
-    """Round moments in the report's zone, as many as fit."""
+def ticks(zone: dt.tzinfo, scale: Scale) -> tuple[Tick, ...]:
+    """Round moments in a zone, as many as fit."""
     span_s = (scale.end - scale.start) / 1_000_000
     step_s = next((step for step in _STEPS_S if span_s / step <= _MAX_TICKS), _STEPS_S[-1])
-    moment = to_datetime(scale.start).astimezone(case.zone).replace(second=0, microsecond=0, minute=0)
+    moment = to_datetime(scale.start).astimezone(zone).replace(second=0, microsecond=0, minute=0)
     if step_s >= 86400:
         moment = moment.replace(hour=0)
-    ticks = []
+    found = []
     while (us := from_datetime(moment)) < scale.end:
         if us > scale.start:
             clock = step_s < 86400 and moment.hour
-            label = moment.strftime("%H:%M") if clock else format_date(moment.date(), "dd MMM", locale=_("en"))
-            ticks.append(Tick(scale.x(us), label))
+            shape = "d MMM yy" if step_s >= _YEARLY_S else "dd MMM"
+            label = moment.strftime("%H:%M") if clock else format_date(moment.date(), shape, locale=_("en"))
+            found.append(Tick(scale.x(us), label))
         moment += dt.timedelta(seconds=step_s)
-    return tuple(ticks)
+    return tuple(found)

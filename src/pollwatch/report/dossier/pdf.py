@@ -1,0 +1,115 @@
+"""The dossier as PDF, by typst: no network, no packages, no fonts of the machine, and the same bytes each time.
+
+The document goes in as JSON; its texts are string values there, so that nobody's words can become typst's. Latin,
+Greek, Cyrillic and Hebrew come from the fonts in typst itself, Arabic from Amiri; a letter that none of them has is
+written by its Unicode number.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from pollwatch.clock import US_PER_S
+from pollwatch.errors import StoreError
+from pollwatch.report.dossier.blocks import Document
+
+_PROGRAM: Final = Path(__file__).parents[1] / "templates" / "dossier.typ"
+#: For archives, and for readers who do not see.
+_STANDARDS: Final = ["a-2a", "ua-1"]
+_SCRIPTS: Final = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC", "ARMENIAN", "GEORGIAN")
+_LONG: Final = re.compile(r"\S{41,}")
+_PIECE: Final = re.compile(r"\S{1,40}")
+#: Where a word without spaces may be broken.
+_BREAK: Final = "\u200b"
+
+
+def pdf(document: Document, at_us: int) -> bytes:
+    """The PDF: PDF/A-2a and PDF/UA-1 where every letter could be set.
+
+    Args:
+        document: what is drawn.
+        at_us: the time that stands in the file as its making, in microseconds.
+
+    Raises:
+        StoreError: typst refuses to draw it.
+    """
+    try:
+        return _compiled(document, at_us, _STANDARDS)
+    except _RefusedError:  # a letter that no font has after all: readable, but not for an archive
+        return _compiled(document, at_us, [])
+
+
+def pages(document: Document, at_us: int, dots_per_inch: float = 96) -> tuple[bytes, ...]:
+    """The same pages as PNG images.
+
+    Raises:
+        StoreError: typst refuses to draw it.
+    """
+    made = _run(document, at_us, format="png", ppi=dots_per_inch)
+    return tuple(made) if isinstance(made, list) else (made,)
+
+
+class _RefusedError(StoreError):
+    """Typst's word for what it will not draw."""
+
+
+def _compiled(document: Document, at_us: int, standards: list[str]) -> bytes:
+    made: bytes = _run(document, at_us, format="pdf", pdf_standards=standards)
+    return made
+
+
+def _run(document: Document, at_us: int, **options: Any) -> Any:  # noqa: ANN401 - typst's options and results
+    import typst  # noqa: PLC0415 - 80 MB that only a dossier needs
+
+    data = msgspec.json.encode(_settable(document.plain())).decode("utf-8")
+    with as_file(files("fontpkg_amiri") / "files") as amiri:
+        fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[amiri])
+        try:
+            return typst.compile(
+                _PROGRAM,
+                root=_PROGRAM.parent,
+                font_paths=fonts,
+                sys_inputs={"data": data},
+                timestamp=at_us // US_PER_S,
+                **options,
+            )
+        except typst.TypstError as error:
+            raise _RefusedError(f"the dossier cannot be drawn: {error.message}") from error
+
+
+def _settable(value: Any) -> Any:  # noqa: ANN401 - any part of the document
+    """The same with texts that the fonts can set and lines can be broken in."""
+    if isinstance(value, dict):
+        return {key: _settable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_settable(each) for each in value]
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    if not text.isascii():
+        text = "".join(char if _has_glyph(char) else f"[U+{ord(char):04X}]" for char in text)
+    return _LONG.sub(_broken, text)
+
+
+def _broken(found: re.Match[str]) -> str:
+    word = found[0]
+    if re.fullmatch(r"[0-9a-f]{32,}", word):  # a digest: the program sets it apart
+        return word
+    return _BREAK.join(_PIECE.findall(word))
+
+
+def _has_glyph(char: str) -> bool:
+    """Whether our fonts have it: letters of the scripts above, and signs below those of pictures."""
+    kind = unicodedata.category(char)[0]
+    if char.isascii() or kind in "CZ":
+        return True
+    if kind in "LM":
+        return unicodedata.name(char, "").startswith((*_SCRIPTS, "COMBINING", "MODIFIER LETTER"))
+    return ord(char) < 0x2700
