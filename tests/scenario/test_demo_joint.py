@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pypdf
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -25,11 +26,11 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.C
 
 @pytest.mark.timeout(900)
 def test_every_act_goes_as_it_must(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Ten acts: matching finds exactly the common attackers, the forker and the poisoner are caught, nothing breaks."""
+    """Twelve acts: matching finds just the common attackers, the forker and the poisoner are caught, nothing breaks."""
     _out, done = played
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✘" not in done.stdout
-    assert done.stdout.count("✔") == 10
+    assert done.stdout.count("✔") == 12
     learned = re.findall(r"learned: ([0-9., \n]+)", done.stdout)
     assert all("198.51.100.130" in each for each in learned), "the one that came to all offices"
     assert not any("198.51.100.42" in each for each in learned), "the one that came to a single office"
@@ -42,7 +43,7 @@ def test_what_it_leaves_can_be_checked_alone(played: tuple[Path, subprocess.Comp
     assert done.returncode == 0, done.stdout + done.stderr
     assert run("verify", str(out / "evidence" / "fork-proof.json")).returncode == 0
     page = (out / "story.html").read_text("utf-8")
-    assert page.count("<li>") == 10
+    assert page.count("<li>") == 12
     assert "default-src 'none'" in page
     assert "http://" not in re.sub(r"http://127\.0\.0\.1:\d+", "", page)
 
@@ -53,3 +54,33 @@ def test_no_process_is_left(played: tuple[Path, subprocess.CompletedProcess[str]
     out, _done = played
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [command for command in commands if b"gateway" in command and str(out).encode() in command]
+
+
+@pytest.mark.timeout(900)
+def test_the_dossier_says_who_signed_who_denied_and_who_dissents(
+    played: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """The papers in two languages carry denial and dissent; the bundle proves them; made again, it is the same."""
+    out, done = played
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = out / "evidence" / "dossier"
+    for language in ("en", "nl"):
+        pages = pypdf.PdfReader(folder / f"dossier-{language}.pdf").pages
+        text = " ".join(" ".join(each.extract_text().split()) for each in pages)
+        html = (folder / f"dossier-{language}.html").read_text("utf-8")
+        for words in ("We deny this. The address is rented out by the hour", "Our own inquiry goes on."):
+            assert words in text
+            assert words in html
+    checked = run("verify", str(folder / "evidence.zip"), "--policy", str(folder / "policy.txt"))
+    assert checked.returncode == 0, checked.stderr
+    assert "Grade: cross-bloc" in checked.stdout
+    assert "denial by the respondent, Cedar Ministry: strongly-disagree: We deny this." in checked.stdout
+    assert "Cedar Ministry (east): dissents" in checked.stdout
+    alone = run("verify", str(folder / "record.json"), "--charter", str(out / "evidence" / "charter.note"))
+    assert "Cedar Ministry (east): dissents" in alone.stdout
+    incident = re.findall(r'"external_id":"(PW-[A-Z0-9]+)"', (folder / "record.json").read_text("utf-8"))[0]
+    options = ["--case", str(out / "alder" / "case"), "--config", "examples/election-week/pollwatch.toml"]
+    again = run("dossier", incident, *options, "--out", str(tmp_path), "--language", "en", "--language", "nl", "--json")
+    assert again.returncode == 0, again.stderr
+    for path in folder.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name

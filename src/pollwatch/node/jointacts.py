@@ -184,11 +184,11 @@ def state(stage: Stage4) -> Step:
     incident = attributing.incident_object_id(alder, gravest.id)
     until_us = (stage.clock.now_us() // 1_000_000 + 86_400) * 1_000_000
     text = _("The same sources attacked offices of three parties. Who is behind them cannot be determined from this.")
-    drafted = _speaker(stage, ALDER).draft(_("Common attackers"), text, [incident], until_us)
+    drafted = speaker(stage, ALDER).draft(_("Common attackers"), text, [incident], until_us)
     stances = ((BIRCH, Stance.AGREE, _("Seen here too.")), (DOGWOOD, Stance.AGREE, _("Seen here too.")))
     for name, stance, words in (*stances, (CEDAR, Stance.DISAGREE, _("Our own inquiry goes on."))):
-        _speaker(stage, name).opine(drafted.id, stance, words)
-    membership = _speaker(stage, ALDER).membership
+        speaker(stage, name).opine(drafted.id, stance, words)
+    membership = speaker(stage, ALDER).membership
     tally = next(each for each in casefile.read(membership).tallies if each.statement.name.id == drafted.id)
     stage.artefacts["statement"] = stage.evidence / "statement.json"
     stage.artefacts["statement"].write_bytes(attributing.record_of(membership, drafted.id))
@@ -207,7 +207,8 @@ def _words(said: Iterable[Opinion]) -> str:
     return "; ".join(each.text for each in said) or _("drafted it")
 
 
-def _speaker(stage: Stage4, name: str) -> Speaker:
+def speaker(stage: Stage4, name: str) -> Speaker:
+    """An office that has read what the others sent, ready to say something."""
     joint.take_in(stage.members[name], stage.clock, stage.assets)
     return Speaker(stage.members[name], decision(name), stage.clock)
 

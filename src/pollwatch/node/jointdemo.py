@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pollwatch.clock import Clock
 from pollwatch.i18n import _
-from pollwatch.node import jointacts, jointmatch, jointstory, processes
+from pollwatch.node import dossiers, jointacts, jointcase, jointmatch, jointstory, processes
 from pollwatch.node.jointstory import Stage4
 from pollwatch.report.story import Step, story_page
 
@@ -26,9 +26,11 @@ def play(stage: Stage4) -> Iterator[Step]:
             jointmatch.match,
             jointacts.tell,
             jointacts.poison,
+            jointcase.weigh,
             jointacts.state,
             jointacts.fork,
             jointacts.sever,
+            jointcase.dossier,
         ):
             yield act(stage)
 
@@ -46,6 +48,10 @@ def checks(stage: Stage4) -> list[tuple[str, str]]:
     if said := stage.artefacts.get("statement"):
         command = f"python -m pollwatch.attribution.verify {said} --charter {stage.artefacts['charter']}"
         found.append((_("the statement, with its dissent"), command))
+    if papers := stage.artefacts.get("dossier"):
+        found.append((_("read the whole case as a ministry gets it"), str(papers / "dossier-en.pdf")))
+        command = f"pollwatch verify {papers / dossiers.EVIDENCE} --policy {papers / dossiers.POLICY}"
+        found.append((_("what proves it, and who signed what"), command))
     alder = stage.case(jointstory.ALDER)
     found.append((_("all that ever left Alder's office"), f"pollwatch disclosures --case {alder}"))
     found.append((_("what every member spent on matching"), f"pollwatch match budget --case {alder}"))

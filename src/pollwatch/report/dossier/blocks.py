@@ -218,6 +218,7 @@ class Cover(msgspec.Struct, frozen=True):
         title: what happened.
         status: who says what, in one sentence.
         against: denial, dissent and silence, in one sentence each.
+        voices: each member, its bloc and its part in the statement that the status is about; none without one.
         facts: labels and values.
         caution: what such a paper is, and is not.
     """
@@ -227,6 +228,7 @@ class Cover(msgspec.Struct, frozen=True):
     title: str
     status: str
     against: tuple[str, ...]
+    voices: tuple[tuple[str, str, str], ...]
     facts: tuple[tuple[str, str], ...]
     caution: str
 

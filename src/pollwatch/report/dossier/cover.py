@@ -21,6 +21,7 @@ def cover(material: Material) -> Cover:
         title=name(str(material.incident.get("name", "")), 160),
         status=_status(material),
         against=tuple(_against(material)),
+        voices=tuple(_voices(material)),
         facts=tuple(_facts(material)),
         caution=_(
             "This dossier speaks of systems and traces, not of guilt. Every word in it that is somebody's is signed by "
@@ -34,7 +35,8 @@ def summary(material: Material) -> Chapter:
     blocks: list[Block] = []
     if material.own is not None:
         blocks.append(Para(name(material.own.summary, 2000)))
-    blocks += [Para(each.text) for each in lines(str(material.incident.get("description", "")))]
+    else:
+        blocks += [Para(each.text) for each in lines(str(material.incident.get("description", "")))]
     said = []
     for number, judged in enumerate(material.record.judged, 1):
         assertion = judged.claim.assertion
@@ -70,11 +72,10 @@ def summary(material: Material) -> Chapter:
 
 
 def _status(material: Material) -> str:
-    tallies = material.record.tallies
-    adopted = [each for each in tallies if each.adopted]
-    if adopted or tallies:
-        kind = _("Joint statement.") if adopted else _("Draft statement.")
-        return f"{kind} {outcome((adopted or list(tallies))[-1])}"
+    tally = _spoken_of(material)
+    if tally is not None:
+        kind = _("Joint statement.") if tally.adopted else _("Draft statement.")
+        return f"{kind} {outcome(tally)}"
     standing = [each for each in material.record.judged if each.retraction is None]
     if standing:
         claimants = dict.fromkeys(each.claim.claimant.name for each in standing)
@@ -82,6 +83,21 @@ def _status(material: Material) -> str:
     if material.record.judged:
         return _("All claims were taken back. No joint statement.")
     return _("Nobody has claimed who did it. No joint statement.")
+
+
+def _voices(material: Material) -> list[tuple[str, str, str]]:
+    """Each member's part in the statement that the status is about."""
+    tally = _spoken_of(material)
+    if tally is None:
+        return []
+    return [(name(each.member.name), name(each.member.bloc), words.part(each.part)) for each in tally.voices]
+
+
+def _spoken_of(material: Material) -> Tally | None:
+    """The last statement that was adopted, else the last one."""
+    tallies = material.record.tallies
+    adopted = [each for each in tallies if each.adopted]
+    return next(reversed(adopted or list(tallies)), None)
 
 
 def _against(material: Material) -> list[str]:

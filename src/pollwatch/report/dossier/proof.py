@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pollwatch.clock import parse_rfc3339
 from pollwatch.i18n import _
+from pollwatch.incidents.coverage import CoverageAnswer
 from pollwatch.report.dossier import words
 from pollwatch.report.dossier.blocks import Block, Chapter, Commands, Facts, Heading, Items, Notice, Para, Table
 from pollwatch.report.dossier.inert import name
@@ -80,13 +81,7 @@ def checking(material: Material) -> Chapter:
 
 def unknown(material: Material) -> Chapter:
     """What is missing, said as plainly as what is there."""
-    found = [
-        _("{question} {answer} Missing: {missing}").format(
-            question=each.question, answer=each.answer, missing=each.missing
-        )
-        for each in material.coverage
-        if each.missing
-    ]
+    found = [_gap(each) for each in material.coverage if each.missing]
     for asked in material.record.asked:
         if not asked.answers:
             text = _("{member} has not answered the question of {asker}.")
@@ -106,6 +101,15 @@ def unknown(material: Material) -> Chapter:
         found += [each.text for each in material.proof.statements if each.weight == "not-proven"]
     found.append(_("Whether every member told all that it knows: no signature can show what was left out."))
     return Chapter("unknown", _("What is not known"), (Items(tuple(name(each, 1200) for each in found)),))
+
+
+def _gap(each: CoverageAnswer) -> str:
+    """What the issuer's logs cannot show, and why; some answers say why themselves."""
+    if each.missing in each.answer:
+        return f"{each.question} {each.answer}."
+    return _("{question} {answer}; missing: {missing}.").format(
+        question=each.question, answer=each.answer, missing=each.missing
+    )
 
 
 def _teller(material: Material) -> str:

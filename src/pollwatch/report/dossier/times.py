@@ -111,7 +111,7 @@ def _phases(material: Material) -> Table:
         )
         for number, each in enumerate(phases, 1)
     )
-    return Table((_("Step"), _("ATT&CK"), _("First"), _("Last"), _("Lines")), rows, (5, 2, 5, 5, 2))
+    return Table((_("Step"), _("ATT&CK"), _("First"), _("Last"), _("Lines")), rows, (4, 2, 7, 7, 2))
 
 
 def _told(material: Material) -> Table:
@@ -126,8 +126,13 @@ def _told(material: Material) -> Table:
 
 
 def _calendar(material: Material) -> Table:
-    rows = tuple(
-        (name(each.election), phase_word(each.phase), material.when(each.start_us), material.when(each.end_us))
-        for each in material.calendar.spans
-    )
-    return Table((_("Election"), _("Phase"), _("From"), _("Until")), rows, (3, 3, 6, 6))
+    spans = material.calendar.spans
+    several = len({each.election for each in spans}) > 1
+    rows = []
+    for each in spans:
+        phase = phase_word(each.phase)
+        if several:
+            phase = _("{phase} ({election})").format(phase=phase, election=name(each.election, 80))
+        rows.append((phase, material.when(each.start_us), material.when(each.end_us)))
+    head = _("Phase of the election") if several else name(spans[0].election, 80)
+    return Table((head, _("From"), _("Until")), tuple(rows), (6, 6, 6))
