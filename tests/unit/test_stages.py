@@ -5,15 +5,20 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
+from hostile_scenes import served
 from joint_scenes import enrolled
 from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock
 from pollwatch.errors import FormatError, PolicyError, StoreError
 from pollwatch.evidence import manifest
+from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.manifest import Decision
+from pollwatch.evidence.published import Published
+from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.node import rail, staging
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.sealing import CaseEvidence
@@ -164,3 +169,26 @@ def test_the_verbs_say_who_and_how_far(pair: tuple[Membership, Membership]) -> N
     assert '"stage": "alone"' in pollwatch("members", "--json")
     done = CliRunner().invoke(root, ["sever", "A", "--case", str(one.folder.case)])
     assert isinstance(done.exception, PolicyError)
+
+
+def test_nothing_is_cosigned_for_a_severed_member_whoever_brings_it(pair: tuple[Membership, Membership]) -> None:
+    """Attack: a severed member brings its checkpoint and keys without signing the request, as any log may."""
+    one, two = pair
+    with CaseEvidence.open(two.folder.case, CLOCK) as evidence:
+        evidence.publish_seal()
+    public = Published(two.folder.public)
+    checkpoint = SignedCheckpoint.parse(public.read("checkpoint") or b"")
+    bodies = {
+        "/witness/add-keys": public.read("keys") or b"",
+        "/witness/add-checkpoint": build_add_checkpoint(0, (), checkpoint),
+    }
+    with served(one, clock=CLOCK), httpx.Client(base_url=one.me.address) as stranger:
+        staging.switch(one, two.me, Stage.ALONE, ADA, "a test", CLOCK)
+        assert {path: stranger.post(path, content=body).status_code for path, body in bodies.items()} == {
+            "/witness/add-keys": 403,
+            "/witness/add-checkpoint": 403,
+        }
+        assert stranger.post("/witness/add-checkpoint", content=b"old 0\n\nnonsense").status_code == 400
+        assert stranger.post("/witness/add-keys", content=b"nonsense").status_code == 400
+        staging.switch(one, two.me, Stage.WITNESS, ADA, "a test", CLOCK)
+        assert [stranger.post(path, content=body).status_code for path, body in bodies.items()] == [200, 200]

@@ -36,6 +36,11 @@ def build_add_checkpoint(old: int, proof: Sequence[bytes], signed: SignedCheckpo
     return f"old {old}\n{lines}\n".encode("ascii") + signed.to_bytes()
 
 
+def origin_of(body: bytes) -> str:
+    """Which log a request is about, as it says; nothing is checked, and of what is malformed it is anything."""
+    return body.partition(b"\n\n")[2].partition(b"\n")[0].decode("utf-8", "replace")
+
+
 def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
     """Read a request body.
 

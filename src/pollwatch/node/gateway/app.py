@@ -52,7 +52,7 @@ from pollwatch.sharing.matching.box import Box
 from pollwatch.sharing.matching.server import Matching
 from pollwatch.sharing.mirrorkey import make_key_note
 from pollwatch.sharing.replay import Replays
-from pollwatch.sharing.stages import Gate
+from pollwatch.sharing.stages import Gate, Stage
 from pollwatch.sharing.taxii import server as taxii
 from pollwatch.sharing.taxii.server import Station
 from pollwatch.sharing.taxii.store import Store
@@ -79,11 +79,19 @@ class Gateway:
         folder, keys, charter = membership.folder, membership.keys, membership.charter
         logs = [each.known_log for each in charter.charter.others(membership.me.name)]
         mirror_key = _mirror_key(membership)
+        gate = Gate(folder.stages)
+        owners = {each.log.name: each for each in charter.charter.others(membership.me.name)}
+
+        def check(origin: str) -> None:
+            if origin in owners:
+                gate.check(owners[origin], Stage.WITNESS)
+
         self._log = ReadPath(Published(folder.log))
         self._witnessing = Witnessing(
             Witness(folder.witness, (keys.witness,), clock, logs),
             Mirror(folder.mirror, (mirror_key,), clock, logs),
             make_key_note(mirror_key.verifier, keys.gateway),
+            check,
         )
         self._receiving = Receiving(Mailbox(folder.mailbox, clock), charter.charter, membership.me, keys.gateway)
         store = Store(folder.taxii, clock, keys.gateway)
@@ -95,7 +103,7 @@ class Gateway:
             membership.me,
             Replays(folder.nonces, clock.now_us()),
             Passwords(folder.clients),
-            Gate(folder.stages),
+            gate,
             Egress(folder.egress, bounded=True),
         )
 

@@ -6,9 +6,9 @@ caller's lane has a place (429). Only then does its body get read. Whoever is to
 flood is slowed down to the number of its connections.
 
 What is open to strangers commits to things and tells nothing: the charter, checkpoints, chains of keys, the mirror's
-key. A submission to the witness needs no signed request: it is signed by the log that it is about. Reading logs
-works whichever charter the other side holds, so that no member is unwatched while charters change; everything else
-needs the same one.
+key. A submission to the witness needs no signed request: it is signed by the log that it is about, and the witness asks
+for the stage of the member whose log that is. Reading logs works whichever charter the other side holds, so that no
+member is unwatched while charters change; everything else needs the same one.
 """
 
 from __future__ import annotations

@@ -10,12 +10,17 @@
     POST /mirror/add-entries                its entries; cosigned when all of them are here (tlog-mirror)
     GET  /mirror/ORIGIN/checkpoint, tile/   what is mirrored, whatever became of the original (tlog-tiles)
     GET  /mirror/ORIGIN/keys                the key links of that log
+
+What is submitted needs no signed request, for the log itself has signed it. So the stage is asked for the member whose
+log it is (its origin says so), whoever brings it: nothing is cosigned for a member that was severed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
@@ -25,8 +30,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from pollwatch.errors import EvidenceError
 from pollwatch.evidence import keychain, mirrorrequest
 from pollwatch.evidence import request as requests
+from pollwatch.evidence.keychain import Link
 from pollwatch.evidence.mirror import Mirror
 from pollwatch.evidence.witness import Witness
 from pollwatch.node import readpath
@@ -40,17 +47,19 @@ _MAX_UPLOAD: Final = 16 << 20  # compressed
 class Witnessing:
     """Answers for a witness and a mirror."""
 
-    def __init__(self, witness: Witness, mirror: Mirror, key_note: bytes) -> None:
+    def __init__(self, witness: Witness, mirror: Mirror, key_note: bytes, check: Callable[[str], None]) -> None:
         """Answer for these.
 
         Args:
             witness: cosigns the others' checkpoints.
             mirror: keeps copies of their logs.
             key_note: the mirror's key under the gateway's signature.
+            check: lets a log of that origin be cosigned, or raises StageError.
         """
         self._witness = witness
         self._mirror = mirror
         self._key_note = key_note
+        self._check = check
         # One upload is unpacked at a time: memory stays bounded however many come.
         self._unpacking = asyncio.Lock()
 
@@ -69,11 +78,15 @@ class Witnessing:
     async def add_checkpoint(self, request: Request) -> Response:
         """Cosign a member's checkpoint, if its log has merely grown."""
         body = await body_of(request, requests.MAX_BYTES)
+        self._check(requests.origin_of(body))
         return passed_on(await run_in_threadpool(self._witness.add_checkpoint, body))
 
     async def add_keys(self, request: Request) -> Response:
         """Follow the change of a log's keys, if its own keys say so."""
         body = await body_of(request, keychain.MAX_FILE)
+        with suppress(EvidenceError):  # what is malformed gets its answer below
+            for note in keychain.from_file(body)[:1]:
+                self._check(Link.of(note).verifier.name)
         answer = await run_in_threadpool(self._witness.add_keys, body)
         if answer.status == HTTPStatus.OK:
             answer = await run_in_threadpool(self._mirror.add_keys, body)
@@ -91,6 +104,7 @@ class Witnessing:
     async def mirror_checkpoint(self, request: Request) -> Response:
         """Note what a member's log is about to be; its entries come next."""
         body = await body_of(request, requests.MAX_BYTES)
+        self._check(requests.origin_of(body))
         return passed_on(await run_in_threadpool(self._mirror.add_checkpoint, body))
 
     async def mirror_entries(self, request: Request) -> Response:
