@@ -16,7 +16,8 @@ from pollwatch.attribution.scale import Confidence, Finding
 from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock
 from pollwatch.errors import PolicyError
-from pollwatch.node import agreeing, attributing, charters, drafting, enrol, releasing
+from pollwatch.members.marking import Tlp
+from pollwatch.node import agreeing, attributing, charters, collecting, drafting, enrol, releasing, retracting, staging
 from pollwatch.node.attributing import Speaker
 from pollwatch.node.drafting import Change
 from pollwatch.node.jointfolder import Membership
@@ -25,6 +26,9 @@ from pollwatch.sharing import decisions
 from pollwatch.sharing.decisions import Decisions, Person
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
+from pollwatch.sharing.stages import Stage, StageError
+from pollwatch.sharing.taxii.grants import EVERYBODY, Terms
+from pollwatch.stix import bundle
 
 T = 1_793_700_000_000_000
 ADA = Decision("Ada", "charter, section 3")
@@ -133,3 +137,80 @@ def test_the_verbs_ask_and_agree(office: Office) -> None:
     office.account[0] = "ben"
     done = CliRunner().invoke(root, ["share", "--agree", number, "--released-by", "Ben", "--case", case])
     assert "recorded as disclosure" in done.output  # our clock is not the gateway's: what left is refused, and kept
+
+
+def test_a_collection_is_filled_by_two(office: Office) -> None:
+    """Attack: one person puts a release where others fetch it. Ada asks, Ben agrees; only then can anybody fetch it."""
+    one, clock, case = office.one, office.clock, str(office.one.folder.case)
+    shelf = collecting.make(one, Terms("Incidents", "", Tlp.AMBER, (EVERYBODY,), ()), clock)
+    prepared = releasing.prepare_incident(one, an_incident("PW-1"), None, clock)
+    with pytest.raises(PolicyError, match="two persons"):
+        collecting.publish(one, "Incidents", prepared, ADA, clock)
+    asked = collecting.ask(one, "Incidents", prepared, ADA, clock)
+    assert collecting.ask(one, "Incidents", prepared, ADA, clock).number == asked.number  # not asked for twice
+    assert (asked.receivers, asked.shelf) == ((office.two.me.name,), shelf.id)
+    assert f"(collection {shelf.id})" in CliRunner().invoke(root, ["share", "--waiting", "--case", case]).output
+    with pytest.raises(PolicyError, match="two persons"):
+        collecting.publish_agreed(one, asked, clock)
+    with collecting.store(one, clock) as store:
+        assert store.count(shelf) == 0
+    office.account[0] = "ben"
+    agree = ["share", "--agree", str(asked.number), "--released-by", "Ben", "--case", case]
+    done = CliRunner().invoke(root, agree)
+    assert done.exit_code == 0, done.output
+    assert "new objects in Incidents" in done.output
+    (told,) = Ledger(one.folder.record).all()
+    assert (told.release.released_by, told.release.body) == ("Ada and Ben", prepared.body)
+    with collecting.store(one, clock) as store:
+        count = store.count(shelf)
+    assert count > 0
+    assert "0 new objects" in CliRunner().invoke(root, agree).output  # again: nothing more
+    assert len(Ledger(one.folder.record).all()) == 1
+
+
+def test_two_take_back_what_was_told(office: Office) -> None:
+    """A retraction is asked for once a receiver and a collection, and leaves for both when the second person agrees."""
+    one, two, clock = office.one, office.two, office.clock
+    shelf = collecting.make(one, Terms("Incidents", "", Tlp.AMBER, (EVERYBODY,), ()), clock)
+    prepared = releasing.prepare_incident(one, an_incident("PW-1"), None, clock)
+    asked = collecting.ask(one, "Incidents", prepared, ADA, clock)
+    collecting.publish_agreed(one, agreeing.agree(one, asked.number, BEN, clock), clock)
+    back = retracting.retract_incident(one, "PW-1", "it was a test of ours", ADA, clock)
+    assert (len(back.asked), back.sent) == (2, ())
+    assert retracting.retract_incident(one, "PW-1", "it was a test of ours", ADA, clock).asked == back.asked
+    assert Mailbox(two.folder.mailbox, clock).all() == ()
+    for number in back.asked:
+        agreed = agreeing.agree(one, number, BEN, clock)
+        if agreed.shelf:
+            assert collecting.publish_agreed(one, agreed, clock).added > 0
+        else:
+            assert not releasing.release(one, agreed.prepared, two.me, agreed.decision, clock).problem
+    (mail,) = Mailbox(two.folder.mailbox, clock).all()
+    assert any(each.get("revoked") for each in bundle.read(mail.body))
+    with collecting.store(one, clock) as store:
+        assert store.holds(shelf, next(each["id"] for each in bundle.read(mail.body) if each.get("revoked")))
+    assert retracting.retract_incident(one, "PW-1", "it was a test of ours", ADA, clock).asked == ()
+
+
+def test_what_a_severed_member_is_owed_leaves_first_when_it_is_let_in_again(office: Office) -> None:
+    """What is taken back from a severed member stands in the ledger without a receipt, and goes out with its stage."""
+    one, two, clock = office.one, office.two, office.clock
+    case = str(one.folder.case)
+    both = Decision("Ada and Ben", "charter", (Person("Ada", "ada"), BEN))
+    prepared = releasing.prepare_incident(one, an_incident("PW-1"), None, clock)
+    assert not releasing.release(one, prepared, two.me, both, clock).problem
+    (asked,) = retracting.retract_incident(one, "PW-1", "it was a test of ours", ADA, clock).asked
+    staging.switch(one, two.me, Stage.ALONE, BEN, "a test", clock)
+    agreed = agreeing.agree(one, asked, BEN, clock)
+    sent = releasing.release(one, agreed.prepared, two.me, agreed.decision, clock)
+    assert "stage 'alone'" in sent.problem
+    assert Ledger(one.folder.record).get(sent.disclosure.number).receipt == b""
+    assert len(Mailbox(two.folder.mailbox, clock).all()) == 1
+    with pytest.raises(StageError):  # what is no retraction is not even recorded
+        releasing.release(one, releasing.prepare_incident(one, an_incident("PW-2"), None, clock), two.me, both, clock)
+    back = CliRunner().invoke(root, ["members", "stage", "B", "share", "--by", "Ben", "--reason", "x", "--case", case])
+    assert "retraction" in back.output
+    staging.switch(one, two.me, Stage.SHARE, BEN, "a test", clock)
+    releasing.remind(one, two.me, clock)  # by the gateway's clock, which is not the command's
+    assert len(Mailbox(two.folder.mailbox, clock).all()) == 2
+    assert Ledger(one.folder.record).unconfirmed() == ()

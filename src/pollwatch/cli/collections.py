@@ -139,7 +139,8 @@ def publish(  # noqa: PLR0913 - one argument per option
     """Put an INCIDENT into COLLECTION (id, alias or title): told to every reader, recorded before it can be fetched.
 
     Several incidents are told as a campaign: `--campaign NAME`. With `--indicators`, what is told are all indicators
-    that an analyst released (`pollwatch indicators`).
+    that an analyst released (`pollwatch indicators`). Where the charter asks for two persons, this asks, and somebody
+    else agrees (`pollwatch share --agree N`); before that nothing can be fetched.
     """
     from pollwatch.node import collecting, releasing
     from pollwatch.node.jointfolder import Membership
@@ -158,7 +159,16 @@ def publish(  # noqa: PLR0913 - one argument per option
     decision = releasing.Decision(
         released_by or getpass.getuser(), basis or _("charter {name}").format(name=membership.charter.name)
     )
-    done = collecting.publish(membership, collection, prepared, decision, clock)
+    if membership.charter.releasers > 1:
+        from pollwatch.cli import share
+
+        share.tell_asked(collecting.ask(membership, collection, prepared, decision, clock).number)
+        return 0
+    return tell(collecting.publish(membership, collection, prepared, decision, clock), as_json=as_json)
+
+
+def tell(done: Published, *, as_json: bool = False) -> int:
+    """What came of publishing, for a person."""
     if as_json:
         click.echo(pretty(_published(done)))
     else:

@@ -71,8 +71,8 @@ def stage(*, member: str, stage: str, case_dir: Path, person: str, reason: str) 
     share     releases go to it, and it reads what was released
     claim     claims, opinions and statements go to it
 
-    Who decided, when and why is recorded in the private log, which no other member sees. To stop at once: pollwatch
-    sever MEMBER.
+    Who decided, when and why is recorded in the private log, which no other member sees. Retractions that MEMBER is
+    owed since it was severed leave now. To stop at once: pollwatch sever MEMBER.
     """  # noqa: D301 - click's mark has to be the character itself
     from pollwatch.node import staging
     from pollwatch.node.jointfolder import Membership
@@ -81,7 +81,14 @@ def stage(*, member: str, stage: str, case_dir: Path, person: str, reason: str) 
 
     membership = Membership.open(case_dir)
     peer = membership.peer(member)
-    told(staging.switch(membership, peer, Stage.parse(stage), Person.here(person), reason, SystemClock()))
+    switched = staging.switch(membership, peer, Stage.parse(stage), Person.here(person), reason, SystemClock())
+    told(switched)
+    if switched.after > switched.before:
+        from pollwatch.cli import share
+        from pollwatch.node import releasing
+
+        for sent in releasing.remind(membership, peer, SystemClock()):
+            share.tell(sent)
     return 0
 
 

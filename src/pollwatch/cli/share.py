@@ -14,7 +14,7 @@ import rich_click as click
 from pollwatch.canonical import Json, pretty
 from pollwatch.cli import options
 from pollwatch.clock import SystemClock
-from pollwatch.errors import PeerError, UsageError
+from pollwatch.errors import PeerError, SharingError, UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 from pollwatch.members.marking import Tlp
@@ -122,7 +122,8 @@ def _second(membership: Membership, number: int | None, name: str, *, dry_run: b
     asked = agreeing.waiting(membership)
     if number is None:
         for each in asked:
-            parts = (str(each.number), each.prepared.subject, ", ".join(each.receivers), each.prepared.tlp.label)
+            told = ", ".join(each.receivers) + (f" ({_('collection')} {each.shelf})" if each.shelf else "")
+            parts = (str(each.number), each.prepared.subject, told, each.prepared.tlp.label)
             click.echo("\t".join(printable(part) for part in (*parts, each.by.name, each.prepared.sha256)))
         return 0
     if dry_run:
@@ -134,10 +135,20 @@ def _second(membership: Membership, number: int | None, name: str, *, dry_run: b
 
         said = Speaker(membership, agreed.decision, clock).say(agreed.said, agreed.prepared)
         return spoken.tell(said, "pollwatch.said/1", as_json=False)
+    if agreed.shelf:
+        from pollwatch.cli import collections
+        from pollwatch.node import collecting
+
+        return collections.tell(collecting.publish_agreed(membership, agreed, clock))
     problems = []
     for receiver in agreed.receivers:
-        to = membership.charter.member(receiver)
-        sent = releasing.release(membership, agreed.prepared, to, agreed.decision, clock)
+        try:
+            to = membership.charter.member(receiver)
+            sent = releasing.release(membership, agreed.prepared, to, agreed.decision, clock)
+        except SharingError as error:  # severed meanwhile, or no member any more: the others get it all the same
+            options.complain(str(error))
+            problems.append(str(error))
+            continue
         tell(sent)
         problems.append(sent.problem)
     return PeerError.exit_code if any(problems) else 0

@@ -1,8 +1,8 @@
 """Release by two persons, where the charter says so: one asks, another one looks at the same bytes and agrees.
 
 What is agreed to is kept byte for byte (in the outbox) when it is asked for, and nothing leaves, not even into the
-shared log, before the second person agreed. Both decisions are committed to in the private log, and the disclosure
-names both.
+shared log or a collection, before the second person agreed. Both decisions are committed to in the private log, and the
+disclosure names both.
 
 Persons are told apart by the account that they logged in with, which nobody can type (:func:`account_name`), and by
 name. What remains: who has two accounts on this machine, or its root, can agree with itself; the record shows which
@@ -45,6 +45,7 @@ class Asked:
         by: who asked.
         agreed: who agreed; None while nobody has.
         said: the object that is posted in the shared log with it; None for what is only told to members.
+        shelf: id of the collection into which it is put; empty for what is delivered.
     """
 
     number: int
@@ -54,6 +55,12 @@ class Asked:
     by: Person
     agreed: Person | None
     said: StixObject | None
+    shelf: str = ""
+
+    def asks_for(self, content: dict[str, Any]) -> bool:
+        """Whether another request would be for the same bytes, in the same way, to the same members."""
+        same = (self.prepared.sha256, list(self.receivers), self.shelf)
+        return same == (content["sha256"], content["receivers"], content["shelf"])
 
     @property
     def decision(self) -> Decision:
@@ -69,8 +76,18 @@ def ask(
     decision: Decision,
     clock: Clock,
     said: StixObject | None = None,
+    shelf: str = "",
 ) -> Asked:
-    """Ask for a release; another person has to agree.
+    """Ask for a release; another person has to agree. What is asked for already, and waits, is not asked for twice.
+
+    Args:
+        membership: whose.
+        prepared: what would leave.
+        receivers: the members that would get it.
+        decision: who asks, and why it is allowed.
+        clock: time.
+        said: the object that is posted in the shared log with it.
+        shelf: id of the collection into which it is to be put, for these readers.
 
     Raises:
         FormatError: a name that cannot be shown.
@@ -88,7 +105,11 @@ def ask(
         "tlp": prepared.tlp.word,
         "basis": decision.legal_basis,
         "by": Person.here(decision.released_by).record(),
+        "shelf": shelf,
     }
+    for each in waiting(membership):
+        if each.asks_for(content):
+            return each
     return _opened(membership, _record(membership, ASKED, content, clock))
 
 
@@ -143,6 +164,7 @@ def _opened(membership: Membership, number: int) -> Asked:
         Person(**content["by"]),
         None if agreed is None else Person(**agreed),
         said,
+        content.get("shelf", ""),
     )
 
 

@@ -19,12 +19,13 @@ from pollwatch.election.assets import Assets
 from pollwatch.errors import EvidenceError, FormatError, PolicyError
 from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
-from pollwatch.node import hearing, pushing, rail, releasing
+from pollwatch.node import agreeing, hearing, pushing, rail, releasing
+from pollwatch.node.agreeing import Asked
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.outpostshelves import CalledShelves, Shelves
 from pollwatch.node.releasing import Decision, Prepared
 from pollwatch.sharing.collection import Collection
-from pollwatch.sharing.ledger import Disclosure
+from pollwatch.sharing.ledger import Disclosure, Ledger
 from pollwatch.sharing.taxii import intake, journal
 from pollwatch.sharing.taxii.grants import EVERYBODY, Shelf, Terms
 from pollwatch.sharing.taxii.journal import Event, Request
@@ -105,9 +106,10 @@ def publish(membership: Membership, name: str, prepared: Prepared, decision: Dec
     """Put a release into a collection: recorded for each reader first. Doing it again changes nothing.
 
     Raises:
-        PolicyError: no such collection, or the release is marked stricter than it.
+        PolicyError: no such collection, the release is marked stricter than it, or the charter asks for two persons.
         StoreError: it cannot be recorded; then nothing can be fetched.
     """
+    releasing.check_agreed(membership, decision)
     with store(membership, clock) as opened:
         shelf = find(opened, name)
         check_release(shelf.terms.tlp, (("the release", prepared.tlp),))
@@ -117,6 +119,41 @@ def publish(membership: Membership, name: str, prepared: Prepared, decision: Dec
         status = canonical.loads_lenient(opened.add(shelf, _request(membership, shelf, clock), offered))
         problems = tuple(f"{each['id']}: {each['message']}" for each in status.get("failures", ()))
         return Published(shelf, tuple(told), opened.count(shelf) - before, problems)
+
+
+def was_told(membership: Membership, name: str, prepared: Prepared, clock: Clock) -> bool:
+    """Whether the ledger says of each reader of a collection that it was told this."""
+    with store(membership, clock) as opened:
+        told_to = readers(membership, find(opened, name))
+    ledger = Ledger(membership.folder.record)
+    return all(ledger.known(each.name, prepared.content) for each in told_to)
+
+
+def ask(membership: Membership, name: str, prepared: Prepared, decision: Decision, clock: Clock) -> Asked:
+    """Ask for a release into a collection, where the charter wants two persons to agree.
+
+    Raises:
+        PolicyError: no such collection, or the release is marked stricter than it.
+        StoreError: it cannot be recorded.
+    """
+    with store(membership, clock) as opened:
+        shelf = find(opened, name)
+    check_release(shelf.terms.tlp, (("the release", prepared.tlp),))
+    return agreeing.ask(membership, prepared, readers(membership, shelf), decision, clock, shelf=shelf.id)
+
+
+def publish_agreed(membership: Membership, asked: Asked, clock: Clock) -> Published:
+    """Put into its collection what a second person agreed to. Doing it again changes nothing.
+
+    Raises:
+        PolicyError: nobody has agreed, or it would now be told to others than those that both persons saw.
+        StoreError: it cannot be recorded; then nothing can be fetched.
+    """
+    with store(membership, clock) as opened:
+        present = tuple(each.name for each in readers(membership, find(opened, asked.shelf)))
+    if present != asked.receivers:
+        raise PolicyError(f"the collection is read by {', '.join(present) or 'nobody'} now; ask again")
+    return publish(membership, asked.shelf, asked.prepared, asked.decision, clock)
 
 
 def withdraw(membership: Membership, name: str, object_id: str, clock: Clock) -> int:

@@ -187,14 +187,16 @@ def release(membership: Membership, prepared: Prepared, receiver: Member, decisi
     """Record a release, then deliver it. What was received already is not sent again.
 
     A receiver that cannot be reached is no error here: the release is on record, and :func:`retry` sends the same
-    bytes again.
+    bytes again. Nor is one that was severed, where something is taken back: it is owed, stands in the ledger without a
+    receipt, and is told before anything else as soon as we go so far again (:func:`remind`).
 
     Raises:
         StageError: we do not go so far with the receiver; nothing is recorded.
         PolicyError: the receiver holds another charter.
         StoreError: it cannot be recorded; then nothing has left.
     """
-    Gate(membership.folder.stages).check(receiver, needs(prepared.body))
+    if not prepared.subject.startswith(RETRACTION):
+        Gate(membership.folder.stages).check(receiver, needs(prepared.body))
     disclosure = recorded(membership, prepared, receiver, decision, clock)
     if disclosure.receipt:
         return Sent(disclosure, again=True)
@@ -229,8 +231,8 @@ def check_agreed(membership: Membership, decision: Decision) -> None:
     accounts = {each.account for each in decision.persons}
     if membership.charter.releasers > 1 and len(accounts) < membership.charter.releasers:
         raise PolicyError(
-            "the charter says that two persons agree before anything leaves: ask with pollwatch share INCIDENT, and "
-            "let somebody else agree with pollwatch share --agree N"
+            "the charter says that two persons agree before anything leaves: ask with pollwatch share INCIDENT (or "
+            "collections publish), and let somebody else agree with pollwatch share --agree N"
         )
 
 
@@ -254,9 +256,14 @@ def remind(membership: Membership, receiver: Member, clock: Clock) -> tuple[Sent
 
 
 def retry(membership: Membership, clock: Clock) -> tuple[Sent, ...]:
-    """Send everything again that has no receipt yet: the same bytes, under the same numbers."""
+    """Send everything again that has no receipt yet: the same bytes, under the same numbers.
+
+    Who is no member any more gets nothing more.
+    """
     ledger = Ledger(membership.folder.record)
-    return tuple(_deliver(membership, ledger, each, clock) for each in ledger.unconfirmed())
+    members = {each.name for each in membership.peers}
+    owed = [each for each in ledger.unconfirmed() if each.release.receiver in members]
+    return tuple(_deliver(membership, ledger, each, clock) for each in owed)
 
 
 def _record(

@@ -2,21 +2,22 @@
 
 The ledger knows who that is. Order: the retraction is prepared; as it is recorded, the shared log commits to it, so
 that nobody can say later that it was never made, or made earlier; it leaves for everybody, and follows the objects into
-the collections where they lie (where two persons release, they take it out of those themselves). Stop anywhere: doing
-it again tells those who were not told. A receiver that cannot be reached is told before anything else when we next
-talk (:func:`pollwatch.node.releasing.remind`).
+the collections where they lie. Where two persons release, all of that is asked for, and happens when the second one
+agrees. Stop anywhere: doing it again tells those who were not told. A receiver that cannot be reached, or that we have
+severed, is owed it: that stands in the ledger, and it is told before anything else when we next talk
+(:func:`pollwatch.node.releasing.remind`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pollwatch.clock import Clock
 from pollwatch.errors import FormatError, PolicyError, SharingError
 from pollwatch.events.observable import Observable
-from pollwatch.node import agreeing, collecting, deciding, releasing
+from pollwatch.node import agreeing, collecting, deciding, pushing, releasing
 from pollwatch.node.desk import Desk
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import RETRACTION, Decision, Prepared, Sent
@@ -41,8 +42,8 @@ class TakenBack:
     Attributes:
         objects: ids of the objects that were taken back.
         sent: what came of telling each member that had been given one of them.
-        unsent: those that had been given one and cannot be told now, each with why: they are members no longer, or
-            we do not talk to them. Doing it again when we do tells them.
+        unsent: those that had been given one and cannot be told, each with why: they are members no longer, or act
+            under another charter. Doing it again when they do not tells them.
         asked: requests to which a second person has to agree, where the charter says so; then nobody was told yet.
     """
 
@@ -109,16 +110,20 @@ def _retract(
     unsent = [(name, "no longer a member") for name in sorted(given.keys() - members)]
     papers: dict[frozenset[str], Prepared] = {}
     owed = {name: frozenset(ids - told_so.get(name, set())) for name, ids in given.items() if name in members}
-    for ids in filter(None, owed.values()):
-        if ids not in papers:
-            papers[ids] = _prepared(membership, subject, sorted(ids), reason, clock)
+    for ids in filter(None, dict.fromkeys(owed.values())):
+        papers[ids] = _prepared(membership, subject, sorted(ids), reason, clock)
     everything = tuple(sorted(set().union(*given.values())))
+    shelves = _follow(membership, subject, everything, reason, clock)
     if membership.charter.releasers > 1:
-        asked = []
-        for ids, paper in papers.items():
-            receivers = [members[name] for name in sorted(owed) if owed[name] == ids]
-            asked.append(agreeing.ask(membership, paper, receivers, decision, clock).number)
-        return TakenBack(everything, (), tuple(unsent), tuple(asked))
+        asked = [
+            agreeing.ask(
+                membership, paper, [members[name] for name in sorted(owed) if owed[name] == ids], decision, clock
+            )
+            for ids, paper in papers.items()
+        ]
+        untold = ((at, paper) for at, paper in shelves if not collecting.was_told(membership, at, paper, clock))
+        asked += [collecting.ask(membership, at, paper, decision, clock) for at, paper in untold]
+        return TakenBack(everything, (), tuple(unsent), tuple(each.number for each in asked))
     sent: list[Sent] = []
     for name, ids in sorted(owed.items()):
         try:
@@ -126,9 +131,10 @@ def _retract(
                 sent.append(releasing.release(membership, papers[ids], members[name], decision, clock))
             else:  # it was recorded before: what has no receipt yet is sent again
                 sent += releasing.remind(membership, members[name], clock)
-        except SharingError as error:  # severed, or under another charter: that must not keep it from the others
+        except SharingError as error:  # under another charter: that must not keep it from the others
             unsent.append((name, str(error)))
-    _follow(membership, subject, everything, reason, decision, clock)
+    for at, paper in shelves:
+        collecting.publish(membership, at, paper, decision, clock)
     return TakenBack(everything, tuple(sent), tuple(unsent))
 
 
@@ -162,17 +168,16 @@ def _prepared(membership: Membership, subject: str, names: Sequence[str], reason
 
 
 def _follow(
-    membership: Membership, subject: str, names: Iterable[str], reason: str, decision: Decision, clock: Clock
-) -> None:
-    """Put the last versions into every collection that holds one of the objects, for those who fetch them there."""
-    if not membership.folder.taxii.exists():
+    membership: Membership, subject: str, names: Iterable[str], reason: str, clock: Clock
+) -> Iterator[tuple[str, Prepared]]:
+    """The last versions for every collection that holds one of the objects, for those who fetch them there."""
+    if not pushing.address(membership.folder) and not membership.folder.taxii.exists():
         return
     with collecting.store(membership, clock) as opened:
         held = {each.id: sorted(name for name in names if opened.holds(each, name)) for each in opened.collections()}
     for shelf, ids in held.items():
         if ids:
-            paper = _prepared(membership, subject, ids, reason, clock)
-            collecting.publish(membership, shelf, paper, decision, clock)
+            yield shelf, _prepared(membership, subject, ids, reason, clock)
 
 
 def _names(each: StixObject, observable: Observable) -> bool:
