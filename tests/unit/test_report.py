@@ -1,6 +1,7 @@
 """Reports: the chart's geometry, and text that stays text in Markdown."""
 
 import datetime as dt
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from pollwatch.incidents.incident import ElectionContext, Incident, Phase, RawLi
 from pollwatch.incidents.light import light
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.report.case import CaseReport, actor_names
+from pollwatch.report.html import html_report
 from pollwatch.report.markdown import _code, markdown_report
 from pollwatch.report.navigator import navigator_layer
 from pollwatch.report.timeline import LEFT, WIDTH, timeline
@@ -122,3 +124,14 @@ def test_navigator_layer() -> None:
     assert isinstance(techniques, list)
     assert [each["techniqueID"] for each in techniques if isinstance(each, dict)] == ["T1078", "T1110"]
     assert all(each["score"] == 4 for each in techniques if isinstance(each, dict))
+
+
+def test_each_form_of_an_exercises_report_says_so() -> None:
+    """A report that is printed, pasted into a ticket, or loaded into a map of techniques still is of an exercise."""
+    real = case(incident(1, NIGHT, NIGHT))
+    drill, words = replace(real, exercise=True), "EXERCISE: nothing in it is real"
+    for made in (html_report, markdown_report, lambda each: str(navigator_layer(each)["name"])):
+        assert words in made(drill)
+        assert "EXERCISE" not in made(real)
+    assert markdown_report(drill).startswith(f"**{words}")
+    assert markdown_report(drill).count("EXERCISE") == 3

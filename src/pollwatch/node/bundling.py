@@ -178,7 +178,7 @@ def assemble(
     opened = _opened_seal(evidence, seal)
     return Bundle(
         created_us=clock.now_us(),
-        cover=cover,
+        cover=_mark(evidence) + cover,
         keys=BundleKeys(evidence.shared.verifiers, extras.witnesses),
         seal=opened,
         entries=tuple(_opened_entry(evidence, seal, index) for index in indexes),
@@ -189,6 +189,11 @@ def assemble(
         documents=documents,
         history=_history(evidence.shared, opened.place.signed.checkpoint.size),
     )
+
+
+def _mark(evidence: CaseEvidence) -> str:
+    """What stands above every cover sheet of an exercise."""
+    return _("EXERCISE: nothing in it is real") + "\n\n" if evidence.shared.verifier.exercise else ""
 
 
 def _history(shared: Log, seal_size: int) -> KeyHistory | None:

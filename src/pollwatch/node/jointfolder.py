@@ -89,6 +89,15 @@ class JointFolder:
         return self.root / "card.next"
 
     @property
+    def is_exercise(self) -> bool:
+        """Whether this member introduced itself for an exercise.
+
+        Raises:
+            FormatError, SignatureError: its card was changed.
+        """
+        return self.card.exists() and read_card(self.card.read_bytes()).exercise
+
+    @property
     def charter(self) -> Path:
         """The charter in force."""
         return self.charter_files.charter

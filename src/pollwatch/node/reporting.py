@@ -12,6 +12,7 @@ from pollwatch.clock import UTC, Clock
 from pollwatch.incidents.coverage import Telemetry, coverage
 from pollwatch.incidents.light import light
 from pollwatch.incidents.records import Case
+from pollwatch.node.jointfolder import JointFolder
 from pollwatch.report.case import CaseReport
 
 
@@ -48,5 +49,6 @@ def case_report(
         coverage=answers,
         calendar=settings.calendar,
         case_dir=str(case_dir),
+        exercise=JointFolder(case_dir).is_exercise,
         zone=zone or (ZoneInfo(elections[0].zone) if elections else UTC),
     )

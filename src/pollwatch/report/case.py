@@ -24,6 +24,7 @@ class CaseReport:
         member: who watches; may be empty.
         generated_us: when the report was made.
         zone: for all times shown; named on the page.
+        exercise: whether all of it is an exercise; each form of the report then says so.
         calendar: the elections watched, for the chart's background.
         case_dir: what to write after ``--case`` in "how to check this"; empty where there is no case folder.
     """
@@ -38,6 +39,7 @@ class CaseReport:
     calendar: Calendar
     case_dir: str = ""
     zone: dt.tzinfo = UTC
+    exercise: bool = False
 
     def when(self, us: int | None, *, seconds: bool = True) -> str:
         """A moment in the report's zone, or a dash."""

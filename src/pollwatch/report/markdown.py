@@ -8,14 +8,16 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
 from pollwatch.report.case import CaseReport, actor_names
-from pollwatch.report.words import lines_words, missing_words, severity_word, status_word, thousands
+from pollwatch.report.words import exercise_words, lines_words, missing_words, severity_word, status_word, thousands
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 
 
 def markdown_report(case: CaseReport) -> str:
     """The report of a case as one Markdown document."""
+    mark = f"**{exercise_words(case.exercise).strip()}**" if case.exercise else ""
     parts = [
+        mark,
         f"# {_text(case.title)}",
         _("Made {when} ({zone}). All times are in this zone.").format(
             when=case.when(case.generated_us, seconds=False), zone=case.zone_name
@@ -37,6 +39,7 @@ def markdown_report(case: CaseReport) -> str:
             + _("{n} not understood").format(n=thousands(row.quarantined))
             for row in case.inputs
         ),
+        mark,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -68,7 +71,7 @@ def _table(case: CaseReport) -> str:
 
 def _incident(case: CaseReport, incident: Incident) -> str:
     parts = [
-        f"## {_text(incident.title)}",
+        f"## {_text(exercise_words(case.exercise) + incident.title)}",
         f"`{incident.id}` · {severity_word(incident.severity.word)} · {status_word(incident.status)}",
         _text(incident.summary),
         f"### {_('What to do')}",

@@ -7,6 +7,7 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
 from pollwatch.report.case import CaseReport
+from pollwatch.report.words import exercise_words
 
 
 def navigator_layer(case: CaseReport) -> dict[str, Json]:
@@ -16,7 +17,7 @@ def navigator_layer(case: CaseReport) -> dict[str, Json]:
         for technique in incident.techniques:
             seen.setdefault(technique, []).append(incident)
     return {
-        "name": printable(case.title, 120),
+        "name": exercise_words(case.exercise) + printable(case.title, 120),
         "versions": {"layer": "4.5", "navigator": "5.1.0"},
         "domain": "enterprise-attack",
         "description": _("Techniques that pollwatch saw in this case; the score is the worst severity, 1 to 5."),

@@ -44,6 +44,11 @@ def phase_word(phase: str) -> str:
     return words.get(phase, phase)
 
 
+def exercise_words(exercise: bool) -> str:  # noqa: FBT001 - the case's own word
+    """What goes before a title of an exercise, and nothing before a real one."""
+    return _("EXERCISE: nothing in it is real") + ". " if exercise else ""
+
+
 def thousands(n: int) -> str:
     """A count with thin spaces between groups of three digits, which no country reads as a decimal point."""
     return f"{n:,}".replace(",", "\u2009")

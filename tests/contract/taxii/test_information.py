@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
+from dataclasses import replace
 
 import pytest
 
+from member_scenes import made
 from pollwatch.errors import PolicyError, StoreError
 from pollwatch.members import document
 from pollwatch.members.marking import Tlp
-from pollwatch.sharing.taxii import intake
-from pollwatch.sharing.taxii.grants import EVERYBODY
+from pollwatch.sharing.taxii import intake, resources
+from pollwatch.sharing.taxii.grants import EVERYBODY, Grants
 from taxii_scenes import API, TAXII, Scene, indicator, objects_url, post, stix_id
 
 
@@ -161,3 +164,18 @@ def test_no_collection_is_for_red(server: Scene) -> None:
     shelf = server.shelf(tlp=Tlp.AMBER)
     red = indicator(1, object_marking_refs=["marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"])
     assert "TLP:RED" in post(server.client(), shelf, red)["failures"][0]["message"]
+
+
+def test_titles_of_an_exercise_say_so(server: Scene) -> None:
+    """Whatever client shows them, nobody takes server, API root or collection of an exercise for real ones."""
+    members = tuple(made(name, port, exercise=True).member for name, port in (("Alder", 8001), ("Birch", 8002)))
+    drill = replace(server.charter, members=members, exercise=True)
+    shelf = server.shelf("Indicators")
+    for charter, mark in ((drill, "EXERCISE: "), (server.charter, "")):
+        answers = (
+            resources.discovery(charter, members[0]),
+            resources.api_root(charter, members[0]),
+            resources.collection(shelf, Grants(can_read=True, can_write=False), charter),
+        )
+        titles = [json.loads(each)["title"] for each in answers]
+        assert titles == [f"{mark}pollwatch: Alder", f"{mark}Watch", f"{mark}Indicators"]

@@ -31,7 +31,7 @@ def discovery(charter: Charter, me: Member) -> bytes:
     """Section 4.1.1. The API root is given as a relative URL: it holds behind any proxy."""
     return _json(
         {
-            "title": f"pollwatch: {me.name}",
+            "title": titled(f"pollwatch: {me.name}", charter),
             "description": f"What {me.name} shares with the members of the joint watch {charter.name!r}.",
             "default": API_ROOT,
             "api_roots": [API_ROOT],
@@ -43,7 +43,7 @@ def api_root(charter: Charter, me: Member) -> bytes:
     """Section 4.2.1."""
     return _json(
         {
-            "title": charter.name,
+            "title": titled(charter.name, charter),
             "description": f"The gateway of {me.name}.",
             "versions": [media.TAXII],
             "max_content_length": MAX_BYTES,
@@ -51,15 +51,20 @@ def api_root(charter: Charter, me: Member) -> bytes:
     )
 
 
-def collections(shelves: Iterable[tuple[Shelf, Grants]]) -> bytes:
+def titled(title: str, charter: Charter) -> str:
+    """A title as others get it: that of an exercise says so, whatever client shows it."""
+    return f"EXERCISE: {title}" if charter.exercise else title
+
+
+def collections(shelves: Iterable[tuple[Shelf, Grants]], charter: Charter) -> bytes:
     """Section 5.1.1."""
-    listed = [_collection(shelf, grants) for shelf, grants in shelves]
+    listed = [_collection(shelf, grants, charter) for shelf, grants in shelves]
     return _json({"collections": listed}) if listed else _EMPTY
 
 
-def collection(shelf: Shelf, grants: Grants) -> bytes:
+def collection(shelf: Shelf, grants: Grants, charter: Charter) -> bytes:
     """Section 5.2.1."""
-    return _json(_collection(shelf, grants))
+    return _json(_collection(shelf, grants, charter))
 
 
 def envelope(page: Page, next_page: str) -> bytes:
@@ -113,11 +118,11 @@ def error(http_status: int, title: str, description: str) -> bytes:
     return _json({"title": title, "description": _text(description), "http_status": str(http_status)})
 
 
-def _collection(shelf: Shelf, grants: Grants) -> dict[str, Any]:
+def _collection(shelf: Shelf, grants: Grants, charter: Charter) -> dict[str, Any]:
     terms = shelf.terms
     resource: dict[str, Any] = {
         "id": shelf.id,
-        "title": terms.title,
+        "title": titled(terms.title, charter),
         "can_read": grants.can_read,
         "can_write": grants.can_write,
         "media_types": [media.STIX],

@@ -196,12 +196,13 @@ class _Taxii:
         ask.query(Takes.NOTHING)
         shelves = await run_in_threadpool(self._store.collections)
         granted = [(each, self._grants(each, ask.caller)) for each in shelves]
-        return _ok(resources.collections((each, may) for each, may in granted if may.can_read or may.can_write))
+        allowed = [(each, may) for each, may in granted if may.can_read or may.can_write]
+        return _ok(resources.collections(allowed, self._station.charter))
 
     async def _collection(self, ask: _Ask) -> Response:
         shelf, grants = await self._shelf(ask)
         ask.query(Takes.NOTHING)
-        return _ok(resources.collection(shelf, grants))
+        return _ok(resources.collection(shelf, grants, self._station.charter))
 
     async def _manifest(self, ask: _Ask) -> Response:
         shelf = await self._readable(ask)
