@@ -85,6 +85,8 @@ def test_the_same_case_gives_the_same_bytes_at_any_time(drill: Drill, tmp_path: 
     assert made(drill, tmp_path / "first") == first
     sums = dict(reversed(line.split("  ")) for line in first[dossiers.SUMS].decode().splitlines())
     assert sums == {n: hashlib.sha256(data).hexdigest() for n, data in first.items() if n != dossiers.SUMS}
+    dossiers.make(drill.case, drill.incident, tmp_path / "first", drill.clock, languages=("nl",))
+    assert not (tmp_path / "first" / "dossier-en.pdf").exists(), "no paper of another time is left beside the new ones"
     cover = pypdf.PdfReader(io.BytesIO(first["dossier-en.pdf"])).pages[0].extract_text()
     assert sums[dossiers.EVIDENCE] in cover
 

@@ -18,7 +18,10 @@ from pollwatch.i18n import _
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:_[A-Z]{2})?", re.ASCII)
 
 
-@click.command(epilog="Exit codes: 0 written, 3 a file cannot be written, 6 no charter is in force.")
+@click.command(
+    epilog="Exit codes: 0 written, 3 a file cannot be written, 6 no charter is in force, or the incident was never "
+    "released or received."
+)
 @click.argument("incident")
 @options.required_case_dir
 @click.option(
@@ -55,7 +58,8 @@ def command(
     INCIDENT is one of this case's that was released with `pollwatch share`, or the STIX id of one that was received.
     Cover sheet, timeline over the election calendar, claims with denial and dissent beside them, statements, competing
     explanations, inquiries, evidence, and how anybody checks all that. Denial and dissent cannot be left out. The same
-    case gives the same bytes. Names and words go out as they are: look at the marking before you pass it on.
+    case gives the same bytes. Of an incident of your own it shows what your case says, which is more than you released:
+    read it, and its marking, before you pass it on.
     """
     from pollwatch.node import dossiers
 

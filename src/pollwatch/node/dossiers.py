@@ -292,11 +292,13 @@ def _paper(language: str, kind: str) -> str:
 
 
 def _write(out: Path, found: Mapping[str, bytes]) -> None:
-    """Write all files, the list of their hashes last."""
+    """Write all files, the list of their hashes last; what an earlier dossier had more is removed."""
     sums = "".join(f"{sha256(data).hexdigest()}  {name}\n" for name, data in sorted(found.items()))
     try:
         durable.make_folder(out, mode=0o700)
-        (out / SUMS).unlink(missing_ok=True)
+        for path in (out / SUMS, out / EVIDENCE, *out.glob("dossier-*.pdf"), *out.glob("dossier-*.html")):
+            if path.name not in found:
+                path.unlink(missing_ok=True)
         for name, data in found.items():
             durable.write_file(out / name, data, mode=0o600)
         durable.write_file(out / SUMS, sums.encode("ascii"), mode=0o600)
