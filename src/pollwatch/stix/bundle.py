@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from pollwatch import canonical
@@ -76,17 +76,18 @@ def check_depth(value: Any) -> None:  # noqa: ANN401 - any JSON value
     Raises:
         FormatError: it is deeper.
     """
-    level: Sequence[Any] = [value]
-    for _ in range(MAX_DEPTH):
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH - 1):
+        if not level:
+            return
         level = [
             inner
             for each in level
-            if isinstance(each, dict | list)
             for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
         ]
-        if not level:
-            return
-    raise FormatError(f"JSON of more than {MAX_DEPTH} levels; STIX needs half of that")
+    if any(level):
+        raise FormatError(f"JSON of more than {MAX_DEPTH} levels; STIX needs half of that")
 
 
 def order(objects: Iterable[StixObject]) -> list[StixObject]:

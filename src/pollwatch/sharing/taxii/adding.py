@@ -52,7 +52,8 @@ class Adding:
         if isinstance(offered, Failure):
             self.failures.append(offered)
             return
-        known = self._known(offered)
+        highest = self._highest(offered)
+        known = self._known(offered) if highest else ""  # most of what is posted is new
         if isinstance(known, Failure):
             self.failures.append(known)
         elif known:
@@ -61,13 +62,22 @@ class Adding:
             words = f"the share of {self._request.member} in this server is used up; delete something first"
             self.failures.append(Failure(offered.id, offered.version or "unknown", words))
         else:
-            self._keep(offered)
+            self._keep(offered, highest)
 
     def finish(self) -> None:
         """Note how far time and the member's share have come."""
         if self.added:
             self._database.execute("UPDATE ticks SET last_us = ?", (self._next_us - 1,))
             grow_share(self._database, self._request.member, self._grown)
+
+    def _highest(self, offered: Candidate) -> tuple[int, str] | None:
+        """When the latest version of this object was added, and its key; None where the object is new."""
+        found: tuple[int, str] | None = self._database.execute(
+            "SELECT added_us, version_key FROM objects WHERE collection = ? AND id = ?"
+            " ORDER BY version_key DESC LIMIT 1",
+            (self._shelf.key, offered.id),
+        ).fetchone()
+        return found
 
     def _known(self, offered: Candidate) -> str | Failure:
         """The version under which exactly this object is here already; empty where it is new; or why it cannot be."""
@@ -88,17 +98,12 @@ class Adding:
             self._database.execute("INSERT OR IGNORE INTO others VALUES (?, ?)", (added_us, self._request.member))
         return str(version)
 
-    def _keep(self, offered: Candidate) -> None:
+    def _keep(self, offered: Candidate, highest: tuple[int, str] | None) -> None:
         added_us = self._next_us
         # An object without a version of its own is known by when it came (section 3.4.1).
         version = offered.version or times.timestamp(added_us)
         version_key = offered.version_key or times.version_key(version)
         key, identifier = self._shelf.key, offered.id
-        highest = self._database.execute(
-            "SELECT added_us, version_key FROM objects WHERE collection = ? AND id = ?"
-            " ORDER BY version_key DESC LIMIT 1",
-            (key, identifier),
-        ).fetchone()
         first = last = highest is None
         if highest is not None:
             count, lowest = self._database.execute(
