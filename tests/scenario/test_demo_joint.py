@@ -3,25 +3,41 @@
 import re
 import subprocess
 import sys
+from hashlib import sha256
+from itertools import permutations
 from pathlib import Path
 
 import pypdf
 import pytest
 
+import wires
+from pollwatch.clock import SystemClock
+from pollwatch.evidence.published import Published
+from pollwatch.node import answered, jointstory
+from pollwatch.node.jointfolder import Membership
+from pollwatch.sharing.egress import ASKED, Left
+from pollwatch.sharing.ledger import Ledger
+
 ROOT = Path(__file__).parents[2]
+CLOCK = SystemClock()
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run pollwatch in the checkout."""
-    command = [sys.executable, "-m", "pollwatch", *arguments]
+    return python("-m", "pollwatch", *arguments)
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in the checkout."""
+    command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The demo's folder, and what it said."""
-    out = tmp_path_factory.mktemp("joint") / "out"
-    return out, run("demo", "joint", "--out", str(out))
+    """The demo's folder, and what it said; before each gateway is a wire that keeps all that crosses."""
+    folder = tmp_path_factory.mktemp("joint")
+    return folder / "out", python("tests/joint_demo_worker.py", str(folder / "out"), str(folder / "wires"))
 
 
 @pytest.mark.timeout(900)
@@ -84,3 +100,41 @@ def test_the_dossier_says_who_signed_who_denied_and_who_dissents(
     assert again.returncode == 0, again.stderr
     for path in folder.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.timeout(900)
+def test_captured_egress_equals_the_record(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Over the whole demo, between any two of the four: each request and answer on the wire is on record, no more."""
+    out, done = played
+    assert done.returncode == 0, done.stdout + done.stderr
+    members = {name: Membership.open(out / name.split()[0].lower() / "case") for name in jointstory.PEOPLE}
+    left = {name: answered.everything(member, CLOCK) for name, member in members.items()}
+    crossed = {name: list(wires.exchanges(wires.captured(out.parent / "wires", name))) for name in members}
+    for sender, receiver in permutations(members, 2):
+        key = members[sender].me.request.fingerprint
+        found = [each for each in crossed[receiver] if each.signed_by == key]
+        assert found
+        assert wires.crossed(found, asked=True) == wires.recorded(left[sender], receiver, asked=True)
+        assert wires.crossed(found, asked=False) == wires.recorded(left[receiver], sender, asked=False)
+    lost = {}
+    for name, member in members.items():
+        assert all(each.signed_by for each in crossed[name])
+        assert {each.member for each in left[name]} == members.keys() - {name}
+        assert all(each.body is None or sha256(each.body).digest() == each.sha256 for each in left[name])
+        lost[name] = {each.target for each in left[name] if not found_again(member, each)}
+    # What the honest ones sent is still found where the record says. The poison is in no ledger, and a part of the log
+    # that was forked is gone: the record gives both away.
+    assert lost[jointstory.ALDER] == lost[jointstory.BIRCH] == set()
+    assert lost[jointstory.DOGWOOD] == {"/inbox"}
+    assert lost[jointstory.CEDAR]
+    assert all(each.startswith("/log/tile/") for each in lost[jointstory.CEDAR])
+
+
+def found_again(member: Membership, left: Left) -> bool:
+    """Whether what is told and what a log shows, which the record names only, are in the ledger and in the log."""
+    if left.target == "/inbox" and left.status == ASKED:
+        return left.sha256 in {bytes.fromhex(each.release.sha256) for each in Ledger(member.folder.record).all()}
+    if left.target.startswith("/log/tile/") and left.status == 200:
+        data = Published(member.folder.gateway.log).read(left.target.removeprefix("/log/"))
+        return data is not None and sha256(data).digest() == left.sha256
+    return True

@@ -80,6 +80,7 @@ class _Signing(httpx.Auth):
         self._way = way
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        self._way.check(request.method, request.url.path)  # what may not leave is not on record as if it had
         self._record(request)
         fields = [(name.lower(), value) for name, value in request.headers.multi_items()]
         head = Head(request.method, target_of(self._way.member, request.url), fields)

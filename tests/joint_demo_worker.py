@@ -1,0 +1,24 @@
+"""``pollwatch demo joint`` with a wire before each gateway: ``python tests/joint_demo_worker.py OUT WIRES``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import wires
+from pollwatch.cli.main import run
+from pollwatch.node import jointstory
+from pollwatch.node.jointstory import Stage4
+from pollwatch.node.processes import GatewayProcess
+
+
+def _run(out: str, captured: Path) -> None:
+    def behind_wires(stage: Stage4) -> tuple[GatewayProcess, ...]:
+        return tuple(wires.before(list(stage.members.values()), captured)[1])
+
+    jointstory.gateways = behind_wires
+    run(["demo", "joint", "--out", out])
+
+
+if __name__ == "__main__":
+    _run(sys.argv[1], Path(sys.argv[2]))
