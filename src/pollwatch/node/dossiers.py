@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from pollwatch import canonical
-from pollwatch.attribution import matrix
+from pollwatch.attribution import matrix, paper
 from pollwatch.attribution import record as records
 from pollwatch.clock import US_PER_S, Clock, ManualClock, parse_rfc3339
 from pollwatch.election.calendar import Calendar
@@ -51,6 +51,8 @@ CHARTER: Final = "charter.note"
 POLICY: Final = "policy.txt"
 SUMS: Final = "SHA256SUMS"
 _PAGE: Final = "verify.html"
+#: Which papers have chapters of their own; all else that was said goes with the measures.
+_CHAPTERS: Final = frozenset({"inquiry", "answer", "notice", "hypothesis", "item", "rating", "retraction"})
 _MEASURES: Final = frozenset({"course-of-action", "grouping"})
 
 
@@ -241,7 +243,7 @@ def _material(
         incident=main,
         own=own,
         span_us=_span(whole, own),
-        others=[each for each in whole if each["type"] in _MEASURES],
+        others=[each for each in whole if _is_other(each)],
         record=record,
         matrix=matrix.build(main["id"], record.papers, membership.charter),
         receipts=_receipts(membership),
@@ -257,6 +259,12 @@ def _material(
         as_of_us=sealed.at_us,
     )
     return material if seen is None else replace(material, zone=seen.zone)
+
+
+def _is_other(each: StixObject) -> bool:
+    """Whether something that was said has no chapter of its own."""
+    said = each["type"] == "note" and records.is_spoken(each)
+    return each["type"] in _MEASURES or (said and paper.kind(each) not in _CHAPTERS)
 
 
 def _span(whole: Iterable[StixObject], own: Incident | None) -> tuple[int | None, int | None]:

@@ -14,11 +14,16 @@ _RTL = frozenset({"R", "AL"})
 
 
 def name(text: str, limit: int = 200) -> str:
-    """A name, or a few words, for a sentence of ours."""
-    shown = printable(text, limit)
+    """A name, or what somebody wrote, on one line, for a sentence or a table of ours."""
+    shown = printable(" ".join(text[: limit + 1].split("\n")), limit)
     if shown.isascii() or not any(unicodedata.bidirectional(char) in _RTL for char in shown):
         return shown
     return f"{_OPEN}{shown}{_CLOSE}"
+
+
+def words(text: str) -> str:
+    """All that somebody wrote, on one line."""
+    return name(text, MAX_TEXT)
 
 
 def lines(text: str) -> tuple[Line, ...]:

@@ -7,7 +7,7 @@ from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.tally import Part, Tally, Voice
 from pollwatch.clock import parse_rfc3339
 from pollwatch.i18n import _
-from pollwatch.report.dossier import words
+from pollwatch.report.dossier import inert, words
 from pollwatch.report.dossier.blocks import Block, Chapter, Heading, Inner, Notice, Para, Quote, Spread, Table
 from pollwatch.report.dossier.claims import foot, opinion
 from pollwatch.report.dossier.inert import lines, name
@@ -103,6 +103,6 @@ def _said(material: Material, voice: Voice) -> str:
         shown = _("{stance}, {when}").format(stance=words.stance(each.stance), when=when)
         shown = _("{said}, after closing").format(said=shown) if late else shown
         if each.stance not in {Stance.DISAGREE, Stance.STRONGLY_DISAGREE}:
-            shown = f"{shown}: {name(each.text, 600)}"
+            shown = f"{shown}: {inert.words(each.text)}"
         said.append(shown)
     return "; ".join(said) or "–"

@@ -9,7 +9,7 @@ from pollwatch.attribution.matrix import Matrix as Weighed
 from pollwatch.attribution.matrix import Without
 from pollwatch.clock import parse_rfc3339
 from pollwatch.i18n import _
-from pollwatch.report.dossier import words
+from pollwatch.report.dossier import inert, words
 from pollwatch.report.dossier.blocks import (
     Block,
     Cell,
@@ -21,6 +21,7 @@ from pollwatch.report.dossier.blocks import (
     MatrixRow,
     Notice,
     Para,
+    Quote,
     Table,
 )
 from pollwatch.report.dossier.inert import name
@@ -28,6 +29,8 @@ from pollwatch.report.dossier.material import Material
 
 #: So many columns stand side by side on a page; more make another table.
 _SIDE_BY_SIDE = 6
+#: So much of an item stands in the matrix, in characters; the rest of it below.
+_SHOWN = 300
 
 
 def chapter(material: Material) -> Chapter:
@@ -58,11 +61,16 @@ def chapter(material: Material) -> Chapter:
                 )
             )
         )
+        blocks += [
+            Quote(f"E{number}", inert.lines(each.text))
+            for number, each in enumerate(found.items, 1)
+            if len(each.text) > _SHOWN or "\n" in each.text
+        ]
         blocks += [Heading(_("What hangs on whose evidence")), Items(tuple(_sensitivity(found)))]
         blocks += [Heading(_("Who rated what, and why")), _reasons(material, found)]
     if found.retracted:
         taken = tuple(
-            _("{member}: {text}").format(member=name(each.provider.name), text=name(each.text, 600))
+            _("{member}: {text}").format(member=name(each.provider.name), text=inert.words(each.text))
             for each in found.retracted
         )
         blocks += [Heading(_("Taken back, and counted no more")), Items(taken)]
@@ -113,7 +121,7 @@ def _matrix(found: Weighed, columns: range) -> Matrix:
     rows = []
     for number, item in enumerate(found.items, 1):
         cells = tuple(_cell(found.cells.get((item.name.id, each.id))) for each in shown)
-        text = _("{member}: {text}").format(member=name(item.provider.name), text=name(item.text, 400))
+        text = _("{member}: {text}").format(member=name(item.provider.name), text=name(item.text, _SHOWN))
         rows.append(MatrixRow(f"E{number}", text, cells, _short(found.diagnosticity[item.name.id])))
     return Matrix(tuple(head), tuple(rows), _("Evidence"), _("Tells apart"), _("Against it"))
 
@@ -164,7 +172,7 @@ def _reasons(material: Material, found: Weighed) -> Table:
                         f"E{number} × {numbered[each.id]}",
                         name(rating.author.name),
                         words.fit(rating.fit),
-                        name(rating.text, 1200),
+                        inert.words(rating.text),
                         when,
                     )
                 )

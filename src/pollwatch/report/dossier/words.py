@@ -10,6 +10,7 @@ from pollwatch.attribution.tally import Part
 from pollwatch.evidence.report import Grade
 from pollwatch.i18n import _
 from pollwatch.members.marking import Tlp
+from pollwatch.report.dossier import inert
 from pollwatch.report.dossier.inert import name
 
 #: How an item fits a hypothesis, as the matrix shows it; beside colour, so that nobody needs to see that.
@@ -99,7 +100,7 @@ def hypothesis(each: Hypothesis) -> str:
         ALWAYS["false-flag"]: _("It was made to look like somebody else's doing."),
         ALWAYS["insider"]: _("It came from within the office that was attacked."),
     }
-    return always.get(each.text, name(each.text, 600)) if each.author is None else name(each.text, 600)
+    return always.get(each.text, each.text) if each.author is None else inert.words(each.text)
 
 
 def marking(tlp: Tlp) -> str:
