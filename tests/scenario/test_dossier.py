@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pypdf
 import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from click.testing import CliRunner
 
 from dossier_scenes import ARABIC, KYIV, TYPST
+from pollwatch import i18n
 from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.scale import Confidence, Finding
 from pollwatch.cli.main import root
@@ -147,3 +150,30 @@ def test_what_was_never_released_has_no_dossier(drill: Drill, tmp_path: Path) ->
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be written"):
         dossiers.make(drill.case, drill.incident, tmp_path / "file", drill.clock)
+
+
+def test_the_papers_of_a_language_are_in_that_language(
+    drill: Drill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the environment speaks: what the bundle proves is told in each paper's own language."""
+    monkeypatch.setattr(i18n, "LOCALES", tmp_path / "locale")
+    folder = i18n.LOCALES / "nl" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    with (Path(i18n.__file__).parent / "locale/nl/LC_MESSAGES/pollwatch.po").open("rb") as po:
+        catalogue = read_po(po, locale="nl")
+    with (folder / "pollwatch.mo").open("wb") as mo:
+        write_mo(mo, catalogue)
+    i18n.catalogue.cache_clear()
+    english, dutch = (
+        "Every byte of this file is as the key of log",
+        "Elke byte van dit bestand is zoals de sleutel van log",
+    )
+    for environment in ("en", "nl"):
+        monkeypatch.setenv("POLLWATCH_LANGUAGE", environment)
+        found = made(drill, tmp_path / environment)
+        assert english in found["dossier-en.html"].decode()
+        assert dutch in found["dossier-nl.html"].decode()
+        assert dutch not in found["dossier-en.html"].decode()
+        assert english not in found["dossier-nl.html"].decode()
+    assert (tmp_path / "en" / dossiers.SUMS).read_bytes() == (tmp_path / "nl" / dossiers.SUMS).read_bytes()
+    i18n.catalogue.cache_clear()

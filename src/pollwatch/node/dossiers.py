@@ -31,12 +31,11 @@ from pollwatch.i18n import _, speaking
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.charter import Charter
 from pollwatch.members.delivery import read_receipt
-from pollwatch.node import attributing, bundling, casefile, rail
+from pollwatch.node import attributing, bundling, casefile, rail, reporting
 from pollwatch.node.bundling import Extras
 from pollwatch.node.jointfolder import Membership
-from pollwatch.node.reporting import case_report
+from pollwatch.node.reporting import Gathered
 from pollwatch.node.sealing import CaseEvidence
-from pollwatch.report.case import CaseReport
 from pollwatch.report.dossier import contents, page, pdf
 from pollwatch.report.dossier.material import Checkpoint, Enclosed, Material, Place
 from pollwatch.sharing.collection import Collection
@@ -78,8 +77,7 @@ class _Sealed:
     """What the issuer's own logs say."""
 
     data: bytes | None
-    proof: Report | None
-    unproven: str
+    problem: str
     checkpoint: Checkpoint
     places: Mapping[str, Place]
     at_us: int
@@ -112,7 +110,7 @@ def make(
         StoreError: something cannot be read or written.
     """
     membership = Membership.open(case_dir)
-    seen = case_report(case_dir, clock, config_file, zone) if (case_dir / "case.sqlite").exists() else None
+    seen = reporting.gather(case_dir, clock, config_file) if (case_dir / "case.sqlite").exists() else None
     identifier = _identifier(membership, incident, seen)
     own = _own(membership, identifier, seen)
     main = casefile.context_of(Collection(membership.folder.record), identifier)[0]
@@ -123,22 +121,22 @@ def make(
         POLICY: membership.charter.policy(membership.me).encode("utf-8"),
     }
     as_of_us = max(_times(whole, own))
-    sealed = _sealed(membership, own, whole, enclosed, as_of_us, clock)
+    with speaking(languages[0]):  # of the bundle's cover sheet
+        sealed = _sealed(membership, own, whole, enclosed, as_of_us, clock)
     if sealed.data is not None:
         enclosed = {EVIDENCE: sealed.data, **enclosed}
     enclosed[_PAGE] = files("pollwatch.evidence").joinpath(_PAGE).read_bytes()
-    material = _material(membership, main, whole, own, seen, sealed, enclosed)
-    papers = _papers(material, languages)
+    papers: dict[str, bytes] = {}
+    for language in languages:
+        with speaking(language):
+            material = _material(membership, main, whole, own, seen, sealed, enclosed)
+            papers |= _papers(material if zone is None else replace(material, zone=zone), language)
     _write(out, enclosed | papers)
-    return Made(
-        out,
-        {each: (out / _paper(each, "pdf"), out / _paper(each, "html")) for each in languages},
-        sealed.proof,
-        sealed.unproven,
-    )
+    shown = {each: (out / _paper(each, "pdf"), out / _paper(each, "html")) for each in languages}
+    return Made(out, shown, _proof(sealed, enclosed[POLICY]), _unproven(sealed))
 
 
-def _identifier(membership: Membership, incident: str, seen: CaseReport | None) -> str:
+def _identifier(membership: Membership, incident: str, seen: Gathered | None) -> str:
     """The STIX id of an incident, by that, or by the beginning of our own id."""
     if incident.startswith("incident--"):
         return str(Collection(membership.folder.record).get(incident).source["id"])
@@ -150,7 +148,7 @@ def _identifier(membership: Membership, incident: str, seen: CaseReport | None) 
     return attributing.incident_object_id(membership, fitting[0].id)
 
 
-def _own(membership: Membership, identifier: str, seen: CaseReport | None) -> Incident | None:
+def _own(membership: Membership, identifier: str, seen: Gathered | None) -> Incident | None:
     mine = (each for each in (seen.incidents if seen else ()))
     return next((each for each in mine if attributing.incident_object_id(membership, each.id) == identifier), None)
 
@@ -173,23 +171,35 @@ def _sealed(
     """The bundle, then the state of the log: making the bundle may seal, and what is shown is what it is under."""
     policy = enclosed[POLICY]
     with rail.opened(membership.folder.case, clock) as evidence:
-        data, proof, unproven = None, None, _("another member saw this incident, and holds its evidence")
+        data, problem = None, ""
         if own is not None:
             witnesses = tuple(Policy.parse(policy).witnesses.values())
             extras = Extras({name: enclosed[name] for name in (RECORD, CHARTER)}, witnesses, policy)
             try:
                 built = bundling.build(evidence, own, ManualClock(as_of_us), None, extras)
                 data = built.to_bytes(evidence.shared_signer)
-                proof, unproven = verify.verify_bytes(data, policy), ""
+                verify.verify_bytes(data, policy)
             except (EvidenceError, StoreError) as error:
-                unproven = str(error)
+                data, problem = None, str(error)
         places = _places(evidence, whole)
         reach = max((each.index for each in places.values()), default=-1) + 1
         signed = evidence.shared.cosigned(reach) or evidence.shared.signed
         latest = evidence.openings.latest_seal()
     checkpoint, seen_us = _checkpoint(signed, membership.charter)
     at_us = max(as_of_us, seen_us, 0 if latest is None else latest.at_us)
-    return _Sealed(data, proof, unproven, checkpoint, places, at_us)
+    return _Sealed(data, problem, checkpoint, places, at_us)
+
+
+def _proof(sealed: _Sealed, policy: bytes) -> Report | None:
+    """What the bundle proves, in the language that is spoken now."""
+    return None if sealed.data is None else verify.verify_bytes(sealed.data, policy)
+
+
+def _unproven(sealed: _Sealed) -> str:
+    """Why there is no bundle; empty where there is one."""
+    if sealed.data is not None:
+        return ""
+    return sealed.problem or _("another member saw this incident, and holds its evidence")
 
 
 def _places(evidence: CaseEvidence, whole: Iterable[StixObject]) -> dict[str, Place]:
@@ -231,7 +241,7 @@ def _material(
     main: StixObject,
     whole: Sequence[StixObject],
     own: Incident | None,
-    seen: CaseReport | None,
+    seen: Gathered | None,
     sealed: _Sealed,
     enclosed: Mapping[str, bytes],
 ) -> Material:
@@ -250,11 +260,11 @@ def _material(
         places=sealed.places,
         leaves=[Leaf.from_record(each) for each in said.get("evidence", ())],
         checkpoint=sealed.checkpoint,
-        proof=sealed.proof,
-        unproven=sealed.unproven,
+        proof=_proof(sealed, enclosed[POLICY]),
+        unproven=_unproven(sealed),
         coverage=seen.coverage if seen is not None and own is not None else (),
         files=[Enclosed(name, sha256(data).hexdigest(), _command(name)) for name, data in enclosed.items()],
-        calendar=seen.calendar if seen is not None else Calendar(),
+        calendar=seen.settings.calendar if seen is not None else Calendar(),
         tlp=casefile.marking(whole),
         as_of_us=sealed.at_us,
     )
@@ -285,14 +295,12 @@ def _command(name: str) -> str:
     }.get(name, "")
 
 
-def _papers(material: Material, languages: Iterable[str]) -> dict[str, bytes]:
-    found = {}
-    for language in languages:
-        with speaking(language):
-            document = contents.make(material)
-            found[_paper(language, "pdf")] = pdf.pdf(document, material.as_of_us)
-            found[_paper(language, "html")] = page.html(document).encode("utf-8")
-    return found
+def _papers(material: Material, language: str) -> dict[str, bytes]:
+    document = contents.make(material)
+    return {
+        _paper(language, "pdf"): pdf.pdf(document, material.as_of_us),
+        _paper(language, "html"): page.html(document).encode("utf-8"),
+    }
 
 
 def _paper(language: str, kind: str) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pollwatch.attribution.tally import Part, Tally
 from pollwatch.i18n import _
+from pollwatch.incidents.incident import Incident
+from pollwatch.report.case import actor_names
 from pollwatch.report.dossier import words
-from pollwatch.report.dossier.blocks import Block, Chapter, Cover, Items, Para
+from pollwatch.report.dossier.blocks import Block, Chapter, Cover, Items, Para, Quote
 from pollwatch.report.dossier.claims import reply, whom
 from pollwatch.report.dossier.inert import lines, name
 from pollwatch.report.dossier.material import Material
 from pollwatch.report.dossier.statements import dissenting, outcome
 from pollwatch.report.dossier.weighing import leading
+from pollwatch.report.words import lines_words, phase_word, severity_word
 
 
 def cover(material: Material) -> Cover:
@@ -34,7 +37,8 @@ def summary(material: Material) -> Chapter:
     """What happened, what is said about it by whom, and how sure that is; in plain language."""
     blocks: list[Block] = []
     if material.own is not None:
-        blocks.append(Para(name(material.own.summary, 2000)))
+        blocks.append(Para(_own(material, material.own)))
+        blocks.append(Quote(_("In the words of the issuer's case"), lines(material.own.summary)))
     else:
         blocks += [Para(each.text) for each in lines(str(material.incident.get("description", "")))]
     said = []
@@ -69,6 +73,24 @@ def summary(material: Material) -> Chapter:
     said += _against(material)
     blocks.append(Items(tuple(said)))
     return Chapter("summary", _("In short"), tuple(blocks))
+
+
+def _own(material: Material, own: Incident) -> str:
+    """What the issuer's case says of it, in the paper's language."""
+    text = _(
+        "From {first} to {last}, {lines} in the logs of {places} show it; sources: {actors}. Severity: {severity}."
+    )
+    said = text.format(
+        first=material.when(own.first_us),
+        last=material.when(own.last_us),
+        lines=lines_words(len(own.lines)),
+        places=words.listed(list(own.targets[:8])),
+        actors=", ".join(actor_names(own)) or "–",
+        severity=severity_word(own.severity.word),
+    )
+    if own.election.phase:
+        said += " " + _("Phase of the election: {phase}.").format(phase=phase_word(own.election.phase))
+    return said
 
 
 def _status(material: Material) -> str:
