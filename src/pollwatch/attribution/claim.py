@@ -13,8 +13,8 @@ from pollwatch.attribution import extension
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood
 from pollwatch.attribution.subject import Named, Subject
 from pollwatch.errors import FormatError, PolicyError
-from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Names
 from pollwatch.stix import constants, ids
 from pollwatch.stix.constants import CLAIM_EXTENSION, StixObject
 from pollwatch.stix.leaf import Leaf
@@ -138,7 +138,7 @@ def is_claim(each: StixObject) -> bool:
     return each.get("type") == "relationship" and each.get("relationship_type") == "attributed-to"
 
 
-def from_stix(each: StixObject, claimant: Member, charter: Charter) -> Claim:
+def from_stix(each: StixObject, claimant: Member, names: Names) -> Claim:
     """Read a claim whose signature has been checked.
 
     Raises:
@@ -151,7 +151,7 @@ def from_stix(each: StixObject, claimant: Member, charter: Charter) -> Claim:
         finding, confidence = Finding(record["finding"]), Confidence(record["analytic_confidence"])
     except ValueError as error:
         raise FormatError(f"{what}: {error}") from None
-    respondent = charter.member(record["respondent"]) if "respondent" in record else None
+    respondent = names.member(record["respondent"]) if "respondent" in record else None
     band = Likelihood.parse(record["likelihood"]) if "likelihood" in record else None
     assertion = Assertion(
         record["incident"],

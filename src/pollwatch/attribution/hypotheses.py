@@ -18,8 +18,8 @@ from typing import Final
 from pollwatch.attribution import extension, paper
 from pollwatch.attribution.subject import Named
 from pollwatch.errors import FormatError, PolicyError
-from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Names
 from pollwatch.stix.constants import PAPER_EXTENSION, StixObject
 from pollwatch.stix.leaf import Leaf
 from pollwatch.stix.objects import Maker
@@ -172,7 +172,7 @@ def rate(item: Item, hypothesis: Hypothesis, fit: Fit, text: str, maker: Maker) 
     return paper.make(maker, "rating", item.name.id, text, abstract=words, **said)
 
 
-def hypothesis_from_stix(each: StixObject, author: Member, charter: Charter) -> Hypothesis:
+def hypothesis_from_stix(each: StixObject, author: Member, names: Names) -> Hypothesis:
     """Read a hypothesis whose signature has been checked.
 
     Raises:
@@ -180,7 +180,7 @@ def hypothesis_from_stix(each: StixObject, author: Member, charter: Charter) -> 
         PolicyError: no words, or it names nobody in the charter.
     """
     record = extension.read(each, PAPER_EXTENSION, _HYPOTHESIS_SHAPE, _HYPOTHESIS_OPTIONAL)
-    respondent = charter.member(record["respondent"]) if "respondent" in record else None
+    respondent = names.member(record["respondent"]) if "respondent" in record else None
     return Hypothesis(each["id"], author, paper.about(each), respondent, paper.text(each))
 
 

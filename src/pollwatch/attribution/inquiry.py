@@ -14,8 +14,8 @@ from pollwatch.attribution import extension, paper
 from pollwatch.attribution.subject import Named
 from pollwatch.clock import parse_rfc3339
 from pollwatch.errors import FormatError, PolicyError
-from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Names
 from pollwatch.stix import ids
 from pollwatch.stix.constants import PAPER_EXTENSION, StixObject
 from pollwatch.stix.objects import Maker
@@ -106,7 +106,7 @@ def answer(inquiry: Inquiry, text: str, maker: Maker) -> StixObject:
     return paper.make(maker, "answer", named.id, text, abstract=words, inquiry=named.record())
 
 
-def inquiry_from_stix(each: StixObject, asker: Member, charter: Charter) -> Inquiry:
+def inquiry_from_stix(each: StixObject, asker: Member, names: Names) -> Inquiry:
     """Read a question whose signature has been checked.
 
     Raises:
@@ -114,7 +114,7 @@ def inquiry_from_stix(each: StixObject, asker: Member, charter: Charter) -> Inqu
         PolicyError: it asks nobody in the charter, or its own author.
     """
     record = extension.read(each, PAPER_EXTENSION, _QUESTION_SHAPE)
-    asked = charter.member(record["asked"])
+    asked = names.member(record["asked"])
     try:
         reply_by_us = parse_rfc3339(record["reply_by"])
     except ValueError as error:

@@ -12,9 +12,11 @@ from typing import Final
 from pollwatch.attribution import extension, paper
 from pollwatch.attribution.subject import Named
 from pollwatch.errors import FormatError, PolicyError
-from pollwatch.members.charter import Charter
+from pollwatch.evidence import note as notes
+from pollwatch.members import document
 from pollwatch.members.delivery import Receipt, read_receipt
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Naming
 from pollwatch.stix.constants import PAPER_EXTENSION, StixObject
 from pollwatch.stix.objects import Maker
 
@@ -60,7 +62,7 @@ def to_stix(subject: Named, receiver: Member, receipt: bytes, maker: Maker) -> S
     )
 
 
-def from_stix(each: StixObject, author: Member, charter: Charter) -> Notice:
+def from_stix(each: StixObject, author: Member, names: Naming) -> Notice:
     """Read a notice whose signature has been checked, and check its receipt.
 
     Raises:
@@ -73,10 +75,20 @@ def from_stix(each: StixObject, author: Member, charter: Charter) -> Notice:
     if paper.about(each) != subject.id:
         raise FormatError(f"{extension.name_of(each)} is about something else than what was received")
     data = record["receipt"].encode("utf-8")
-    receiver = charter.member(read_receipt(data).delivery.receiver)
-    receipt = read_receipt(data, receiver.gateway)
+    receiver = names.member(read_receipt(data).delivery.receiver)
+    receipt = _opened(data, receiver, names)
     _check(receipt, subject, receiver, author)
     return Notice(each["id"], author, subject, receiver, receipt.received_us)
+
+
+def _opened(data: bytes, receiver: Member, names: Naming) -> Receipt:
+    """A receipt under the key that the receiver's gateway had then."""
+    terms = names.roll.terms(receiver, "gateway")
+    signed = notes.parse(data, max_bytes=document.MAX_BYTES)
+    term = next((known for known in terms if signed.by(known.key)), terms[0])
+    receipt = read_receipt(data, term.key)
+    term.check("the receipt", receiver, receipt.received_us)
+    return receipt
 
 
 def _check(receipt: Receipt, subject: Named, receiver: Member, author: Member) -> None:

@@ -25,8 +25,10 @@ from pollwatch.attribution.subject import Named, Subject
 from pollwatch.attribution.tally import Tally
 from pollwatch.clock import US_PER_S
 from pollwatch.errors import PolicyError
-from pollwatch.members.charter import Charter
+from pollwatch.members import roll as rolls
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Charters, Electorate, Naming, Roll
+from pollwatch.stix import accept
 from pollwatch.stix.constants import StixObject
 
 _POSTED_AS: Final = {
@@ -112,33 +114,35 @@ def posted_as(each: StixObject) -> str:
     return _POSTED_AS.get(paper.kind(each), "")
 
 
-def read(received: Sequence[StixObject], charter: Charter) -> Record:
+def read(received: Sequence[StixObject], charters: Charters) -> Record:
     """Read all of it.
 
     Args:
         received: the objects; :func:`pollwatch.stix.accept.check` has accepted each as its creator's. Several versions
             of one object may be among them: what is about one of them stays with it.
-        charter: the one in force.
+        charters: the one in force, or all up to it: then what earlier members said, and under earlier charters, is
+            read as of when it was said.
 
     Raises:
         FormatError: something malformed.
         PolicyError: something about a thing that is not here, about another version of it, or in a part that is not
             its author's.
     """
-    return _Reader(received, charter).record()
+    return _Reader(received, rolls.of(charters)).record()
 
 
 class _Reader:
     """Reads kind by kind, what things are about before what is about them."""
 
-    def __init__(self, received: Sequence[StixObject], charter: Charter) -> None:
-        self._charter = charter
+    def __init__(self, received: Sequence[StixObject], roll: Roll) -> None:
+        self._roll = roll
         self._received = received
         self._ids = {each["id"] for each in received}
-        found = (claims.from_stix(each, self._author(each), charter) for each in received if claims.is_claim(each))
+        said = (each for each in received if claims.is_claim(each))
+        found = (claims.from_stix(each, self._author(each), self._naming(each)) for each in said)
         self._claims = {each.name: each for each in found}
         drafts = (each for each in received if statement.is_statement(each))
-        read = (statement.from_stix(each, self._author(each), charter.members) for each in drafts)
+        read = (statement.from_stix(each, self._author(each), self._naming(each).members) for each in drafts)
         self._statements = {each.name: each for each in read}
 
     def record(self) -> Record:
@@ -146,9 +150,9 @@ class _Reader:
             self._check_about(each)
         given = self._opinions()
         retractions = self._retractions()
-        notices = [notice.from_stix(each, author, self._charter) for each, author in self._of("notice")]
+        notices = [notice.from_stix(each, author, self._naming(each)) for each, author in self._of("notice")]
         judged = tuple(self._judged(each, given, retractions, notices) for each in self._claims.values())
-        tallies = tuple(tally.count(each, given, self._charter) for each in self._statements.values())
+        tallies = tuple(tally.count(each, given, self._electorate(each)) for each in self._statements.values())
         return Record(judged, tallies, self._asked(notices), self._papers(retractions))
 
     def _judged(
@@ -156,8 +160,10 @@ class _Reader:
     ) -> Judged:
         taken_back = retraction.of(claim.name, claim.claimant, retractions)
         arrived = _first(notices, claim.name, claim.claimant, claim.assertion.respondent)
-        reply_by_us = None if arrived is None else arrived.received_us + self._charter.reply_window_s * US_PER_S
-        return Judged(claim, _about(claim.name, given), taken_back, arrived, reply_by_us)
+        if arrived is None:
+            return Judged(claim, _about(claim.name, given), taken_back)
+        window_us = self._roll.at(arrived.received_us).reply_window_s * US_PER_S
+        return Judged(claim, _about(claim.name, given), taken_back, arrived, arrived.received_us + window_us)
 
     def _check_about(self, each: Statement) -> None:
         for named in each.draft.about:
@@ -192,7 +198,7 @@ class _Reader:
         return tuple(found)
 
     def _asked(self, notices: Sequence[Notice]) -> tuple[Asked, ...]:
-        found = (inquiry.inquiry_from_stix(each, author, self._charter) for each, author in self._of("inquiry"))
+        found = (inquiry.inquiry_from_stix(each, author, self._naming(each)) for each, author in self._of("inquiry"))
         questions = {each.name: each for each in found}
         answers = []
         for each, author in self._of("answer"):
@@ -212,7 +218,7 @@ class _Reader:
 
     def _papers(self, retractions: tuple[Retraction, ...]) -> Papers:
         supposed = tuple(
-            hypotheses.hypothesis_from_stix(each, author, self._charter) for each, author in self._of("hypothesis")
+            hypotheses.hypothesis_from_stix(each, author, self._naming(each)) for each, author in self._of("hypothesis")
         )
         found = (hypotheses.item_from_stix(each, author) for each, author in self._of("item"))
         items = {each.name: each for each in found}
@@ -233,10 +239,17 @@ class _Reader:
         return ((each, self._author(each)) for each in self._received if paper.kind(each) == kind)
 
     def _author(self, each: StixObject) -> Member:
-        author = self._charter.by_identity(str(each.get("created_by_ref")))
+        author = self._roll.by_identity(str(each.get("created_by_ref")))
         if author is None:
             raise PolicyError(f"{each['type']} {each['id']} is by nobody in the charter")
         return author
+
+    def _naming(self, each: StixObject) -> Naming:
+        return self._roll.naming(accept.said_us(each))
+
+    def _electorate(self, each: Statement) -> Electorate:
+        """Who counts in a statement: the members when it closes, by the charter that holds then."""
+        return self._roll.electorate(each.draft.closes_us)
 
     def _missing(self, what: str, named: Named) -> PolicyError:
         which = f"another version of {named.id}" if named.id in self._ids else f"{named.id}, which is not here"

@@ -8,11 +8,13 @@ The rules, and why:
 * Members count by head *and* by bloc: several members of one bloc are one bloc.
 * After it has closed, nothing changes the result. What comes later is listed as late.
 * Silence is listed as silence: neither consent nor dissent, and no hold-up.
+* The charter that holds when it closes says who counts and how many it takes: a later one undoes nothing. Who has left
+  says nothing more, and what it said in time stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +23,7 @@ from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.statement import Statement
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member, Role
+from pollwatch.members.roll import Electorate
 from pollwatch.stix import ids
 
 
@@ -31,6 +34,8 @@ class Part(StrEnum):
     DISSENTS = "dissents"
     ABSTAINS = "abstains"
     SILENT = "silent"
+    #: It said nothing, and has left by its own notice.
+    LEFT = "left"
     #: It is named by what the statement is about; whatever it said stands beside the statement.
     RESPONDENT = "respondent"
     #: It has no vote by the charter.
@@ -77,27 +82,29 @@ class Tally:
         return tuple(each.member for each in self.voices if each.part is part)
 
 
-def count(statement: Statement, opinions: Iterable[Opinion], charter: Charter) -> Tally:
+def count(statement: Statement, opinions: Iterable[Opinion], electorate: Charter | Electorate) -> Tally:
     """Count a statement.
 
     Args:
         statement: the draft, read and checked.
         opinions: opinions that were checked; those about other things are left aside.
-        charter: the one in force.
+        electorate: who has a say, by the charter that holds when it closes.
     """
     about = [each for each in opinions if each.subject == statement.name]
-    voices = tuple(_voice(each, statement, about) for each in charter.members)
+    departed = electorate.departed if isinstance(electorate, Electorate) else frozenset()
+    voices = tuple(_voice(each, statement, about, departed) for each in electorate.members)
     signers = [each.member for each in voices if each.part is Part.SIGNED]
-    quorum = charter.quorum
+    quorum = electorate.quorum
     adopted = len(signers) >= quorum.statements and len({each.bloc for each in signers}) >= quorum.blocs
     return Tally(statement, voices, quorum.statements, quorum.blocs, adopted)
 
 
-def _voice(member: Member, statement: Statement, about: Sequence[Opinion]) -> Voice:
+def _voice(member: Member, statement: Statement, about: Sequence[Opinion], departed: Container[str]) -> Voice:
     said = tuple(sorted((each for each in about if each.author == member), key=lambda each: (each.created, each.id)))
     closes = ids.timestamp(statement.draft.closes_us)
     late = sum(each.created > closes for each in said)
-    return Voice(member, _part(member, statement, said[: len(said) - late]), said, late)
+    part = _part(member, statement, said[: len(said) - late])
+    return Voice(member, Part.LEFT if part is Part.SILENT and member.identity in departed else part, said, late)
 
 
 def _part(member: Member, statement: Statement, in_time: Sequence[Opinion]) -> Part:

@@ -5,8 +5,9 @@
 A record is a STIX bundle. Checked: the charter carries all its members' signatures; every object was signed by the
 member that it says created it, and unchanged since; each opinion, signature, answer and retraction is about exactly
 the claim, statement or inquiry that stands in the record; only a respondent denies, only the asked answer, only an
-author takes back; a statement is counted by the charter's quorum. Not checked, because no signature can: that what is
-claimed is true, and that nothing was left out of the record.
+author takes back; a statement is counted by the quorum of the charter that held when it closed. What members said that
+have gone since, or with keys that they have changed since, is read as of when they say they said it. Not checked,
+because no signature can: that what is claimed is true, and that nothing was left out of the record.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
+from pollwatch.members.roll import Charters, Roll
 from pollwatch.stix import accept, bundle, ids
 
 #: How charters and records are called where they travel in an evidence bundle.
@@ -50,16 +52,16 @@ def verify_record(data: bytes, charter: SignedCharter) -> Record:
     return read_record(data, charter.charter)
 
 
-def read_record(data: bytes, charter: Charter) -> Record:
-    """Check a record under a charter that was agreed to.
+def read_record(data: bytes, charters: Charters) -> Record:
+    """Check a record under a charter that was agreed to, or under all of them.
 
     Raises:
         SignatureError: an object or the record as a whole is not what was signed; the message names it.
     """
     try:
         received = bundle.read(data)
-        accept.check(received, charter)
-        return records.read(received, charter)
+        accept.check(received, charters)
+        return records.read(received, charters)
     except (FormatError, PolicyError) as error:
         raise SignatureError(str(error)) from error
 
@@ -97,9 +99,9 @@ def read_attached(attachments: Mapping[str, bytes], chain: Chain | None = None) 
             chain = read_chain(attachments[CHARTER])
         except (FormatError, PolicyError) as error:
             raise SignatureError(f"{CHARTER}: {error}") from error
-    charter = chain.last.charter
+    roll = Roll.of_chain(chain)
     names = sorted(filter(RECORDS.fullmatch, attachments))
-    return chain, tuple(read_record(attachments[name], charter) for name in names)
+    return chain, tuple(read_record(attachments[name], roll) for name in names)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chain = read_chain(chosen.charter.read_bytes())
         charter = chain.last.charter
-        record = read_record(chosen.record.read_bytes(), charter)
+        record = read_record(chosen.record.read_bytes(), Roll.of_chain(chain))
     except OSError as error:
         _say(_("cannot be read: {error}").format(error=error), sys.stderr)
         return 3

@@ -27,7 +27,8 @@ def command(*, case_dir: Path, number: int | None, as_json: bool) -> int:
     """Take in what other members delivered, and list all of it.
 
     Each delivery was checked when it came and is checked again now; claims and opinions are sealed in the shared log,
-    so that nobody can say later that they were not received.
+    so that nobody can say later that they were not received. What is signed with a key of a member that has left, or
+    has another key by now, counts only where it stands in that member's log, or was here before.
     """
     from pollwatch import config
     from pollwatch.errors import UsageError
@@ -37,7 +38,12 @@ def command(*, case_dir: Path, number: int | None, as_json: bool) -> int:
     clock = SystemClock()
     membership = Membership.open(case_dir)
     assets = config.load(Path.cwd(), os.environ).assets
-    fresh = {each.mail.number for each in joint.take_in(membership, clock, assets)}
+    taken = joint.take_in(membership, clock, assets)
+    fresh = {each.mail.number for each in taken}
+    for each in taken:
+        if each.refused:
+            words = _("delivery {number} was refused, nothing of it was kept: {why}")
+            options.complain(words.format(number=each.mail.number, why=each.refused))
     with pushing.opened(membership, clock) as outpost:
         mails = [outpost.one_mail(each) for each in outpost.mail(fetched=True)]
     if number is not None:

@@ -143,7 +143,7 @@ class Mirror:
         own slashes apart.
         """
         for origin in self._origins:
-            for prefix in (origin, _hash(origin)):
+            for prefix in (origin, mirror_name(origin)):
                 if path.startswith(prefix + "/"):
                     return self._file(origin, path[len(prefix) + 1 :])
         return _text(404, "this mirror does not know the log")
@@ -154,7 +154,7 @@ class Mirror:
 
     def store(self, origin: str) -> MirrorStore:
         """The copy of a log."""
-        return MirrorStore(self._folder / _hash(origin))
+        return MirrorStore(self._folder / mirror_name(origin))
 
     def _take(self, log: KeyChain, header: Header, body: bytes, place: int) -> Response:
         state = self._state(log.name)
@@ -264,7 +264,8 @@ class _WrongEntriesError(ProofError):
     """Entries that are not those of the log."""
 
 
-def _hash(origin: str) -> str:
+def mirror_name(origin: str) -> str:
+    """How a mirror calls a log in folders and URLs: the hex SHA-256 of its origin."""
     return sha256(origin.encode("utf-8")).hexdigest()
 
 

@@ -26,13 +26,14 @@ from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError
 from pollwatch.members.delivery import read_receipt
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Naming
 from pollwatch.node import agreeing, casefile, rail, releasing
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision, Prepared, Sent
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.sharing.stages import StageError
-from pollwatch.stix import bundle, constants, ids
+from pollwatch.stix import accept, bundle, constants, ids
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
 from pollwatch.stix.objects import Maker
@@ -253,7 +254,7 @@ def find_claim(membership: Membership, claim_id: str) -> Claim:
     held = Collection(membership.folder.record).get(claim_id)
     if not claims.is_claim(held.source):
         raise PolicyError(f"{claim_id} is no claim but a {ids.kind_of(held.source['id'])}")
-    return claims.from_stix(held.source, _author(membership, held.source), membership.charter)
+    return claims.from_stix(held.source, _author(membership, held.source), _naming(membership, held.source))
 
 
 def find_statement(membership: Membership, statement_id: str) -> Statement:
@@ -265,7 +266,7 @@ def find_statement(membership: Membership, statement_id: str) -> Statement:
     held = Collection(membership.folder.record).get(statement_id)
     if not statement.is_statement(held.source):
         raise PolicyError(f"{statement_id} is no statement but a {ids.kind_of(held.source['id'])}")
-    return statement.from_stix(held.source, _author(membership, held.source), membership.charter.members)
+    return statement.from_stix(held.source, _author(membership, held.source), _naming(membership, held.source).members)
 
 
 def find_inquiry(membership: Membership, inquiry_id: str) -> Inquiry:
@@ -277,7 +278,7 @@ def find_inquiry(membership: Membership, inquiry_id: str) -> Inquiry:
     held = Collection(membership.folder.record).get(inquiry_id)
     if paper.kind(held.source) != "inquiry":
         raise PolicyError(f"{inquiry_id} is no inquiry; see: pollwatch inquire")
-    return inquiry.inquiry_from_stix(held.source, _author(membership, held.source), membership.charter)
+    return inquiry.inquiry_from_stix(held.source, _author(membership, held.source), _naming(membership, held.source))
 
 
 def find_item(membership: Membership, item_id: str) -> Item:
@@ -304,7 +305,8 @@ def find_hypothesis(membership: Membership, hypothesis_id: str) -> Hypothesis:
     held = Collection(membership.folder.record).get(hypothesis_id)
     if paper.kind(held.source) != "hypothesis":
         raise PolicyError(f"{hypothesis_id} is no hypothesis; see: pollwatch hypotheses show")
-    return hypotheses.hypothesis_from_stix(held.source, _author(membership, held.source), membership.charter)
+    author = _author(membership, held.source)
+    return hypotheses.hypothesis_from_stix(held.source, author, _naming(membership, held.source))
 
 
 def matrix_of(membership: Membership, incident: str) -> Matrix:
@@ -345,10 +347,15 @@ def _subject(membership: Membership, subject_id: str) -> tuple[StixObject, Subje
 
 
 def _author(membership: Membership, each: StixObject) -> Member:
-    author = membership.charter.by_identity(each["created_by_ref"])
+    author = membership.roll.by_identity(each["created_by_ref"])
     if author is None:
         raise PolicyError(f"{each['id']} is by a member that is no longer in the charter")
     return author
+
+
+def _naming(membership: Membership, each: StixObject) -> Naming:
+    """What the names in an object meant when it was made."""
+    return membership.roll.naming(accept.said_us(each))
 
 
 def _evidence(incident: StixObject) -> tuple[Leaf, ...]:

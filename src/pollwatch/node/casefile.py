@@ -14,8 +14,8 @@ from pollwatch.attribution import statement
 from pollwatch.attribution.record import Record
 from pollwatch.attribution.subject import Named
 from pollwatch.errors import PolicyError
-from pollwatch.members.charter import Charter
 from pollwatch.members.marking import Tlp
+from pollwatch.members.roll import Roll
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.collection import Collection
 from pollwatch.stix import bundle, constants, ids, objects
@@ -34,7 +34,7 @@ def said(collection: Collection) -> list[StixObject]:
 
 def read(membership: Membership) -> Record:
     """Everything that was said, whatever it is about."""
-    return records.read(said(Collection(membership.folder.record)), membership.charter)
+    return records.read(said(Collection(membership.folder.record)), membership.roll)
 
 
 def about(membership: Membership, root: StixObject) -> list[StixObject]:
@@ -48,7 +48,7 @@ def about(membership: Membership, root: StixObject) -> list[StixObject]:
     incidents = {each for one in found if (each := incident_of(one))}
     context = [each for incident in sorted(incidents) for each in context_of(collection, incident)]
     whole = [*context, *(each for each in found if each["type"] != "incident")]
-    return bundle.order([constants.marking(marking(whole)), *_frame(whole, membership.charter), *whole])
+    return bundle.order([constants.marking(marking(whole)), *_frame(whole, membership.roll), *whole])
 
 
 def context_of(collection: Collection, incident: str) -> list[StixObject]:
@@ -130,11 +130,17 @@ def _consistent(found: list[StixObject]) -> list[StixObject]:
         found = kept
 
 
-def _frame(whole: Sequence[StixObject], charter: Charter) -> list[StixObject]:
-    """Who is who, and what our extensions mean."""
+def _frame(whole: Sequence[StixObject], roll: Roll) -> list[StixObject]:
+    """Who is who, also of those that have gone since, and what our extensions mean."""
     targets = (constants.CONSTANTS.get(str(each.get("target_ref"))) for each in whole if claims.is_claim(each))
     frame = [constants.PROJECT, constants.SIGNATURE_DEFINITION, constants.CLAIM_DEFINITION]
     frame += [constants.STATEMENT_DEFINITION] if any(map(statement.is_statement, whole)) else []
     frame += [constants.PAPER_DEFINITION] if any(each["type"] == "note" for each in whole) else []
-    frame += [objects.identity(each, charter) for each in charter.members]
+    authors = {str(each.get("created_by_ref")) for each in whole}
+    named: dict[str, StixObject] = {}
+    for charter in reversed(roll.charters):
+        for each in charter.members:
+            if charter is roll.charter or each.identity in authors:
+                named.setdefault(each.identity, objects.identity(each, charter))
+    frame += named.values()
     return [*frame, *(each for each in targets if each is not None)]

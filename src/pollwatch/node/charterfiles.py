@@ -5,13 +5,21 @@ The inside node and its gateway each have their own folder with both, and go by 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from pollwatch.errors import ConfigError, PolicyError
+from pollwatch import canonical
+from pollwatch.errors import ConfigError, FormatError, PolicyError
 from pollwatch.evidence import durable
+from pollwatch.members import document
 from pollwatch.members.chain import Chain
-from pollwatch.members.charter import SignedCharter
+from pollwatch.members.charter import Charter, SignedCharter
+from pollwatch.members.roll import Roll
+
+_SCHEMA: Final = "pollwatch.charters-since/1"
+_MAX_BYTES: Final = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,28 @@ class CharterFiles:
     def charters(self) -> Path:
         """All charters from the first to the last that was agreed to."""
         return self.folder / "charters.json"
+
+    @property
+    def since(self) -> Path:
+        """When each charter came into force here; need not exist."""
+        return self.folder / "charters-since.json"
+
+    def taken_up_us(self) -> dict[str, int]:
+        """When each charter came into force here, by its digest, as far as that is known."""
+        try:
+            value = canonical.loads(self.since.read_bytes(), max_bytes=_MAX_BYTES)
+            found = document.fields(value, self.since.name, {"schema": str, "since_us": dict})["since_us"]
+        except (OSError, FormatError):  # without it, what charters say of themselves holds
+            return {}
+        return {digest: at_us for digest, at_us in found.items() if isinstance(at_us, int)}
+
+    def roll(self, present: Charter, departed_us: Mapping[str, int] | None = None) -> Roll:
+        """The members over all charters up to the one in force.
+
+        Raises:
+            ConfigError, FormatError, SignatureError, PolicyError: as :meth:`load_chain`.
+        """
+        return Roll.of_chain(self.load_chain(), present, self.taken_up_us(), departed_us)
 
     def load_chain(self) -> Chain:
         """All charters from the first to the last that was agreed to, which may be yet to come into force.
@@ -68,6 +98,8 @@ class CharterFiles:
         present = SignedCharter.parse(self.charter.read_bytes()).charter.digest if self.charter.exists() else ""
         if due is None or present in chain.digests[chain.digests.index(due.charter.digest) :]:
             return False
+        since = {due.charter.digest: now_us, **self.taken_up_us()}
+        durable.write_file(self.since, canonical.dumps({"schema": _SCHEMA, "since_us": since}), mode=0o600)
         durable.write_file(self.charter, due.to_bytes())
         return True
 

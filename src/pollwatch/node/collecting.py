@@ -211,7 +211,7 @@ def _keep(membership: Membership, opened: Shelves, event: Event, clock: Clock) -
     for each in opened.kept(event):
         source = canonical.loads(each.body)
         try:
-            authors = accept.check([source], membership.charter)
+            authors = accept.check([source], membership.roll)
         except (EvidenceError, FormatError, PolicyError):
             continue
         collection.add([source], authors, clock.now_us())

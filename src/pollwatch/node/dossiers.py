@@ -245,7 +245,7 @@ def _material(
     sealed: _Sealed,
     enclosed: Mapping[str, bytes],
 ) -> Material:
-    record = records.read(whole, membership.charter)
+    record = records.read(whole, membership.roll)
     said = main.get("extensions", {}).get(constants.CLAIM_EXTENSION, {})
     material = Material(
         issuer=membership.me,

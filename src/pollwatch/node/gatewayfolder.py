@@ -3,6 +3,7 @@
 ::
 
     charters.json, charter.note     the charters, and the one in force        from the inside node
+    charters-since.json             when each of them came into force here
     stages.json                     how far its member goes with each other   from the inside node
     clients.json                    third parties' passwords, as hashes       from the inside node
     log/                            the shared log as files                   from the inside node

@@ -75,7 +75,7 @@ def take(
         return None
     desk = Desk.open(membership.folder.case, clock, assets)
     read = stixfile.read_objects(told, _known(desk))
-    sender = source_of(membership.charter.member(word.sender), membership.me)
+    sender = source_of(membership.roll.naming(clock.now_us()).member(word.sender), membership.me)
     terms = indicating.Terms(sender, word.tlp, None, word.sha256)
     found = indicating.sort(desk, read, terms)
     taken = indicating.take(desk, found, terms)

@@ -118,7 +118,7 @@ class _Authors:
     """Whose word an object is; each object is checked once, however many observables it names."""
 
     def __init__(self, desk: Desk, bringer: Source) -> None:
-        self._charter = desk.membership.charter if desk.membership else None
+        self._roll = desk.membership.roll if desk.membership else None
         self._me = desk.membership.me if desk.membership else None
         self._bringer = bringer
         self._known: dict[bytes, tuple[Source, bool]] = {}
@@ -129,8 +129,8 @@ class _Authors:
         Raises:
             SignatureError: it says that a member made it, and that member did not sign it.
         """
-        member = self._charter.by_identity(author) if self._charter and author else None
-        if member is None or self._charter is None:
+        member = self._roll.by_identity(author) if self._roll and author else None
+        if member is None or self._roll is None:
             return self._bringer, False
         digest = sha256(content).digest()
         if digest not in self._known:
@@ -139,7 +139,7 @@ class _Authors:
             bare = not isinstance(extensions, dict) or SIGNATURE_EXTENSION not in extensions
             if bare and member.name == self._bringer.name:  # a third party's client of that member: its word, unsigned
                 return self._bringer, False
-            accept.check([stated], self._charter)
+            accept.check([stated], self._roll)
             self._known[digest] = (source_of(member, self._me), True)
         return self._known[digest]
 

@@ -13,7 +13,8 @@ from pollwatch.attribution import record as records
 from pollwatch.attribution.record import Record
 from pollwatch.clock import Clock
 from pollwatch.election.assets import Assets
-from pollwatch.node import attributing, casefile, collecting, hearing, pushing, rail, releasing
+from pollwatch.errors import RetiredKeyError
+from pollwatch.node import attributing, casefile, collecting, hearing, heeding, pushing, rail, releasing
 from pollwatch.node.hearing import Heard, Word
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.node.outpost import Outpost
@@ -32,6 +33,8 @@ class TakenIn:
         new: how many objects were not held before.
         record: what is said in it about who did it.
         heard: what is said in it about indicators; None where nothing is.
+        refused: why nothing of it was kept: something in it is signed with a key that is not in use any more, and was
+            not said while it was. Empty for what was taken in.
     """
 
     mail: Mail
@@ -39,6 +42,7 @@ class TakenIn:
     new: int
     record: Record
     heard: Heard | None = None
+    refused: str = ""
 
 
 def take_in(membership: Membership, clock: Clock, assets: Assets | None = None) -> tuple[TakenIn, ...]:
@@ -59,8 +63,10 @@ def take_in(membership: Membership, clock: Clock, assets: Assets | None = None) 
     collecting.take_in(membership, clock, assets or Assets())
     with pushing.opened(membership, clock) as outpost:
         taken = [_take_in(membership, outpost, each, assets or Assets(), clock) for each in outpost.mail()]
-    for name in dict.fromkeys(each.mail.sender for each in taken):
-        releasing.remind(membership, membership.charter.member(name), clock)
+    senders = {each.mail.sender for each in taken}
+    for member in membership.peers:  # whoever has gone since it sent something is told nothing more
+        if member.name in senders:
+            releasing.remind(membership, member, clock)
     return tuple(taken)
 
 
@@ -68,8 +74,14 @@ def _take_in(membership: Membership, outpost: Outpost, number: int, assets: Asse
     collection = Collection(membership.folder.record)
     mail = outpost.one_mail(number)
     received = bundle.read(mail.body)
-    authors = accept.check(received, membership.charter)
-    said = records.read(received, membership.charter)
+    roll = membership.roll
+    try:
+        authors = accept.check(received, roll)
+        heeding.check_not_new(membership, received, authors)
+    except RetiredKeyError as error:  # whoever brings it must not keep us from taking in the rest
+        outpost.mail_done(number)
+        return TakenIn(mail, accept.kinds(received), 0, records.read((), roll), refused=str(error))
+    said = records.read(received, roll)
     held = {each["id"] for each in casefile.said(collection)}
     spoken = [each for each in received if records.is_spoken(each) and each["id"] not in held]
     if spoken:

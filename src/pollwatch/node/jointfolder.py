@@ -5,6 +5,7 @@
     CASE/evidence/shared/public   the shared log as files: what peers may read
     CASE/joint/charter.note       the charter in force
     CASE/joint/charters.json      all charters from the first to the last that was agreed to
+    CASE/joint/charters-since.json  when each of them came into force here
     CASE/joint/card.note          how this member introduces itself
     CASE/joint/card.next          how it does once the charter says so (:mod:`pollwatch.node.renewing`)
     CASE/joint/stages.json        how far this member goes with each other one (a copy is the gateway's)
@@ -25,6 +26,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pollwatch.clock import Clock, SystemClock
 from pollwatch.errors import ConfigError, PolicyError
@@ -36,10 +38,15 @@ from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
 from pollwatch.members.keys import MemberKeys
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Roll
 from pollwatch.node.charterfiles import CharterFiles
 from pollwatch.node.gatewayfolder import GatewayFolder, GatewayMembership
+from pollwatch.sharing.decisions import Decided, Decisions
 from pollwatch.sharing.outbound import Outbound
 from pollwatch.sharing.stages import Gate, OwnGate, Stage
+
+#: How the notice of a member that left is kept among the decisions (:mod:`pollwatch.node.heeding`).
+DEPARTURE: Final = "departure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +269,17 @@ class Membership:
         if found == self.me:
             raise PolicyError(f"{found.name} is this node itself; name another member")
         return found
+
+    @property
+    def roll(self) -> Roll:
+        """The members over all charters up to this one, and who of them has left by its own notice."""
+        departed_us = {identity: each.content["until_us"] for identity, each in self.departed.items()}
+        return self.folder.charter_files.roll(self.charter, departed_us)
+
+    @property
+    def departed(self) -> dict[str, Decided]:
+        """The notices of members that left, as far as they were read in their logs, by identity."""
+        return {each.content["member"]: each for each in Decisions(self.folder.record).all(DEPARTURE)}
 
     @property
     def peers(self) -> tuple[Member, ...]:

@@ -55,10 +55,10 @@ def leave(membership: Membership, person: Person, reason: str, clock: Clock) -> 
     check_text("the reason", reason)
     path = membership.folder.root / "departure.note"
     if not path.exists():
-        notice = document.sign(_NOTICE, _notice(membership, reason, clock.now_us()), (membership.keys.statement,))
+        signed = document.sign(_NOTICE, notice(membership, reason, clock.now_us()), (membership.keys.statement,))
         with rail.opened(membership.folder.case, clock) as evidence:
-            rail.post(evidence, "key", f"departure of {membership.me.name}", notice)
-        durable.write_file(path, notice)
+            rail.post(evidence, "key", f"departure of {membership.me.name}", signed)
+        durable.write_file(path, signed)
     published = publishing.publish(membership, clock)
     for each in membership.peers:
         staging.switch(membership, each, Stage.ALONE, person, reason, clock)
@@ -111,7 +111,8 @@ def answer(
     return signed, deleted
 
 
-def _notice(membership: Membership, reason: str, now_us: int) -> dict[str, Any]:
+def notice(membership: Membership, reason: str, now_us: int) -> dict[str, Any]:
+    """What our notice says."""
     return {
         "member": membership.me.name,
         "charter": membership.charter.digest,

@@ -21,7 +21,8 @@ from pollwatch.errors import PolicyError, StoreError
 from pollwatch.evidence import durable, tiles
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keychain import KnownLog
-from pollwatch.evidence.published import CHECKPOINT, KEYS
+from pollwatch.evidence.mirror import mirror_name
+from pollwatch.evidence.published import CHECKPOINT, KEYS, Published
 from pollwatch.evidence.tiles import TilePath
 from pollwatch.evidence.witness import Response, Witness
 from pollwatch.members.chain import Chain
@@ -98,6 +99,9 @@ class Outpost(Protocol):
 
     def seen(self, log: KnownLog) -> Seen:
         """What the witness was shown of a log."""
+
+    def mirrored(self, origin: str, path: str) -> bytes | None:
+        """A file of the mirror's copy of a log; None where there is none. Unchecked, as from anybody."""
 
     def witness(self, log: KnownLog, path: str, body: bytes) -> Response:
         """Tell the witness of a log what its owner would: a body for :data:`ADD_KEYS` or :data:`ADD_CHECKPOINT`."""
@@ -189,6 +193,10 @@ class FolderOutpost:
             states = (*(() if last is None else (last,)), *witness.contradictions(origin), *witness.misused(origin))
             chains = (witness.chain(origin), *witness.other_keys(origin))
         return Seen(tuple(each.to_bytes() for each in states), tuple(each.notes for each in chains))
+
+    def mirrored(self, origin: str, path: str) -> bytes | None:
+        """See :class:`Outpost`."""
+        return Published(self._folder.mirror / mirror_name(origin)).read(path)
 
     def witness(self, log: KnownLog, path: str, body: bytes) -> Response:
         """See :class:`Outpost`."""

@@ -11,6 +11,7 @@ import msgspec
 
 from pollwatch.errors import PeerError, PolicyError
 from pollwatch.evidence.keychain import KnownLog
+from pollwatch.evidence.mirror import mirror_name
 from pollwatch.evidence.witness import Response
 from pollwatch.node.outpost import Seen
 from pollwatch.sharing import bounded
@@ -94,6 +95,11 @@ class HttpOutpost:
         """See :class:`pollwatch.node.outpost.Outpost`."""
         following = (log.following or b"").hex()
         return self._get(f"/inside/seen?log={quote(log.verifier.vkey, safe='')}&following={following}", Seen)
+
+    def mirrored(self, origin: str, path: str) -> bytes | None:
+        """See :class:`pollwatch.node.outpost.Outpost`."""
+        answer = self._ask("GET", f"/mirror/{mirror_name(origin)}/{path}", missing=True)
+        return None if answer is None else answer.body
 
     def witness(self, _log: KnownLog, path: str, body: bytes) -> Response:
         """See :class:`pollwatch.node.outpost.Outpost`. It knows the logs from the charter, as everybody's."""

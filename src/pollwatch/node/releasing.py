@@ -287,7 +287,7 @@ def _record(
         if prepared.subject.startswith(RETRACTION):  # nobody can say later that it was never made, or made earlier
             rail.post_digest(evidence, "retraction", prepared.sha256, prepared.body)
     received = bundle.read(prepared.body)
-    Collection(membership.folder.record).add(received, accept.check(received, membership.charter), at_us)
+    Collection(membership.folder.record).add(received, accept.check(received, membership.roll), at_us)
     return ledger.record(left, at_us, salt, index)
 
 

@@ -51,11 +51,15 @@ def switch(membership: Membership, member: Member, stage: Stage, person: Person,
 
     Raises:
         FormatError: no reason is given.
-        PolicyError: somebody changed the stage at the same time.
+        PolicyError: the member has left, and its keys are revoked; or somebody changed the stage at the same time.
         StoreError: it cannot be recorded; a stage that was to be switched on is not, one to be switched off is.
     """
     check_text("the reason", reason)
     folder = membership.folder
+    if stage is not Stage.ALONE and member.identity in membership.departed:
+        raise PolicyError(
+            f"{member.name} has left, and its notice revokes its keys; it comes back as a new member, with a new card"
+        )
     before = Gate(folder.stages).stage(member)
     content = _content(member, before, stage, person, reason)
     if stage <= before:

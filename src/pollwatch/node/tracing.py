@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pollwatch import canonical
 from pollwatch.errors import FormatError, SignatureError
+from pollwatch.evidence.keys import Verifier
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.ledger import Disclosure, Ledger
 from pollwatch.stix import bundle, signature
@@ -52,17 +54,24 @@ def trace(membership: Membership, data: bytes) -> tuple[Traced, ...]:
         FormatError: none of these.
     """
     ledger = Ledger(membership.folder.record)
+    keys = [term.key for term in membership.roll.terms(membership.me)]
     found = []
     for each in _objects(canonical.loads_lenient(data, max_bytes=MAX_BYTES)):
         if each.get("created_by_ref") != membership.me.identity or not isinstance(each.get("id"), str):
             continue
-        try:
-            signature.verify(each, membership.me.statement)
-        except SignatureError:
+        if not any(map(partial(_signed, each), keys)):
             found.append(Traced(each["id"], ours=False, disclosures=()))
             continue
         found.append(Traced(each["id"], ours=True, disclosures=ledger.containing(canonical.dumps(each))))
     return tuple(found)
+
+
+def _signed(each: dict[str, Any], key: Verifier) -> bool:
+    try:
+        signature.verify(each, key)
+    except SignatureError:
+        return False
+    return True
 
 
 def _objects(value: Any) -> Iterable[dict[str, Any]]:  # noqa: ANN401 - any JSON value

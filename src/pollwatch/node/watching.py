@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
 from pollwatch.clock import Clock
-from pollwatch.errors import EvidenceError, PeerError, ProofError, RetiredKeyError, SignatureError
+from pollwatch.errors import EvidenceError, PeerError, ProofError, RetiredKeyError, SharingError, SignatureError
 from pollwatch.evidence import durable, rotation
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.misuse import KeyMisuse
 from pollwatch.evidence.monitor import ForkProof, check_not_behind, compare
+from pollwatch.evidence.published import CHECKPOINT
 from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import copies, dating, knowing, rail
+from pollwatch.node import copies, dating, heeding, knowing, pushing, rail
+from pollwatch.node.copies import Copied
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.knowing import Known
+from pollwatch.sharing.keybook import KeyBook
 from pollwatch.sharing.peer import Peer
 from pollwatch.sharing.views import Views
 
@@ -100,7 +104,9 @@ def check_peer(membership: Membership, member: Member, clock: Clock) -> Checked:
             known = knowing.sort_out(membership, member, gathered, peer.log_keys())
             found = _compared(membership, member, clock, last, now, known, peer)
         except PeerError as error:
-            return Checked(member.name, Verdict.UNREACHABLE, None, before, str(error))
+            return Checked(
+                member.name, Verdict.UNREACHABLE, None, before, _mirrored(membership, member, str(error), clock)
+            )
         except EvidenceError as error:
             return Checked(member.name, Verdict.DAMAGED, None, before, str(error))
     if known.misuses and found.sound:
@@ -143,6 +149,30 @@ def _compared(
     return checked
 
 
+def _mirrored(membership: Membership, member: Member, problem: str, clock: Clock) -> str:
+    """Read on in our own mirror of a log that cannot be read at its owner's; gives what is to be said.
+
+    Whoever leaves has its last entries mirrored, and then lets nobody in any more.
+    """
+    copy = copies.of(membership, member)
+    with suppress(EvidenceError, SharingError, FileNotFoundError), pushing.opened(membership, clock) as outpost:
+
+        def fetch(path: str) -> bytes:
+            if (data := outpost.mirrored(member.log.name, path)) is None:
+                raise FileNotFoundError(path)
+            return data
+
+        now = KeyBook(membership.folder.record).chain(member.known_log).open(fetch(CHECKPOINT))
+        before = copy.followed.reached()
+        copied = Copied(before, before, ())
+        if now.checkpoint.size > before.size:
+            copied = copy.follow(now, TileReader(fetch, now.checkpoint.size), clock.now_us())
+            Views(membership.folder.record).add(now, clock.now_us())
+        if reason := heeding.heed(membership, member, copied, clock):
+            return _("it has left the joint watch: {reason}").format(reason=reason)
+    return problem
+
+
 def _judge(
     membership: Membership,
     member: Member,
@@ -164,6 +194,8 @@ def _judge(
         detail = text.format(detail=detail, read=read, size=size)
     if misdated:
         detail = f"{detail}; {misdated}"
+    if reason := heeding.heed(membership, member, copied, clock):
+        detail = _("{detail}; it has left the joint watch: {reason}").format(detail=detail, reason=reason)
     verdict = Verdict.FIRST_SEEN if before is None else Verdict.UNCHANGED if size == before else Verdict.GROWN
     return Checked(member.name, verdict, size, before, detail, None, read, bool(misdated))
 

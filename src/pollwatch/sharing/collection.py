@@ -53,6 +53,12 @@ class Collection:
                     new.append(each)
         return tuple(new)
 
+    def holds(self, each: StixObject) -> bool:
+        """Whether exactly this version of an object is here."""
+        values = (each["id"], signature.digest(each))
+        with database.opened(self._path, database.RECORD) as opened:
+            return opened.execute("SELECT 1 FROM objects WHERE id = ? AND sha256 = ?", values).fetchone() is not None
+
     def of_type(self, kind: str) -> tuple[Held, ...]:
         """The objects of one STIX type, in the order in which they came."""
         with database.opened(self._path, database.RECORD) as opened:

@@ -72,6 +72,12 @@ class Followed:
         with database.opened(self._path, database.RECORD) as opened:
             return dict(opened.execute(query, (self._origin,)))
 
+    def numbers(self, kind: str) -> list[int]:
+        """The indices of the entries of a kind."""
+        query = "SELECT number FROM followed_entries WHERE origin = ? AND kind = ? ORDER BY number"
+        with database.opened(self._path, database.RECORD) as opened:
+            return [int(number) for (number,) in opened.execute(query, (self._origin, kind))]
+
     def dated(self, kind: str, first: int = 0) -> list[Noted]:
         """The entries of a kind that state a date, from an index on."""
         query = (

@@ -15,10 +15,10 @@ from pollwatch.attribution.record import is_spoken as said
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError, SharingError, StoreError
 from pollwatch.evidence.keys import Signer
-from pollwatch.members.charter import Charter
 from pollwatch.members.delivery import Delivery, Receipt, check_body
 from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Charters
 from pollwatch.sharing import database
 from pollwatch.stix import accept, bundle, signature
 
@@ -78,14 +78,14 @@ class Mailbox:
         if count >= MAX_WAITING or total + size_bytes > MAX_WAITING_BYTES:
             raise MailboxFullError(f"{count} deliveries of {sender.name} wait; try again when they were fetched")
 
-    def receive(self, delivery: Delivery, sender: Member, body: bytes, charter: Charter, gateway: Signer) -> bytes:
+    def receive(self, delivery: Delivery, sender: Member, body: bytes, charters: Charters, gateway: Signer) -> bytes:
         """Check a body, keep it, and sign a receipt; the same delivery again gives the same receipt.
 
         Args:
             delivery: its note, already checked (:func:`pollwatch.members.delivery.open_delivery`).
             sender: who signed the note.
             body: a STIX bundle.
-            charter: the one in force.
+            charters: the one in force, or all up to it.
             gateway: the key of receipts.
 
         Raises:
@@ -98,9 +98,9 @@ class Mailbox:
         if known := self._receipt(delivery):
             return known
         received = bundle.read(body)
-        authors = accept.check(received, charter)
+        authors = accept.check(received, charters)
         check_release(delivery.tlp, ((each["id"], accept.marking(each)) for each in received))
-        record.read(received, charter)
+        record.read(received, charters)
         if sender not in authors.values():
             raise PolicyError(f"nothing in the bundle was signed by {sender.name}, who brings it")
         now_us = self._clock.now_us()

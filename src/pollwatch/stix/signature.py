@@ -29,6 +29,14 @@ def sign(stix_object: StixObject, statement: Signer) -> StixObject:
     return {**stix_object, "extensions": extensions}
 
 
+def claims_key(stix_object: StixObject, statement: Verifier) -> bool:
+    """Whether an object says that this key signed it; nothing is checked."""
+    try:
+        return _line(stix_object).is_by(statement)
+    except SignatureError:
+        return False
+
+
 def verify(stix_object: StixObject, statement: Verifier) -> None:
     """Check that this key signed exactly this object.
 
@@ -36,13 +44,7 @@ def verify(stix_object: StixObject, statement: Verifier) -> None:
         SignatureError: there is no signature, it is by another key, or it is wrong.
     """
     name = str(stix_object.get("id"))[:100]
-    extensions = stix_object.get("extensions")
-    found = extensions.get(SIGNATURE_EXTENSION) if isinstance(extensions, dict) else None
-    if not isinstance(found, dict):
-        raise SignatureError(f"{name} is not signed")
-    if found.keys() != {"extension_type", "note"} or not isinstance(found["note"], str):
-        raise SignatureError(f"{name}: its signature extension is malformed")
-    line = Signature.parse(found["note"])
+    line = _line(stix_object)
     if not line.is_by(statement):
         raise SignatureError(
             f"{name} is signed by key {line.name} ({line.key_id.hex()}), "
@@ -61,6 +63,17 @@ def verify(stix_object: StixObject, statement: Verifier) -> None:
 def digest(stix_object: StixObject) -> str:
     """SHA-256 in hex of the object as canonical JSON, signature included: names exactly this version of it."""
     return hashlib.sha256(canonical.dumps(stix_object)).hexdigest()
+
+
+def _line(stix_object: StixObject) -> Signature:
+    name = str(stix_object.get("id"))[:100]
+    extensions = stix_object.get("extensions")
+    found = extensions.get(SIGNATURE_EXTENSION) if isinstance(extensions, dict) else None
+    if not isinstance(found, dict):
+        raise SignatureError(f"{name} is not signed")
+    if found.keys() != {"extension_type", "note"} or not isinstance(found["note"], str):
+        raise SignatureError(f"{name}: its signature extension is malformed")
+    return Signature.parse(found["note"])
 
 
 def _text(stix_object: StixObject, key: Verifier) -> str:

@@ -93,7 +93,9 @@ class Gateway:
             make_key_note(mirror_key.verifier, keys.gateway),
             check,
         )
-        self._receiving = Receiving(Mailbox(folder.mailbox, clock), charter.charter, membership.me, keys.gateway)
+        self._receiving = Receiving(
+            Mailbox(folder.mailbox, clock), folder.charter_files.roll(charter.charter), membership.me, keys.gateway
+        )
         store = Store(folder.taxii, clock, keys.gateway)
         self._taxii = Station(membership.me, charter.charter, store, clock)
         self._matching = Matching(Box(folder.match_box, clock), charter.charter, membership.me, keys.gateway)

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pollwatch.evidence.keys import Signer
-from pollwatch.members.charter import Charter
 from pollwatch.members.delivery import NOTE_HEADER, open_delivery
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Roll
 from pollwatch.node.gateway.answers import NOTE, body_of, checked
 from pollwatch.node.serving import FRESH
 from pollwatch.sharing.caller import caller_of
@@ -22,17 +22,17 @@ from pollwatch.stix import bundle
 class Receiving:
     """Answers for a mailbox."""
 
-    def __init__(self, mailbox: Mailbox, charter: Charter, me: Member, key: Signer) -> None:
+    def __init__(self, mailbox: Mailbox, roll: Roll, me: Member, key: Signer) -> None:
         """Take deliveries for a member.
 
         Args:
             mailbox: where they are kept.
-            charter: the one in force.
+            roll: the charter in force, and those before it.
             me: whose gateway this is.
             key: of the receipts.
         """
         self._mailbox = mailbox
-        self._charter = charter
+        self._roll = roll
         self._me = me
         self._key = key
 
@@ -46,7 +46,7 @@ class Receiving:
         note = request.headers.get(NOTE_HEADER, "")
         if not note:
             raise HTTPException(400, f"a delivery carries its sender's signed note in the header {NOTE_HEADER}")
-        delivery, sender = checked(lambda: open_delivery(note, self._charter, self._me))
+        delivery, sender = checked(lambda: open_delivery(note, self._roll.charter, self._me))
         if not caller.signed or caller.member != sender:
             raise HTTPException(403, f"{caller.member.name} brings a delivery of {sender.name}; each brings its own")
         length = request.headers.get("content-length", "")
@@ -57,6 +57,6 @@ class Receiving:
         await run_in_threadpool(lambda: checked(lambda: self._mailbox.check_room(sender, int(length))))
         body = await body_of(request, bundle.MAX_BYTES)
         receipt = await run_in_threadpool(
-            lambda: checked(lambda: self._mailbox.receive(delivery, sender, body, self._charter, self._key))
+            lambda: checked(lambda: self._mailbox.receive(delivery, sender, body, self._roll, self._key))
         )
         return Response(receipt, media_type=NOTE, headers=FRESH)
