@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -75,12 +78,14 @@ class Desk:
         """Sit down before an open page."""
         self.page = page
 
-    def check(self, data: bytes, policy: bytes | None = None, name: str = "b.zip") -> Mapping[str, str]:
-        """Choose a file, and a policy or none; returns verdict, code and the reason's text."""
-        if policy is None:
-            self.page.evaluate("document.getElementById('forget').click()")
-        else:
-            choose = {"name": "policy.txt", "mimeType": "text/plain", "buffer": policy}
+    def check(
+        self, data: bytes, policy: bytes | None = None, name: str = "b.zip", authorities: bytes | None = None
+    ) -> Mapping[str, str]:
+        """Choose a file, and a policy or authorities or none; returns verdict, code and the reason's text."""
+        self.page.evaluate("document.getElementById('forget').click()")
+        own = (("policy.txt", policy), ("authorities.pem", authorities))
+        choose = [{"name": each, "mimeType": "text/plain", "buffer": data} for each, data in own if data is not None]
+        if choose:
             self.page.set_input_files("#policy", choose)  # type: ignore[arg-type]
         self.page.set_input_files("#file", {"name": name, "mimeType": "application/zip", "buffer": data})
         expect(self.page.locator("#state")).to_have_text(re.compile("Checked|Gecontroleerd"))
@@ -107,6 +112,17 @@ def opened(browser: Browser, locale: str = "en-GB", script: str = "") -> tuple[B
     page.on("pageerror", lambda error: pytest.fail(f"script: {error}"))
     page.goto(PAGE.as_uri())
     return context, Desk(page)
+
+
+def the_tool() -> ModuleType:
+    """What makes the page out of its source."""
+    spec = spec_from_file_location("verify_html", ROOT / "tools" / "verify_html.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = module_from_spec(spec)
+    sys.modules[spec.name] = tool
+    spec.loader.exec_module(tool)
+    return tool
 
 
 def resigned(**changes: object) -> Change:
@@ -142,11 +158,21 @@ def flipped(find: bytes, offset: int = 0) -> Change:
     return flip
 
 
-def a_stamp(s: Sample, index: int) -> bytes:
-    """A time-stamp whose token is no token: only the CLI looks into it."""
-    place = s.bundle.seal.place
-    note = KeyChain(s.signer.verifier).bare(place.signed).to_bytes()
-    return timestamp.TimestampProof(index, place.proof, timestamp.StampedCheckpoint(note, b"token")).to_bytes()
+def stamped_note(s: Sample) -> bytes:
+    """What an authority stamps: the checkpoint with the log's own signature alone."""
+    return KeyChain(s.signer.verifier).bare(s.bundle.seal.place.signed).to_bytes()
+
+
+def a_stamp(s: Sample, index: int = 0, token: bytes = b"token", note: bytes | None = None) -> bytes:
+    """A time-stamp of the bundle's seal; unless one is given, its token is no token."""
+    stamped = timestamp.StampedCheckpoint(note or stamped_note(s), token)
+    return timestamp.TimestampProof(index, s.bundle.seal.place.proof, stamped).to_bytes()
+
+
+def with_stamp(s: Sample, *stamps: bytes) -> bytes:
+    """The bundle with time-stamps, signed by its owner."""
+    named = {f"attachments/timestamp-{number}.json": stamp for number, stamp in enumerate(stamps)}
+    return s.packed(lambda members: members.update(named))
 
 
 def refused(desk: Desk, sample: Sample, make: Change, reason: str) -> None:

@@ -1,9 +1,9 @@
 """Make ``src/pollwatch/evidence/verify.html`` out of ``tools/verify_page.html``, the page as people write and read it.
 
 Leaves out comments, indentation, empty lines and spaces beside signs, and gives every variable a name of one or two
-letters, so that the page stays below 60 KB; writes the hashes of its one script and one style sheet into its content
-security policy. Lines stay lines: the two can be compared side by side, and ``--names`` prints which name became which.
-Run it after every change; a test fails where it was forgotten.
+letters, and most sentences such a code, so that the page stays below 60 KB; writes the hashes of its one script and one
+style sheet into its content security policy. Lines stay lines: the two can be compared side by side, and ``--names``
+prints which name became which. Run it after every change; a test fails where it was forgotten.
 
 A variable has one short name all over the script, which no other variable has: so no scope can confuse two of them.
 Properties that the script alone knows are treated as variables; other names stay as they are.
@@ -44,19 +44,27 @@ _LANGUAGE = (
 _BROWSER = (
     "Array BigInt DataTransfer DataView Date Error JSON Map Math Number Object Promise RangeError RegExp Set String "
     "TextDecoder TextEncoder Uint8Array Uint32Array addEventListener atob btoa crypto document globalThis navigator "
-    "parseInt"
+    "parseInt window"
 )
 #: What the tests call in the page.
 _CALLED = "ENTRIES Fields Misfit parseKey"
 #: Properties that are the script's own: no browser, no JSON, no sentence and no test knows them by these names.
 _PRIVATE = (
-    "attachments blind blob bundle bytes checked contentSalt cosigner cover created detail disowned end extensions "
-    "fields following growth hexes history isMet left links logs many members note objects optional origin others "
-    "parts places policy proof ranges read referencesSalt results rivals salt salts sealBytes sealedText sequences "
-    "shown signatures signed stamps statements take texts turn unchecked vkey witnesses working wrong"
+    "accuracy attachments blind blob body bundle bytes checked contentSalt cosigner cover created critical detail "
+    "disowned end extensions fields following growth hexes history isMet issuer latest left links logs many "
+    "members note objects optional origin others parts places policy proof ranges read referencesSalt results rivals "
+    "roots salt salts scheme sealBytes sealedText sequences shown sid signatures signed stamps statements take "
+    "texts turn unchecked valid vkey weak whole witnesses working wrong"
 )
 _OWN = frozenset(_PRIVATE.split())
 _FIXED = frozenset(f"{_LANGUAGE} {_BROWSER} {_CALLED}".split())
+#: That a name is bound once is for those who write; a browser that reads the page needs no telling.
+_SHORTER = {"const": "let"}
+#: The page's sentences, and their codes; no JSON has names like those that only the script asks for.
+_WORDS = re.compile(r"`\ntitle\|[^`]*`")
+_CODE = re.compile(r"^\w+(?=\|)", re.MULTILINE)
+_ONLY_HERE = re.compile(r"[a-z]+[A-Z][A-Za-z]*")
+_VERDICTS = frozenset(["forkFits", "badPolicy"])
 #: Before a brace, these begin an object or the names that are taken out of one; all else begins a block.
 _BEFORE_OBJECT = frozenset(["(", "[", ",", "=", ":", "?", "|", "&", "...", "return", "const", "let"])
 
@@ -71,11 +79,11 @@ class Token:
 
 def made(source: str) -> str:
     """The page as it ships."""
-    lines = [line.strip() for line in source.split("\n")]
-    page = "".join(f"{line}\n" for line in lines if line and not _COMMENT.match(line))
+    page = _without_comments(source)
+    codes = short_codes(page)
     for tag, spaced in _SPACED.items():
         (body,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        short = spaced.sub(lambda found: found[1] or found[2], renamed(body) if tag == "script" else body)
+        short = spaced.sub(lambda found: found[1] or found[2], renamed(body, codes) if tag == "script" else body)
         short = _IDLE.sub(lambda found: found[1] or "", short)
         page = page.replace(body, short)
         digest = base64.b64encode(hashlib.sha256(short.encode("utf-8")).digest()).decode("ascii")
@@ -85,17 +93,45 @@ def made(source: str) -> str:
     return page
 
 
-def renamed(script: str) -> str:
-    """The script with short names."""
+def names_in(source: str) -> Mapping[str, str]:
+    """Which name became which in the page as it ships."""
+    (script,) = re.findall(r"<script>(.*?)</script>", _without_comments(source), re.DOTALL)
+    return short_names(list(_tokens(script)))
+
+
+def _without_comments(source: str) -> str:
+    lines = [line.strip() for line in source.split("\n")]
+    return "".join(f"{line}\n" for line in lines if line and not _COMMENT.match(line))
+
+
+def short_codes(page: str) -> Mapping[str, str]:
+    """A short code for each sentence of the page that only its script asks for; its first letter stays."""
+    (words,) = _WORDS.findall(page)
+    codes = [line.partition("|")[0] for line in words.strip("`\n").split("\n")]
+    taken = set(codes)
+    short: dict[str, str] = {}
+    for code in codes:
+        if _ONLY_HERE.fullmatch(code) and code not in _VERDICTS and f'data-t="{code}"' not in page:
+            short[code] = next(name for each in ascii_letters if (name := code[0] + each) not in taken)
+            taken.add(short[code])
+    return short
+
+
+def renamed(script: str, codes: Mapping[str, str]) -> str:
+    """The script with short names, and short codes for its sentences."""
     tokens = list(_tokens(script))
     names = short_names(tokens)
+    shorter = _SHORTER | {f'"{code}"': f'"{short}"' for code, short in codes.items()}
     parts = []
     for token in tokens:
-        short = names.get(token.text) if token.role else None
+        if _WORDS.fullmatch(token.text):
+            parts.append(_CODE.sub(lambda found: codes.get(found[0], found[0]), token.text))
+            continue
+        short = names.get(token.text) if token.role else shorter.get(token.text)
         if short is None:
             parts.append(token.text)
         else:
-            parts.append(short if token.role == "variable" else f"{token.text}:{short}")
+            parts.append(f"{token.text}:{short}" if token.role == "both" else short)
     return "".join(parts)
 
 
@@ -159,8 +195,8 @@ def _role(word: str, before: str, after: str, inside: str) -> str:
 if __name__ == "__main__":
     text = SOURCE.read_text("utf-8")
     if "--names" in sys.argv[1:]:
-        given = short_names(list(_tokens(re.findall(r"<script>(.*?)</script>", text, re.DOTALL)[0])))
-        print(*(f"{short:2} {name}" for name, short in sorted(given.items(), key=lambda item: item[1])), sep="\n")
+        given = sorted(names_in(text).items(), key=lambda item: item[1])
+        print(*(f"{short:2} {name}" for name, short in given), sep="\n")
     else:
         whole = made(text)
         PAGE.write_text(whole, "utf-8")

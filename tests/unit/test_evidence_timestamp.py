@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +20,7 @@ from hypothesis import strategies as st
 from rfc3161_client import TimestampRequestBuilder
 
 from pollwatch.cli.main import root
-from pollwatch.clock import SystemClock, from_datetime
+from pollwatch.clock import from_datetime
 from pollwatch.errors import EvidenceError, PeerError, ProofError, SignatureError, StoreError
 from pollwatch.evidence import timestamp, verify
 from pollwatch.evidence.der import sort_certificates
@@ -33,67 +29,9 @@ from pollwatch.evidence.timestamp import Authorities, Query, StampedCheckpoint, 
 from pollwatch.node import bundling, timestamping
 from pollwatch.node.bundling import Extras
 from pollwatch.node.sealing import CaseEvidence
+from tsa_scenes import CLOCK, CONFIG, NEEDS_OPENSSL, Authority, certificates, running
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to run a time-stamp authority")
-CLOCK = SystemClock()
-CONFIG = """
-[tsa]
-default_tsa = one
-[one]
-serial = {folder}/serial
-signer_cert = {folder}/tsa.pem
-signer_key = {folder}/tsa.key
-certs = {folder}/root.pem
-signer_digest = sha256
-default_policy = 1.2.3.4
-digests = sha256, sha512
-{accuracy}
-ess_cert_id_alg = sha256
-"""
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A running authority.
-
-    Attributes:
-        address: where it listens.
-        pem: its root.
-        folder: its files.
-    """
-
-    address: str
-    pem: bytes
-    folder: Path
-
-    def reply(self, query: bytes) -> bytes:
-        """What ``openssl ts`` answers."""
-        (self.folder / "query").write_bytes(query)
-        config, asked = str(self.folder / "ts.conf"), str(self.folder / "query")
-        command = ["openssl", "ts", "-reply", "-config", config, "-queryfile", asked]
-        return subprocess.run(command, capture_output=True, check=True).stdout
-
-
-def certificates(folder: Path, name: str) -> bytes:
-    """A root and an authority under it, as files; gives the root."""
-    now = dt.datetime.fromtimestamp(CLOCK.now_us() // 1_000_000, dt.UTC)
-    keys = [ec.generate_private_key(ec.SECP256R1()) for _each in range(2)]
-    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} {what}")]) for what in ("root", "clock")]
-    made = []
-    for place, (key, subject) in enumerate(zip(keys, names, strict=True)):
-        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(names[0]).public_key(key.public_key())
-        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=1))
-        builder = builder.not_valid_after(now + dt.timedelta(days=1))
-        builder = builder.add_extension(x509.BasicConstraints(ca=place == 0, path_length=None), critical=True)
-        if place:
-            usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
-            builder = builder.add_extension(usage, critical=True)
-        made.append(builder.sign(keys[0], hashes.SHA256()).public_bytes(Encoding.PEM))
-    (folder / "root.pem").write_bytes(made[0])
-    (folder / "tsa.pem").write_bytes(made[1])
-    (folder / "tsa.key").write_bytes(keys[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    (folder / "serial").write_text("01\n")
-    return made[0]
+pytestmark = NEEDS_OPENSSL
 
 
 @pytest.fixture(scope="module")
@@ -106,38 +44,6 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     """Another authority, which states no tolerance."""
     yield from running(tmp_path_factory.mktemp("tsa2"), "Other", "")
-
-
-def running(folder: Path, name: str, accuracy: str) -> Iterator[Authority]:
-    """An authority while it is needed."""
-    pem = certificates(folder, name)
-    (folder / "ts.conf").write_text(CONFIG.format(folder=folder, accuracy=accuracy))
-
-    class Handler(BaseHTTPRequestHandler):
-        """One POST, one token; some paths answer badly."""
-
-        def do_POST(self) -> None:
-            """Answer."""
-            asked = self.rfile.read(int(self.headers["content-length"]))
-            body = found.reply(asked)
-            if self.path == "/old":
-                body = found.reply(Query.of(b"something else").data)
-            if self.path == "/flood":
-                body = bytes(1 << 20)
-            self.send_response(500 if self.path == "/broken" else 200)
-            self.send_header("content-type", "text/html" if self.path == "/page" else timestamp.REPLY)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's own name
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found = Authority(f"http://127.0.0.1:{server.server_port}", pem, folder)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()
 
 
 def a_case(folder: Path) -> Path:
@@ -280,7 +186,7 @@ def test_a_token_that_vouches_for_itself_is_refused(
         (folder / file).write_bytes(pem)
     (folder / "tsa.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (folder / "serial").write_text("01\n")
-    (folder / "ts.conf").write_text(CONFIG.format(folder=folder, accuracy=""))
+    (folder / "ts.conf").write_text(CONFIG.format(folder=folder, accuracy="", digest="sha256"))
     token = Authority("", pem, folder).reply(Query.of(b"note\n").data)
     with pytest.raises(SignatureError):
         Authorities.parse(authority.pem).check(token, b"note\n")

@@ -81,27 +81,30 @@ class Authorities:
         """
         answer = _parsed(token, message)
         try:
-            signer = self._signer(answer)
-            # The library trusts the certificate that is named here: never one that came with the token.
-            named = signer if signer in self.others else None
-            verifier = rfc3161_client.VerifierBuilder(
-                tsa_certificate=named, roots=list(self.roots), intermediates=list(self.others), nonce=nonce
-            ).build()
-            verifier.verify(answer, bytes(answer.tst_info.message_imprint.message))
-            return Stamp(signer.subject.rfc4514_string(), *_times(answer.tst_info))
+            with warnings.catch_warnings():
+                # The library warns of certificates that it will refuse one day; those of a changed token are no news.
+                warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+                return self._stamp(answer, nonce)
         except _REFUSED as error:
             raise SignatureError(f"no trusted authority made this time-stamp: {error}") from None
+
+    def _stamp(self, answer: rfc3161_client.TimeStampResponse, nonce: int | None) -> Stamp:
+        signer = self._signer(answer)
+        # The library trusts the certificate that is named here: never one that came with the token.
+        named = signer if signer in self.others else None
+        verifier = rfc3161_client.VerifierBuilder(
+            tsa_certificate=named, roots=list(self.roots), intermediates=list(self.others), nonce=nonce
+        ).build()
+        verifier.verify(answer, bytes(answer.tst_info.message_imprint.message))
+        return Stamp(signer.subject.rfc4514_string(), *_times(answer.tst_info))
 
     def _signer(self, answer: rfc3161_client.TimeStampResponse) -> x509.Certificate:
         """The certificate that the token names: in the token, or, where that holds none, among the reader's."""
         (info,) = answer.signed_data.signer_infos
-        with warnings.catch_warnings():
-            # The library warns of certificates that it will refuse one day; those of a changed token are no news.
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            given = [x509.load_der_x509_certificate(each) for each in answer.signed_data.certificates]
-            for each in (*given, *self.others):
-                if (each.issuer, each.serial_number) == (info.issuer, info.serial_number):
-                    return each
+        given = [x509.load_der_x509_certificate(each) for each in answer.signed_data.certificates]
+        for each in (*given, *self.others):
+            if (each.issuer, each.serial_number) == (info.issuer, info.serial_number):
+                return each
         raise ValueError("the signer's certificate is neither in the token nor among the given ones")
 
 
