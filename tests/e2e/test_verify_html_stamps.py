@@ -140,12 +140,12 @@ def named_as_shipped(script: str) -> str:
 
 @pytest.mark.parametrize("kind", ["P-256", "RSA"])
 def test_no_changed_byte_of_a_token_says_another_time(kind: str, desk: Desk, tmp_path: Path) -> None:
-    """Attack: change a byte of a real token; the page counts nothing that the CLI does not, and the same time."""
+    """Attack: change a byte of a real token; the page dates nothing otherwise than the command line."""
     made = an_authority(tmp_path, "Neutral", Wish(kind, between=True), "accuracy = secs:1")
     token = made.reply(Query.of(b"note\n").data)
     random = np.random.default_rng(3161)
     changed = [token]
-    for place in range(len(token)):
+    for place in range(0, len(token), 1 + (kind == "RSA")):
         flip = int(random.integers(1, 256))
         changed.append(token[:place] + bytes([token[place] ^ flip]) + token[place + 1 :])
     trusted = Authorities.parse(made.pem)
