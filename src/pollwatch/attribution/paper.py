@@ -10,7 +10,7 @@ from pollwatch.stix.constants import PAPER_EXTENSION, StixObject
 from pollwatch.stix.objects import Maker
 
 #: Every paper is a note by one member about one object, with its words in ``content``.
-PAPERS: Final = ("inquiry", "answer", "retraction", "notice", "hypothesis", "item", "rating")
+PAPERS: Final = ("inquiry", "answer", "retraction", "notice", "hypothesis", "item", "rating", "closing")
 
 
 def make(maker: Maker, paper: str, about: str, text: str, *, abstract: str = "", **said: object) -> StixObject:

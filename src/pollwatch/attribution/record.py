@@ -8,13 +8,14 @@ claims behind it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pollwatch.attribution import claim as claims
-from pollwatch.attribution import hypotheses, inquiry, notice, paper, retraction, statement, tally
+from pollwatch.attribution import closing, hypotheses, inquiry, notice, paper, retraction, statement, tally
 from pollwatch.attribution import opinion as opinions
 from pollwatch.attribution.claim import Claim
+from pollwatch.attribution.closing import Closing, Ending
 from pollwatch.attribution.inquiry import Answer, Inquiry
 from pollwatch.attribution.matrix import Papers
 from pollwatch.attribution.notice import Notice
@@ -39,6 +40,7 @@ _POSTED_AS: Final = {
     "hypothesis": "claim",
     "item": "claim",
     "rating": "opinion",
+    "closing": "opinion",
 }
 
 
@@ -52,6 +54,7 @@ class Judged:
         retraction: its claimant's, if it took the claim back.
         notice: that the respondent has it, by its own gateway's receipt; None where none is on record.
         reply_by_us: until when the respondent's answer is in time; None without a notice.
+        ending: how it ended, as members say.
     """
 
     claim: Claim
@@ -59,6 +62,14 @@ class Judged:
     retraction: Retraction | None = None
     notice: Notice | None = None
     reply_by_us: int | None = None
+    ending: Ending = field(default_factory=Ending)
+
+    @property
+    def outcome(self) -> str:
+        """How it ended: ``retracted``, as members say, or ``open``."""
+        if self.retraction is not None:
+            return "retracted"
+        return self.ending.outcome.value if self.ending.outcome is not None else "open"
 
     @property
     def denials(self) -> tuple[Opinion, ...]:
@@ -150,20 +161,34 @@ class _Reader:
             self._check_about(each)
         given = self._opinions()
         retractions = self._retractions()
+        closings = self._closings()
         notices = [notice.from_stix(each, author, self._naming(each)) for each, author in self._of("notice")]
-        judged = tuple(self._judged(each, given, retractions, notices) for each in self._claims.values())
+        judged = tuple(self._judged(each, given, retractions, notices, closings) for each in self._claims.values())
         tallies = tuple(tally.count(each, given, self._electorate(each)) for each in self._statements.values())
         return Record(judged, tallies, self._asked(notices), self._papers(retractions))
 
     def _judged(
-        self, claim: Claim, given: Iterable[Opinion], retractions: Iterable[Retraction], notices: Iterable[Notice]
+        self,
+        claim: Claim,
+        given: Iterable[Opinion],
+        retractions: Iterable[Retraction],
+        notices: Iterable[Notice],
+        closings: Iterable[Closing],
     ) -> Judged:
         taken_back = retraction.of(claim.name, claim.claimant, retractions)
         arrived = _first(notices, claim.name, claim.claimant, claim.assertion.respondent)
+        judged = Judged(claim, _about(claim.name, given), taken_back, ending=self._ending(claim, closings))
         if arrived is None:
-            return Judged(claim, _about(claim.name, given), taken_back)
+            return judged
         window_us = self._roll.at(arrived.received_us).reply_window_s * US_PER_S
-        return Judged(claim, _about(claim.name, given), taken_back, arrived, arrived.received_us + window_us)
+        return replace(judged, notice=arrived, reply_by_us=arrived.received_us + window_us)
+
+    def _ending(self, claim: Claim, closings: Iterable[Closing]) -> Ending:
+        about = [each for each in closings if each.subject == claim.name]
+        if not about:
+            return Ending()
+        last_us = max(accept.said_us(each.source) for each in about)
+        return closing.count(claim, about, self._roll.electorate(last_us))
 
     def _check_about(self, each: Statement) -> None:
         for named in each.draft.about:
@@ -196,6 +221,13 @@ class _Reader:
             retraction.check(taken, self._author(meant), taken.retracts)
             found.append(taken)
         return tuple(found)
+
+    def _closings(self) -> tuple[Closing, ...]:
+        found = tuple(closing.from_stix(each, author) for each, author in self._of("closing"))
+        for each in found:
+            if each.subject not in self._claims:
+                raise self._missing(f"closing {each.id} of {each.author.name}", each.subject)
+        return found
 
     def _asked(self, notices: Sequence[Notice]) -> tuple[Asked, ...]:
         found = (inquiry.inquiry_from_stix(each, author, self._naming(each)) for each, author in self._of("inquiry"))

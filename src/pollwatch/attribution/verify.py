@@ -164,6 +164,11 @@ def _claim(judged: Judged) -> Iterator[str]:
         yield "  " + _reply(judged.notice, judged.reply_by_us, replies)
     if judged.retraction is not None:
         yield "  " + _("taken back by its claimant: {text}").format(text=judged.retraction.text)
+    for said in judged.ending.said:
+        yield f"  {said.author.name}: {said.outcome}: {said.text}"
+    if judged.ending.outcome is not None:
+        by = ", ".join(each.name for each in judged.ending.by)
+        yield "  " + _("closed as {outcome}, say {members}").format(outcome=judged.ending.outcome, members=by)
 
 
 def _statement(tally: Tally) -> Iterator[str]:

@@ -32,6 +32,11 @@ _LIKELIHOODS = (
     help="How good evidence and reasoning are; that is not how probable it is.",
 )
 @click.option("--text", required=True, help="The reasoning, for the others and for third parties.")
+@click.option(
+    "--close",
+    type=click.Choice(("upheld", "refuted", "undetermined", "settled")),
+    help="Say how CLAIM ended, for the reason in --text; it is closed when enough members say the same.",
+)
 @click.option("--retract", is_flag=True, help="Take back CLAIM, which you made, for the reason in --text.")
 @spoken.dry_run
 @options.required_case_dir
@@ -43,6 +48,7 @@ def command(  # noqa: PLR0913 - one argument per option
     likelihood: str | None,
     confidence: str | None,
     text: str,
+    close: str | None,
     retract: bool,
     dry_run: bool,
     case_dir: Path,
@@ -52,13 +58,19 @@ def command(  # noqa: PLR0913 - one argument per option
 
     INCIDENT was released with `pollwatch share`, or received. The claim is technical: it speaks of systems, not of
     guilt. The respondent can answer, and its denial travels with every copy of the claim; a claim that is taken back
-    stays on record, with the reason.
+    stays on record, with the reason. A claim is closed by as many members as sign a statement, the respondent not
+    counted: upheld, refuted, undetermined, or settled, which is how a respondent that made good regains its standing.
     """
     from pollwatch.attribution.claim import Assertion
+    from pollwatch.attribution.closing import Outcome
     from pollwatch.attribution.scale import Confidence, Finding, Likelihood
     from pollwatch.node import attributing
 
     speaker = spoken.speaker(case_dir, preview=dry_run)
+    if retract and close:
+        raise UsageError(_("--retract and --close exclude each other"))
+    if close:
+        return spoken.tell(speaker.close(subject, Outcome(close), text), _SCHEMA, as_json=as_json)
     if retract:
         taken = attributing.find_claim(speaker.membership, subject)
         return spoken.tell(speaker.retract(taken.id, text), _SCHEMA, as_json=as_json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from pollwatch.canonical import Json, pretty
-from pollwatch.cli import options, renew
+from pollwatch.cli import options, record, renew
 from pollwatch.clock import SystemClock
 from pollwatch.errors import SplitError, UsageError
 from pollwatch.events.printable import printable
@@ -52,6 +52,7 @@ def command(context: click.Context, *, case_dir: Path | None, as_json: bool) -> 
 
 
 command.add_command(renew.command)
+command.add_command(record.command)
 
 
 @command.command()
@@ -253,59 +254,6 @@ def check(*, names: tuple[str, ...], case_dir: Path, as_json: bool) -> int:
             if each.proof is not None:
                 click.echo(_("  proof: {path} (pollwatch verify {path})").format(path=each.proof))
     return _exit_code(checked)
-
-
-@command.command()
-@click.argument("names", nargs=-1, metavar="[MEMBER...]")
-@options.required_case_dir
-@options.as_json
-def record(*, names: tuple[str, ...], case_dir: Path, as_json: bool) -> int:
-    """Show what became of what each member reported: confirmed, refuted, taken back; and what its word is worth.
-
-    It rests on what people of ours found out (pollwatch indicators confirm, refute), never on what a member says of
-    itself. Members of one bloc share one standing.
-    """
-    from pollwatch.node.jointfolder import Membership
-    from pollwatch.sharing.indicators import standing
-    from pollwatch.sharing.indicators.store import IndicatorStore
-
-    membership = Membership.open(case_dir)
-    found = standing.records(IndicatorStore(membership.folder.indicators).all())
-    wanted = [membership.charter.member(each).name for each in names]
-    rows = []
-    for member in membership.charter.members:
-        if not wanted or member.name in wanted:
-            own = found.sources.get(member.name, standing.Record())
-            rows.append((member, own, found.standing(member.bloc)))
-    if as_json:
-        listed: list[Json] = [
-            {
-                "member": member.name,
-                "bloc": member.bloc,
-                "reported": own.reported,
-                "confirmed": own.confirmed,
-                "refuted": own.refuted,
-                "retracted": own.retracted,
-                "retracted_late": own.retracted_late,
-                "standing": round(worth, 3),
-            }
-            for member, own, worth in rows
-        ]
-        click.echo(pretty({"schema": "pollwatch.members-record/1", "members": listed}))
-        return 0
-    for member, own, worth in rows:
-        click.echo(f"{printable(member.name)} ({printable(member.bloc)})")
-        words = _(
-            "  {reported} indicators: {confirmed} confirmed, {refuted} refuted, {retracted} taken back in time, "
-            "{late} taken back too late; standing of its bloc {worth:.2f}"
-        )
-        click.echo(
-            words.format(
-                reported=own.reported, confirmed=own.confirmed, refuted=own.refuted, retracted=own.retracted,
-                late=own.retracted_late, worth=worth,
-            )
-        )  # fmt: skip
-    return 0
 
 
 def _exit_code(checked: tuple[Checked, ...]) -> int:

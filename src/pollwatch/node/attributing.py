@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from pollwatch import canonical
 from pollwatch.attribution import claim as claims
-from pollwatch.attribution import hypotheses, inquiry, matrix, notice, paper, retraction, statement
+from pollwatch.attribution import closing, hypotheses, inquiry, matrix, notice, paper, retraction, statement
 from pollwatch.attribution import opinion as opinions
 from pollwatch.attribution import record as records
 from pollwatch.attribution.claim import Assertion, Claim
+from pollwatch.attribution.closing import Outcome
 from pollwatch.attribution.hypotheses import Fit, Hypothesis, Item
 from pollwatch.attribution.inquiry import Inquiry
 from pollwatch.attribution.matrix import Matrix
@@ -138,6 +139,15 @@ class Speaker:
         if held.author != self.membership.me.name or not records.is_spoken(held.source):
             raise PolicyError(f"{held.source['id']} was not said by this member; only its author takes it back")
         return self._speak(lambda maker: retraction.to_stix(Named.of(held.source), text, maker), [held.source])
+
+    def close(self, claim_id: str, outcome: Outcome, text: str) -> Spoken:
+        """Say how a claim ended.
+
+        Raises:
+            PolicyError: there is no claim of that id, or no reason is given.
+        """
+        found = find_claim(self.membership, claim_id)
+        return self._speak(lambda maker: closing.to_stix(found.name, outcome, text, maker), [found.source])
 
     def suppose(self, incident: str, text: str, respondent: Member | None) -> Spoken:
         """Put a hypothesis about an incident on the list.
