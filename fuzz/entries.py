@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from made import LOG, by_name
+from made import CHAIN, COSIGNERS, LOG, by_name
 
+from pollwatch.clock import ManualClock
 from pollwatch.errors import PollwatchError
 from pollwatch.evidence import keychain, manifest
 from pollwatch.evidence.documents import Digest, OpenedDocument, OpenedDocuments
 from pollwatch.evidence.keychain import Link
 from pollwatch.evidence.keyhistory import KeyHistory
 from pollwatch.evidence.large import Large
+from pollwatch.evidence.misuse import KeyMisuse
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.openedlines import OpenedBatch
 from pollwatch.evidence.posted import Posted
@@ -21,8 +23,10 @@ from pollwatch.evidence.sequence import NONE_BEFORE, Place, Sequence, Span
 from pollwatch.evidence.sequenced import OpenedSequence
 from pollwatch.evidence.timestamp import StampedCheckpoint, TimestampProof
 from pollwatch.evidence.tlogproof import TlogProof
+from pollwatch.evidence.witness import Witness
 
 _HASH, _SALT = bytes(range(32)), bytes(range(16))
+_WITNESS = Witness(Path(":memory:"), COSIGNERS[:1], ManualClock(5), [CHAIN.first])
 _READERS = (
     manifest.parse_private,
     manifest.parse_shared,
@@ -34,6 +38,7 @@ _READERS = (
     StampedCheckpoint.parse,
     TimestampProof.parse,
     ForkProof.parse,
+    KeyMisuse.parse,
     KeyHistory.parse,
 )
 
@@ -46,11 +51,19 @@ def read(data: bytes) -> None:
         except PollwatchError:
             continue
         assert found.to_bytes() == data
-        if isinstance(found, ForkProof):
+        if isinstance(found, ForkProof | KeyMisuse):
             found.verify()
         if isinstance(found, KeyHistory):
             found.check()
     _read_keys(data)
+    _tell(data)
+
+
+def _tell(data: bytes) -> None:
+    """A witness that is told keys answers, whatever they are, and knows of the log what its owner signed."""
+    answer = _WITNESS.add_keys(data)
+    assert answer.status in {200, 400, 403, 404, 422}
+    assert set(_WITNESS.chain(CHAIN.name).notes) <= set(CHAIN.notes)
 
 
 def _read_keys(data: bytes) -> None:
@@ -74,6 +87,11 @@ def seeds(folder: Path) -> list[bytes]:
         "opened fields",
         "key chain",
         "key history",
+        "key used after its time",
+        "two changes of a key",
+        "fork under a changed key",
+        "fork across a change of keys",
+        "keys told to a witness",
     )
     signed = TlogProof.parse(made["tlog-proof"].data).signed
     checkpoint = signed.checkpoint

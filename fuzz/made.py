@@ -11,13 +11,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from accusations import chain
 from malleable import COSIGNERS, LOG, Subject, subjects
 
-__all__ = ["COSIGNERS", "LOG", "by_name"]
+__all__ = ["CHAIN", "COSIGNERS", "LOG", "by_name"]
+
+CHAIN = chain()
+"""The keys of a log that were changed twice."""
 
 
 def by_name(folder: Path) -> dict[str, Subject]:
-    """Notes, checkpoints, proofs, requests, fork proofs and a bundle."""
+    """Notes, checkpoints, proofs, requests, accusations and bundles."""
     folder.mkdir(parents=True)
     try:
         return {each.name: each for each in subjects(folder)}

@@ -15,10 +15,13 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 
 import numpy as np
 
+import accusations
 from hostile_scenes import an_incident
 from pollwatch.clock import ManualClock
 from pollwatch.errors import EvidenceError, ProofError
@@ -28,11 +31,13 @@ from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keyhistory import KeyHistory
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.manifest import Batch, PrivateEntry
+from pollwatch.evidence.misuse import KeyMisuse
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.openedlines import OpenedBatch
 from pollwatch.evidence.request import parse_add_checkpoint
 from pollwatch.evidence.tlogproof import TlogProof
 from pollwatch.evidence.verify import verify_bytes
+from pollwatch.evidence.witness import Witness
 from pollwatch.node import bundling, rekeying
 from pollwatch.node.sealing import CaseEvidence
 
@@ -74,7 +79,7 @@ class Count:
 
 
 def subjects(folder: Path) -> list[Subject]:
-    """Notes, checkpoints, proofs, requests, a fork proof and a bundle, made by the real code."""
+    """Notes, checkpoints, proofs, requests, accusations and bundles, made by the real code."""
     tree = merkle.Tree(merkle.leaf_hash(bytes([each])) for each in range(100))
     other = merkle.Tree(merkle.leaf_hash(bytes([each, 1])) for each in range(100))
     at, forged = Checkpoint(LOG.name, 100, tree.root()), Checkpoint(LOG.name, 100, other.root())
@@ -106,6 +111,7 @@ def subjects(folder: Path) -> list[Subject]:
         ),
         *_bundle(folder),
         *_keys(folder),
+        *_accusations(),
     ]
 
 
@@ -203,6 +209,43 @@ def _keys(folder: Path) -> list[Subject]:
         Subject("key history", history.to_bytes(), lambda data: _history(data, seal)),
         Subject("bundle of a changed key", (folder / "c.zip").read_bytes(), lambda data: verify_bytes(data, policy)),
     ]
+
+
+def _accusations() -> list[Subject]:
+    """Proofs against a log whose key was changed, for somebody who knows its first key; its keys, for a witness."""
+    made = {
+        "key used after its time": accusations.used_after_its_time(),
+        "key used before its time": accusations.used_before_its_time(),
+        "two changes of a key": accusations.two_changes(),
+        "fork under a changed key": accusations.fork(),
+        "fork across a change of keys": accusations.fork(15),
+    }
+    found = [Subject(name, each.to_bytes(), _accused) for name, each in made.items()]
+    return [*found, Subject("keys told to a witness", keychain.to_file(accusations.chain().notes), _told)]
+
+
+def _accused(data: bytes) -> object:
+    kind = ForkProof if b'"fork-proof"' in data else KeyMisuse
+    proof = kind.parse(data)
+    if proof.log != accusations.SIGNERS[0].verifier:
+        raise ProofError("another log's")
+    proof.verify()
+    if isinstance(proof, ForkProof):
+        return proof.smaller.checkpoint, proof.larger.checkpoint
+    return proof.checkpoint and proof.checkpoint.checkpoint, proof.link, proof.keys
+
+
+@cache
+def _witness() -> Witness:
+    """One that lives in memory as long as the process."""
+    return Witness(Path(":memory:"), COSIGNERS[:1], CLOCK, [accusations.SIGNERS[0].verifier])
+
+
+def _told(data: bytes) -> object:
+    answer = _witness().add_keys(data)
+    if answer.status != HTTPStatus.OK:
+        raise ProofError(answer.body.decode())
+    return keychain.follow(accusations.SIGNERS[0].verifier, keychain.from_file(data)).links
 
 
 def _sealed(case: Path) -> Path:
