@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import rich_click as click
 
@@ -63,37 +64,50 @@ def draft(  # noqa: PLR0913 - one argument per option
     return spoken.tell(made, _SCHEMA, as_json=as_json)
 
 
-@command.command(epilog=spoken.CODES)
-@_draft_id
-@_text
-@spoken.dry_run
-@options.required_case_dir
-@options.as_json
-def sign(*, statement: str, text: str, dry_run: bool, case_dir: Path, as_json: bool) -> int:
+class _Given(TypedDict):
+    """What somebody who signs, dissents or abstains gives."""
+
+    statement: str
+    text: str
+    dry_run: bool
+    case_dir: Path
+    as_json: bool
+
+
+def _says(stance: str) -> Callable[[Callable[[], None]], click.Command]:
+    """Make a verb that says this of a draft; its help is what it decorates."""
+
+    def make(described: Callable[[], None]) -> click.Command:
+        def say(**given: Unpack[_Given]) -> int:
+            from pollwatch.attribution.scale import Stance
+            from pollwatch.node import attributing
+
+            speaker = spoken.speaker(given["case_dir"], preview=given["dry_run"])
+            found = attributing.find_statement(speaker.membership, given["statement"])
+            said = speaker.opine(found.name.id, Stance(stance), given["text"])
+            return spoken.tell(said, _SCHEMA, as_json=given["as_json"])
+
+        verb = say
+        for option in (options.as_json, options.required_case_dir, spoken.dry_run, _text, _draft_id):
+            verb = option(verb)
+        return command.command(described.__name__, help=described.__doc__, epilog=spoken.CODES)(verb)
+
+    return make
+
+
+@_says("agree")
+def sign() -> None:
     """Sign STATEMENT as it stands. A signature cannot be taken back."""
-    return _opine(case_dir, statement, "agree", text, preview=dry_run, as_json=as_json)
 
 
-@command.command(epilog=spoken.CODES)
-@_draft_id
-@_text
-@spoken.dry_run
-@options.required_case_dir
-@options.as_json
-def dissent(*, statement: str, text: str, dry_run: bool, case_dir: Path, as_json: bool) -> int:
+@_says("disagree")
+def dissent() -> None:
     """Say, on record, that STATEMENT is not yours. It goes wherever the statement goes."""
-    return _opine(case_dir, statement, "disagree", text, preview=dry_run, as_json=as_json)
 
 
-@command.command(epilog=spoken.CODES)
-@_draft_id
-@_text
-@spoken.dry_run
-@options.required_case_dir
-@options.as_json
-def abstain(*, statement: str, text: str, dry_run: bool, case_dir: Path, as_json: bool) -> int:
+@_says("neutral")
+def abstain() -> None:
     """Say, on record, that you neither sign STATEMENT nor dissent."""
-    return _opine(case_dir, statement, "neutral", text, preview=dry_run, as_json=as_json)
 
 
 @command.command()
@@ -140,15 +154,6 @@ def _read(file: Path | None) -> str:
         return "" if file is None else file.read_text("utf-8")
     except UnicodeDecodeError:
         raise UsageError(_("{file} is not UTF-8 text").format(file=file)) from None
-
-
-def _opine(case_dir: Path, statement: str, stance: str, text: str, *, preview: bool, as_json: bool) -> int:
-    from pollwatch.attribution.scale import Stance
-    from pollwatch.node import attributing
-
-    speaker = spoken.speaker(case_dir, preview=preview)
-    found = attributing.find_statement(speaker.membership, statement)
-    return spoken.tell(speaker.opine(found.name.id, Stance(stance), text), _SCHEMA, as_json=as_json)
 
 
 def _document(tally: Tally) -> Json:

@@ -13,13 +13,14 @@ from typing import Final
 from pollwatch.attribution import record
 from pollwatch.attribution.record import is_spoken as said
 from pollwatch.clock import Clock
-from pollwatch.errors import PolicyError, SharingError, StoreError
+from pollwatch.errors import PolicyError, StoreError
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.delivery import Delivery, Receipt, check_body
 from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
 from pollwatch.members.roll import Charters
 from pollwatch.sharing import database
+from pollwatch.sharing.waiting import Share
 from pollwatch.stix import accept, bundle, signature
 
 #: How much of one sender may wait.
@@ -27,10 +28,6 @@ MAX_WAITING: Final = 500
 MAX_WAITING_BYTES: Final = 64 << 20
 #: How many of the objects in one delivery its receipt names.
 _MAX_SPOKEN: Final = 4_000
-
-
-class MailboxFullError(SharingError):
-    """A sender's share of the mailbox is used up until the inside node fetches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +65,11 @@ class Mailbox:
         """Accept more from a sender, or not; asked before a body is read.
 
         Raises:
-            MailboxFullError: too much of it waits already.
+            FullError: too much of it waits already.
         """
+        share = Share("mail", "deliveries", MAX_WAITING, MAX_WAITING_BYTES)
         with database.opened(self._path, database.MAILBOX) as opened:
-            count, total = opened.execute(
-                "SELECT count(*), coalesce(sum(length(body)), 0) FROM mail WHERE sender = ? AND fetched_us IS NULL",
-                (sender.name,),
-            ).fetchone()
-        if count >= MAX_WAITING or total + size_bytes > MAX_WAITING_BYTES:
-            raise MailboxFullError(f"{count} deliveries of {sender.name} wait; try again when they were fetched")
+            share.check_room(opened, sender, size_bytes)
 
     def receive(self, delivery: Delivery, sender: Member, body: bytes, charters: Charters, gateway: Signer) -> bytes:
         """Check a body, keep it, and sign a receipt; the same delivery again gives the same receipt.

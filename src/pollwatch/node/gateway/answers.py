@@ -14,9 +14,9 @@ from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchE
 from pollwatch.evidence.witness import Response as Answer
 from pollwatch.node.serving import FRESH
 from pollwatch.sharing.caller import UnauthenticatedError
-from pollwatch.sharing.inbox import MailboxFullError
 from pollwatch.sharing.replay import TooManyRequestsError
 from pollwatch.sharing.stages import StageError
+from pollwatch.sharing.waiting import FullError
 
 NOTE: Final = "text/plain; charset=utf-8"
 _BODY_S: Final = 30.0
@@ -31,7 +31,7 @@ _STATUSES: Final[tuple[tuple[type[PollwatchError], int, dict[str, str]], ...]] =
     (UnauthenticatedError, 401, {"www-authenticate": 'Basic realm="pollwatch", charset="UTF-8"'}),
     (OtherCharterError, 409, {}),
     (StageError, 403, {}),
-    (MailboxFullError, 429, {"retry-after": "300"}),
+    (FullError, 429, {"retry-after": "300"}),
     (TooManyRequestsError, 429, {"retry-after": "5"}),
     (FormatError, 400, {}),
     (EvidenceError, 403, {}),

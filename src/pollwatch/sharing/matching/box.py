@@ -13,8 +13,8 @@ from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
 from pollwatch.sharing import database
-from pollwatch.sharing.inbox import MailboxFullError
 from pollwatch.sharing.matching import messages
+from pollwatch.sharing.waiting import Share
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS matching (
@@ -54,15 +54,11 @@ class Box:
         """Accept more from a sender, or not; asked before a body is read.
 
         Raises:
-            MailboxFullError: too much of it waits already.
+            FullError: too much of it waits already.
         """
+        share = Share("matching", "matching messages", MAX_WAITING, MAX_WAITING_BYTES)
         with database.opened(self._path, _SCHEMA) as opened:
-            count, total = opened.execute(
-                "SELECT count(*), coalesce(sum(length(body)), 0) FROM matching WHERE sender = ? AND fetched_us IS NULL",
-                (sender.name,),
-            ).fetchone()
-        if count >= MAX_WAITING or total + size_bytes > MAX_WAITING_BYTES:
-            raise MailboxFullError(f"{count} matching messages of {sender.name} wait; try again when they were fetched")
+            share.check_room(opened, sender, size_bytes)
 
     def receive(self, data: bytes, caller: Member, charter: Charter, me: Member, gateway: Signer) -> bytes:
         """Check a message, keep it, and sign a receipt; the same bytes again give the same receipt.
