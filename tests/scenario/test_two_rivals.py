@@ -38,8 +38,21 @@ from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members.delivery import NOTE_HEADER, Delivery
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import attributing, enrol, joint, processes, publishing, releasing, rival, story, watching
+from pollwatch.node import (
+    attributing,
+    enrol,
+    greeting,
+    joint,
+    processes,
+    publishing,
+    releasing,
+    rival,
+    roster,
+    story,
+    watching,
+)
 from pollwatch.node.attributing import Speaker
+from pollwatch.node.greeting import Standing
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.processes import GatewayProcess
 from pollwatch.node.releasing import Decision
@@ -447,12 +460,18 @@ def test_a_node_that_was_killed_knows_everything_after_its_restart(receiver: Pai
 
 
 def test_members_with_different_charters_refuse_each_other_with_the_difference(receiver: Pair) -> None:
-    """A node that holds another charter is refused, and the message says what differs."""
+    """A node that holds another charter is refused; the message says what differs, and a file keeps it until agreed."""
     other = replace(receiver.one.charter, reply_window_s=1)
     prepared = releasing.prepare_incident(receiver.one, an_incident(), None, CLOCK)
     deviant = replace(receiver.one, charter=other)
     with pytest.raises(PolicyError, match="reply_window_s: 1 here, 86400 there"):
         releasing.release(deviant, prepared, receiver.two.me, DECISION, CLOCK)
+    shown = next(each for each in roster.lines(receiver.one) if each.member == receiver.two.me)
+    assert shown.refused is not None
+    assert "reply_window_s: 1 here, 86400 there" in shown.refused.read_text()
+    assert f"another charter: {shown.refused}" in shown.sentence
+    assert [each.standing for each in greeting.greet(receiver.one, CLOCK)] == [Standing.SAME]
+    assert not shown.refused.exists()
     assert Mailbox(receiver.two.folder.mailbox, CLOCK).all() == ()
 
 

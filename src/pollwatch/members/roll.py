@@ -87,10 +87,14 @@ class Roll:
         taken_up_us: Mapping[str, int] | None = None,
         departed_us: Mapping[str, int] | None = None,
     ) -> Roll:
-        """The members of a chain that was verified, up to the charter in force; None: all of it."""
-        charters = [each.charter for each in chain.charters]
-        count = len(charters) if present is None else chain.digests.index(present.digest) + 1
-        return cls(tuple(charters[:count]), taken_up_us or {}, departed_us or {})
+        """The members of a chain that was verified, up to the charter in force; None: all of it.
+
+        Who goes by a charter that is not in the chain has that one alone.
+        """
+        charters = tuple(each.charter for each in chain.charters)
+        if present is not None:
+            charters = charters[: charters.index(present) + 1] if present in charters else (present,)
+        return cls(charters, taken_up_us or {}, departed_us or {})
 
     @property
     def charter(self) -> Charter:

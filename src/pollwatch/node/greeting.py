@@ -15,7 +15,7 @@ from pollwatch.errors import EvidenceError, FormatError, PeerError, PolicyError,
 from pollwatch.i18n import _
 from pollwatch.members.chain import Chain, Relation
 from pollwatch.members.member import Member
-from pollwatch.node import charters
+from pollwatch.node import charters, quarrels
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.peer import Peer
 
@@ -70,11 +70,16 @@ def _greet(membership: Membership, member: Member, clock: Clock) -> Greeted:
     except PeerError as error:
         return Greeted(member, Standing.UNREACHABLE, str(error))
     try:
-        return _compared(membership, member, theirs, clock)
+        found = _compared(membership, member, theirs, clock)
     except SplitError as error:
-        return Greeted(member, Standing.SPLIT, str(error))
+        found = Greeted(member, Standing.SPLIT, str(error))
     except (EvidenceError, FormatError, PolicyError) as error:
-        return Greeted(member, Standing.REFUSED, str(error))
+        found = Greeted(member, Standing.REFUSED, str(error))
+    if found.standing in {Standing.SPLIT, Standing.REFUSED}:
+        quarrels.keep(membership.folder, member, found.detail, clock)
+    elif found.standing is not Standing.OLDER:
+        quarrels.settled(membership.folder, member)
+    return found
 
 
 def _compared(membership: Membership, member: Member, theirs: Chain, clock: Clock) -> Greeted:

@@ -15,6 +15,7 @@
     CASE/joint/indicators.sqlite  inside only: indicators, also where no charter is in force
     CASE/joint/matching/          inside only: runs of private matching, and the keys of their epochs
     CASE/joint/never-share.txt    inside only, and only where somebody wrote it: what must not leave
+    CASE/joint/refused/           inside only: how the charters of members that refuse us differ from ours
     CASE/joint/mirrors, forks/    inside only: peers' logs as last seen, and proofs against them
     CASE/joint/gateway/           the gateway's (:mod:`pollwatch.node.gatewayfolder`), unless that stands elsewhere
     CASE/joint/gateway.json       where it stands, if elsewhere

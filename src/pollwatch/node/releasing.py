@@ -18,7 +18,7 @@ from pollwatch.incidents.incident import Incident
 from pollwatch.members.delivery import Delivery, open_receipt
 from pollwatch.members.marking import Tlp, check_release
 from pollwatch.members.member import Member
-from pollwatch.node import rail
+from pollwatch.node import quarrels, rail
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing import voterdata
 from pollwatch.sharing.collection import Collection
@@ -303,6 +303,10 @@ def _deliver(membership: Membership, ledger: Ledger, disclosure: Disclosure, clo
             answer = peer.deliver(note, left.body)
     except PeerError as error:
         return Sent(disclosure, problem=str(error))
+    except PolicyError as error:  # it goes by another charter, and refuses us
+        quarrels.keep(membership.folder, receiver, str(error), clock)
+        raise
+    quarrels.settled(membership.folder, receiver)
     receipt = open_receipt(answer, delivery, receiver.gateway)
     ledger.confirm(disclosure.number, receipt.received_us, answer)
     return Sent(ledger.get(disclosure.number))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pollwatch.clock import rfc3339
 from pollwatch.evidence.report import shown_time
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
-from pollwatch.node import staging
+from pollwatch.node import quarrels, staging
 from pollwatch.node.jointfolder import Membership
 from pollwatch.sharing.decisions import Decided
 from pollwatch.sharing.stages import Gate, Stage
@@ -25,12 +26,14 @@ class Line:
         stage: how far we go with it; None for ourselves.
         decided: the decision that switched it so; None where it came with the charter.
         size: entries of its shared log when it was last read; None where it never was.
+        refused: the file with how its charter differs from ours, where that kept us apart.
     """
 
     member: Member
     stage: Stage | None
     decided: Decided | None
     size: int | None
+    refused: Path | None = None
 
     def record(self) -> dict[str, Any]:
         """The member as JSON."""
@@ -47,6 +50,7 @@ class Line:
             "since": None if decided is None else rfc3339(decided.at_us),
             "by": by,
             "log_size_seen": self.size,
+            "other_charter": None if self.refused is None else str(self.refused),
         }
 
     @property
@@ -57,6 +61,8 @@ class Line:
         if self.stage is None:
             return _("{head}: this node").format(head=head)
         seen = _("its log was never read") if self.size is None else _("{n} entries seen").format(n=self.size)
+        if self.refused is not None:
+            seen += "; " + _("it goes by another charter: {file}").format(file=self.refused)
         if self.decided is None:
             return _("{head}: {stage}, with the charter; {seen}").format(head=head, stage=self.stage.word, seen=seen)
         by, reason = self.decided.content["by"]["name"], self.decided.content["reason"]
@@ -73,5 +79,6 @@ def lines(membership: Membership) -> tuple[Line, ...]:
     for member in membership.peers:
         seen = views.latest(member.log.name)
         size = None if seen is None else seen.checkpoint.size
-        found.append(Line(member, gate.stage(member), decisions.get(member.identity), size))
+        refused = quarrels.kept(membership.folder, member)
+        found.append(Line(member, gate.stage(member), decisions.get(member.identity), size, refused))
     return tuple(found)
