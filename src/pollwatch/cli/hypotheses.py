@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from pollwatch.canonical import Json, pretty
-from pollwatch.cli import options, spoken
+from pollwatch.cli import hints, options, spoken
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
@@ -28,6 +28,12 @@ def command() -> None:
     The hypothesis with the least evidence *against* it leads. That it was made to look like somebody else (false-flag)
     and that it came from within (insider) are on every list.
     """
+
+
+command.add_command(hints.command)
+
+
+command.add_command(hints.command)
 
 
 @command.command(epilog=spoken.CODES)

@@ -1,6 +1,6 @@
-"""ATT&CK techniques by id: official names and tactics, read from the data file that ``pymispgalaxies`` ships.
+"""ATT&CK: techniques by id, and groups that were reported to use them, from data that ``pymispgalaxies`` ships.
 
-Importing that package takes two seconds; reading its one file with a typed decoder takes five milliseconds, on
+Importing that package takes two seconds; reading one of its files with a typed decoder takes five milliseconds, on
 first use. Ids that ATT&CK has revoked are followed to what replaced them.
 """
 
@@ -55,9 +55,27 @@ class Technique:
         return self.tactics[0] if self.tactics else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group as ATT&CK describes it: not an organisation that was found guilty of something.
+
+    Attributes:
+        id: ATT&CK id (``G0007``).
+        name: its first name there.
+        names: all names that others give it, the first one included.
+        techniques: ids of the techniques that it was reported to use; those of sub-techniques too.
+    """
+
+    id: str
+    name: str
+    names: tuple[str, ...]
+    techniques: frozenset[str]
+
+
 class _Meta(msgspec.Struct):
     external_id: str = ""
-    kill_chain: list[str] = []  # msgspec copies it for each struct
+    synonyms: list[str] = []  # msgspec copies it for each struct
+    kill_chain: list[str] = []
 
 
 class _Related(msgspec.Struct):
@@ -82,12 +100,23 @@ def technique(attack_id: str) -> Technique:
 
 
 @cache
+def groups() -> tuple[Group, ...]:
+    """All groups that use any technique, by id; none where the data is not installed."""
+    ids = {value.uuid: value.meta.external_id for value in _values("mitre-attack-pattern")}
+    found = []
+    for value in _values("mitre-intrusion-set"):
+        used = {ids[r.dest] for r in value.related if r.type == "uses" and ids.get(r.dest, "").startswith("T")}
+        if used and not any(r.type == "revoked-by" for r in value.related):
+            name = value.value.removesuffix(f" - {value.meta.external_id}")
+            names = tuple(dict.fromkeys((name, *value.meta.synonyms)))
+            current = frozenset(technique(each).id for each in used)
+            found.append(Group(value.meta.external_id, name, names, current))
+    return tuple(sorted(found, key=lambda each: each.id))
+
+
+@cache
 def _techniques() -> Mapping[str, Technique]:
-    spec = importlib.util.find_spec("pymispgalaxies")
-    if spec is None or not spec.submodule_search_locations:
-        return {}  # names and tactics are a convenience; detection and grouping do not rest on them
-    clusters = Path(spec.submodule_search_locations[0], "data", "misp-galaxy", "clusters")
-    values = msgspec.json.decode((clusters / "mitre-attack-pattern.json").read_bytes(), type=_Cluster).values
+    values = _values("mitre-attack-pattern")
     by_uuid = {value.uuid: value for value in values}
     found: dict[str, Technique] = {}
     for value in values:
@@ -95,6 +124,14 @@ def _techniques() -> Mapping[str, Technique]:
         if value.meta.external_id.startswith("T"):
             found[value.meta.external_id] = _made(current)
     return found
+
+
+def _values(cluster: str) -> list[_Value]:
+    spec = importlib.util.find_spec("pymispgalaxies")
+    if spec is None or not spec.submodule_search_locations:
+        return []  # names, tactics and groups are a convenience; detection and grouping do not rest on them
+    clusters = Path(spec.submodule_search_locations[0], "data", "misp-galaxy", "clusters")
+    return msgspec.json.decode((clusters / f"{cluster}.json").read_bytes(), type=_Cluster).values
 
 
 def _current(value: _Value, by_uuid: Mapping[str, _Value]) -> _Value:
