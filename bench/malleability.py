@@ -30,7 +30,7 @@ def main() -> int:
             done += count
             bad += len(found.malleable)
             print(
-                f"{subject.name:24} {count:7,} tried  {found.refused:7,} refused  {found.another_statement:5,} another "
+                f"{subject.name:28} {count:7,} tried  {found.refused:7,} refused  {found.another_statement:5,} another "
                 f"statement  {found.open_lines:5,} open lines  {len(found.malleable)} malleable",
                 flush=True,
             )

@@ -12,7 +12,8 @@ either the old key or the new, as it would have without us:
 3. the link is appended: in one step of the log's state the new key is the one that signs;
 4. the new files take the old ones' places: the old secret is gone from here.
 
-Doing it again goes on where it stopped. The shared log's ML-DSA key is changed with its key: the link names both.
+Doing it again goes on where it stopped, and removes half-written files. The shared log's ML-DSA key is changed with its
+key: the link names both.
 """
 
 from __future__ import annotations
@@ -177,6 +178,10 @@ def _alone(folder: Path) -> Iterator[None]:
     if not (folder / "keys").is_dir():
         raise StoreError(f"no evidence in {folder}; `pollwatch scan PATH... --case DIR` makes it")
     with disk.locked(folder / "keys" / "lock"):
+        if (folder / "shared").exists():
+            # Nobody makes the case's first keys any more: these are of a change that was stopped, and hold secrets.
+            for left in (*(folder / "keys").glob(".tmp-*"), *(folder / "next").glob(".tmp-*")):
+                left.unlink(missing_ok=True)
         yield
 
 
