@@ -6,6 +6,7 @@ from functools import cache
 from html.parser import HTMLParser
 
 import pypdf
+import pytest
 from msgspec import structs
 
 from dossier_scenes import ARABIC, BIDI, CEDAR, DENIAL, DISSENT, HEBREW, HOSTILE, KYIV, TYPST, document, material
@@ -128,6 +129,17 @@ def test_a_letter_that_no_font_has_stops_nothing() -> None:
     made = pdf.pdf(structs.replace(document(), cover=cover), NOW_US)
     assert made.startswith(b"%PDF")
     assert b"pdfaid" not in made
+
+
+@pytest.mark.parametrize("title", ["\u05da\u0591" * 60, "\u05da\u0591 " * 60])
+def test_words_that_break_typst_stop_nothing(title: str) -> None:
+    """Attack 20: a member whose denial makes the typesetter itself fail cannot keep others from a dossier."""
+    cover = structs.replace(document().cover, title=title, caution="Still here.")
+    made = pdf.pdf(structs.replace(document(), cover=cover), NOW_US)
+    text = " ".join(each.extract_text() for each in pypdf.PdfReader(io.BytesIO(made)).pages)
+    assert "Still here." in text
+    assert DENIAL in " ".join(text.split())
+    assert b"pdfaid" in made
 
 
 def test_right_to_left_runs_keep_to_themselves() -> None:

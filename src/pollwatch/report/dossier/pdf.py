@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,9 @@ _BREAK: Final = "\u200b"
 def pdf(document: Document, at_us: int) -> bytes:
     """The PDF: PDF/A-2a and PDF/UA-1 where every letter could be set.
 
+    Nobody's words keep others from a dossier. Some Hebrew accents make typst itself fail: they are then written by
+    their numbers. Where a letter has no glyph after all, the file claims no standard. At last, only ASCII is set.
+
     Args:
         document: what is drawn.
         at_us: the time that stands in the file as its making, in microseconds.
@@ -39,10 +43,13 @@ def pdf(document: Document, at_us: int) -> bytes:
     Raises:
         StoreError: typst refuses to draw it.
     """
-    try:
-        return _compiled(document, at_us, _STANDARDS)
-    except _RefusedError:  # a letter that no font has after all: readable, but not for an archive
-        return _compiled(document, at_us, [])
+    for standards in (_STANDARDS, []):
+        for has_glyph in (_has_glyph, _is_simple):
+            try:
+                return _compiled(document, at_us, standards, has_glyph)
+            except _RefusedError:
+                continue
+    return _compiled(document, at_us, _STANDARDS, str.isascii)
 
 
 def pages(document: Document, at_us: int, dots_per_inch: float = 96) -> tuple[bytes, ...]:
@@ -51,7 +58,7 @@ def pages(document: Document, at_us: int, dots_per_inch: float = 96) -> tuple[by
     Raises:
         StoreError: typst refuses to draw it.
     """
-    made = _run(document, at_us, format="png", ppi=dots_per_inch)
+    made = _run(document, at_us, _has_glyph, format="png", ppi=dots_per_inch)
     return tuple(made) if isinstance(made, list) else (made,)
 
 
@@ -59,15 +66,15 @@ class _RefusedError(StoreError):
     """Typst's word for what it will not draw."""
 
 
-def _compiled(document: Document, at_us: int, standards: list[str]) -> bytes:
-    made: bytes = _run(document, at_us, format="pdf", pdf_standards=standards)
+def _compiled(document: Document, at_us: int, standards: list[str], has_glyph: Callable[[str], bool]) -> bytes:
+    made: bytes = _run(document, at_us, has_glyph, format="pdf", pdf_standards=standards)
     return made
 
 
-def _run(document: Document, at_us: int, **options: Any) -> Any:  # noqa: ANN401 - typst's options and results
+def _run(document: Document, at_us: int, has_glyph: Callable[[str], bool], **options: Any) -> Any:  # noqa: ANN401 - typst's options and results
     import typst  # noqa: PLC0415 - 80 MB that only a dossier needs
 
-    data = msgspec.json.encode(_settable(document.plain())).decode("utf-8")
+    data = msgspec.json.encode(_settable(document.plain(), has_glyph)).decode("utf-8")
     with as_file(files("fontpkg_amiri") / "files") as amiri:
         fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True, font_paths=[amiri])
         try:
@@ -81,20 +88,24 @@ def _run(document: Document, at_us: int, **options: Any) -> Any:  # noqa: ANN401
             )
         except typst.TypstError as error:
             raise _RefusedError(f"the dossier cannot be drawn: {error.message}") from error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # pyo3's: no Exception, and not to be imported
+                raise
+            raise _RefusedError(f"the dossier cannot be drawn: typst failed ({error})") from error
 
 
-def _settable(value: Any) -> Any:  # noqa: ANN401 - any part of the document
+def _settable(value: Any, has_glyph: Callable[[str], bool]) -> Any:  # noqa: ANN401 - any part of the document
     """The same with texts that the fonts can set and lines can be broken in."""
     if isinstance(value, dict):
-        return {key: _settable(each) for key, each in value.items()}
+        return {key: _settable(each, has_glyph) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_settable(each) for each in value]
-    return _text(value) if isinstance(value, str) else value
+        return [_settable(each, has_glyph) for each in value]
+    return _text(value, has_glyph) if isinstance(value, str) else value
 
 
-def _text(text: str) -> str:
+def _text(text: str, has_glyph: Callable[[str], bool]) -> str:
     if not text.isascii():
-        text = "".join(char if _has_glyph(char) else f"[U+{ord(char):04X}]" for char in text)
+        text = "".join(char if has_glyph(char) else f"[U+{ord(char):04X}]" for char in text)
     return _LONG.sub(_broken, text)
 
 
@@ -113,3 +124,8 @@ def _has_glyph(char: str) -> bool:
     if kind in "LM":
         return unicodedata.name(char, "").startswith((*_SCRIPTS, "COMBINING", "MODIFIER LETTER"))
     return ord(char) < 0x2700
+
+
+def _is_simple(char: str) -> bool:
+    """The same without the accents and points of Hebrew."""
+    return _has_glyph(char) and not (unicodedata.category(char) == "Mn" and "\u0591" <= char <= "\u05c7")
