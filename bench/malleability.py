@@ -25,7 +25,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         tried = subjects(Path(folder))
         for number, subject in enumerate(tried):
-            count = total // len(tried)
+            count = -(-total // len(tried))
             found = run(subject, count, seed=1_000_003 * (number + 1))
             done += count
             bad += len(found.malleable)

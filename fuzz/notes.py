@@ -67,7 +67,7 @@ def seeds(folder: Path) -> list[bytes]:
     made = by_name(folder)
     names = ("note", "checkpoint", "cosigned checkpoint", "tlog-proof", "witness request")
     following = Signer(LOG.name, KeyType.ED25519, bytes(range(9, 41)))
-    link = rotation.begin(LOG, following.verifier)
+    link = rotation.begin(LOG, following.verifier, 1)
     texts = [_SENT.checkpoint.text.encode(), LOG.verifier.vkey.encode(), link, note.parse(link).text.encode(), b"12\n"]
     cosigned = SignedCheckpoint.parse(made["cosigned checkpoint"].data)
     answer = "".join(each.line for each in cosigned.note.signatures[1:]).encode()
