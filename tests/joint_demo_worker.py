@@ -1,7 +1,11 @@
-"""``pollwatch demo joint`` with a wire before each gateway: ``python tests/joint_demo_worker.py OUT WIRES``."""
+"""``pollwatch demo joint`` with a wire before each gateway: ``python tests/joint_demo_worker.py OUT WIRES SCANNED``.
+
+Before the first gateway starts, the four offices are copied to ``SCANNED``.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,8 +16,9 @@ from pollwatch.node.jointstory import Stage4
 from pollwatch.node.processes import GatewayProcess
 
 
-def _run(out: str, captured: Path) -> None:
+def _run(out: str, captured: Path, scanned: Path) -> None:
     def behind_wires(stage: Stage4) -> tuple[GatewayProcess, ...]:
+        shutil.copytree(stage.root, scanned)
         return tuple(wires.before(list(stage.members.values()), captured)[1])
 
     jointstory.gateways = behind_wires
@@ -21,4 +26,4 @@ def _run(out: str, captured: Path) -> None:
 
 
 if __name__ == "__main__":
-    _run(sys.argv[1], Path(sys.argv[2]))
+    _run(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

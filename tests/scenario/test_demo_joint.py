@@ -1,25 +1,44 @@
 """The joint demo, as a newcomer runs it: four rivals, a forker and a poisoner, and what anybody can check then."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
 
+import numpy as np
 import pypdf
 import pytest
 
+import joint_act_worker
 import wires
+from killing import Killer
 from pollwatch.clock import SystemClock
+from pollwatch.evidence import fsck
 from pollwatch.evidence.published import Published
-from pollwatch.node import answered, jointstory
+from pollwatch.members.delivery import Delivery, open_receipt
+from pollwatch.node import answered, jointstory, matching, processes, publishing, watching
+from pollwatch.node.casekeys import CaseKeys
 from pollwatch.node.jointfolder import Membership
+from pollwatch.node.jointstory import Stage4
 from pollwatch.sharing.egress import ASKED, Left
+from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
+from pollwatch.sharing.matching import reading
+from pollwatch.sharing.matching.papers import Mode
+from pollwatch.sharing.matching.runs import State
 
 ROOT = Path(__file__).parents[2]
 CLOCK = SystemClock()
+FOLDERS = ("out", "wires", "scanned")
+#: The acts in which nobody is dishonest about its own log, and within how many seconds of their begin somebody dies.
+ACTS = {"publish": 4.0, "release": 1.0, "match": 8.0, "tell": 4.0, "poison": 1.0, "weigh": 6.0, "statement": 4.0}
+#: How often an inside node, and as often a gateway, is killed in each act; without a number, once in two of them.
+DEATHS = int(os.environ.get("POLLWATCH_DEATHS", "0"))
+SHORT = {"match": 1, "tell": 1}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +56,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """The demo's folder, and what it said; before each gateway is a wire that keeps all that crosses."""
     folder = tmp_path_factory.mktemp("joint")
-    return folder / "out", python("tests/joint_demo_worker.py", str(folder / "out"), str(folder / "wires"))
+    return folder / "out", python("tests/joint_demo_worker.py", *(str(folder / each) for each in FOLDERS))
 
 
 @pytest.mark.timeout(900)
@@ -138,3 +157,75 @@ def found_again(member: Membership, left: Left) -> bool:
         data = Published(member.folder.gateway.log).read(left.target.removeprefix("/log/"))
         return data is not None and sha256(data).digest() == left.sha256
     return True
+
+
+@pytest.mark.timeout(900)
+def test_kill_9_at_any_moment_loses_forks_and_spends_nothing(
+    played: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """In every act inside nodes and gateways die by SIGKILL and come back: the watch is as if nobody had died."""
+    out, done = played
+    assert done.returncode == 0, done.stdout + done.stderr
+    root = tmp_path / "out"
+    shutil.copytree(out.parent / "scanned", root)
+    stage = joint_act_worker.stage_at(root)
+    gateways = jointstory.gateways(stage)
+    chosen = np.random.default_rng(int(os.environ.get("POLLWATCH_DEATHS_SEED", "9")))
+    killer = Killer(root, gateways, chosen)
+    deaths = dict.fromkeys(ACTS, DEATHS) if DEATHS else SHORT
+    with processes.running(*gateways):
+        if not DEATHS:
+            killer.act("publish", "release")
+        for act, times in deaths.items():
+            killer.act(act, deaths=times, within_s=ACTS[act])
+        killer.act("settle")
+        assert killer.deaths["inside"]
+        assert killer.deaths["gateway"] == sum(deaths.values())
+        for member in stage.members.values():
+            nothing_is_lost(stage, member)
+            nothing_is_forked(member)
+        assert Ledger(stage.members[jointstory.ALDER].folder.record).all()
+        spent_once(stage)
+
+
+def nothing_is_lost(stage: Stage4, sender: Membership) -> None:
+    """All that was released has a receipt, and all that has one is with its receiver."""
+    for each in Ledger(sender.folder.record).all():
+        told = each.release
+        receiver = stage.members[told.receiver]
+        delivery = Delivery(sender.charter.digest, sender.me.name, told.receiver, told.sha256, told.tlp, each.at_us)
+        open_receipt(each.receipt, delivery, receiver.me.gateway)
+        held = {(mail.sender, mail.sent_us): mail.body for mail in Mailbox(receiver.folder.mailbox, CLOCK).all()}
+        assert held[sender.me.name, each.at_us] == told.body
+
+
+def nothing_is_forked(member: Membership) -> None:
+    """Both logs are whole; every other member's log only grew, whoever is asked; all others cosign and mirror ours."""
+    evidence = member.folder.case / "evidence"
+    keys = CaseKeys.load(evidence)
+    fsck.check_log(evidence / "private", keys.private.verifier)
+    fsck.check_log(evidence / "shared", keys.shared.verifier)
+    published = publishing.publish(member, CLOCK)
+    assert not [each.problem for each in (*published.cosignings, *published.mirrors) if each.problem]
+    found = watching.check_peers(member, CLOCK)
+    assert all(each.sound for each in found), found
+
+
+def spent_once(stage: Stage4) -> None:
+    """One group run, paid for once by each of its members, with the hits it must have, and no key left of it."""
+    learned = {}
+    for name, member in stage.members.items():
+        papers = reading.commitments(matching.Logs(member, CLOCK).papers(member.me), member.me)
+        assert len(papers) == (name != jointstory.DOGWOOD)
+        runs = matching.runs(member)
+        assert not runs.unsent()
+        for each in papers:
+            run = runs.get(each.run)
+            assert run is not None
+            assert run.state is State.COMPLETED
+            assert not runs.has_key(Mode.GROUP, each.run, each.epoch)
+            for place, holders in matching.circle(member, CLOCK).groups.hits(each.run).items():
+                observable = run.leaves[place].observable
+                assert observable is not None
+                learned[observable.value] = frozenset(holders)
+    assert learned == jointstory.expected_common()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import pytest
 
 import matching_scenes as scenes
 from pollwatch.errors import PollwatchError
-from pollwatch.sharing.matching import messages
-from pollwatch.sharing.matching.papers import Commitment
+from pollwatch.members.rules import MatchingRules
+from pollwatch.sharing.matching import audit, messages
+from pollwatch.sharing.matching.groups import Groups
+from pollwatch.sharing.matching.papers import Commitment, HolderKey, Mode
 from pollwatch.sharing.matching.runs import Runs, State
 
 _WRITES: list[tuple[type, str]] = [
@@ -22,6 +26,25 @@ _WRITES: list[tuple[type, str]] = [
     (Runs, "received"),
     (Runs, "close"),
 ]
+_GROUP_WRITES: list[tuple[type, str]] = [
+    (scenes.MyLogs, "post"),
+    (Groups, "add"),
+    (Groups, "keep"),
+    (Groups, "keep_owners"),
+    (Groups, "keep_hits"),
+    (Groups, "end"),
+    (Runs, "key"),
+    (Runs, "destroy_key"),
+    (Runs, "add"),
+    (Runs, "posted"),
+    (Runs, "send"),
+    (Runs, "received"),
+    (Runs, "advance"),
+    (Runs, "close"),
+]
+#: Which of a write's times is broken; with POLLWATCH_ALL_FAULTS=1, more of them.
+_AT = [1, 2, 3] if os.environ.get("POLLWATCH_ALL_FAULTS") else [1]
+_GROUP = ("Alder", "Birch", "Cedar", "Elm")
 
 
 class _Power(Exception):  # noqa: N818 - nobody catches it
@@ -94,3 +117,61 @@ def _finish(scene: scenes.Scene) -> None:
                     continue
                 node.party.take(message, sender, node.candidates, scenes.ALONE)
             node.party.settle()
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["lost", "done"])
+@pytest.mark.parametrize("at", _AT)
+@pytest.mark.parametrize(("owner", "name"), _GROUP_WRITES, ids=[f"{each.__name__}-{n}" for each, n in _GROUP_WRITES])
+def test_a_crash_in_a_group_is_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, at: int, *, done: bool
+) -> None:
+    """A process dies in the middle of a write of a group run; it goes on, is paid for once, and can be audited."""
+    rules = MatchingRules(auditor="Elm", audit_permille=500, items=100, min_age_s=0)
+    scene = scenes.scene(tmp_path, _GROUP, rules, "Elm")
+    for each, numbers in (("Alder", (1, 2, 3)), ("Birch", (2, 3, 4)), ("Cedar", (3, 4, 1, 2))):
+        scene.nodes[each].candidates = scenes.addresses(*numbers)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, _breaking(getattr(owner, name), at, done=done))
+        for _ in range(14):
+            _round(scene)
+            if _ended(scene):
+                break
+    assert scene.problems == []
+    for member in ("Alder", "Birch", "Cedar"):
+        papers = scene.papers(member)
+        (commitment,) = (each for each in papers if isinstance(each, Commitment))
+        assert len([each for each in papers if isinstance(each, HolderKey)]) <= 1
+        node = scene.nodes[member]
+        run, circle = node.party.runs.get(commitment.run), node.circle
+        assert run is not None
+        assert circle is not None
+        assert run.state is State.COMPLETED
+        found = {run.leaves[place].observable: who for place, who in circle.groups.hits(run.run).items()}
+        assert {each.value for each in found if each} == {f"10.0.0.{n}" for n in (2, 3)}
+        assert not node.party.runs.has_key(Mode.GROUP, run.run, run.epoch)
+        assert not node.party.runs.has_key(Mode.GROUP, f"holder {run.run}", run.epoch)
+        ((_run, opening),) = node.party.runs.openings()
+        audit.check(opening, member, scene.charter)
+
+
+def _ended(scene: scenes.Scene) -> bool:
+    """Whether the group has ended for everybody."""
+    groups = [node.circle.groups for node in scene.nodes.values() if node.circle is not None]
+    return all(each.latest() and not each.open() for each in groups)
+
+
+def _round(scene: scenes.Scene) -> None:
+    """Everybody delivers and looks; whoever dies in it finds its box as it was, and Alder begins unless it has."""
+    alder = scene.nodes["Alder"].circle
+    assert alder is not None
+    with suppress(_Power):
+        if not alder.groups.latest():
+            alder.begin(alder.draft(scene.charter.member("Elm"), 10, 3))
+    with suppress(_Power):
+        scene.deliver()
+    for name, node in scene.nodes.items():
+        waiting = list(node.inbox)
+        try:
+            scene.look(name)
+        except _Power:
+            node.inbox = waiting

@@ -6,6 +6,7 @@ from pollwatch.i18n import _
 from pollwatch.node import matching
 from pollwatch.node.jointstory import ALDER, DOGWOOD, THRESHOLD, Stage4, expected_common
 from pollwatch.report.story import Step
+from pollwatch.sharing.matching.papers import Group
 from pollwatch.sharing.matching.workers import Workers
 
 _LOOKS = 14
@@ -15,13 +16,8 @@ def match(stage: Stage4) -> Step:
     """A group run: committed in every log before it begins, its keys destroyed after it, its hits told to holders."""
     clock, dogwood = stage.clock, stage.members[DOGWOOD].me
     with Workers() as workers:
-        group = matching.begin_group(stage.members[ALDER], dogwood, THRESHOLD, clock)
-        problems = [
-            f"{name}: {problem}"
-            for _look in range(_LOOKS)
-            for member in stage.members.values()
-            for name, problem in matching.step(member, clock, workers).problems
-        ]
+        group = _begun(stage) or matching.begin_group(stage.members[ALDER], dogwood, THRESHOLD, clock)
+        problems = _look_until_quiet(stage, workers)
     found: dict[str, frozenset[str]] = {}
     facts = [(_("run"), _("{run}, begun by {who}, looked into by {other}, which enters nothing").format(
         run=group.run[:16], who=ALDER, other=DOGWOOD))]  # fmt: skip
@@ -44,3 +40,22 @@ def match(stage: Stage4) -> Step:
     facts += [(_("problem"), each) for each in problems[-1:]]
     title = _("Offices of rival blocs find their common attackers, and show one another nothing else")
     return Step("match", title, tuple(facts), found == expected_common())
+
+
+def _look_until_quiet(stage: Stage4, workers: Workers) -> list[str]:
+    """Everybody looks into its box until twice nobody found anything; gives what went wrong for a while."""
+    problems: list[str] = []
+    quiet = 0
+    for _look in range(_LOOKS):
+        looked = [(name, matching.step(each, stage.clock, workers)) for name, each in stage.members.items()]
+        problems += [f"{name}: {problem}" for name, done in looked for _who, problem in done.problems]
+        quiet = 0 if any(done.taken or done.problems for _name, done in looked) else quiet + 1
+        if quiet == 2:
+            break
+    return problems
+
+
+def _begun(stage: Stage4) -> Group | None:
+    """The run that an act stopped in the middle had begun: gone on with, it is paid for once."""
+    circle = matching.circle(stage.members[ALDER], stage.clock)
+    return circle.group(circle.groups.latest())

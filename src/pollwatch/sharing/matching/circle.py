@@ -117,9 +117,7 @@ class Circle:
         paper = group.sign(self._statement)
         self._record.post(f"{group.run} group", paper)
         self.groups.add(group.run, paper)
-        self.runs.send(
-            self._message(group, Step.INVITE, name, paper=paper) for name in group.everybody if name != self.me.name
-        )
+        self._invite(group)
 
     def take(self, message: Message, sender: Member) -> None:
         """Keep a message that was checked, if it belongs to a group that we have a part in.
@@ -175,7 +173,16 @@ class Circle:
                 return found
         return None
 
+    def _invite(self, group: Group) -> None:
+        """Let an invitation leave for everybody who has a part; where it waits or went already, that one stays."""
+        paper = self.groups.paper(group.run) or b""
+        self.runs.send(
+            self._message(group, Step.INVITE, name, paper=paper) for name in group.everybody if name != self.me.name
+        )
+
     def _step(self, group: Group, candidates: Iterable[Candidate], workers: Workers) -> None:
+        if group.member == self.me.name and self.runs.get(group.run) is None:
+            self._invite(group)  # killed between keeping the group and inviting, we would wait for nobody
         if self.me.name in group.members and self.runs.get(group.run) is None:
             self._enter(group, candidates, workers)
         if self.me.name in group.holders:
@@ -248,6 +255,9 @@ class Circle:
             commitment = reading.read_commitment(run.commitment, self.me, self.charter)
             private = MatchCommitment(run.run, run.entered.items, commitment.root)
             place = self._record.post(f"{run.run} commitment", run.commitment, private)
+        # Our own part as a holder first: once the run counts as posted, nobody comes back here.
+        if self.me.name in group.holders:
+            self.groups.keep(run.run, self.me.name, Step.BLINDED, run.commitment, b"", run.elements)
         self.runs.posted(
             run.run,
             place,
@@ -257,8 +267,6 @@ class Circle:
                 if name != self.me.name
             ],
         )
-        if self.me.name in group.holders:
-            self.groups.keep(run.run, self.me.name, Step.BLINDED, run.commitment, b"", run.elements)
 
     def _share(self, group: Group, workers: Workers) -> None:
         """When every holder has answered: unblind, make our shares, and send them."""
@@ -311,6 +319,9 @@ class Circle:
     def _learn(self, group: Group) -> None:
         """Take what the collector found, as far as it can be true."""
         run, part = self.runs.get(group.run), self.groups.part(group.run, group.collector, Step.HITS)
+        if run is not None and run.state is State.COMPLETED:  # killed between learning and ending
+            self._end(group, State.COMPLETED, "")
+            return
         owners = np.frombuffer(self.groups.owners(group.run), dtype="<i4")
         if run is None or part is None or not owners.size:
             return

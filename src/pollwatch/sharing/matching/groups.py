@@ -39,6 +39,12 @@ class Groups:
             rows = opened.execute("SELECT run, paper FROM groups WHERE ended = '' ORDER BY rowid").fetchall()
         return tuple((run, bytes(paper)) for run, paper in rows)
 
+    def latest(self) -> str:
+        """The group that was kept last, ended or not; empty where there is none."""
+        with database.opened(self._path, _SCHEMA) as opened:
+            row = opened.execute("SELECT run FROM groups ORDER BY rowid DESC LIMIT 1").fetchone()
+        return str(row[0]) if row else ""
+
     def paper(self, run: str) -> bytes | None:
         """A group's paper."""
         with database.opened(self._path, _SCHEMA) as opened:
