@@ -7,8 +7,9 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from attribution_scenes import T, Table
-from pollwatch.attribution import hypotheses, inquiry, matrix, statement
+from pollwatch.attribution import closing, hypotheses, inquiry, matrix, statement
 from pollwatch.attribution import opinion as opinions
+from pollwatch.attribution.closing import Outcome
 from pollwatch.attribution.hypotheses import Fit
 from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.statement import Draft
@@ -16,6 +17,7 @@ from pollwatch.attribution.subject import Named
 from pollwatch.clock import UTC
 from pollwatch.election.settings import parse_elections
 from pollwatch.i18n import speaking
+from pollwatch.members import roll as rolls
 from pollwatch.members.marking import Tlp
 from pollwatch.members.rules import Quorum
 from pollwatch.report.dossier import contents
@@ -43,6 +45,8 @@ def table(*, exercise: bool = False) -> Table:
         (ARABIC, Stance.AGREE, "رأينا العناوين نفسها (203.0.113.7) في 3 نوفمبر."),
     ):
         found.say(opinions.to_stix(claim.subject, stance, text, found.maker(name, 7200)))
+    ended = closing.to_stix(claim.name, Outcome.REFUTED, "The tools were planted.", found.maker(ARABIC, 9000))
+    found.say(ended)
     _weigh(found)
     asked = inquiry.ask(found.member(CEDAR), found.incident["id"], "Who leased it?", T + 10**10, found.maker(KYIV, 300))
     found.say(asked)
@@ -96,6 +100,7 @@ def material(*, exercise: bool = False) -> Material:
     return Material(
         issuer=found.member(KYIV),
         charter=found.charter,
+        roll=rolls.of(found.charter),
         incident=found.incident,
         own=None,
         span_us=(T - 7_200_000_000, T - 3_600_000_000),

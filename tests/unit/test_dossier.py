@@ -48,6 +48,15 @@ def test_denial_and_dissent_stand_beside_what_they_are_about() -> None:
     assert f"{CEDAR} dissents from statement S1" in pages()[0]
 
 
+def test_how_a_claim_ended_stands_with_it() -> None:
+    """A word that it was refuted is shown, and that one member's word does not close it."""
+    text = " ".join(pages())
+    assert "on how it ended: refuted; it was not so" in text
+    assert "The tools were planted." in text
+    assert "It stays open: too few members" in text
+    assert "Claim C1 is closed" not in text
+
+
 def test_the_cover_names_who_what_and_which_bytes() -> None:
     """Issuer, count over blocs, marking, bundle, checkpoint."""
     cover = pages()[0]

@@ -51,7 +51,7 @@ POLICY: Final = "policy.txt"
 SUMS: Final = "SHA256SUMS"
 _PAGE: Final = "verify.html"
 #: Which papers have chapters of their own; all else that was said goes with the measures.
-_CHAPTERS: Final = frozenset({"inquiry", "answer", "notice", "hypothesis", "item", "rating", "retraction"})
+_CHAPTERS: Final = frozenset({"inquiry", "answer", "notice", "hypothesis", "item", "rating", "retraction", "closing"})
 _MEASURES: Final = frozenset({"course-of-action", "grouping"})
 
 
@@ -250,6 +250,7 @@ def _material(
     material = Material(
         issuer=membership.me,
         charter=membership.charter,
+        roll=membership.roll,
         incident=main,
         own=own,
         span_us=_span(whole, own),

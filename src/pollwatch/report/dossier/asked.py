@@ -73,7 +73,7 @@ def _standing(material: Material, asked: Asked) -> Notice | Para:
 
 
 def _paper(material: Material, each: StixObject) -> Quote:
-    author = material.charter.by_identity(str(each.get("created_by_ref")))
+    author = material.roll.by_identity(str(each.get("created_by_ref")))
     title = str(each.get("name") or each.get("abstract") or each["type"])
     text = str(each.get("description") or each.get("content") or "")
     head = _("{member}: {title}").format(member=name(author.name if author else "?"), title=name(title))

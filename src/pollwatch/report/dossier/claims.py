@@ -68,8 +68,24 @@ def _claim(material: Material, judged: Judged, number: int) -> list[Block]:
         blocks.append(Quote(taken, lines(judged.retraction.text), when, "warn"))
     blocks.append(Spread(_for(material, judged), _against(material, judged)))
     agreeing = [each for each in judged.opinions if not _speaks_against(each)]
-    if agreeing:
-        blocks += [opinion(material, each) for each in agreeing]
+    blocks += [opinion(material, each) for each in agreeing]
+    return blocks + _ending(material, judged)
+
+
+def _ending(material: Material, judged: Judged) -> list[Block]:
+    """How the claim ended, as members say, and whether enough of them say so."""
+    ending = judged.ending
+    blocks: list[Block] = []
+    for each in ending.said:
+        text = _("{member} on how it ended: {outcome}")
+        head = text.format(member=name(each.author.name), outcome=words.outcome(each.outcome))
+        blocks.append(Quote(head, lines(each.text), foot(material, each.created, each.id)))
+    if ending.outcome is not None:
+        text = _("Closed: {outcome}, say {members}.")
+        by = words.listed([each.name for each in ending.by])
+        blocks.append(Notice(text.format(outcome=words.outcome(ending.outcome), members=by), "good"))
+    elif ending.said:
+        blocks.append(Notice(_("It stays open: too few members of too few blocs say the same about how it ended.")))
     return blocks
 
 

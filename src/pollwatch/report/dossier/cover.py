@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pollwatch.attribution.closing import Outcome
 from pollwatch.attribution.tally import Part, Tally
 from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
@@ -59,6 +60,10 @@ def summary(material: Material) -> Chapter:
                 n=number,
             )
         )
+        if judged.ending.outcome is not None:
+            said.append(
+                _("Claim C{n} is closed: {outcome}.").format(n=number, outcome=words.outcome(judged.ending.outcome))
+            )
         if judged.retraction is not None:
             said.append(
                 _("{member} has taken this back (C{n}).").format(member=name(judged.claim.claimant.name), n=number)
@@ -98,12 +103,12 @@ def _status(material: Material) -> str:
     if tally is not None:
         kind = _("Joint statement.") if tally.adopted else _("Draft statement.")
         return f"{kind} {outcome(tally)}"
-    standing = [each for each in material.record.judged if each.retraction is None]
+    standing = [each for each in material.record.judged if each.outcome not in {"retracted", Outcome.REFUTED}]
     if standing:
         claimants = dict.fromkeys(each.claim.claimant.name for each in standing)
         return _("Claim by {members}. No joint statement.").format(members=words.listed(list(claimants)))
     if material.record.judged:
-        return _("All claims were taken back. No joint statement.")
+        return _("No claim stands: each was taken back or refuted. No joint statement.")
     return _("Nobody has claimed who did it. No joint statement.")
 
 

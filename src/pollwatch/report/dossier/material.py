@@ -16,6 +16,7 @@ from pollwatch.incidents.incident import Incident
 from pollwatch.members.charter import Charter
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member
+from pollwatch.members.roll import Roll
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
 
@@ -72,6 +73,7 @@ class Material:
     Attributes:
         issuer: the member that made the dossier.
         charter: the one in force.
+        roll: everybody who was a member under this one or an earlier one.
         incident: as it was released, signed.
         own: the same as the issuer's case has it; None where another member released it.
         span_us: from when to when the incident lasted.
@@ -94,6 +96,7 @@ class Material:
 
     issuer: Member
     charter: Charter
+    roll: Roll
     incident: StixObject
     own: Incident | None
     span_us: tuple[int | None, int | None]

@@ -113,7 +113,7 @@ def _gap(each: CoverageAnswer) -> str:
 
 
 def _teller(material: Material) -> str:
-    author = material.charter.by_identity(str(material.incident.get("created_by_ref")))
+    author = material.roll.by_identity(str(material.incident.get("created_by_ref")))
     return name(author.name) if author else "?"
 
 
@@ -173,6 +173,8 @@ def said(material: Material) -> list[tuple[str, str, str, str]]:
         for each in judged.opinions:
             what = _("denial of C{number}") if each.denial else _("opinion on C{number}")
             found.append((what.format(number=number), each.author.name, each.created, each.id))
+        what = _("how C{number} ended").format(number=number)
+        found += [(what, each.author.name, each.created, each.id) for each in judged.ending.said]
     for number, tally in enumerate(record.tallies, 1):
         drafted = tally.statement
         what = _("statement S{number}").format(number=number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from pollwatch.attribution.closing import Outcome
 from pollwatch.attribution.hypotheses import ALWAYS, Fit, Hypothesis
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.attribution.tally import Part
@@ -58,6 +59,16 @@ def finding(found: Finding) -> str:
         Finding.UNKNOWN: _("the actor is unknown"),
         Finding.CANNOT_BE_DETERMINED: _("who acted cannot be determined"),
     }[found]
+
+
+def outcome(ended: Outcome) -> str:
+    """How a claim ended."""
+    return {
+        Outcome.UPHELD: _("upheld"),
+        Outcome.REFUTED: _("refuted; it was not so"),
+        Outcome.UNDETERMINED: _("undetermined; nobody will know"),
+        Outcome.SETTLED: _("settled; the respondent made good"),
+    }[ended]
 
 
 def stance(said: Stance) -> str:
