@@ -14,7 +14,7 @@ from pollwatch.clock import ManualClock
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.members.rules import Quorum
-from pollwatch.node import attributing, enrol, joint, processes, releasing, staging
+from pollwatch.node import enrol, joint, lookup, processes, releasing, staging
 from pollwatch.node.attributing import Speaker
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision
@@ -42,7 +42,7 @@ class Scene:
     def claim(self, against: str) -> str:
         """Alder's claim; gives its id."""
         alder = self.members["Alder"]
-        incident = attributing.incident_object_id(alder, "PW-1")
+        incident = lookup.incident_object_id(alder, "PW-1")
         named = alder.charter.member(against)
         words = Assertion(incident, Finding.NAMED, named, Likelihood.LIKELY, Confidence.LOW, "Its addresses.")
         return self.speaker("Alder").claim(words).id

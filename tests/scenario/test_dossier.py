@@ -24,7 +24,7 @@ from pollwatch.clock import ManualClock
 from pollwatch.errors import PolicyError, StoreError
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import attributing, dossiers, enrol, processes, releasing, scanning, staging
+from pollwatch.node import dossiers, enrol, lookup, processes, releasing, scanning, staging
 from pollwatch.node.attributing import Speaker
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision
@@ -68,7 +68,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Drill:
     for peer in kyiv.peers:
         staging.switch(kyiv, peer, Stage.CLAIM, Person("Oksana", "test"), "agreed", clock)
         releasing.release(kyiv, releasing.prepare_incident(kyiv, incident, None, clock), peer, DECISION, clock)
-    about = attributing.incident_object_id(kyiv, incident.id)
+    about = lookup.incident_object_id(kyiv, incident.id)
     unknown = Assertion(about, Finding.UNKNOWN, None, None, Confidence.MODERATE, f"Орендована адреса. {TYPST}")
     Speaker(kyiv, DECISION, clock).claim(unknown)
     return Drill(cases[0], incident.id, clock)

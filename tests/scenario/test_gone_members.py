@@ -21,13 +21,13 @@ from pollwatch.members.charter import Charter
 from pollwatch.members.roll import Roll
 from pollwatch.members.rules import Quorum
 from pollwatch.node import (
-    attributing,
     casefile,
     charters,
     drafting,
     enrol,
     joint,
     leaving,
+    lookup,
     publishing,
     renewing,
     rival,
@@ -72,7 +72,7 @@ def amend(scene: Scene, change: Change, *signers: str) -> None:
 
 def everything(scene: Scene, name: str) -> bytes:
     """All that a member holds about the incident."""
-    return attributing.record_of(scene.members[name], attributing.incident_object_id(scene.members["Alder"], "PW-1"))
+    return lookup.record_of(scene.members[name], lookup.incident_object_id(scene.members["Alder"], "PW-1"))
 
 
 def claim_and_denial(scene: Scene) -> str:
@@ -110,7 +110,7 @@ def check_read(scene: Scene, claim: str) -> None:
 def forged(scene: Scene, key: Signer, claim: str, at_us: int, old: Charter) -> StixObject:
     """What the holder of Dogwood's key signs: an opinion on the claim, dated as it likes."""
     maker = Maker(old.member("Dogwood"), key, b"x" * 32, scene.members["Alder"].charter.tlp_default, at_us)
-    subject = attributing.find_claim(scene.members["Alder"], claim).subject
+    subject = lookup.find_claim(scene.members["Alder"], claim).subject
     return to_stix(subject, Stance.STRONGLY_AGREE, "We admit it.", maker)
 
 
@@ -204,7 +204,7 @@ def test_a_notice_of_leaving_is_acted_on_by_whoever_reads_it(three: Scene) -> No
     assert "stands nowhere" in bring(three, forged(three, dogwood.keys.statement, claim, left_us - 10 * MINUTE_US, old))
     alder = three.members["Alder"]
     closes_us = three.clock.now_us() + DAY_S * 1_000_000
-    incident = attributing.incident_object_id(alder, "PW-1")
+    incident = lookup.incident_object_id(alder, "PW-1")
     draft = three.speaker("Alder").draft("More", "More of it.", [incident], closes_us).id
     tally = next(each for each in casefile.read(alder).tallies if each.statement.name.id == draft)
     assert {each.member.name: each.part for each in tally.voices}["Dogwood"] is Part.LEFT

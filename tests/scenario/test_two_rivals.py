@@ -39,10 +39,10 @@ from pollwatch.members.delivery import NOTE_HEADER, Delivery
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import (
-    attributing,
     enrol,
     greeting,
     joint,
+    lookup,
     processes,
     publishing,
     releasing,
@@ -232,7 +232,7 @@ def test_what_leaves_is_what_the_ledger_says_and_nothing_else(receiver: Pair) ->
 def test_a_denial_travels_unaltered_and_both_logs_have_it(pair: Pair, tmp_path: Path) -> None:
     """A claim and its denial are sealed in both logs; the export holds the denial's very bytes and checks out alone."""
     claim_id, denial = claim_and_deny(pair)
-    record = attributing.record_of(pair.one, claim_id)
+    record = lookup.record_of(pair.one, claim_id)
     (exported,) = [each for each in bundle.read(record) if each["type"] == "opinion"]
     assert exported == denial
     path = tmp_path / "record.json"
@@ -255,7 +255,7 @@ def claim_and_deny(pair: Pair) -> tuple[str, constants.StixObject]:
     """A releases and claims; B denies; A takes the denial in."""
     prepared = releasing.prepare_incident(pair.one, an_incident(), None, CLOCK)
     releasing.release(pair.one, prepared, pair.two.me, DECISION, CLOCK)
-    incident = attributing.incident_object_id(pair.one, "PW-1")
+    incident = lookup.incident_object_id(pair.one, "PW-1")
     statement = Assertion(
         incident, Finding.NAMED, pair.two.me, Likelihood.LIKELY, Confidence.LOW, "The addresses are theirs."
     )
@@ -264,7 +264,7 @@ def claim_and_deny(pair: Pair) -> tuple[str, constants.StixObject]:
     answer = Speaker(pair.two, DECISION, CLOCK).opine(spoken.id, Stance.STRONGLY_DISAGREE, "We never did this.")
     assert not any(each.problem for each in (*spoken.sent, *answer.sent))
     joint.take_in(pair.one, CLOCK)
-    (judged,) = attributing.all_judged(pair.one)
+    (judged,) = lookup.all_judged(pair.one)
     (denial,) = judged.denials
     return spoken.id, denial.source
 
@@ -503,7 +503,7 @@ def test_the_command_line_carries_the_joint_watch(receiver: Pair) -> None:
     assert checked["members"][0]["verdict"] == "first-seen"
     (listed,) = json.loads(pollwatch("disclosures", "--to", "birch", "--json").stdout)["disclosures"]
     assert listed["sha256"] == prepared.sha256
-    incident = attributing.incident_object_id(receiver.one, "PW-1")
+    incident = lookup.incident_object_id(receiver.one, "PW-1")
     done = pollwatch(
         "claim", incident, "--respondent", "unknown", "--confidence", "high", "--text", "no trace", "--json"
     )

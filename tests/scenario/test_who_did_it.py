@@ -22,7 +22,7 @@ from pollwatch.clock import SystemClock
 from pollwatch.errors import PolicyError, SignatureError
 from pollwatch.members.charter import SignedCharter
 from pollwatch.members.rules import Quorum
-from pollwatch.node import attributing, casefile, joint
+from pollwatch.node import casefile, joint, lookup
 from pollwatch.node.attributing import Speaker
 from said_scenes import BLOCS, DAY_S, DECISION, Scene, scene
 
@@ -55,7 +55,7 @@ def test_from_claim_to_statement(four: Scene, tmp_path: Path) -> None:
     """A claim, a denial, a false flag that leads once planted evidence is taken back, a statement, late dissent."""
     claim = four.claim("Cedar")
     four.speaker("Cedar").opine(claim, Stance.STRONGLY_DISAGREE, "The network was leased.")
-    incident = attributing.incident_object_id(four.members["Alder"], "PW-1")
+    incident = lookup.incident_object_id(four.members["Alder"], "PW-1")
     named = four.speaker("Alder").suppose(incident, "Cedar did it.", four.members["Alder"].charter.member("Cedar")).id
     planted = four.speaker("Birch").add_item(incident, "A tool of Cedar's was found.").id
     timing = four.speaker("Dogwood").add_item(incident, "At noon, in Cedar's zone.").id
@@ -90,7 +90,7 @@ def test_from_claim_to_statement(four: Scene, tmp_path: Path) -> None:
         "Cedar": (Part.SIGNED, 0),
         "Dogwood": (Part.SIGNED, 0),
     }
-    exported = {name: attributing.record_of(four.speaker(name).membership, draft) for name in four.members}
+    exported = {name: lookup.record_of(four.speaker(name).membership, draft) for name in four.members}
     assert len(set(exported.values())) == 1
     said = checked(four, exported["Cedar"], tmp_path)
     for words in (
@@ -108,7 +108,7 @@ def test_from_claim_to_statement(four: Scene, tmp_path: Path) -> None:
 def matrix(scene: Scene, name: str) -> Matrix:
     """The matrix as a member sees it."""
     membership = scene.speaker(name).membership
-    return attributing.matrix_of(membership, attributing.incident_object_id(scene.members["Alder"], "PW-1"))
+    return lookup.matrix_of(membership, lookup.incident_object_id(scene.members["Alder"], "PW-1"))
 
 
 def test_with_two_the_accused_is_the_only_other(two: Scene, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_with_two_the_accused_is_the_only_other(two: Scene, tmp_path: Path) -> N
     (tally,) = casefile.read(two.speaker("Alder").membership).tallies
     assert not tally.adopted
     assert [each.part for each in tally.voices] == [Part.SIGNED, Part.RESPONDENT]
-    said = checked(two, attributing.record_of(two.members["Alder"], draft), tmp_path)
+    said = checked(two, lookup.record_of(two.members["Alder"], draft), tmp_path)
     assert "denial by the respondent, Cedar: disagree: It was not us." in said
     assert "not adopted" in said
 
@@ -139,7 +139,7 @@ def test_a_question_is_on_record_with_all(four: Scene, tmp_path: Path) -> None:
     for name in four.members:
         (found,) = casefile.read(four.speaker(name).membership).asked
         assert [each.text for each in found.answers] == ["No."]
-    said = checked(four, attributing.record_of(four.members["Birch"], asked.id), tmp_path)
+    said = checked(four, lookup.record_of(four.members["Birch"], asked.id), tmp_path)
     assert "answer," in said
 
 
@@ -149,12 +149,12 @@ def test_attack_24_silence_is_shown_by_the_silent_members_own_receipt(four: Scen
     asked = four.speaker("Alder").ask(four.members["Cedar"].me, "", "Was it you?", until_us)
     claim = four.claim("Cedar")
     for about in (asked.id, claim):
-        said = checked(four, attributing.record_of(four.members["Alder"], about), tmp_path)
+        said = checked(four, lookup.record_of(four.members["Alder"], about), tmp_path)
         assert "no reply is silence, as its own receipt shows" in said
     four.speaker("Cedar").answer(asked.id, "No.")
-    said = checked(four, attributing.record_of(four.speaker("Alder").membership, asked.id), tmp_path)
+    said = checked(four, lookup.record_of(four.speaker("Alder").membership, asked.id), tmp_path)
     assert "no reply is silence" not in said
-    forged = attributing.record_of(four.members["Alder"], claim).replace(b"Cedar received", b"Birch received")
+    forged = lookup.record_of(four.members["Alder"], claim).replace(b"Cedar received", b"Birch received")
     with pytest.raises(SignatureError):
         verify_record(forged, SignedCharter.parse(four.members["Alder"].folder.charter.read_bytes()))
 
@@ -163,11 +163,11 @@ def test_looking_first_leaves_no_trace(four: Scene) -> None:
     """A preview shows the very file that would go out, and nothing is sealed, kept or sent."""
     claim = four.claim("Cedar")
     alder = four.members["Alder"]
-    before = attributing.record_of(alder, claim)
+    before = lookup.record_of(alder, claim)
     preview = Speaker(alder, DECISION, four.clock, preview=True).retract(claim, "Wrong.")
     assert b"Wrong." in preview.body
     assert (preview.log_index, preview.sent) == (None, ())
-    assert attributing.record_of(alder, claim) == before
+    assert lookup.record_of(alder, claim) == before
 
 
 def run(*arguments: str) -> dict[str, object]:
@@ -182,7 +182,7 @@ def test_the_same_by_command(two: Scene) -> None:
     """Ask, answer, suppose, rate, draft, sign, show: each verb does what it says, and lists what came of it."""
     two.clock.us = SystemClock().now_us()  # commands use the machine's
     case = {name: ("--case", str(each.folder.case)) for name, each in two.members.items()}
-    incident = attributing.incident_object_id(two.members["Alder"], "PW-1")
+    incident = lookup.incident_object_id(two.members["Alder"], "PW-1")
     joint.take_in(two.members["Cedar"], two.clock)
     asked = run("inquire", "Cedar", "--about", incident, "--text", "Was it you?", *case["Alder"])["id"]
     run("inquire", "--answer", str(asked), "--text", "No.", *case["Cedar"])

@@ -17,7 +17,17 @@ from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock
 from pollwatch.errors import PolicyError
 from pollwatch.members.marking import Tlp
-from pollwatch.node import agreeing, attributing, charters, collecting, drafting, enrol, releasing, retracting, staging
+from pollwatch.node import (
+    agreeing,
+    charters,
+    collecting,
+    drafting,
+    enrol,
+    lookup,
+    releasing,
+    retracting,
+    staging,
+)
 from pollwatch.node.attributing import Speaker
 from pollwatch.node.drafting import Change
 from pollwatch.node.jointfolder import Membership
@@ -109,12 +119,12 @@ def test_nothing_is_said_either_before_two_agree(office: Office) -> None:
     asked = agreeing.ask(office.one, prepared, [office.two.me], ADA, office.clock)
     agreed = agreeing.agree(office.one, asked.number, BEN, office.clock)
     releasing.release(office.one, agreed.prepared, office.two.me, agreed.decision, office.clock)
-    incident = attributing.incident_object_id(office.one, "PW-1")
+    incident = lookup.incident_object_id(office.one, "PW-1")
     words = Assertion(incident, Finding.UNKNOWN, None, None, Confidence.HIGH, "No trace.")
     spoken = Speaker(office.one, ADA, office.clock).claim(words)
     assert spoken.asked
     assert spoken.log_index is None
-    assert attributing.all_judged(office.one) == ()
+    assert lookup.all_judged(office.one) == ()
     agreed = agreeing.agree(office.one, spoken.asked, BEN, office.clock)
     assert agreed.said is not None
     said = Speaker(office.one, agreed.decision, office.clock).say(agreed.said, agreed.prepared)

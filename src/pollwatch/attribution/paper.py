@@ -10,7 +10,10 @@ from pollwatch.stix.constants import PAPER_EXTENSION, StixObject
 from pollwatch.stix.objects import Maker
 
 #: Every paper is a note by one member about one object, with its words in ``content``.
-PAPERS: Final = ("inquiry", "answer", "retraction", "notice", "hypothesis", "item", "rating", "closing")
+PAPERS: Final = (
+    *("inquiry", "answer", "retraction", "notice", "hypothesis", "item", "rating"),
+    *("closing", "measure", "outcome"),
+)
 
 
 def make(maker: Maker, paper: str, about: str, text: str, *, abstract: str = "", **said: object) -> StixObject:

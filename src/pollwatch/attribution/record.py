@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pollwatch.attribution import claim as claims
-from pollwatch.attribution import closing, hypotheses, inquiry, notice, paper, retraction, statement, tally
+from pollwatch.attribution import closing, hypotheses, inquiry, measure, notice, paper, retraction, statement, tally
 from pollwatch.attribution import opinion as opinions
 from pollwatch.attribution.claim import Claim
 from pollwatch.attribution.closing import Closing, Ending
 from pollwatch.attribution.inquiry import Answer, Inquiry
 from pollwatch.attribution.matrix import Papers
+from pollwatch.attribution.measure import Taken
 from pollwatch.attribution.notice import Notice
 from pollwatch.attribution.opinion import Opinion
 from pollwatch.attribution.retraction import Retraction
@@ -41,6 +42,8 @@ _POSTED_AS: Final = {
     "item": "claim",
     "rating": "opinion",
     "closing": "opinion",
+    "measure": "statement",
+    "outcome": "statement",
 }
 
 
@@ -101,12 +104,14 @@ class Record:
         tallies: the statements.
         asked: the inquiries.
         papers: what was said about hypotheses, and every retraction.
+        taken: the measures.
     """
 
     judged: tuple[Judged, ...]
     tallies: tuple[Tally, ...]
     asked: tuple[Asked, ...]
     papers: Papers
+    taken: tuple[Taken, ...] = ()
 
 
 def is_spoken(each: StixObject) -> bool:
@@ -165,7 +170,7 @@ class _Reader:
         notices = [notice.from_stix(each, author, self._naming(each)) for each, author in self._of("notice")]
         judged = tuple(self._judged(each, given, retractions, notices, closings) for each in self._claims.values())
         tallies = tuple(tally.count(each, given, self._electorate(each)) for each in self._statements.values())
-        return Record(judged, tallies, self._asked(notices), self._papers(retractions))
+        return Record(judged, tallies, self._asked(notices), self._papers(retractions), self._taken())
 
     def _judged(
         self,
@@ -228,6 +233,19 @@ class _Reader:
             if each.subject not in self._claims:
                 raise self._missing(f"closing {each.id} of {each.author.name}", each.subject)
         return found
+
+    def _taken(self) -> tuple[Taken, ...]:
+        found = {one.name: one for each, author in self._of("measure") for one in (measure.from_stix(each, author),)}
+        for each in found.values():
+            if each.subject.id not in self._ids:
+                raise self._missing(f"measure {each.name.id} of {each.author.name}", each.subject)
+        outcomes = [measure.outcome_from_stix(each, author) for each, author in self._of("outcome")]
+        for outcome in outcomes:
+            if outcome.measure not in found:
+                raise self._missing(f"outcome {outcome.id} of {outcome.author.name}", outcome.measure)
+            measure.check(outcome, found[outcome.measure])
+        outcomes.sort(key=lambda each: (each.created, each.id))
+        return tuple(Taken(each, tuple(one for one in outcomes if one.measure == each.name)) for each in found.values())
 
     def _asked(self, notices: Sequence[Notice]) -> tuple[Asked, ...]:
         found = (inquiry.inquiry_from_stix(each, author, self._naming(each)) for each, author in self._of("inquiry"))

@@ -22,6 +22,7 @@ from typing import Final, TextIO
 from pollwatch.attribution import matrix
 from pollwatch.attribution import record as records
 from pollwatch.attribution.matrix import Matrix
+from pollwatch.attribution.measure import Taken
 from pollwatch.attribution.notice import Notice
 from pollwatch.attribution.record import Asked, Judged, Record
 from pollwatch.attribution.tally import Tally
@@ -143,6 +144,8 @@ def told(record: Record, charter: Charter) -> Iterator[str]:
         yield from _statement(tally)
     for asked in record.asked:
         yield from _inquiry(asked)
+    for taken in record.taken:
+        yield from told_measure(taken)
     for incident in dict.fromkeys(each.incident for each in record.papers.items):
         yield from _hypotheses(matrix.build(incident, record.papers, charter))
 
@@ -214,6 +217,23 @@ def _reply(notice: Notice, until_us: int, replies: Sequence[str]) -> str:
     else:
         words = _("{member} received it on {received}; until {until} no reply is silence, as its own receipt shows")
     return words.format(member=notice.receiver.name, received=rfc3339(notice.received_us), until=until)
+
+
+def told_measure(taken: Taken) -> Iterator[str]:
+    """A measure in words, line by line."""
+    deed, whose = taken.measure.deed, taken.measure.author.name
+    yield _("measure of {member}: {kind}, decided by {person}{addressee}: {text} [{id}]").format(
+        id=taken.measure.name.id,
+        member=whose,
+        kind=deed.kind,
+        person=deed.decided_by,
+        addressee=f", {deed.addressee}" if deed.addressee else "",
+        text=deed.text,
+    )
+    if deed.digest:
+        yield "  " + _("handed over: SHA-256 {digest}").format(digest=deed.digest)
+    for each in taken.outcomes:
+        yield f"  {each.created}: {each.result}: {each.text}"
 
 
 def _hypotheses(found: Matrix) -> Iterator[str]:

@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913 - one argument per option
     from pollwatch.attribution.claim import Assertion
     from pollwatch.attribution.closing import Outcome
     from pollwatch.attribution.scale import Confidence, Finding, Likelihood
-    from pollwatch.node import attributing
+    from pollwatch.node import lookup
 
     speaker = spoken.speaker(case_dir, preview=dry_run)
     if retract and close:
@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913 - one argument per option
     if close:
         return spoken.tell(speaker.close(subject, Outcome(close), text), _SCHEMA, as_json=as_json)
     if retract:
-        taken = attributing.find_claim(speaker.membership, subject)
+        taken = lookup.find_claim(speaker.membership, subject)
         return spoken.tell(speaker.retract(taken.id, text), _SCHEMA, as_json=as_json)
     if respondent is None or confidence is None:
         raise UsageError(_("a claim needs --respondent and --confidence"))

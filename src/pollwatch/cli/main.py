@@ -51,6 +51,7 @@ VERBS: dict[str, str] = {
     "hypotheses": "hypotheses",
     "inquire": "inquire",
     "statement": "statement",
+    "measure": "measure",
     "config": "config",
 }
 

@@ -48,15 +48,15 @@ def command(  # noqa: PLR0913 - one argument per option
     bundle that anyone can check: python -m pollwatch.attribution.verify FILE --charter CHARTER.
     """
     from pollwatch.attribution.scale import Stance
-    from pollwatch.node import attributing
+    from pollwatch.node import lookup
 
     speaker = spoken.speaker(case_dir, preview=dry_run)
     if claim is None:
         _list(case_dir, as_json=as_json)
         return 0
-    subject = attributing.find_claim(speaker.membership, claim)
+    subject = lookup.find_claim(speaker.membership, claim)
     if export is not None:
-        export.write_bytes(attributing.record_of(speaker.membership, subject.id))
+        export.write_bytes(lookup.record_of(speaker.membership, subject.id))
         return 0
     chosen = [
         *([stance] if stance else []),
@@ -76,10 +76,10 @@ def command(  # noqa: PLR0913 - one argument per option
 def _list(case_dir: Path, *, as_json: bool) -> None:
     from pollwatch.attribution.matrix import Papers
     from pollwatch.attribution.record import Record
-    from pollwatch.node import attributing
+    from pollwatch.node import lookup
     from pollwatch.node.jointfolder import Membership
 
-    judged = attributing.all_judged(Membership.open(case_dir))
+    judged = lookup.all_judged(Membership.open(case_dir))
     if as_json:
         click.echo(pretty({"schema": "pollwatch.claims/1", "claims": [_document(each) for each in judged]}))
     else:

@@ -31,7 +31,7 @@ def command(*, names: tuple[str, ...], case_dir: Path, as_json: bool) -> int:
     named; what is refuted, undetermined, settled or taken back does not.
     """
     from pollwatch.attribution import track
-    from pollwatch.node import attributing
+    from pollwatch.node import lookup
     from pollwatch.node.jointfolder import Membership
     from pollwatch.sharing.indicators import standing
     from pollwatch.sharing.indicators.store import IndicatorStore
@@ -41,7 +41,7 @@ def command(*, names: tuple[str, ...], case_dir: Path, as_json: bool) -> int:
     wanted = {membership.charter.member(each).name for each in names}
     rows = [
         (each, found.sources.get(each.member.name, standing.Record()), found.standing(each.member.bloc))
-        for each in track.tracks(attributing.all_judged(membership), membership.charter.members)
+        for each in track.tracks(lookup.all_judged(membership), membership.charter.members)
         if not wanted or each.member.name in wanted
     ]
     if as_json:

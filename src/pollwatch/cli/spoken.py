@@ -47,12 +47,17 @@ def speaker(case_dir: Path, *, preview: bool = False) -> Speaker:
 def incident_id(membership: Membership, incident: str) -> str:
     """The STIX id of one of our incidents, from the beginning of its own id; ids of received ones stay."""
     from pollwatch.incidents.records import Case
-    from pollwatch.node import attributing
+    from pollwatch.node import lookup
 
     if incident.startswith("incident--"):
         return incident
     with Case.open(membership.folder.case, SystemClock(), create=False) as case:
-        return attributing.incident_object_id(membership, case.incident(incident).id)
+        return lookup.incident_object_id(membership, case.incident(incident).id)
+
+
+def object_id(membership: Membership, name: str) -> str:
+    """The STIX id of what somebody names: one that is STIX already stays, all else is one of our incidents."""
+    return name if "--" in name else incident_id(membership, name)
 
 
 def tell(spoken: Spoken, schema: str, *, as_json: bool) -> int:

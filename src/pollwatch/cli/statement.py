@@ -80,10 +80,10 @@ def _says(stance: str) -> Callable[[Callable[[], None]], click.Command]:
     def make(described: Callable[[], None]) -> click.Command:
         def say(**given: Unpack[_Given]) -> int:
             from pollwatch.attribution.scale import Stance
-            from pollwatch.node import attributing
+            from pollwatch.node import lookup
 
             speaker = spoken.speaker(given["case_dir"], preview=given["dry_run"])
-            found = attributing.find_statement(speaker.membership, given["statement"])
+            found = lookup.find_statement(speaker.membership, given["statement"])
             said = speaker.opine(found.name.id, Stance(stance), given["text"])
             return spoken.tell(said, _SCHEMA, as_json=given["as_json"])
 
@@ -118,12 +118,12 @@ def show(*, statement: str | None, case_dir: Path, as_json: bool) -> int:
     """Show STATEMENT, or all: who signed, who dissents, who abstains, who is silent, and whether it is adopted."""
     from pollwatch.attribution.matrix import Papers
     from pollwatch.attribution.record import Record
-    from pollwatch.node import attributing, casefile
+    from pollwatch.node import casefile, lookup
 
     membership = spoken.speaker(case_dir).membership
     tallies = casefile.read(membership).tallies
     if statement:
-        wanted = attributing.find_statement(membership, statement).name
+        wanted = lookup.find_statement(membership, statement).name
         tallies = tuple(each for each in tallies if each.statement.name == wanted)
     if as_json:
         click.echo(pretty({"schema": "pollwatch.statements/1", "statements": [_document(each) for each in tallies]}))
@@ -141,11 +141,11 @@ def export(*, statement: str, case_dir: Path, output: Path) -> int:
 
     Anyone can check it: python -m pollwatch.attribution.verify FILE --charter CHARTER.
     """
-    from pollwatch.node import attributing
+    from pollwatch.node import lookup
 
     membership = spoken.speaker(case_dir).membership
-    found = attributing.find_statement(membership, statement)
-    output.write_bytes(attributing.record_of(membership, found.name.id))
+    found = lookup.find_statement(membership, statement)
+    output.write_bytes(lookup.record_of(membership, found.name.id))
     return 0
 
 

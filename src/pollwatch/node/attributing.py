@@ -11,30 +11,28 @@ from dataclasses import dataclass, field, replace
 
 from pollwatch import canonical
 from pollwatch.attribution import claim as claims
-from pollwatch.attribution import closing, hypotheses, inquiry, matrix, notice, paper, retraction, statement
+from pollwatch.attribution import closing, hypotheses, inquiry, measure, notice, paper, retraction, statement
 from pollwatch.attribution import opinion as opinions
 from pollwatch.attribution import record as records
-from pollwatch.attribution.claim import Assertion, Claim
+from pollwatch.attribution.claim import Assertion
 from pollwatch.attribution.closing import Outcome
-from pollwatch.attribution.hypotheses import Fit, Hypothesis, Item
-from pollwatch.attribution.inquiry import Inquiry
-from pollwatch.attribution.matrix import Matrix
+from pollwatch.attribution.hypotheses import Fit
+from pollwatch.attribution.measure import Deed, Result
 from pollwatch.attribution.record import Asked, Judged
 from pollwatch.attribution.scale import Stance
-from pollwatch.attribution.statement import Draft, Statement
-from pollwatch.attribution.subject import Named, Subject
+from pollwatch.attribution.statement import Draft
+from pollwatch.attribution.subject import Named
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError
 from pollwatch.members.delivery import read_receipt
 from pollwatch.members.member import Member
-from pollwatch.members.roll import Naming
-from pollwatch.node import agreeing, casefile, rail, releasing
+from pollwatch.node import agreeing, casefile, lookup, rail, releasing
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.releasing import Decision, Prepared, Sent
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.sharing.stages import StageError
-from pollwatch.stix import accept, bundle, constants, ids
+from pollwatch.stix import bundle, constants
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
 from pollwatch.stix.objects import Maker
@@ -94,7 +92,7 @@ class Speaker:
         Raises:
             PolicyError: there is none of that id, it is one's own, or no reason is given.
         """
-        source, subject = _subject(self.membership, subject_id)
+        source, subject = lookup.subject(self.membership, subject_id)
         return self._speak(lambda maker: opinions.to_stix(subject, stance, text, maker), [source])
 
     def ask(self, asked: Member, about: str, text: str, reply_by_us: int) -> Spoken:
@@ -113,7 +111,7 @@ class Speaker:
         Raises:
             PolicyError: there is none of that id, or another member was asked.
         """
-        asked = find_inquiry(self.membership, inquiry_id)
+        asked = lookup.find_inquiry(self.membership, inquiry_id)
         return self._speak(lambda maker: inquiry.answer(asked, text, maker), [asked.source])
 
     def draft(self, title: str, text: str, about: Sequence[str], closes_us: int, replaces: str = "") -> Spoken:
@@ -123,8 +121,8 @@ class Speaker:
             PolicyError: nothing of these ids is held, or the draft cannot be.
         """
         context = [self._collection.get(each).source for each in about]
-        held = [find_claim(self.membership, each["id"]) for each in context if claims.is_claim(each)]
-        earlier = find_statement(self.membership, replaces).name if replaces else None
+        held = [lookup.find_claim(self.membership, each["id"]) for each in context if claims.is_claim(each)]
+        earlier = lookup.find_statement(self.membership, replaces).name if replaces else None
         respondents = statement.respondents_of(held)
         draft = Draft(title, text, tuple(map(Named.of, context)), respondents, closes_us, earlier)
         return self._speak(lambda maker: statement.to_stix(draft, maker), context)
@@ -146,8 +144,26 @@ class Speaker:
         Raises:
             PolicyError: there is no claim of that id, or no reason is given.
         """
-        found = find_claim(self.membership, claim_id)
+        found = lookup.find_claim(self.membership, claim_id)
         return self._speak(lambda maker: closing.to_stix(found.name, outcome, text, maker), [found.source])
+
+    def act(self, object_id: str, deed: Deed) -> Spoken:
+        """Put a measure on record: what was done about an incident, claim or statement, and who decided it.
+
+        Raises:
+            PolicyError: nothing of that id was said, released or received.
+        """
+        about = self._collection.get(object_id).source
+        return self._speak(lambda maker: measure.to_stix(Named.of(about), deed, maker), [about])
+
+    def came_of(self, measure_id: str, result: Result, text: str) -> Spoken:
+        """Say what came of a measure of this member.
+
+        Raises:
+            PolicyError: there is none of that id, or it is another member's.
+        """
+        found = lookup.find_measure(self.membership, measure_id)
+        return self._speak(lambda maker: measure.to_outcome(found, result, text, maker), [found.source])
 
     def suppose(self, incident: str, text: str, respondent: Member | None) -> Spoken:
         """Put a hypothesis about an incident on the list.
@@ -166,7 +182,7 @@ class Speaker:
             PolicyError: the incident was never released or received, or there are no words.
         """
         context = casefile.context_of(self._collection, incident)
-        leaves = evidence or (_evidence(context[0]) if _author(self.membership, context[0]) == self._me else ())
+        leaves = evidence or (_evidence(context[0]) if lookup.author(self.membership, context[0]) == self._me else ())
         return self._speak(lambda maker: hypotheses.add_item(context[0]["id"], text, leaves, maker), context)
 
     def rate(self, item_id: str, hypothesis_id: str, fit: Fit, text: str) -> Spoken:
@@ -175,7 +191,10 @@ class Speaker:
         Raises:
             PolicyError: there is no such item or hypothesis, or no reason is given.
         """
-        item, hypothesis = find_item(self.membership, item_id), find_hypothesis(self.membership, hypothesis_id)
+        item, hypothesis = (
+            lookup.find_item(self.membership, item_id),
+            lookup.find_hypothesis(self.membership, hypothesis_id),
+        )
         context = [self._collection.get(item.name.id).source]
         return self._speak(lambda maker: hypotheses.rate(item, hypothesis, fit, text, maker), context)
 
@@ -253,119 +272,6 @@ class Speaker:
             index = rail.post(evidence, records.posted_as(made), made["id"], canonical.dumps(made))
         self._collection.add((made,), {made["id"]: self._me}, self.clock.now_us())
         return index
-
-
-def find_claim(membership: Membership, claim_id: str) -> Claim:
-    """A claim that was made or received, by its id or the beginning of it.
-
-    Raises:
-        PolicyError: there is none.
-    """
-    held = Collection(membership.folder.record).get(claim_id)
-    if not claims.is_claim(held.source):
-        raise PolicyError(f"{claim_id} is no claim but a {ids.kind_of(held.source['id'])}")
-    return claims.from_stix(held.source, _author(membership, held.source), _naming(membership, held.source))
-
-
-def find_statement(membership: Membership, statement_id: str) -> Statement:
-    """A draft statement, by its id or the beginning of it.
-
-    Raises:
-        PolicyError: there is none.
-    """
-    held = Collection(membership.folder.record).get(statement_id)
-    if not statement.is_statement(held.source):
-        raise PolicyError(f"{statement_id} is no statement but a {ids.kind_of(held.source['id'])}")
-    return statement.from_stix(held.source, _author(membership, held.source), _naming(membership, held.source).members)
-
-
-def find_inquiry(membership: Membership, inquiry_id: str) -> Inquiry:
-    """An inquiry, by its id or the beginning of it.
-
-    Raises:
-        PolicyError: there is none.
-    """
-    held = Collection(membership.folder.record).get(inquiry_id)
-    if paper.kind(held.source) != "inquiry":
-        raise PolicyError(f"{inquiry_id} is no inquiry; see: pollwatch inquire")
-    return inquiry.inquiry_from_stix(held.source, _author(membership, held.source), _naming(membership, held.source))
-
-
-def find_item(membership: Membership, item_id: str) -> Item:
-    """An item of evidence, by its id or the beginning of it.
-
-    Raises:
-        PolicyError: there is none.
-    """
-    held = Collection(membership.folder.record).get(item_id)
-    if paper.kind(held.source) != "item":
-        raise PolicyError(f"{item_id} is no item of evidence; see: pollwatch hypotheses show")
-    return hypotheses.item_from_stix(held.source, _author(membership, held.source))
-
-
-def find_hypothesis(membership: Membership, hypothesis_id: str) -> Hypothesis:
-    """A hypothesis, by its id, the beginning of it, or its name where it is always on the list.
-
-    Raises:
-        PolicyError: there is none.
-    """
-    for each in hypotheses.standing():
-        if each.id == hypothesis_id:
-            return each
-    held = Collection(membership.folder.record).get(hypothesis_id)
-    if paper.kind(held.source) != "hypothesis":
-        raise PolicyError(f"{hypothesis_id} is no hypothesis; see: pollwatch hypotheses show")
-    author = _author(membership, held.source)
-    return hypotheses.hypothesis_from_stix(held.source, author, _naming(membership, held.source))
-
-
-def matrix_of(membership: Membership, incident: str) -> Matrix:
-    """The matrix of competing hypotheses about an incident."""
-    found = Collection(membership.folder.record).get(incident).source["id"]
-    return matrix.build(found, casefile.read(membership).papers, membership.charter)
-
-
-def all_judged(membership: Membership) -> tuple[Judged, ...]:
-    """Every claim that was made or received, with everything that was said of it."""
-    return casefile.read(membership).judged
-
-
-def record_of(membership: Membership, object_id: str) -> bytes:
-    """The file of a claim, statement, inquiry or incident, as a STIX bundle that anyone can check offline.
-
-    There is no way to leave an opinion out: the respondent's denial travels with the claim.
-
-    Raises:
-        PolicyError: nothing of that id was said, shared or received.
-    """
-    root = Collection(membership.folder.record).get(object_id).source
-    return bundle.write(casefile.about(membership, root))
-
-
-def incident_object_id(membership: Membership, incident_id: str) -> str:
-    """The STIX id of one of our incidents, by our own id; ids that are STIX already stay."""
-    if incident_id.startswith("incident--"):
-        return incident_id
-    return ids.stable_id(membership.keys.id_secret, "incident", incident_id)
-
-
-def _subject(membership: Membership, subject_id: str) -> tuple[StixObject, Subject]:
-    held = Collection(membership.folder.record).get(subject_id)
-    if claims.is_claim(held.source):
-        return held.source, find_claim(membership, held.source["id"]).subject
-    return held.source, find_statement(membership, held.source["id"]).subject
-
-
-def _author(membership: Membership, each: StixObject) -> Member:
-    author = membership.roll.by_identity(each["created_by_ref"])
-    if author is None:
-        raise PolicyError(f"{each['id']} is by a member that is no longer in the charter")
-    return author
-
-
-def _naming(membership: Membership, each: StixObject) -> Naming:
-    """What the names in an object meant when it was made."""
-    return membership.roll.naming(accept.said_us(each))
 
 
 def _evidence(incident: StixObject) -> tuple[Leaf, ...]:

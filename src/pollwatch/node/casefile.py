@@ -23,7 +23,7 @@ from pollwatch.stix.constants import StixObject
 
 #: The types of what is said, and of what it is about.
 _TYPES = ("incident", "relationship", "opinion", "report", "note")
-_FIELDS = ("about", "subject", "inquiry", "received", "retracts", "item", "replaces")
+_FIELDS = ("about", "subject", "inquiry", "received", "retracts", "item", "replaces", "measure")
 
 
 def said(collection: Collection) -> list[StixObject]:

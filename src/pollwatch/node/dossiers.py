@@ -31,7 +31,7 @@ from pollwatch.i18n import _, speaking
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.charter import Charter
 from pollwatch.members.delivery import read_receipt
-from pollwatch.node import attributing, bundling, casefile, rail, reporting
+from pollwatch.node import bundling, casefile, lookup, rail, reporting
 from pollwatch.node.bundling import Extras
 from pollwatch.node.jointfolder import Membership
 from pollwatch.node.reporting import Gathered
@@ -145,12 +145,12 @@ def _identifier(membership: Membership, incident: str, seen: Gathered | None) ->
         many = ", ".join(each.id for each in fitting[:5])
         known = f"several incidents begin so: {many}" if fitting else "see: pollwatch incidents list"
         raise PolicyError(f"no incident {incident[:80]!r} in {membership.folder.case}; {known}")
-    return attributing.incident_object_id(membership, fitting[0].id)
+    return lookup.incident_object_id(membership, fitting[0].id)
 
 
 def _own(membership: Membership, identifier: str, seen: Gathered | None) -> Incident | None:
     mine = (each for each in (seen.incidents if seen else ()))
-    return next((each for each in mine if attributing.incident_object_id(membership, each.id) == identifier), None)
+    return next((each for each in mine if lookup.incident_object_id(membership, each.id) == identifier), None)
 
 
 def _times(whole: Iterable[StixObject], own: Incident | None) -> list[int]:

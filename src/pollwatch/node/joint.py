@@ -14,7 +14,7 @@ from pollwatch.attribution.record import Record
 from pollwatch.clock import Clock
 from pollwatch.election.assets import Assets
 from pollwatch.errors import RetiredKeyError
-from pollwatch.node import attributing, casefile, collecting, hearing, heeding, pushing, rail, releasing
+from pollwatch.node import casefile, collecting, hearing, heeding, lookup, pushing, rail, releasing
 from pollwatch.node.hearing import Heard, Word
 from pollwatch.node.jointfolder import JointFolder, Membership
 from pollwatch.node.outpost import Outpost
@@ -118,8 +118,8 @@ def travelling(case_dir: Path, incident_id: str) -> Travelling:
     if not JointFolder(case_dir).charter.exists():
         return Travelling({}, None)
     membership = Membership.open(case_dir)
-    incident = attributing.incident_object_id(membership, incident_id)
+    incident = lookup.incident_object_id(membership, incident_id)
     found = {"charter.note": membership.folder.load_chain().to_bytes()}
-    about = [each.claim.id for each in attributing.all_judged(membership) if each.claim.assertion.incident == incident]
-    found |= {f"claim-{number}.json": attributing.record_of(membership, each) for number, each in enumerate(about, 1)}
+    about = [each.claim.id for each in lookup.all_judged(membership) if each.claim.assertion.incident == incident]
+    found |= {f"claim-{number}.json": lookup.record_of(membership, each) for number, each in enumerate(about, 1)}
     return Travelling(found, membership.charter.policy(membership.me).encode("utf-8"))

@@ -15,11 +15,11 @@ from pollwatch.i18n import _
 from pollwatch.incidents.records import Case
 from pollwatch.members.marking import Tlp
 from pollwatch.node import (
-    attributing,
     casefile,
     deciding,
     hunting,
     joint,
+    lookup,
     processes,
     publishing,
     releasing,
@@ -181,7 +181,7 @@ def state(stage: Stage4) -> Step:
     alder = stage.members[ALDER]
     with Case.open(alder.folder.case, stage.clock, create=False) as case:
         gravest = max(case.incidents(), key=lambda incident: incident.severity)
-    incident = attributing.incident_object_id(alder, gravest.id)
+    incident = lookup.incident_object_id(alder, gravest.id)
     until_us = (stage.clock.now_us() // 1_000_000 + 86_400) * 1_000_000
     text = _("The same sources attacked offices of three parties. Who is behind them cannot be determined from this.")
     drafted = speaker(stage, ALDER).draft(_("Common attackers"), text, [incident], until_us)
@@ -191,7 +191,7 @@ def state(stage: Stage4) -> Step:
     membership = speaker(stage, ALDER).membership
     tally = next(each for each in casefile.read(membership).tallies if each.statement.name.id == drafted.id)
     stage.artefacts["statement"] = stage.evidence / "statement.json"
-    stage.artefacts["statement"].write_bytes(attributing.record_of(membership, drafted.id))
+    stage.artefacts["statement"].write_bytes(lookup.record_of(membership, drafted.id))
     facts = [(voice.member.name, f"{voice.part.value}: {_words(voice.said)}") for voice in tally.voices]
     facts += [(_("outcome"), _("adopted") if tally.adopted else _("not adopted"))]
     arguments = (str(stage.artefacts["statement"]), "--charter", str(stage.artefacts["charter"]))

@@ -13,7 +13,7 @@ from pollwatch.attribution.hypotheses import Fit
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.i18n import _
 from pollwatch.incidents.records import Case
-from pollwatch.node import attributing, dossiers, processes
+from pollwatch.node import dossiers, lookup, processes
 from pollwatch.node.jointacts import TOLD, speaker
 from pollwatch.node.jointstory import ALDER, CEDAR, DOGWOOD, Stage4
 from pollwatch.report.dossier import weighing
@@ -34,7 +34,7 @@ def gravest(stage: Stage4) -> str:
 
 def weigh(stage: Stage4) -> Step:
     """Alder names Cedar; Cedar denies, and shows that it was hit from the same address; two blocs rate both items."""
-    incident = attributing.incident_object_id(stage.members[ALDER], gravest(stage))
+    incident = lookup.incident_object_id(stage.members[ALDER], gravest(stage))
     cedar = stage.members[CEDAR].me
     why = _("The address {address} belongs to a network that serves Cedar Ministry too.").format(address=TOLD)
     assertion = Assertion(incident, Finding.NAMED, cedar, Likelihood.ROUGHLY_EVEN, Confidence.LOW, why)
@@ -57,7 +57,7 @@ def weigh(stage: Stage4) -> Step:
         voice = speaker(stage, name)
         for item, hypothesis, fit, text in cells:
             voice.rate(item, hypothesis, fit, text)
-    found = attributing.matrix_of(speaker(stage, ALDER).membership, incident)
+    found = lookup.matrix_of(speaker(stage, ALDER).membership, incident)
     (without,) = (each.leading for each in found.without_member if each.what == CEDAR)
     facts = (
         (ALDER, _("claims: {text}").format(text=why)),

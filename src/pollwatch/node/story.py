@@ -22,10 +22,10 @@ from pollwatch.incidents.incident import Incident
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node import (
-    attributing,
     bundling,
     enrol,
     joint,
+    lookup,
     processes,
     publishing,
     rail,
@@ -185,7 +185,7 @@ def _claim(stage: Stage, one: Membership) -> tuple[str, Step]:
         "The addresses that acted in this incident are in a network that the respondent has announced as its own. "
         "They may have been hijacked; hence no more than likely."
     )
-    incident = attributing.incident_object_id(one, stage.incident.id)
+    incident = lookup.incident_object_id(one, stage.incident.id)
     assertion = Assertion(incident, Finding.NAMED, respondent, Likelihood.LIKELY, Confidence.LOW, text)
     spoken = Speaker(one, Decision(_("commissioner"), _("charter")), stage.clock).claim(assertion)
     facts = (
@@ -206,8 +206,8 @@ def _deny(stage: Stage, one: Membership, two: Membership, claim_id: str) -> Step
     spoken = Speaker(two, decision, stage.clock).opine(claim_id, Stance.STRONGLY_DISAGREE, text)
     joint.take_in(one, stage.clock)
     stage.artefacts["record"] = stage.out / "claim-and-denial.json"
-    stage.artefacts["record"].write_bytes(attributing.record_of(one, claim_id))
-    judged = next(each for each in attributing.all_judged(one) if each.claim.id == claim_id)
+    stage.artefacts["record"].write_bytes(lookup.record_of(one, claim_id))
+    judged = next(each for each in lookup.all_judged(one) if each.claim.id == claim_id)
     facts = (
         (_("denial"), f"{BIRCH}: {judged.denials[0].text}" if judged.denials else _("none")),
         (_("sealed"), _("entry {index} of the respondent's log, and in the claimant's").format(index=spoken.log_index)),

@@ -20,7 +20,7 @@ from pollwatch.evidence.verify import verify_bytes
 from pollwatch.evidence.witness import Cosigned
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import attributing, bundling, joint, processes, publishing, releasing, rival, watching
+from pollwatch.node import bundling, joint, lookup, processes, publishing, releasing, rival, watching
 from pollwatch.node.attributing import Speaker
 from pollwatch.node.gateway.app import Turning
 from pollwatch.node.jointfolder import JointFolder, Membership
@@ -94,13 +94,13 @@ def test_no_word_in_the_others_name(tmp_path: Path) -> None:
         alder, birch = scene.alder, scene.birch
         prepared = releasing.prepare_incident(alder, an_incident("PW-1"), None, scene.clock)
         releasing.release(alder, prepared, birch.me, DECISION, scene.clock)
-        incident = attributing.incident_object_id(alder, "PW-1")
+        incident = lookup.incident_object_id(alder, "PW-1")
         words = Assertion(incident, Finding.NAMED, birch.me, Likelihood.LIKELY, Confidence.LOW, "Their addresses.")
         claim = Speaker(alder, DECISION, scene.clock).claim(words)
         joint.take_in(birch, scene.clock)
         Speaker(birch, DECISION, scene.clock).opine(claim.id, Stance.STRONGLY_DISAGREE, "We never did this.")
         joint.take_in(alder, scene.clock)
-        record = attributing.record_of(alder, claim.id)
+        record = lookup.record_of(alder, claim.id)
         charter = alder.folder.load_charter()
         (judged,) = verify_record(record, charter).judged
         assert [each.author.name for each in judged.denials] == ["Birch"]
