@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
@@ -10,7 +11,8 @@ import pytest
 from msgspec import structs
 
 from dossier_scenes import ARABIC, BIDI, CEDAR, DENIAL, DISSENT, HEBREW, HOSTILE, KYIV, TYPST, document, material
-from pollwatch.report.dossier import inert, page, pdf
+from pollwatch.report.dossier import contents, inert, page, pdf
+from pollwatch.report.dossier.blocks import Chart
 
 NOW_US = 1_793_720_000_000_000
 
@@ -149,6 +151,20 @@ def test_words_that_break_typst_stop_nothing(title: str) -> None:
     assert "Still here." in text
     assert DENIAL in " ".join(text.split())
     assert b"pdfaid" in made
+
+
+def test_attack_25_an_absurd_date_bends_no_chart() -> None:
+    """Attack 25: a denial that is dated in the year 9999 is shown with that date, and stays off the drawing."""
+    base = material()
+    (judged,) = base.record.judged
+    late = replace(judged.denials[0], created="9999-12-31T23:59:59.999Z")
+    record = replace(base.record, judged=(replace(judged, opinions=(late,)),))
+    made = contents.make(replace(base, record=record, span_us=(-(10**16) * 6, NOW_US)))
+    charts = [block for chapter in made.chapters for block in chapter.blocks if isinstance(block, Chart)]
+    assert charts
+    assert all(len(chart.ticks) < 12 for chart in charts)
+    assert not [row for chart in charts for row in chart.rows if row.label == "Denied"]
+    assert "9999-12-31 23:59:59 UTC" in page.html(made)
 
 
 def test_right_to_left_runs_keep_to_themselves() -> None:

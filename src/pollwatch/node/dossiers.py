@@ -120,7 +120,7 @@ def make(
         CHARTER: membership.folder.load_chain().to_bytes(),
         POLICY: membership.charter.policy(membership.me).encode("utf-8"),
     }
-    as_of_us = max(_times(whole, own))
+    as_of_us = max(_times(membership, whole, own))
     with speaking(languages[0]):  # of the bundle's cover sheet
         sealed = _sealed(membership, own, whole, enclosed, as_of_us, clock)
     if sealed.data is not None:
@@ -145,7 +145,10 @@ def _identifier(membership: Membership, incident: str, seen: Gathered | None) ->
         many = ", ".join(each.id for each in fitting[:5])
         known = f"several incidents begin so: {many}" if fitting else "see: pollwatch incidents list"
         raise PolicyError(f"no incident {incident[:80]!r} in {membership.folder.case}; {known}")
-    return lookup.incident_object_id(membership, fitting[0].id)
+    found = lookup.incident_object_id(membership, fitting[0].id)
+    if not Collection(membership.folder.record).versions([found]):
+        raise PolicyError(f"incident {fitting[0].id} was never released; release it first: pollwatch share")
+    return found
 
 
 def _own(membership: Membership, identifier: str, seen: Gathered | None) -> Incident | None:
@@ -153,10 +156,12 @@ def _own(membership: Membership, identifier: str, seen: Gathered | None) -> Inci
     return next((each for each in mine if lookup.incident_object_id(membership, each.id) == identifier), None)
 
 
-def _times(whole: Iterable[StixObject], own: Incident | None) -> list[int]:
-    """When anything of the case was said, changed or seen."""
-    said = (str(each[field]) for each in whole for field in ("created", "modified") if field in each)
-    times = [parse_rfc3339(each) for each in said]
+def _times(membership: Membership, whole: Sequence[StixObject], own: Incident | None) -> list[int]:
+    """Since when we hold what the case is made of, by our own clock: an author can state any time."""
+    collection = Collection(membership.folder.record)
+    identifiers = {each["id"] for each in whole}
+    held = (each for kind in {one["type"] for one in whole} for each in collection.of_type(kind))
+    times = [each.at_us for each in held if each.source["id"] in identifiers]
     return times + ([own.last_us] if own is not None and own.last_us is not None else [])
 
 
@@ -225,14 +230,16 @@ def _checkpoint(signed: SignedCheckpoint, charter: Charter) -> tuple[Checkpoint,
 
 
 def _receipts(membership: Membership) -> dict[str, dict[str, int]]:
-    """When each member's gateway first confirmed what we said: by SHA-256, then by member."""
-    ledger = Ledger(membership.folder.record)
+    """When each member's gateway first confirmed what we said: by SHA-256, then by member.
+
+    The ledger holds what was checked when it came, under the key that the gateway had then.
+    """
     found: dict[str, dict[str, int]] = {}
-    for peer in membership.peers:
-        for each in ledger.all(peer.name):
-            receipt = read_receipt(each.receipt, peer.gateway) if each.receipt else None
-            for digest in receipt.spoken if receipt is not None else ():
-                found.setdefault(digest, {}).setdefault(peer.name, receipt.received_us if receipt else 0)
+    for each in Ledger(membership.folder.record).all():
+        if each.receipt:
+            receipt = read_receipt(each.receipt)
+            for digest in receipt.spoken:
+                found.setdefault(digest, {}).setdefault(each.release.receiver, receipt.received_us)
     return found
 
 

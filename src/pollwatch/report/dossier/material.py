@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from pollwatch.attribution.matrix import Matrix
 from pollwatch.attribution.record import Record
-from pollwatch.clock import UTC, to_datetime
+from pollwatch.clock import US_PER_S, UTC, to_datetime
 from pollwatch.election.calendar import Calendar
 from pollwatch.evidence.report import Report
 from pollwatch.incidents.coverage import CoverageAnswer
@@ -19,6 +20,8 @@ from pollwatch.members.member import Member
 from pollwatch.members.roll import Roll
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
+
+_YEAR_US: Final = 366 * 86_400 * US_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +119,20 @@ class Material:
     as_of_us: int
     zone: dt.tzinfo = UTC
 
+    def believable(self, us: int) -> bool:
+        """Whether a time that somebody states can be drawn: within a generation, and not long after what is known."""
+        return self.as_of_us - 30 * _YEAR_US <= us <= self.as_of_us + _YEAR_US
+
     def when(self, us: int | None, *, seconds: bool = False) -> str:
         """A moment in the office's zone, and in UTC where that differs; a dash for none."""
         if us is None:
             return "–"
         shape = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
         utc = to_datetime(us)
-        local = utc.astimezone(self.zone)
+        try:
+            local = utc.astimezone(self.zone)
+        except OverflowError:  # at the end of all years
+            local = utc
         if not local.utcoffset():
             return f"{utc.strftime(shape)} UTC"
         same_day = local.date() == utc.date()

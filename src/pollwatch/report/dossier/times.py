@@ -32,7 +32,7 @@ def chapter(material: Material) -> Chapter:
     """The case over the calendar and near, the incident's steps, and the same in words."""
     blocks: list[Block] = []
     moments = _moments(material)
-    known = [at for each in moments for at in each.times] + [each for each in material.span_us if each is not None]
+    known = [at for each in moments for at in each.times] + list(_span(material))
     spans = [edge for each in material.calendar.spans for edge in (each.start_us, each.end_us)]
     if spans and known:
         blocks.append(_rows(material, _("The case over the election calendar"), moments, [*spans, *known]))
@@ -62,26 +62,35 @@ def _moments(material: Material) -> list[_Moments]:
         (_("Dissented"), "bad", (each.created for each in dissents)),
         (_("Taken back"), "warn", (each.created for each in record.papers.retractions)),
     ]
-    found = (_Moments(label, tone, tuple(map(parse_rfc3339, times))) for label, tone, times in kinds)
+    found = (
+        _Moments(label, tone, tuple(at for at in map(parse_rfc3339, times) if material.believable(at)))
+        for label, tone, times in kinds
+    )
     return [each for each in found if each.times]
 
 
 def _rows(material: Material, title: str, moments: Iterable[_Moments], known: Sequence[int]) -> Chart:
     """Rows of what was done and said, from the first of some times to the last."""
     scale = Scale.around(min(known), max(known))
-    first_us, last_us = material.span_us
-    rows = []
-    if first_us is not None:
-        rows.append(Row(_("Incident"), (_mark(scale, first_us, last_us or first_us, "bad"),)))
+    span = _span(material)
+    rows = [Row(_("Incident"), (_mark(scale, span[0], span[-1], "bad"),))] if span else []
     rows += [Row(each.label, tuple(_mark(scale, at, at, each.tone) for at in each.times)) for each in moments]
     return _chart(material, title, scale, rows)
+
+
+def _span(material: Material) -> tuple[int, ...]:
+    """From when to when the incident lasted; nothing where that cannot be drawn."""
+    first_us, last_us = material.span_us
+    if first_us is None or not material.believable(first_us):
+        return ()
+    return (first_us, last_us) if last_us is not None and material.believable(last_us) else (first_us,)
 
 
 def _steps(material: Material) -> Chart | None:
     """The incident's steps, near."""
     phases = [] if material.own is None else material.own.phases
     dated = [(each.name, each.first_us, each.last_us or each.first_us) for each in phases if each.first_us is not None]
-    if not dated:
+    if not dated or not all(map(material.believable, (at for _name, *span in dated for at in span))):
         return None
     first, last = min(at for _name, at, _end in dated), max(end for _name, _at, end in dated)
     scale = Scale.around(first, last)
