@@ -11,6 +11,7 @@ import pytest
 import matching_scenes as scenes
 from pollwatch import canonical
 from pollwatch.errors import EvidenceError, FormatError, ProofError
+from pollwatch.evidence.keys import Signer
 from pollwatch.members.rules import MatchingRules
 from pollwatch.sharing.matching import audit, entering, reading, ristretto
 from pollwatch.sharing.matching.papers import Mode
@@ -117,3 +118,14 @@ def test_no_opening_where_nobody_audits(tmp_path: Path) -> None:
     made.begin("Alder", "Birch")
     made.run()
     assert made.nodes["Alder"].party.runs.openings() == ()
+
+
+def test_a_changed_statement_key_brings_no_new_budget(scene: scenes.Scene) -> None:
+    """Attack 17: a member changes its statement key in the middle of an epoch, so that its commitments are nobody's."""
+    me = scene.nodes["Alder"].me
+    logged = scene.logs.entries[me.name]
+    before = reading.commitments(logged, me)
+    changed = replace(me, statement=Signer.generate(me.statement.name).verifier)
+    assert reading.commitments(logged, changed) == before != []
+    assert all(reading.read_or_none(each, changed) is None for each in logged)  # for all else its signature counts
+    assert reading.commitments(logged, scene.nodes["Birch"].me) == []

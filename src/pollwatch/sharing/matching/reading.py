@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pollwatch.clock import parse_rfc3339
 from pollwatch.errors import FormatError, SignatureError
@@ -39,11 +39,15 @@ def read(data: bytes, member: Member) -> Paper:
         FormatError: malformed, or not in its only form.
         SignatureError: not signed by that member, or said in another's name.
     """
+    return _read(data, member, lambda kind: document.open_signed(kind, data, member.statement))
+
+
+def _read(data: bytes, member: Member, opened: Callable[[str], dict[str, Any]]) -> Paper:
     if len(data) > _MAX_ENTRY:
         raise FormatError("a paper about matching is longer than any may be")
     for kind, read_one in _READERS.items():
         if data.startswith(f"pollwatch/{kind}/".encode("ascii")):
-            value = document.open_signed(kind, data, member.statement)
+            value = opened(kind)
             paper = read_one(value)
             if paper.record() != value:
                 raise FormatError(f"the {kind} is not in its only form")
@@ -62,9 +66,20 @@ def read_or_none(data: bytes, member: Member) -> Paper | None:
 
 
 def commitments(logged: Iterable[bytes], member: Member) -> list[Commitment]:
-    """A member's commitments among its papers; what it signed malformed counts for nothing, and fits no run either."""
-    found = (read_or_none(each, member) for each in logged)
+    """A member's commitments among the papers in its own log, from which what it has spent is counted.
+
+    Nobody else writes there, so it does not matter which of its keys signed one: who changes its key gets no new
+    budget. What is malformed counts for nothing, and fits no run either.
+    """
+    found = (_posted(each, member) for each in logged)
     return [each for each in found if isinstance(each, Commitment)]
+
+
+def _posted(data: bytes, member: Member) -> Paper | None:
+    try:
+        return _read(data, member, lambda kind: document.read(kind, data)[1])
+    except (FormatError, SignatureError):
+        return None
 
 
 def read_commitment(data: bytes, member: Member, charter: Charter) -> Commitment:
