@@ -7,10 +7,11 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from attribution_scenes import T, Table
-from pollwatch.attribution import closing, hypotheses, inquiry, matrix, statement
+from pollwatch.attribution import closing, hypotheses, inquiry, matrix, measure, statement
 from pollwatch.attribution import opinion as opinions
 from pollwatch.attribution.closing import Outcome
 from pollwatch.attribution.hypotheses import Fit
+from pollwatch.attribution.measure import Deed, Kind, Result
 from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.statement import Draft
 from pollwatch.attribution.subject import Named
@@ -48,6 +49,7 @@ def table(*, exercise: bool = False) -> Table:
     ended = closing.to_stix(claim.name, Outcome.REFUTED, "The tools were planted.", found.maker(ARABIC, 9000))
     found.say(ended)
     _weigh(found)
+    _act(found, Named.of(found.incident))
     asked = inquiry.ask(found.member(CEDAR), found.incident["id"], "Who leased it?", T + 10**10, found.maker(KYIV, 300))
     found.say(asked)
     draft = Draft("Common attackers", "The same sources came to three.", (Named.of(found.incident),), (), T + 10**11)
@@ -60,6 +62,14 @@ def table(*, exercise: bool = False) -> Table:
     ):
         found.say(opinions.to_stix(stated.subject, stance, text, found.maker(name, 8100)))
     return found
+
+
+def _act(found: Table, about: Named) -> None:
+    """Kyiv reports the address to its network, which answers."""
+    deed = Deed(Kind.ABUSE, "Оксана", "The address attacked us.", "abuse@isp.example", "9a" * 32)
+    said = found.say(measure.to_stix(about, deed, found.maker(KYIV, 9500)))
+    taken = measure.from_stix(said, found.member(KYIV))
+    found.say(measure.to_outcome(taken, Result.ACTED, "The machine was cut off.", found.maker(KYIV, 9600)))
 
 
 def _weigh(found: Table) -> None:

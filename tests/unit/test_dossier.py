@@ -59,6 +59,20 @@ def test_how_a_claim_ended_stands_with_it() -> None:
     assert "Claim C1 is closed" not in text
 
 
+def test_measures_say_who_decided_and_what_came_of_them() -> None:
+    """An abuse report: by whom decided, to whom it went, what was handed over, and the outcome."""
+    text = " ".join(pages())
+    for words in (
+        f"M1. {KYIV}: abuse report",
+        "Decided by Оксана",
+        "Went to abuse@isp.example",
+        "9a" * 32,
+        "What came of it: acted upon",
+        "The machine was cut off.",
+    ):
+        assert words in text
+
+
 def test_the_cover_names_who_what_and_which_bytes() -> None:
     """Issuer, count over blocs, marking, bundle, checkpoint."""
     cover = pages()[0]

@@ -51,7 +51,9 @@ POLICY: Final = "policy.txt"
 SUMS: Final = "SHA256SUMS"
 _PAGE: Final = "verify.html"
 #: Which papers have chapters of their own; all else that was said goes with the measures.
-_CHAPTERS: Final = frozenset({"inquiry", "answer", "notice", "hypothesis", "item", "rating", "retraction", "closing"})
+_CHAPTERS: Final = frozenset(
+    (*("inquiry", "answer", "notice", "hypothesis", "item", "rating"), *("retraction", "closing", "measure", "outcome"))
+)
 _MEASURES: Final = frozenset({"course-of-action", "grouping"})
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pollwatch.attribution.measure import Taken
 from pollwatch.attribution.record import Asked
 from pollwatch.clock import parse_rfc3339
 from pollwatch.i18n import _
-from pollwatch.report.dossier.blocks import Block, Chapter, Heading, Inner, Notice, Para, Quote, Spread
+from pollwatch.report.dossier import words
+from pollwatch.report.dossier.blocks import Block, Chapter, Facts, Heading, Inner, Notice, Para, Quote, Spread
 from pollwatch.report.dossier.claims import foot
 from pollwatch.report.dossier.inert import lines, name
 from pollwatch.report.dossier.material import Material
@@ -24,7 +26,10 @@ def inquiries(material: Material) -> Chapter:
 
 def measures(material: Material) -> Chapter:
     """What was done about it, as far as the case's file says so: by whom, when, and how it went."""
-    blocks: list[Block] = [_paper(material, each) for each in material.others]
+    blocks: list[Block] = []
+    for number, taken in enumerate(material.record.taken, 1):
+        blocks += _measure(material, taken, number)
+    blocks += [_paper(material, each) for each in material.others]
     if not blocks:
         blocks.append(Para(_("The file of this case records no measure.")))
     return Chapter("measures", _("What was done about it"), tuple(blocks))
@@ -70,6 +75,28 @@ def _standing(material: Material, asked: Asked) -> Notice | Para:
     else:
         text = _("{member} received it on {received}, by its own receipt, and was silent until {until}.")
     return Notice(text.format(member=member, received=received, until=until))
+
+
+def _measure(material: Material, taken: Taken, number: int) -> list[Block]:
+    """A measure: who decided it and to whom it went, and beside it what came of it."""
+    measure, deed = taken.measure, taken.measure.deed
+    head = _("M{number}. {member}: {kind}").format(
+        number=number, member=name(measure.author.name), kind=words.measure(deed.kind)
+    )
+    facts = [(_("Decided by"), name(deed.decided_by)), (_("Went to"), name(deed.addressee) or "–")]
+    why = Quote(_("Why"), lines(deed.text), foot(material, measure.created, measure.name.id))
+    came: list[Inner] = [
+        Quote(
+            _("What came of it: {result}").format(result=words.result(each.result)),
+            lines(each.text),
+            foot(material, each.created, each.id),
+        )
+        for each in taken.outcomes
+    ]
+    left = (why, Facts(tuple(facts)))
+    right = tuple(came) or (Para(_("What came of it is not on record.")),)
+    handed = [Facts(((_("Handed over, SHA-256"), deed.digest),))] if deed.digest else []
+    return [Heading(head), Spread(left, right), *handed]
 
 
 def _paper(material: Material, each: StixObject) -> Quote:

@@ -188,6 +188,11 @@ def said(material: Material) -> list[tuple[str, str, str, str]]:
         found.append((what, question.asker.name, question.created, question.name.id))
         what = _("answer to Q{number}").format(number=number)
         found += [(what, each.author.name, each.created, each.id) for each in asked.answers]
+    for number, taken in enumerate(record.taken, 1):
+        done = taken.measure
+        found.append((_("measure M{number}").format(number=number), done.author.name, done.created, done.name.id))
+        what = _("outcome of M{number}").format(number=number)
+        found += [(what, each.author.name, each.created, each.id) for each in taken.outcomes]
     papers = record.papers
     columns = {each.id: f"H{number}" for number, each in enumerate(material.matrix.hypotheses, 1)}
     rows = {each.name.id: f"E{number}" for number, each in enumerate(material.matrix.items, 1)}

@@ -60,6 +60,7 @@ def _moments(material: Material) -> list[_Moments]:
         (_("Answered"), "plain", (one.created for each in record.asked for one in each.answers)),
         (_("Stated together"), "good", (each.statement.created for each in record.tallies)),
         (_("Dissented"), "bad", (each.created for each in dissents)),
+        (_("Measures"), "plain", (each.measure.created for each in record.taken)),
         (_("Taken back"), "warn", (each.created for each in record.papers.retractions)),
     ]
     found = (

@@ -6,6 +6,7 @@ from typing import Final
 
 from pollwatch.attribution.closing import Outcome
 from pollwatch.attribution.hypotheses import ALWAYS, Fit, Hypothesis
+from pollwatch.attribution.measure import Kind, Result
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
 from pollwatch.attribution.tally import Part
 from pollwatch.evidence.report import Grade
@@ -80,6 +81,28 @@ def stance(said: Stance) -> str:
         Stance.AGREE: _("agrees"),
         Stance.STRONGLY_AGREE: _("strongly agrees"),
     }[said]
+
+
+def measure(kind: Kind) -> str:
+    """What was done."""
+    return {
+        Kind.ABUSE: _("abuse report"),
+        Kind.TAKEDOWN: _("takedown request"),
+        Kind.BLOCK: _("block"),
+        Kind.PROSECUTOR: _("package for a prosecutor"),
+        Kind.FACT_SHEET: _("fact sheet"),
+        Kind.OTHER: _("another measure"),
+    }[kind]
+
+
+def result(came: Result) -> str:
+    """What came of a measure."""
+    return {
+        Result.ACTED: _("acted upon"),
+        Result.REFUSED: _("refused"),
+        Result.NO_ANSWER: _("no answer"),
+        Result.LIFTED: _("lifted again"),
+    }[came]
 
 
 def part(played: Part) -> str:
