@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from pollwatch.canonical import Json, pretty
-from pollwatch.cli import options, spoken
+from pollwatch.cli import block, options, spoken
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
@@ -27,6 +27,9 @@ def command() -> None:
 
     Nothing here blocks, sends or accuses by itself: a person decides, carries it out, and says so.
     """
+
+
+command.add_command(block.command)
 
 
 @command.command(epilog=spoken.CODES)
