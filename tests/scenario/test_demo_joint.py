@@ -1,5 +1,6 @@
 """The joint demo, as a newcomer runs it: four rivals, a forker and a poisoner, and what anybody can check then."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import pytest
 import joint_act_worker
 import wires
 from killing import Killer
+from pollwatch import canonical
 from pollwatch.clock import SystemClock
 from pollwatch.evidence import fsck
 from pollwatch.evidence.published import Published
@@ -54,9 +56,21 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The demo's folder, and what it said; before each gateway is a wire that keeps all that crosses."""
-    folder = tmp_path_factory.mktemp("joint")
-    return folder / "out", python("tests/joint_demo_worker.py", *(str(folder / each) for each in FOLDERS))
+    """The demo's folder, and what it said; before each gateway is a wire that keeps all that crosses.
+
+    It is played once, also where several test processes share the tests of this file.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "joint-demo"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = folder / "said.json"
+        if not said.exists():
+            done = python("tests/joint_demo_worker.py", *(str(folder / each) for each in FOLDERS))
+            said.write_text(canonical.compact([done.returncode, done.stdout, done.stderr]), "utf-8")
+        code, out, err = canonical.loads_lenient(said.read_bytes())
+        return folder / "out", subprocess.CompletedProcess("demo joint", code, out, err)
 
 
 @pytest.mark.timeout(900)
