@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 import matching_scenes as scenes
+from pollwatch.clock import monotonic_s
 from pollwatch.errors import PollwatchError
 from pollwatch.members.rules import MatchingRules
 from pollwatch.sharing.matching import audit, messages
@@ -175,3 +179,25 @@ def _round(scene: scenes.Scene) -> None:
             scene.look(name)
         except _Power:
             node.inbox = waiting
+
+
+def test_workers_end_with_a_killed_process() -> None:
+    """A node that is killed in the middle of matching leaves no process behind that waits for work."""
+    program = (
+        "import multiprocessing, operator, sys\n"
+        "from pollwatch.sharing.matching.workers import Workers\n"
+        "if __name__ == '__main__':\n"
+        "    with Workers(2) as workers:\n"
+        "        workers.map(operator.neg, list(range(4_000)))\n"
+        "        print(*(each.pid for each in multiprocessing.active_children()), flush=True)\n"
+        "        sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        workers = [Path("/proc") / each.decode() for each in process.stdout.readline().split()]
+        assert len(workers) == 2
+        process.kill()
+    until_s = monotonic_s() + 20
+    while any(each.exists() for each in workers):
+        assert monotonic_s() < until_s
+        time.sleep(0.02)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -52,5 +54,18 @@ class Workers:
             return [work(each) for each in jobs]
         if self._pool is None:
             # Spawned, not forked: whoever calls may have threads.
-            self._pool = ProcessPoolExecutor(self._count, multiprocessing.get_context("spawn"))
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._count, context, initializer=_end_with_parent)
         return list(self._pool.map(work, jobs, chunksize=max(1, _PIECE // weight)))
+
+
+def _end_with_parent() -> None:
+    """In a worker: should the process that started it be killed, it ends too, instead of waiting for jobs for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_end, args=(parent,), daemon=True).start()
+
+
+def _wait_and_end(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
