@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,6 +25,7 @@ from pollwatch.report.contacts import Contact, Contacts
 _QUOTED: Final = 10
 _SQL: Final = "sql"
 _GUESSING: Final = "T1110"
+_XARF_NAME: Final = re.compile(r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}", re.ASCII)
 _FLOOD: Final = ("T1498", "T1499")
 
 
@@ -130,10 +132,11 @@ def takedown(domains: Sequence[str], own: str, decided: Decided, out: Path, cloc
             raise PolicyError(f"{each.value} is one's own name or below it; nobody takes that down for you")
         details = {
             "url": f"http://{each.value}/",
-            "domain": each.value,
             "infringement_type": "lookalike",
             "legitimate_site": f"https://{ours.value}/",
         }
+        if _XARF_NAME.fullmatch(each.value):  # names in other scripts (xn--...) do not fit; the URL says them
+            details["domain"] = each.value
         words = _("The name {name} can be taken for {own}, which is ours, and misleads voters. {reason}")
         told = words.format(name=each.value, own=ours.value, reason=decided.reason)
         reference = f"{ours.value} {each.value}"
