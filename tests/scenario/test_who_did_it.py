@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,20 @@ from click.testing import CliRunner
 import stix_validator
 from pollwatch.attribution.hypotheses import Fit
 from pollwatch.attribution.matrix import Matrix
+from pollwatch.attribution.order import OrderFile
 from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.tally import Part
-from pollwatch.attribution.verify import verify_record
+from pollwatch.attribution.verify import read_order, verify_record
 from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock
-from pollwatch.errors import PolicyError, SignatureError
+from pollwatch.errors import EvidenceError, PolicyError, SignatureError
+from pollwatch.evidence import checkpoint
+from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.members.charter import SignedCharter
 from pollwatch.members.rules import Quorum
-from pollwatch.node import casefile, joint, lookup
+from pollwatch.node import casefile, joint, lookup, ordering, publishing, rail, watching
 from pollwatch.node.attributing import Speaker
+from pollwatch.stix import bundle
 from said_scenes import BLOCS, DAY_S, DECISION, Scene, scene
 
 
@@ -41,12 +46,12 @@ def two(tmp_path: Path) -> Iterator[Scene]:
         yield found
 
 
-def checked(scene: Scene, exported: bytes, folder: Path) -> str:
+def checked(scene: Scene, exported: bytes, folder: Path, *options: str) -> str:
     """What a third party's check of a record says, with the charter and nothing else; it must pass."""
     (folder / "record.json").write_bytes(exported)
     charter = next(iter(scene.members.values())).folder.charter
     command = [sys.executable, "-m", "pollwatch.attribution.verify", str(folder / "record.json")]
-    done = subprocess.run([*command, "--charter", str(charter)], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "--charter", str(charter), *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -201,3 +206,102 @@ def test_the_same_by_command(two: Scene) -> None:
         done = CliRunner().invoke(root, [*verb, *case["Alder"]], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         assert done.output.strip() or verb == ("opinion",)
+
+
+def published(scene: Scene) -> None:
+    """All publish, so that each log is cosigned, and look at each other's logs."""
+    for _round in range(2):
+        for each in scene.members.values():
+            scene.clock.advance(1)
+            publishing.publish(each, scene.clock)
+        for each in scene.members.values():
+            assert all(one.sound for one in watching.check_peers(each, scene.clock))
+
+
+def proven(scene: Scene, by: str, about: str, folder: Path) -> str:
+    """What a third party's check says of the order of a case, from three files and nothing else."""
+    membership = scene.members[by]
+    exported = lookup.record_of(membership, about)
+    (folder / "order.json").write_bytes(ordering.order_of(membership, bundle.read(exported), scene.clock))
+    return checked(scene, exported, folder, "--order", str(folder / "order.json"))
+
+
+def test_the_order_of_events_is_proven_by_the_verifier_alone(four: Scene, tmp_path: Path) -> None:
+    """Claim, denial, draft, dissent: who came after whom and not later than when, whoever exports, by logs alone."""
+    claim = four.claim("Cedar")
+    published(four)
+    denial = four.speaker("Cedar").opine(claim, Stance.STRONGLY_DISAGREE, "It was not us.").id
+    closes_us = four.clock.now_us() + DAY_S * 1_000_000
+    draft = four.speaker("Dogwood").draft("Finding", "Unclear.", [claim], closes_us).id
+    dissent = four.speaker("Birch").opine(draft, Stance.DISAGREE, "Too soon.").id
+    for name in four.members:
+        four.speaker(name)
+    published(four)
+    charter = four.members["Alder"].charter
+    for name, membership in four.members.items():
+        said = proven(four, name, draft, tmp_path)
+        assert "cosigned by" in said
+        record = (tmp_path / "record.json").read_bytes()
+        found = read_order((tmp_path / "order.json").read_bytes(), (record,), charter, None)
+        numbers = {each.name.id: number for number, each in enumerate(found)}
+        assert numbers[claim] < numbers[denial]
+        assert numbers[claim] < numbers[draft] < numbers[dissent]
+        by_id = {each.name.id: each for each in found}
+        for paper in (claim, denial, draft, dissent):
+            assert {place.member.name for place in by_id[paper].places} == set(four.members)
+            assert by_id[paper].places[0].grade == "cross-bloc"
+            not_later_s = by_id[paper].not_later_s
+            assert not_later_s is not None
+            assert not_later_s <= four.clock.now_us() // 1_000_000
+        assert by_id[denial].name.digest not in by_id[claim].after | by_id[claim].followed
+        assert membership.me.name in said
+    before, after = by_id[claim].not_later_s, by_id[dissent].not_later_s
+    assert before is not None
+    assert after is not None
+    assert before < after
+
+
+def test_a_forged_order_is_refused(two: Scene, tmp_path: Path) -> None:
+    """Attack 3: an exporter moves a denial in the logs, shows a log under another's name, or one log twice."""
+    claim = two.claim("Cedar")
+    two.speaker("Cedar").opine(claim, Stance.DISAGREE, "It was not us.")
+    two.speaker("Alder")
+    published(two)
+    said = proven(two, "Alder", claim, tmp_path)
+    assert "denial by the respondent, Cedar" in said
+    record, charter = (tmp_path / "record.json").read_bytes(), two.members["Alder"].charter
+    shown = OrderFile.parse((tmp_path / "order.json").read_bytes())
+    alder, cedar = shown.logs
+    first, *others = alder.postings
+    forged = (
+        replace(alder, postings=(replace(first, index=first.index + 1), *others)),
+        replace(alder, postings=(replace(first, digest=others[0].digest), *others)),
+        replace(alder, member="Cedar"),
+        replace(alder, signed=cedar.signed, growth=cedar.growth),
+        replace(alder, postings=(replace(first, digest="0" * 64), *others)),
+    )
+    for each in forged:
+        logs = (each,) if each.member == "Cedar" else (each, cedar)
+        with pytest.raises(EvidenceError):
+            read_order(OrderFile(logs).to_bytes(), (record,), charter, None)
+    with pytest.raises(EvidenceError):
+        read_order(OrderFile((alder, alder)).to_bytes(), (record,), charter, None)
+
+
+def test_at_two_a_neutral_witness_raises_the_grade(two: Scene, tmp_path: Path) -> None:
+    """The accused cosigns nothing; a witness of neither side does, and a reader who knows it sees the higher grade."""
+    claim = two.claim("Cedar")
+    alder = two.members["Alder"]
+    elm = Signer.generate("elm.example/witness", KeyType.COSIGNATURE)
+    with rail.opened(alder.folder.case, two.clock) as evidence:
+        at = evidence.shared.signed
+        line = checkpoint.sign(at.checkpoint, elm, two.clock.now_us() // 1_000_000)
+        evidence.shared.add_cosignatures([line], at)
+    record = lookup.record_of(alder, claim)
+    order = ordering.order_of(alder, bundle.read(record), two.clock)
+    (tmp_path / "order.json").write_bytes(order)
+    (tmp_path / "policy").write_text(f"witness elm {elm.verifier.vkey}\n# bloc elm neutral\nquorum elm\n")
+    without = checked(two, record, tmp_path, "--order", str(tmp_path / "order.json"))
+    assert "nobody else has cosigned that (asserted)" in without
+    options = ("--order", str(tmp_path / "order.json"), "--policy", str(tmp_path / "policy"))
+    assert "cosigned by elm (cross-bloc)" in checked(two, record, tmp_path, *options)

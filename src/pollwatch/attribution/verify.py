@@ -1,13 +1,15 @@
 """Check a record of claims and opinions, offline: the part that a rival audits.
 
-    python -m pollwatch.attribution.verify RECORD.json --charter CHARTER
+    python -m pollwatch.attribution.verify RECORD.json --charter CHARTER [--order ORDER.json] [--policy POLICY]
 
 A record is a STIX bundle. Checked: the charter carries all its members' signatures; every object was signed by the
 member that it says created it, and unchanged since; each opinion, signature, answer and retraction is about exactly
 the claim, statement or inquiry that stands in the record; only a respondent denies, only the asked answer, only an
 author takes back; a statement is counted by the quorum of the charter that held when it closed. What members said that
-have gone since, or with keys that they have changed since, is read as of when they say they said it. Not checked,
-because no signature can: that what is claimed is true, and that nothing was left out of the record.
+have gone since, or with keys that they have changed since, is read as of when they say they said it. With an order
+file: where each paper stands in the members' logs, by when others had cosigned that, and what came after what
+(:mod:`pollwatch.attribution.order`). Not checked, because no signature can: that what is claimed is true, and that
+nothing was left out of the record.
 """
 
 from __future__ import annotations
@@ -20,15 +22,18 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from pollwatch.attribution import matrix
+from pollwatch.attribution import order as orders
 from pollwatch.attribution import record as records
 from pollwatch.attribution.matrix import Matrix
 from pollwatch.attribution.measure import Taken
 from pollwatch.attribution.notice import Notice
+from pollwatch.attribution.order import OrderFile, Proven
 from pollwatch.attribution.record import Asked, Judged, Record
 from pollwatch.attribution.tally import Tally
 from pollwatch.clock import rfc3339
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError, SignatureError
 from pollwatch.events.printable import printable
+from pollwatch.evidence.policy import Policy
 from pollwatch.i18n import _
 from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter
@@ -37,6 +42,7 @@ from pollwatch.stix import accept, bundle, ids
 
 #: How charters and records are called where they travel in an evidence bundle.
 CHARTER: Final = "charter.note"
+ORDER: Final = "order.json"
 RECORDS: Final = re.compile(r"record\.json|claim-[1-9][0-9]{0,5}\.json", re.ASCII)
 
 
@@ -105,23 +111,60 @@ def read_attached(attachments: Mapping[str, bytes], chain: Chain | None = None) 
     return chain, tuple(read_record(attachments[name], roll) for name in names)
 
 
+def read_order(order: bytes, data: Sequence[bytes], charters: Charters, policy: Policy | None) -> tuple[Proven, ...]:
+    """Check when, and in which order, the papers of some records were said.
+
+    Args:
+        order: an order file (:mod:`pollwatch.attribution.order`).
+        data: the records, each of which was read.
+        charters: that they were checked under.
+        policy: the reader's own; its witnesses count beside the charter's.
+
+    Raises:
+        EvidenceError: a proof in it does not hold.
+    """
+    received = {each["id"]: each for one in data for each in bundle.read(one)}
+    try:
+        return orders.check(OrderFile.parse(order), list(received.values()), charters, policy)
+    except (FormatError, PolicyError) as error:
+        raise SignatureError(str(error)) from error
+
+
+def told_order(attachments: Mapping[str, bytes], chain: Chain, policy: bytes | None) -> Iterator[str]:
+    """The order of what records beside an order file say, checked, in words; nothing where there is no such file.
+
+    Raises:
+        EvidenceError: a proof in it does not hold.
+    """
+    if ORDER in attachments:
+        data = [attachments[name] for name in sorted(filter(RECORDS.fullmatch, attachments))]
+        trusted = None if policy is None else Policy.parse(policy)
+        yield from orders.told(read_order(attachments[ORDER], data, Roll.of_chain(chain), trusted))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0 checked, 2 usage, 3 unreadable, 4 does not check out."""
     parser = argparse.ArgumentParser(prog="pollwatch.attribution.verify", description=_("Check a record offline."))
     parser.add_argument("record", type=Path)
     parser.add_argument("--charter", type=Path, required=True)
+    parser.add_argument("--order", type=Path, help=_("where the papers stand in the members' logs"))
+    parser.add_argument("--policy", type=Path, help=_("further witnesses that you know (C2SP tlog-policy)"))
     chosen = parser.parse_args(arguments)
     try:
         chain = read_chain(chosen.charter.read_bytes())
         charter = chain.last.charter
-        record = read_record(chosen.record.read_bytes(), Roll.of_chain(chain))
+        data, roll = chosen.record.read_bytes(), Roll.of_chain(chain)
+        record = read_record(data, roll)
+        policy = Policy.parse(chosen.policy.read_bytes()) if chosen.policy else None
+        proven = read_order(chosen.order.read_bytes(), (data,), roll, policy) if chosen.order else None
     except OSError as error:
         _say(_("cannot be read: {error}").format(error=error), sys.stderr)
         return 3
     except PollwatchError as error:
         _say(_("does not check out: {error}").format(error=error), sys.stderr)
         return EvidenceError.exit_code
-    for line in (*told_charter(chain), *told(record, charter)):
+    ordered = () if proven is None else orders.told(proven)
+    for line in (*told_charter(chain), *told(record, charter), *ordered):
         _say(line, sys.stdout)
     return 0
 

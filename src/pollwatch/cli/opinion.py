@@ -26,6 +26,7 @@ _STANCES = ("strongly-disagree", "disagree", "neutral", "agree", "strongly-agree
 @click.option("--disagree", is_flag=True, help="Short for --stance disagree.")
 @click.option("--text", default="", help="Why, for the others and for third parties.")
 @click.option("--export", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write CLAIM's record.")
+@spoken.order_out
 @spoken.dry_run
 @options.required_case_dir
 @options.as_json
@@ -38,6 +39,7 @@ def command(  # noqa: PLR0913 - one argument per option
     disagree: bool,
     text: str,
     export: Path | None,
+    order_out: Path | None,
     dry_run: bool,
     case_dir: Path,
     as_json: bool,
@@ -45,7 +47,8 @@ def command(  # noqa: PLR0913 - one argument per option
     """Say what you think of CLAIM, signed, sealed in the shared log and sent to all members.
 
     Without CLAIM: list all claims and opinions. With --export FILE: write the claim and every opinion on it as a STIX
-    bundle that anyone can check: python -m pollwatch.attribution.verify FILE --charter CHARTER.
+    bundle that anyone can check: python -m pollwatch.attribution.verify FILE --charter CHARTER. --order FILE beside
+    it proves when, and in which order, all of that was said.
     """
     from pollwatch.attribution.scale import Stance
     from pollwatch.node import lookup
@@ -56,7 +59,7 @@ def command(  # noqa: PLR0913 - one argument per option
         return 0
     subject = lookup.find_claim(speaker.membership, claim)
     if export is not None:
-        export.write_bytes(lookup.record_of(speaker.membership, subject.id))
+        spoken.export(speaker.membership, subject.id, export, order_out)
         return 0
     chosen = [
         *([stance] if stance else []),

@@ -12,7 +12,7 @@ import rich_click as click
 from pollwatch.canonical import Json, pretty
 from pollwatch.cli import options
 from pollwatch.clock import SystemClock
-from pollwatch.errors import PeerError
+from pollwatch.errors import PeerError, SourceError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from pollwatch.node.jointfolder import Membership
 
 CODES = "Exit codes: 0 signed and delivered to all (or --dry-run), 5 signed but somebody could not be reached."
+order_out = click.option(
+    "--order",
+    "order_out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write where each paper stands in the members' logs too: proves when, and in which order, it was said.",
+)
 dry_run = click.option(
     "--dry-run", is_flag=True, help="Write what all members would get to stdout, byte for byte; nothing is said."
 )
@@ -86,6 +93,26 @@ def tell(spoken: Spoken, schema: str, *, as_json: bool) -> int:
         for reason in spoken.withheld.values():
             options.complain(reason)
     return PeerError.exit_code if spoken.withheld or any(each.problem for each in spoken.sent) else 0
+
+
+def export(membership: Membership, object_id: str, record: Path, order: Path | None) -> None:
+    """Write the file of a case, and where its papers stand in the members' logs.
+
+    Raises:
+        SourceError: a file cannot be written.
+    """
+    from pollwatch.node import attributing, ordering
+    from pollwatch.stix import bundle
+
+    data = lookup.record_of(membership, object_id)
+    written = {record: data}
+    if order is not None:
+        written[order] = ordering.order_of(membership, bundle.read(data), SystemClock())
+    for path, content in written.items():
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise SourceError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def show(record: Record, case_dir: Path) -> None:

@@ -136,16 +136,18 @@ def show(*, statement: str | None, case_dir: Path, as_json: bool) -> int:
 @_draft_id
 @options.required_case_dir
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
-def export(*, statement: str, case_dir: Path, output: Path) -> int:
+@spoken.order_out
+def export(*, statement: str, case_dir: Path, output: Path, order_out: Path | None) -> int:
     """Write STATEMENT with the claims behind it and every voice on it to FILE, as a STIX bundle.
 
-    Anyone can check it: python -m pollwatch.attribution.verify FILE --charter CHARTER.
+    Anyone can check it: python -m pollwatch.attribution.verify FILE --charter CHARTER --order ORDER. Before
+    you export an order, publish (`pollwatch members publish`) and look at the others' logs (`pollwatch members check`).
     """
     from pollwatch.node import lookup
 
     membership = spoken.speaker(case_dir).membership
     found = lookup.find_statement(membership, statement)
-    output.write_bytes(lookup.record_of(membership, found.name.id))
+    spoken.export(membership, found.name.id, output, order_out)
     return 0
 
 

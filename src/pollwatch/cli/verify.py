@@ -49,6 +49,13 @@ _SAID_CHARS = 10_000
     help="The charter (or all of them) that you know, for what members said; else the one that came along.",
 )
 @click.option(
+    "--order",
+    "order_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where the papers of a record stand in the members' logs: proves when, and in which order, they were said.",
+)
+@click.option(
     "--html",
     "page_out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -62,6 +69,7 @@ def command(
     policy_file: Path | None,
     authority_files: tuple[Path, ...],
     charter_file: Path | None,
+    order_file: Path | None,
     page_out: Path | None,
     as_json: bool,
 ) -> None:
@@ -82,16 +90,17 @@ def command(
             raise UsageError("name the bundle or fork proof to check, or --html OUT")
         return
     charter = _read(charter_file) if charter_file else None
+    policy = _read(policy_file) if policy_file else None
+    order = {"order.json": _read(order_file)} if order_file else {}
     if _is_record(file):
         if charter is None:
             raise UsageError(_("this is a record of what members said; name the --charter under which they said it"))
-        _tell_records({"record.json": _read(file)}, charter, None, as_json=as_json)
+        _tell_records({"record.json": _read(file), **order}, charter, None, policy, as_json=as_json)
         return
-    policy = _read(policy_file) if policy_file else None
     authorities = b"\n".join(map(_read, authority_files)) if authority_files else None
     report = verify_file(file, policy, authorities)
     attachments = read_bundle(_read(file)).attachments if report.kind == "bundle" else {}
-    _tell_records(attachments, charter, report, as_json=as_json)
+    _tell_records({**attachments, **order}, charter, report, policy, as_json=as_json)
 
 
 def _is_record(file: Path) -> bool:
@@ -100,7 +109,12 @@ def _is_record(file: Path) -> bool:
 
 
 def _tell_records(
-    attachments: Mapping[str, bytes], charter: bytes | None, report: Report | None, *, as_json: bool
+    attachments: Mapping[str, bytes],
+    charter: bytes | None,
+    report: Report | None,
+    policy: bytes | None,
+    *,
+    as_json: bool,
 ) -> None:
     """What the file shows about a log, and then what members said, checked under the reader's charter or its own."""
     from pollwatch.attribution import verify as records
@@ -109,6 +123,7 @@ def _tell_records(
     if any(map(records.RECORDS.fullmatch, attachments)):
         chain, found = records.read_attached(attachments, records.read_chain(charter) if charter else None)
         said = [line for each in found for line in records.told(each, chain.last.charter)]
+        said += records.told_order(attachments, chain, policy)
     if as_json:
         origin = "file" if charter is None else "reader"
         record = None if chain is None else {"charter": chain.last.charter.digest, "charter_from": origin, "said": said}
