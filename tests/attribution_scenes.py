@@ -51,6 +51,10 @@ class Table:
         """A member by name."""
         return self.charter.member(name)
 
+    def key(self, name: str) -> Signer:
+        """A member's statement key."""
+        return self._keys[name]
+
     def maker(self, name: str, after_s: int = 0) -> Maker:
         """What makes a member's objects, some time after the beginning."""
         secret = name.encode().ljust(32, b".")
