@@ -101,7 +101,7 @@ def export(membership: Membership, object_id: str, record: Path, order: Path | N
     Raises:
         SourceError: a file cannot be written.
     """
-    from pollwatch.node import attributing, ordering
+    from pollwatch.node import lookup, ordering
     from pollwatch.stix import bundle
 
     data = lookup.record_of(membership, object_id)
