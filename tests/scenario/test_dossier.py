@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pypdf
@@ -15,63 +14,19 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from click.testing import CliRunner
 
-from dossier_scenes import ARABIC, KYIV, TYPST
+from dossier_drill import Drill, begin
+from dossier_scenes import KYIV
 from pollwatch import i18n
-from pollwatch.attribution.claim import Assertion
-from pollwatch.attribution.scale import Confidence, Finding
 from pollwatch.cli.main import root
-from pollwatch.clock import ManualClock
 from pollwatch.errors import PolicyError, StoreError
-from pollwatch.members.marking import Tlp
-from pollwatch.members.member import Role
-from pollwatch.node import dossiers, enrol, lookup, processes, releasing, scanning, staging
-from pollwatch.node.attributing import Speaker
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision
-from pollwatch.node.scanning import Request
-from pollwatch.sharing.decisions import Person
-from pollwatch.sharing.stages import Stage
+from pollwatch.node import dossiers
 from pollwatch.stix import bundle
-
-NOW_US = 1_793_700_000_000_000
-DECISION = Decision("Oksana", "charter")
-LINE = '198.51.100.9 - - [03/Nov/2026:0{0}:04:11 +0100] "GET /v?id=1%27+UNION+SELECT+{0} HTTP/1.1" 200 9 "-" "sqlmap"\n'
-
-
-@dataclass(frozen=True)
-class Drill:
-    """Kyiv's case, its one incident, and the time."""
-
-    case: Path
-    incident: str
-    clock: ManualClock
 
 
 @pytest.fixture(scope="module")
 def drill(tmp_path_factory: pytest.TempPathFactory) -> Drill:
     """Two offices, an incident in the first one's log, released and claimed; the other is never reached."""
-    folder = tmp_path_factory.mktemp("drill")
-    clock = ManualClock(NOW_US)
-    cases, ports = [folder / "kyiv", folder / "arabic"], processes.free_ports(2)
-    cards = [
-        enrol.introduce(case, name, bloc, Role.MEMBER, f"http://127.0.0.1:{port}", clock, exercise=True)
-        for case, name, bloc, port in zip(cases, (KYIV, ARABIC), ("east", "south"), ports, strict=True)
-    ]
-    signed = enrol.begin(cases[0], enrol.draft(cards, enrol.Terms("Навчання", (), None, Tlp.AMBER, 0), clock))
-    for case in (*cases, *cases):
-        signed = enrol.sign(case, signed.to_bytes(), clock).signed
-    log = folder / "access.log"
-    log.write_text("".join(LINE.format(hour) for hour in range(1, 9)), "utf-8")
-    report = scanning.run(Request((str(log),), case_dir=cases[0]), clock, show_progress=False)
-    (incident,) = report.incidents
-    kyiv = Membership.open(cases[0])
-    for peer in kyiv.peers:
-        staging.switch(kyiv, peer, Stage.CLAIM, Person("Oksana", "test"), "agreed", clock)
-        releasing.release(kyiv, releasing.prepare_incident(kyiv, incident, None, clock), peer, DECISION, clock)
-    about = lookup.incident_object_id(kyiv, incident.id)
-    unknown = Assertion(about, Finding.UNKNOWN, None, None, Confidence.MODERATE, f"Орендована адреса. {TYPST}")
-    Speaker(kyiv, DECISION, clock).claim(unknown)
-    return Drill(cases[0], incident.id, clock)
+    return begin(tmp_path_factory.mktemp("drill"))
 
 
 def made(drill: Drill, out: Path) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from pollwatch.canonical import Json, pretty
-from pollwatch.cli import abuse, block, options, spoken
+from pollwatch.cli import abuse, block, handout, options, spoken
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
@@ -32,6 +32,8 @@ def command() -> None:
 command.add_command(abuse.abuse)
 command.add_command(abuse.takedown)
 command.add_command(block.command)
+command.add_command(handout.prosecutor)
+command.add_command(handout.factsheet)
 
 
 @command.command(epilog=spoken.CODES)

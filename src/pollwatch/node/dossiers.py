@@ -8,12 +8,12 @@ a dossier that was not finished.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from pollwatch import canonical
 from pollwatch.attribution import matrix, paper
@@ -74,6 +74,10 @@ class Made:
     unproven: str
 
 
+#: What is drawn of a case in a language: file name to bytes.
+Papers: TypeAlias = Callable[[Material, str], dict[str, bytes]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Sealed:
     """What the issuer's own logs say."""
@@ -85,7 +89,7 @@ class _Sealed:
     at_us: int
 
 
-def make(
+def make(  # noqa: PLR0913 - all but the first four are what a caller may choose
     case_dir: Path,
     incident: str,
     out: Path,
@@ -94,6 +98,8 @@ def make(
     languages: Sequence[str] = ("en",),
     config_file: Path | None = None,
     zone: dt.tzinfo | None = None,
+    drawn: Papers | None = None,
+    kept: Container[str] | None = None,
 ) -> Made:
     """Write the dossier of an incident: papers in each language, and the files that prove what they say.
 
@@ -105,6 +111,8 @@ def make(
         languages: of the papers.
         config_file: configuration to use instead of the usual places.
         zone: for times; None = the first election's, else UTC.
+        drawn: draws other papers than a dossier's, for each language.
+        kept: names of the enclosed files that are written; None = all.
 
     Raises:
         ConfigError: no charter is in force.
@@ -132,8 +140,9 @@ def make(
     for language in languages:
         with speaking(language):
             material = _material(membership, main, whole, own, seen, sealed, enclosed)
-            papers |= _papers(material if zone is None else replace(material, zone=zone), language)
-    _write(out, enclosed | papers)
+            material = material if zone is None else replace(material, zone=zone)
+            papers |= (drawn or draw)(material, language)
+    _write(out, {name: data for name, data in enclosed.items() if kept is None or name in kept} | papers)
     shown = {each: (out / _paper(each, "pdf"), out / _paper(each, "html")) for each in languages}
     return Made(out, shown, _proof(sealed, enclosed[POLICY]), _unproven(sealed))
 
@@ -305,7 +314,8 @@ def _command(name: str) -> str:
     }.get(name, "")
 
 
-def _papers(material: Material, language: str) -> dict[str, bytes]:
+def draw(material: Material, language: str) -> dict[str, bytes]:
+    """A dossier's own papers."""
     document = contents.make(material)
     return {
         _paper(language, "pdf"): pdf.pdf(document, material.as_of_us),

@@ -18,19 +18,19 @@ def markdown_report(case: CaseReport) -> str:
     mark = f"**{exercise_words(case.exercise).strip()}**" if case.exercise else ""
     parts = [
         mark,
-        f"# {_text(case.title)}",
+        f"# {inert(case.title)}",
         _("Made {when} ({zone}). All times are in this zone.").format(
             when=case.when(case.generated_us, seconds=False), zone=case.zone_name
         ),
-        f"**{case.light.word}** – {_text(case.light.sentence)}",
+        f"**{case.light.word}** – {inert(case.light.sentence)}",
         f"## {_('Incidents')}",
         _table(case) if case.told else _("None. What the logs at hand cannot show is listed under coverage."),
         *(_incident(case, incident) for incident in case.told),
         f"## {_('What these logs can and cannot show')}",
         "\n".join(
-            f"- {_text(each.question)} **{_text(each.answer)}** ({_text(missing_words(each))})"
+            f"- {inert(each.question)} **{inert(each.answer)}** ({inert(missing_words(each))})"
             if each.missing
-            else f"- {_text(each.question)} **{_text(each.answer)}**"
+            else f"- {inert(each.question)} **{inert(each.answer)}**"
             for each in case.coverage
         ),
         f"## {_('What was read')}",
@@ -59,8 +59,8 @@ def _table(case: CaseReport) -> str:
         cells = [
             str(incident.election.priority),
             severity_word(incident.severity.word),
-            _text(incident.title),
-            ", ".join(_text(name) for name in actor_names(incident)),
+            inert(incident.title),
+            ", ".join(inert(name) for name in actor_names(incident)),
             case.when(incident.first_us, seconds=False),
             case.when(incident.last_us, seconds=False),
             thousands(len(incident.lines)),
@@ -71,27 +71,27 @@ def _table(case: CaseReport) -> str:
 
 def _incident(case: CaseReport, incident: Incident) -> str:
     parts = [
-        f"## {_text(exercise_words(case.exercise) + incident.title)}",
+        f"## {inert(exercise_words(case.exercise) + incident.title)}",
         f"`{incident.id}` · {severity_word(incident.severity.word)} · {status_word(incident.status)}",
-        _text(incident.summary),
+        inert(incident.summary),
         f"### {_('What to do')}",
-        "\n".join(f"{n}. {_text(step)}" for n, step in enumerate(incident.advice, 1)),
+        "\n".join(f"{n}. {inert(step)}" for n, step in enumerate(incident.advice, 1)),
         f"### {_('Steps of the attack, in order')}",
         "\n".join(
-            f"{n}. {_text(phase.name)} `{phase.technique}` – {case.when(phase.first_us)} … {case.when(phase.last_us)}, "
+            f"{n}. {inert(phase.name)} `{phase.technique}` – {case.when(phase.first_us)} … {case.when(phase.last_us)}, "
             f"{lines_words(phase.lines)}"
             for n, phase in enumerate(incident.phases, 1)
         ),
         f"### {_('Why we say so')}",
-        "\n".join(f"- {_text(sentence)}" for sentence in incident.why),
+        "\n".join(f"- {inert(sentence)}" for sentence in incident.why),
         "\n".join(f"- {_code(f'{line.path}:{line.number}')} {_code(line.text)}" for line in incident.samples),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _text(text: str) -> str:
-    """Text in which nothing is Markdown or HTML."""
-    return _SPECIAL.sub(r"\\\1", printable(text, 2000))
+def inert(text: str, limit: int = 2000) -> str:
+    """Text on one line, in which nothing is Markdown or HTML."""
+    return _SPECIAL.sub(r"\\\1", printable(text, limit))
 
 
 def _code(text: str) -> str:
