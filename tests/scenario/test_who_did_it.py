@@ -238,7 +238,8 @@ def test_the_order_of_events_is_proven_by_the_verifier_alone(four: Scene, tmp_pa
         four.speaker(name)
     published(four)
     charter = four.members["Alder"].charter
-    for name, membership in four.members.items():
+    for name in ("Alder", "Cedar"):  # a claimant and a respondent: neither can show another order
+        membership = four.members[name]
         said = proven(four, name, draft, tmp_path)
         assert "cosigned by" in said
         record = (tmp_path / "record.json").read_bytes()

@@ -12,7 +12,7 @@ What this leaves to others: whether all was exported (no signature shows that), 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import ClassVar, Final
 
@@ -36,6 +36,8 @@ from pollwatch.members.roll import Charters, Roll
 from pollwatch.stix.constants import StixObject
 
 MAX_BYTES: Final = 16 << 20
+#: How many pairs that cannot be ordered are told one by one.
+_PAIRS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ class Proven:
         places: in its author's log first.
         after: digests of the papers that it names by hash, in one of the record's logs or not.
         followed: digests of the papers that its author's log had before it.
+        contradicted: digests of the papers that its author's log had before it although they came after it, by what
+            they name: it was posted later than it was sent.
     """
 
     name: Named
@@ -138,6 +142,7 @@ class Proven:
     places: tuple[Place, ...]
     after: frozenset[str]
     followed: frozenset[str]
+    contradicted: frozenset[str] = frozenset()
 
     @property
     def not_later_s(self) -> int | None:
@@ -162,16 +167,31 @@ def check(
         PolicyError: a log of nobody in the charter.
     """
     roll = rolls.of(charters)
-    charter = roll.charter
     spoken = {Named.of(each).digest: each for each in received if records.is_spoken(each)}
     places: dict[str, list[Place]] = {digest: [] for digest in spoken}
     if len({each.member for each in shown.logs}) != len(shown.logs):
         raise ProofError("the order file shows one log twice")
     for log in shown.logs:
-        for digest, place in _places(log, spoken, charter, policy):
+        for digest, place in _places(log, spoken, roll, policy):
             places[digest].append(place)
-    found = {digest: _proven(each, places, spoken, roll) for digest, each in spoken.items()}
-    return tuple(found[digest] for digest in _sorted(found))
+    found = uncontradicted({digest: _proven(each, places, spoken, roll) for digest, each in spoken.items()})
+    sooner = {digest: each.after | each.followed for digest, each in found.items()}
+    return tuple(found[digest] for digest in TopologicalSorter(sooner).static_order())
+
+
+def unordered(found: Sequence[Proven]) -> tuple[tuple[Proven, Proven], ...]:
+    """The pairs of papers of whose order nothing is proven, not even by way of others."""
+    by_digest = {each.name.digest: each for each in found}
+    sooner: dict[str, frozenset[str]] = {}
+    for each in found:  # what a paper came after stands before it
+        direct = (each.after | each.followed) & by_digest.keys()
+        sooner[each.name.digest] = direct.union(*(sooner[other] for other in direct))
+    return tuple(
+        (one, other)
+        for number, one in enumerate(found)
+        for other in found[number + 1 :]
+        if one.name.digest not in sooner[other.name.digest]
+    )
 
 
 def told(found: Sequence[Proven]) -> Iterator[str]:
@@ -193,6 +213,24 @@ def told(found: Sequence[Proven]) -> Iterator[str]:
         if stood:
             words = _("after {numbers}, which {author}'s own log had before it")
             yield "     " + words.format(numbers=", ".join(map(str, stood)), author=each.author.name)
+        against = sorted(numbers[other] for other in each.contradicted if other in numbers)
+        if against:
+            words = _(
+                "{author}'s own log had {numbers} before it, which cannot be: it was posted later than it was sent"
+            )
+            yield "     " + words.format(numbers=", ".join(map(str, against)), author=each.author.name)
+    yield from _told_unordered(found, numbers)
+
+
+def _told_unordered(found: Sequence[Proven], numbers: Mapping[str, int]) -> Iterator[str]:
+    pairs = [(numbers[one.name.digest], numbers[other.name.digest]) for one, other in unordered(found)]
+    if not pairs:
+        yield _("each came after the one before it in this list; that is proven")
+        return
+    told = ", ".join(f"{one}/{other}" for one, other in pairs[:_PAIRS])
+    more = " " + _("and {n} more").format(n=len(pairs) - _PAIRS) if len(pairs) > _PAIRS else ""
+    words = _("which of two came first cannot be determined for {pairs}; their order in this list says nothing")
+    yield words.format(pairs=told + more)
 
 
 def _place_words(place: Place) -> str:
@@ -205,10 +243,10 @@ def _place_words(place: Place) -> str:
 
 
 def _places(
-    log: ShownLog, spoken: Mapping[str, StixObject], charter: Charter, policy: Policy | None
+    log: ShownLog, spoken: Mapping[str, StixObject], roll: Roll, policy: Policy | None
 ) -> Iterator[tuple[str, Place]]:
-    owner = charter.member(log.member)
-    if owner.name != log.member or not log.signed:
+    owner, charter = _owner(roll, log.member), roll.charter
+    if not log.signed:
         raise PolicyError(f"the order file shows a log of {log.member[:80]!r} without what proves it")
     chain, last = owner.known_log.follow(log.links), log.signed[-1].checkpoint
     seen = []
@@ -223,6 +261,15 @@ def _places(
         _check_posting(posting, spoken[posting.digest], log.signed[posting.at], owner)
         cosigned = seen[posting.at]
         yield posting.digest, Place(owner, posting.index, cosigned, _grade(cosigned, owner, charter, policy))
+
+
+def _owner(roll: Roll, name: str) -> Member:
+    """A member by its exact name, as the newest charter that has it names it; it may have left since."""
+    for charter in reversed(roll.charters):
+        for each in charter.members:
+            if each.name == name:
+                return each
+    raise PolicyError(f"the order file shows a log of {name[:80]!r}, who is in no charter")
 
 
 def _check_posting(posting: Posting, each: StixObject, signed: SignedCheckpoint, owner: Member) -> None:
@@ -296,16 +343,25 @@ def named_in(value: object) -> set[Named]:
     return found
 
 
-def _sorted(found: Mapping[str, Proven]) -> list[str]:
-    """An order in which nothing comes before what it is proven to have come after.
+def uncontradicted(found: Mapping[str, Proven]) -> dict[str, Proven]:
+    """Papers without what logs say against hashes: somebody posted what it said later than it sent it.
 
-    Logs that contradict one another (somebody posted what it said later than it sent it) count for nothing in it.
+    What a paper names by hash was there before it, whatever a log says; so a log's order gives way, and that is told.
     """
-    by_logs = {digest: each.after | each.followed for digest, each in found.items()}
-    try:
-        return list(TopologicalSorter(by_logs).static_order())
-    except CycleError:
-        return list(TopologicalSorter({digest: each.after for digest, each in found.items()}).static_order())
+    left = dict(found)
+    while True:
+        sooner = {digest: each.after | each.followed for digest, each in left.items()}
+        try:
+            TopologicalSorter(sooner).prepare()
+        except CycleError as error:
+            cycle = frozenset(error.args[1])
+            for digest in cycle:
+                each = left[digest]
+                wrong = (each.followed & cycle) - each.after
+                followed, contradicted = each.followed - wrong, each.contradicted | wrong
+                left[digest] = replace(each, followed=followed, contradicted=contradicted)
+            continue
+        return left
 
 
 def _log_record(log: ShownLog) -> dict[str, object]:

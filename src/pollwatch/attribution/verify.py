@@ -29,6 +29,7 @@ from pollwatch.attribution.measure import Taken
 from pollwatch.attribution.notice import Notice
 from pollwatch.attribution.order import OrderFile, Proven
 from pollwatch.attribution.record import Asked, Judged, Record
+from pollwatch.attribution.subject import Named
 from pollwatch.attribution.tally import Tally
 from pollwatch.clock import rfc3339
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError, SignatureError
@@ -123,7 +124,7 @@ def read_order(order: bytes, data: Sequence[bytes], charters: Charters, policy: 
     Raises:
         EvidenceError: a proof in it does not hold.
     """
-    received = {each["id"]: each for one in data for each in bundle.read(one)}
+    received = {Named.of(each): each for one in data for each in bundle.read(one) if records.is_spoken(each)}
     try:
         return orders.check(OrderFile.parse(order), list(received.values()), charters, policy)
     except (FormatError, PolicyError) as error:
