@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import stix_validator
 from dossier_drill import Drill, begin
-from dossier_scenes import DENIAL, DISSENT, HOSTILE, material
+from dossier_scenes import ARABIC, DENIAL, DISSENT, HOSTILE, material
 from pollwatch.cli.main import root
 from pollwatch.node import dossiers
 from pollwatch.report.dossier import custody, factsheet, sheet
@@ -104,6 +105,9 @@ def test_denial_and_dissent_stand_in_the_fact_sheet_word_for_word() -> None:
     assert "Likelihood: " in page
     assert "Confidence: " in page
     quoted = sheet.markdown(made)
+    for each in (page, quoted):
+        assert f"\u2068{ARABIC}\u2069" in each, "a name runs its own way"
+        assert "u2068" not in each
     assert all(each.replace(".", "") in quoted.replace(".", "") for each in DISSENT.split("; "))
 
 
@@ -121,3 +125,10 @@ def test_hostile_words_stay_words(made: str) -> None:
         assert "\u202e" not in each
         assert "\x1b" not in each
     assert "*b*" not in text.replace("\\*", "")
+
+
+def test_a_block_list_in_stix_passes_the_validator(drill: Drill, tmp_path: Path) -> None:
+    """A course of action with its indicators, as a person decided it: strictly, references enforced."""
+    out = tmp_path / "block"
+    _measure(drill, "block", drill.incident, "--format", "stix", "-o", str(out), "--by", "Ada", "--reason", HOSTILE)
+    stix_validator.accepts(tmp_path, {"course": out.read_bytes()})

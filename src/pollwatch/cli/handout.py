@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pollwatch.node.handouts import Packed
 
 _CODES = (
-    "Exit codes: 0 written, 3 a file cannot be written, 6 no charter is in force, the incident was never released, or "
-    "its evidence cannot be enclosed."
+    "Exit codes: 0 written, 3 there is no such incident or a file cannot be written, 6 no charter is in force, the "
+    "incident was never released, or its evidence cannot be enclosed."
 )
 _out = click.option(
     "--out",

@@ -35,7 +35,7 @@ def markdown_report(case: CaseReport) -> str:
         ),
         f"## {_('What was read')}",
         "\n".join(
-            f"- {_code(row.path)}: {row.format or '–'}, {lines_words(row.lines)}, "
+            f"- {code(row.path)}: {row.format or '–'}, {lines_words(row.lines)}, "
             + _("{n} not understood").format(n=thousands(row.quarantined))
             for row in case.inputs
         ),
@@ -84,17 +84,22 @@ def _incident(case: CaseReport, incident: Incident) -> str:
         ),
         f"### {_('Why we say so')}",
         "\n".join(f"- {inert(sentence)}" for sentence in incident.why),
-        "\n".join(f"- {_code(f'{line.path}:{line.number}')} {_code(line.text)}" for line in incident.samples),
+        "\n".join(f"- {code(f'{line.path}:{line.number}')} {code(line.text)}" for line in incident.samples),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def inert(text: str, limit: int = 2000) -> str:
+def inert(text: str) -> str:
     """Text on one line, in which nothing is Markdown or HTML."""
-    return _SPECIAL.sub(r"\\\1", printable(text, limit))
+    return special(printable(text, 2000))
 
 
-def _code(text: str) -> str:
+def special(text: str) -> str:
+    """Text in which nothing is Markdown or HTML; whoever calls it has made it one printable line."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def code(text: str) -> str:
     """A code span that its content cannot end: its fence is longer than any run of backticks inside."""
     inert = printable(text, 1200)
     fence = "`" * (max((len(run) for run in re.findall(r"`+", inert)), default=0) + 1)

@@ -116,7 +116,7 @@ def sheet(custody: Custody, material: Material) -> Sheet:
             Section(_("Who had it in hand"), tuple(handled) or (_("No person's work on it is on record."),)),
             Section(_("Who got it before"), tuple(told) or (_("Nobody, as far as the ledger says."),)),
             Section(_("What this rests on"), _rests()),
-            Section(_("Check it yourself"), ("sha256sum -c SHA256SUMS", *commands)),
+            Section(_("Check it yourself"), commands=("sha256sum -c SHA256SUMS", *commands)),
         ),
     )
 

@@ -61,7 +61,7 @@ def _agreed(material: Material) -> Section:
     for each in material.record.tallies:
         said.append(f"“{name(each.statement.draft.title)}”: {outcome(each)}")
         for part in Part:
-            members = [name(voice.name) for voice in each.of(part)]
+            members = [member.name for member in each.of(part)]
             if members:
                 said.append(f"{words.part(part)}: {words.listed(members)}")
     return Section(_("By whom"), tuple(said) or (_("Nobody has been asked to sign a statement."),))
@@ -111,5 +111,7 @@ def _unknown(material: Material) -> Section:
 
 
 def _check(material: Material) -> Section:
-    said = [f"{each.command}: SHA-256 {each.sha256}" for each in material.files if each.name == "record.json"]
-    return Section(_("Check it yourself"), (*said, _("Charter: {digest}").format(digest=material.charter.digest)))
+    enclosed = [each for each in material.files if each.name == "record.json"]
+    said = [f"{each.name}: SHA-256 {each.sha256}" for each in enclosed]
+    charter = _("Charter: {digest}").format(digest=material.charter.digest)
+    return Section(_("Check it yourself"), (*said, charter), commands=tuple(each.command for each in enclosed))
