@@ -15,7 +15,7 @@ from pollwatch.incidents.light import light
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.report.case import CaseReport, actor_names
 from pollwatch.report.html import html_report
-from pollwatch.report.markdown import _code, markdown_report
+from pollwatch.report.markdown import code, markdown_report
 from pollwatch.report.navigator import navigator_layer
 from pollwatch.report.timeline import LEFT, WIDTH, timeline
 
@@ -99,7 +99,7 @@ def test_actor_names_are_cut() -> None:
 @given(st.text(max_size=80))
 def test_code_span_cannot_be_left(text: str) -> None:
     """Markdown injection: no run of backticks in a log line ends the code span that holds it."""
-    span = _code(text)
+    span = code(text)
     fence = span[: len(span) - len(span.lstrip("`"))]
     inner = span[len(fence) : -len(fence)]
     assert span.endswith(fence)
