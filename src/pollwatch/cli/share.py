@@ -122,7 +122,8 @@ def _second(membership: Membership, number: int | None, name: str, *, dry_run: b
     asked = agreeing.waiting(membership)
     if number is None:
         for each in asked:
-            told = ", ".join(each.receivers) + (f" ({_('collection')} {each.shelf})" if each.shelf else "")
+            shelf = " " + _("(collection {name})").format(name=each.shelf) if each.shelf else ""
+            told = ", ".join(each.receivers) + shelf
             parts = (str(each.number), each.prepared.subject, told, each.prepared.tlp.label)
             click.echo("\t".join(printable(part) for part in (*parts, each.by.name, each.prepared.sha256)))
         return 0
