@@ -183,7 +183,7 @@ def told_charter(chain: Chain) -> Iterator[str]:
 def told(record: Record, charter: Charter) -> Iterator[str]:
     """A record in words, line by line; what members wrote is in it as they wrote it."""
     for judged in record.judged:
-        yield from _claim(judged)
+        yield from told_claim(judged)
     for tally in record.tallies:
         yield from _statement(tally)
     for asked in record.asked:
@@ -194,7 +194,8 @@ def told(record: Record, charter: Charter) -> Iterator[str]:
         yield from _hypotheses(matrix.build(incident, record.papers, charter))
 
 
-def _claim(judged: Judged) -> Iterator[str]:
+def told_claim(judged: Judged) -> Iterator[str]:
+    """A claim with everything that was said of it, for people; still to be made printable."""
     assertion = judged.claim.assertion
     yield _("claim by {claimant}: {whom} (likelihood: {likelihood}; confidence: {confidence}) [{id}]").format(
         id=judged.claim.id,

@@ -51,6 +51,7 @@ VERBS: dict[str, str] = {
     "hypotheses": "hypotheses",
     "inquire": "inquire",
     "statement": "statement",
+    "campaigns": "campaigns",
     "measure": "measure",
     "config": "config",
 }
