@@ -82,8 +82,9 @@ def test_making_it_is_on_record_and_in_the_next_chain(drill: Drill, packed: Path
 
 
 def test_a_fact_sheet_says_no_more_than_was_said(drill: Drill, tmp_path: Path) -> None:
-    """Without a statement nothing is established; nothing of the office's own logs is handed out; twice the same."""
+    """Without a statement nothing is established; no logs are handed out, nor a package's rest."""
     _measure(drill, "factsheet", drill.incident, "--out", str(tmp_path / "one"))
+    _measure(drill, "prosecutor", drill.incident, "--out", str(tmp_path / "two"), *HANDING)
     _measure(drill, "factsheet", drill.incident, "--out", str(tmp_path / "two"))
     found = _files(tmp_path / "one")
     assert found == _files(tmp_path / "two")

@@ -50,6 +50,8 @@ CHARTER: Final = "charter.note"
 POLICY: Final = "policy.txt"
 SUMS: Final = "SHA256SUMS"
 _PAGE: Final = "verify.html"
+#: What an earlier paper of any kind left in a folder, and must not lie beside the new one: it may say more.
+_OURS: Final = (EVIDENCE, POLICY, _PAGE, "dossier-*.pdf", "dossier-*.html", "custody-*", "custody.json", "factsheet-*")
 #: Which papers have chapters of their own; all else that was said goes with the measures.
 _CHAPTERS: Final = frozenset(
     (*("inquiry", "answer", "notice", "hypothesis", "item", "rating"), *("retraction", "closing", "measure", "outcome"))
@@ -332,7 +334,8 @@ def _write(out: Path, found: Mapping[str, bytes]) -> None:
     sums = "".join(f"{sha256(data).hexdigest()}  {name}\n" for name, data in sorted(found.items()))
     try:
         durable.make_folder(out, mode=0o700)
-        for path in (out / SUMS, out / EVIDENCE, *out.glob("dossier-*.pdf"), *out.glob("dossier-*.html")):
+        earlier = (path for pattern in _OURS for path in out.glob(pattern))
+        for path in (out / SUMS, *earlier):
             if path.name not in found:
                 path.unlink(missing_ok=True)
         for name, data in found.items():
