@@ -24,7 +24,7 @@ from pollwatch.events.lines import LineSet
 from pollwatch.events.observable import Observable
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.node.campaigning import View
-from pollwatch.stix import accept, campaign, incident, objects
+from pollwatch.stix import accept, campaign, incident, objects, watching
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.incident import IncidentObjects
 
@@ -130,6 +130,17 @@ def test_two_members_that_name_one_address_saw_one_campaign_over_two_elections(w
     assert [each.name for each in common.members] == ["Alder", "Cedar"]
     assert found.techniques == (("T1190", 2),)
     assert not found.weak
+
+
+def test_who_says_that_it_saw_a_common_address_too_is_named_beside_it(watch: Watch) -> None:
+    """A sighting of another's indicator counts its author among those that saw it, and adds no incident."""
+    told = watch.tell("Alder", seen(1, [X]))
+    watch.tell("Birch", seen(1, [X]))
+    indicator = next(each for each in told.everything if each["type"] == "indicator")
+    watch.held.append(watching.sighting(indicator, watching.Seen(T, T), watch.table.maker("Dogwood")))
+    (found,) = watch.find()
+    assert sorted(names(found)) == ["Alder", "Birch"]
+    assert [each.name for each in found.common[0].members] == ["Alder", "Birch", "Dogwood"]
 
 
 def test_a_chain_is_one_campaign_and_a_common_technique_links_nothing(watch: Watch) -> None:

@@ -39,7 +39,7 @@ def command() -> None:
 @options.config_file
 @options.as_json
 def list_command(*, case_dir: Path, config_file: Path | None, as_json: bool) -> int:
-    """List the campaigns: first incident, span of time, how many incidents, which members of which blocs."""
+    """List the campaigns: first incident, span of time, how many incidents, which members of which blocs, elections."""
     found = _view(case_dir, config_file)
     if as_json:
         listed: list[Json] = [_document(each, found) for each in found.campaigns]
@@ -81,6 +81,7 @@ def _view(case_dir: Path, config_file: Path | None) -> View:
 def _head(campaign: Campaign) -> str:
     parts = ngettext("{n} incident", "{n} incidents", len(campaign.parts)).format(n=len(campaign.parts))
     columns = [campaign.parts[0].id, _span(campaign.first_us, campaign.last_us), parts, _by_bloc(campaign)]
+    columns += list(dict.fromkeys(each.election for each in campaign.phases))
     columns += [f"{each.name!r} ({each.member.name})" for each in campaign.told]
     columns += [_("held together by weak links only")] if campaign.weak else []
     return "\t".join(printable(each) for each in columns)
