@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import attribution_scenes as scenes
 from pollwatch.attribution import order
-from pollwatch.attribution.order import Proven
+from pollwatch.attribution.order import Place, Proven
 from pollwatch.attribution.subject import Named
 
 
@@ -37,3 +39,12 @@ def test_a_log_that_says_what_cannot_be_gives_way_and_is_told() -> None:
     assert left["b"].after == frozenset("a")
     told = "\n".join(order.told((left["a"], left["b"])))
     assert "Alder's own log had 2 before it, which cannot be: it was posted later" in told
+
+
+def test_a_cosigner_that_backdates_lends_its_time_to_nobody() -> None:
+    """Attack: the owner's friend states an early time in its cosignature; the others' time stands beside theirs."""
+    alder, honest_s = scenes.two().member("Alder"), scenes.T // 10**6
+    place = Place(alder, 0, {"Birch": honest_s - 30 * 86_400, "Cedar": honest_s}, "cross-bloc")
+    found = (replace(paper("a"), places=(place,)),)
+    told = "\n".join(order.told(found))
+    assert "Birch not later than 2026-10-04T10:00:00Z, Cedar not later than 2026-11-03T10:00:00Z (cross-bloc)" in told

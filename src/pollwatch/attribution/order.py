@@ -146,7 +146,7 @@ class Proven:
 
     @property
     def not_later_s(self) -> int | None:
-        """By when somebody besides the log's owner had it on record, in seconds; None where nobody had."""
+        """The earliest time, in seconds, that anybody besides a log's owner states; None where nobody does."""
         return min((each for place in self.places for each in place.seen.values()), default=None)
 
 
@@ -237,9 +237,10 @@ def _place_words(place: Place) -> str:
     where = _("entry {index} of the log of {member}").format(index=place.index, member=place.member.name)
     if not place.seen:
         return f"{where}; " + _("nobody else has cosigned that ({grade})").format(grade=place.grade)
-    first = rfc3339(min(place.seen.values()) * US_PER_S)
-    words = _("not later than {time}: cosigned by {names} ({grade})")
-    return f"{where}; " + words.format(time=first, names=", ".join(place.seen), grade=place.grade)
+    # Each with its own time: the earliest may be that of a friend of the owner alone, whatever the grade of all.
+    one = _("{name} not later than {time}")
+    seen = (one.format(name=name, time=rfc3339(time_s * US_PER_S)) for name, time_s in place.seen.items())
+    return f"{where}; " + _("cosigned by {names} ({grade})").format(names=", ".join(seen), grade=place.grade)
 
 
 def _places(
