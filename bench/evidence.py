@@ -28,7 +28,7 @@ from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.saltedlines import SaltedLines
 from pollwatch.evidence.tiles import WIDTH
 from pollwatch.evidence.witness import Witness
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 BATCHES, BATCH = 100, 1_000
 LINES, BLOCK = 500_000, 10_000

@@ -11,11 +11,15 @@ from pollwatch.attribution.scale import Confidence, Finding
 from pollwatch.clock import ManualClock
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import enrol, lookup, processes, releasing, scanning, staging
-from pollwatch.node.attributing import Speaker
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision
-from pollwatch.node.scanning import Request
+from pollwatch.node.attribution import lookup
+from pollwatch.node.attribution.attributing import Speaker
+from pollwatch.node.case import scanning
+from pollwatch.node.case.scanning import Request
+from pollwatch.node.charter import enrol, staging
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.gateway import processes
+from pollwatch.node.sharing import releasing
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.stages import Stage
 

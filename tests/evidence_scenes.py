@@ -15,9 +15,9 @@ from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.policy import Policy
 from pollwatch.incidents.incident import ElectionContext, Incident
-from pollwatch.node import bundling
-from pollwatch.node.bundling import Extras
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import bundling
+from pollwatch.node.evidence.bundling import Extras
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 CLOCK = ManualClock(1_793_736_000_000_000)
 COSIGNED_S = 1_793_740_000

@@ -18,7 +18,7 @@ import httpx
 
 from pollwatch import canonical
 from pollwatch.clock import SystemClock
-from pollwatch.node.jointfolder import Membership
+from pollwatch.node.charter.jointfolder import Membership
 
 CONNECTIONS = 24
 STOP = threading.Event()

@@ -33,9 +33,9 @@ from pollwatch.evidence.witness import Witness
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import enrol
+from pollwatch.node.charter import enrol
+from pollwatch.node.charter.jointfolder import JointFolder, Membership
 from pollwatch.node.gateway.app import Turning
-from pollwatch.node.jointfolder import JointFolder, Membership
 
 NOW_US = 1_793_700_000_000_000
 Cast = tuple[tuple[str, Role], ...]

@@ -13,21 +13,15 @@ from pollwatch.events.detection import Severity
 from pollwatch.events.observable import guessed
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import (
-    deciding,
-    enrol,
-    indicating,
-    joint,
-    processes,
-    releasing,
-    scanning,
-    staging,
-    watchlist,
-)  # fmt: skip
-from pollwatch.node.deciding import Ruling
-from pollwatch.node.desk import Desk
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision, Prepared, Sent
+from pollwatch.node.case import scanning
+from pollwatch.node.charter import enrol, staging
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.gateway import processes
+from pollwatch.node.indicators import deciding, indicating, watchlist
+from pollwatch.node.indicators.deciding import Ruling
+from pollwatch.node.indicators.desk import Desk
+from pollwatch.node.sharing import joint, releasing  # fmt: skip
+from pollwatch.node.sharing.releasing import Decision, Prepared, Sent
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.indicators import reading, scoring
 from pollwatch.sharing.indicators.indicator import Act, Indicator, State

@@ -13,9 +13,11 @@ from typing import Final
 
 from pollwatch.clock import SystemClock
 from pollwatch.errors import PollwatchError
-from pollwatch.node import demo, joint, jointacts, jointcase, jointdemo, jointmatch, jointstory, publishing, releasing
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.jointstory import PEOPLE, Stage4
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.demos import demo, jointacts, jointcase, jointdemo, jointmatch, jointstory
+from pollwatch.node.demos.jointstory import PEOPLE, Stage4
+from pollwatch.node.logs import publishing
+from pollwatch.node.sharing import joint, releasing
 
 
 def _settle(stage: Stage4) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import wires
 from pollwatch.cli.main import run
-from pollwatch.node import jointstory
-from pollwatch.node.jointstory import Stage4
-from pollwatch.node.processes import GatewayProcess
+from pollwatch.node.demos import jointstory
+from pollwatch.node.demos.jointstory import Stage4
+from pollwatch.node.gateway.processes import GatewayProcess
 
 
 def _run(out: str, captured: Path, scanned: Path) -> None:

@@ -11,9 +11,10 @@ from pollwatch.evidence import tiles
 from pollwatch.evidence.published import Published
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
-from pollwatch.node import enrol, processes, staging
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.processes import GatewayProcess
+from pollwatch.node.charter import enrol, staging
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.gateway import processes
+from pollwatch.node.gateway.processes import GatewayProcess
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.stages import Stage
 

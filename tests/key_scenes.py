@@ -15,10 +15,10 @@ from pollwatch.evidence.keychain import KeyChain, Link
 from pollwatch.evidence.keyhistory import KeyHistory
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.policy import Policy
-from pollwatch.node import bundling, rekeying
-from pollwatch.node.bundling import Extras
-from pollwatch.node.casekeys import CaseKeys
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import bundling, rekeying
+from pollwatch.node.evidence.bundling import Extras
+from pollwatch.node.evidence.casekeys import CaseKeys
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 CLOCK = ManualClock(1_793_000_000_000_000)
 LINES = [b"one", b"two", b"three"]

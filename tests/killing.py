@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pollwatch.errors import PeerError
-from pollwatch.node.processes import GatewayProcess
+from pollwatch.node.gateway.processes import GatewayProcess
 
 _TRIES = 25
 _AGAIN = 75

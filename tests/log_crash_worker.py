@@ -31,7 +31,7 @@ def numbered(start: int, end: int) -> list[bytes]:
 
 def change_key(case: Path, which: str) -> int:
     """Put the next key of a log in the present one's place; says how many keys the log has had then."""
-    from pollwatch.node import rekeying  # what appends alone opens fewer files
+    from pollwatch.node.evidence import rekeying  # what appends alone opens fewer files
 
     # strace counts calls by thread: here, too, the writer's own flushes everything.
     Log.open.__func__.__kwdefaults__["sync_threads"] = 1  # type: ignore[attr-defined]

@@ -34,8 +34,8 @@ from pollwatch.evidence.request import parse_add_checkpoint
 from pollwatch.evidence.tlogproof import TlogProof
 from pollwatch.evidence.verify import verify_bytes
 from pollwatch.evidence.witness import Witness
-from pollwatch.node import bundling, rekeying
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import bundling, rekeying
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 LOG = Signer("m.example/shared", KeyType.ED25519, bytes(range(32)))
 COSIGNERS = (

@@ -19,11 +19,14 @@ from pollwatch.events.observable import Kind, Observable, guessed
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.members.rules import MatchingRules
-from pollwatch.node import deciding, enrol, matching, processes, staging
-from pollwatch.node.deciding import Ruling
-from pollwatch.node.desk import Desk
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.matching import Logs, Stepped
+from pollwatch.node.charter import enrol, staging
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.gateway import processes
+from pollwatch.node.indicators import deciding
+from pollwatch.node.indicators.deciding import Ruling
+from pollwatch.node.indicators.desk import Desk
+from pollwatch.node.match import matching
+from pollwatch.node.match.matching import Logs, Stepped
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.indicators.indicator import Act, Report
 from pollwatch.sharing.indicators.innocents import Innocents

@@ -34,21 +34,16 @@ from pollwatch.evidence.tiles import TileReader
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.members.rules import MatchingRules
-from pollwatch.node import (
-    deciding,
-    enrol,
-    hunting,
-    indicating,
-    matching,
-    processes,
-    releasing,
-    scanning,
-    sealer,
-    staging,
-)
-from pollwatch.node.desk import Desk, source_of
-from pollwatch.node.interval import Interval
-from pollwatch.node.jointfolder import Membership
+from pollwatch.node.case import scanning
+from pollwatch.node.charter import enrol, staging
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.evidence import sealer
+from pollwatch.node.evidence.interval import Interval
+from pollwatch.node.gateway import processes
+from pollwatch.node.indicators import deciding, hunting, indicating
+from pollwatch.node.indicators.desk import Desk, source_of
+from pollwatch.node.match import matching
+from pollwatch.node.sharing import releasing
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.indicators import reading
 from pollwatch.sharing.indicators.indicator import Act, Source

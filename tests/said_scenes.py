@@ -14,10 +14,13 @@ from pollwatch.clock import ManualClock
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.members.rules import Quorum
-from pollwatch.node import enrol, joint, lookup, processes, releasing, staging
-from pollwatch.node.attributing import Speaker
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision
+from pollwatch.node.attribution import lookup
+from pollwatch.node.attribution.attributing import Speaker
+from pollwatch.node.charter import enrol, staging
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.gateway import processes
+from pollwatch.node.sharing import joint, releasing
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.stages import Stage
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pollwatch.node import serving
-from pollwatch.node.serving import Listening
+from pollwatch.node.gateway import serving
+from pollwatch.node.gateway.serving import Listening
 from taxii_scenes import scene
 
 

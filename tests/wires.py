@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import h11
 
-from pollwatch.node import processes
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.processes import GatewayProcess
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.gateway import processes
+from pollwatch.node.gateway.processes import GatewayProcess
 from pollwatch.sharing.egress import ASKED, Left
 
 _MOST = 1 << 26

@@ -10,7 +10,7 @@ from starlette.routing import Route
 import joint_scenes
 from pollwatch.clock import SystemClock
 from pollwatch.node.gateway.app import Gateway
-from pollwatch.node.gatewayfolder import GatewayMembership
+from pollwatch.node.gateway.gatewayfolder import GatewayMembership
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "gateway.md"
 #: Methods that every route which can be read answers as well.

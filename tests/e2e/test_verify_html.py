@@ -22,8 +22,8 @@ from pollwatch.evidence.fields import Fields
 from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.evidence.manifest import PrivateEntry
 from pollwatch.evidence.posted import Posted
-from pollwatch.node import documenting, rhythm, sequencing
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import documenting, rhythm, sequencing
+from pollwatch.node.evidence.sealing import CaseEvidence
 from verify_page import LOG, PAGE, Desk, Sample, line_with, opened, policy_of, the_tool
 
 

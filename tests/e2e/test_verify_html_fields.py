@@ -12,8 +12,8 @@ from pollwatch import canonical
 from pollwatch.events.lines import LineSet
 from pollwatch.evidence import verify
 from pollwatch.evidence.openedlines import OpenedField, OpenedLine
-from pollwatch.node import bundling
-from pollwatch.node.bundling import Extras
+from pollwatch.node.evidence import bundling
+from pollwatch.node.evidence.bundling import Extras
 from verify_page import Change, Desk, Sample, batch_with, flipped, refused, resigned
 
 

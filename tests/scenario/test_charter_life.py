@@ -26,13 +26,16 @@ from pollwatch.evidence.manifest import Posted
 from pollwatch.evidence.report import Report
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import drafting, enrol, greeting, joint, leaving, processes, releasing, sealer
-from pollwatch.node.drafting import Change
-from pollwatch.node.greeting import Standing
-from pollwatch.node.interval import Interval
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.charter import drafting, enrol, greeting, leaving
+from pollwatch.node.charter.drafting import Change
+from pollwatch.node.charter.greeting import Standing
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.evidence import sealer
+from pollwatch.node.evidence.interval import Interval
+from pollwatch.node.evidence.sealing import CaseEvidence
+from pollwatch.node.gateway import processes
+from pollwatch.node.sharing import joint, releasing
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.inbox import Mailbox
@@ -168,7 +171,7 @@ import sys
 from pathlib import Path
 from pollwatch.clock import SystemClock
 from pollwatch.errors import PeerError
-from pollwatch.node.jointfolder import Membership
+from pollwatch.node.charter.jointfolder import Membership
 from pollwatch.sharing.peer import Peer
 one = Membership.open(Path(sys.argv[1]))
 try:
@@ -193,8 +196,8 @@ def test_no_other_module_opens_a_way_to_a_member() -> None:
         "sharing/bounded.py",
         "sharing/outbound.py",
         "sharing/taxii/client.py",
-        "node/outside.py",
-        "node/timestamping.py",
+        "node/logs/outside.py",
+        "node/evidence/timestamping.py",
     }
 
 

@@ -27,10 +27,13 @@ from pollwatch.evidence.manifest import Posted, parse_shared
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members import document
 from pollwatch.members.marking import Tlp
-from pollwatch.node import collecting, joint, processes, rail, releasing, staging, telling
-from pollwatch.node.desk import Desk
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision
+from pollwatch.node.charter import staging
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.evidence import rail
+from pollwatch.node.gateway import processes
+from pollwatch.node.indicators.desk import Desk
+from pollwatch.node.sharing import collecting, joint, releasing, telling
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.ledger import Ledger

@@ -15,8 +15,8 @@ from pollwatch.evidence import fsck
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import Posted
 from pollwatch.evidence.tiles import TileReader
-from pollwatch.node.copies import Copy
-from pollwatch.node.sealing import CaseKeys
+from pollwatch.node.evidence.sealing import CaseKeys
+from pollwatch.node.logs.copies import Copy
 
 NOW_US = 1_793_700_000_000_000
 

@@ -22,10 +22,13 @@ from pollwatch.clock import SystemClock
 from pollwatch.evidence import fsck
 from pollwatch.evidence.published import Published
 from pollwatch.members.delivery import Delivery, open_receipt
-from pollwatch.node import answered, jointstory, matching, processes, publishing, watching
-from pollwatch.node.casekeys import CaseKeys
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.jointstory import Stage4
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.demos import jointstory
+from pollwatch.node.demos.jointstory import Stage4
+from pollwatch.node.evidence.casekeys import CaseKeys
+from pollwatch.node.gateway import answered, processes
+from pollwatch.node.logs import publishing, watching
+from pollwatch.node.match import matching
 from pollwatch.sharing.egress import ASKED, Left
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger

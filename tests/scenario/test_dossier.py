@@ -19,7 +19,7 @@ from dossier_scenes import KYIV
 from pollwatch import i18n
 from pollwatch.cli.main import root
 from pollwatch.errors import PolicyError, StoreError
-from pollwatch.node import dossiers
+from pollwatch.node.attribution import dossiers
 from pollwatch.stix import bundle
 
 

@@ -16,9 +16,11 @@ from hostile_scenes import an_incident
 from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock
 from pollwatch.evidence.published import Published
-from pollwatch.node import answered, joint, processes, publishing, releasing, watching
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.gateway import answered, processes
+from pollwatch.node.logs import publishing, watching
+from pollwatch.node.sharing import joint, releasing
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
 

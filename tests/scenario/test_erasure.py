@@ -13,12 +13,13 @@ from pollwatch.events.lines import LineSet
 from pollwatch.evidence import fsck, verify
 from pollwatch.evidence.manifest import Hold, Tombstone, parse_private
 from pollwatch.incidents.records import Case
-from pollwatch.node import bundling, casework, erasing, linevalues
-from pollwatch.node.bundling import Extras
-from pollwatch.node.erasing import Asked
-from pollwatch.node.rereading import Rereader, find_file
-from pollwatch.node.scan import ScanOptions
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.case import casework
+from pollwatch.node.case.rereading import Rereader, find_file
+from pollwatch.node.case.scan import ScanOptions
+from pollwatch.node.evidence import bundling, erasing, linevalues
+from pollwatch.node.evidence.bundling import Extras
+from pollwatch.node.evidence.erasing import Asked
+from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.sources.files import expand
 
 CLOCK = ManualClock(parse_rfc3339("2026-11-04T00:00:00Z"))

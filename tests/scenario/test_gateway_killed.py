@@ -16,9 +16,11 @@ from pollwatch.evidence.manifest import Posted
 from pollwatch.evidence.witness import Cosigned
 from pollwatch.members.delivery import Delivery, open_receipt
 from pollwatch.members.marking import Tlp
-from pollwatch.node import joint, pushing, rail, releasing
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.processes import running
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.evidence import rail
+from pollwatch.node.gateway import pushing
+from pollwatch.node.gateway.processes import running
+from pollwatch.node.sharing import joint, releasing
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.peer import Peer
 

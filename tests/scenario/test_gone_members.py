@@ -20,24 +20,14 @@ from pollwatch.evidence.keys import Signer
 from pollwatch.members.charter import Charter
 from pollwatch.members.roll import Roll
 from pollwatch.members.rules import Quorum
-from pollwatch.node import (
-    casefile,
-    charters,
-    drafting,
-    enrol,
-    joint,
-    leaving,
-    lookup,
-    publishing,
-    renewing,
-    rival,
-    roster,
-    staging,
-    watching,
-)
-from pollwatch.node.drafting import Change
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.renewing import Wish
+from pollwatch.node.attribution import casefile, lookup
+from pollwatch.node.charter import charters, drafting, enrol, leaving, renewing, roster, staging
+from pollwatch.node.charter.drafting import Change
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.charter.renewing import Wish
+from pollwatch.node.demos import rival
+from pollwatch.node.logs import publishing, watching
+from pollwatch.node.sharing import joint
 from pollwatch.sharing.collection import Collection
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.stages import Gate, Stage

@@ -16,8 +16,8 @@ from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock
 from pollwatch.errors import PolicyError
 from pollwatch.members.rules import MatchingRules
-from pollwatch.node import matching, matchview
-from pollwatch.node.jointfolder import Membership
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.match import matching, matchview
 from pollwatch.sharing.matching import audit, messages, pair, ristretto
 from pollwatch.sharing.matching.messages import Step
 from pollwatch.sharing.matching.papers import Group, HolderKey, Mode, Reason, Refusal

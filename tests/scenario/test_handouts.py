@@ -13,7 +13,7 @@ import stix_validator
 from dossier_drill import Drill, begin
 from dossier_scenes import ARABIC, DENIAL, DISSENT, HOSTILE, material
 from pollwatch.cli.main import root
-from pollwatch.node import dossiers
+from pollwatch.node.attribution import dossiers
 from pollwatch.report.dossier import custody, factsheet, sheet
 from pollwatch.report.dossier.custody import Custody, Handled, Original
 

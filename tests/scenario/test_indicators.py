@@ -128,7 +128,7 @@ def test_a_hit_joins_the_attack_it_belongs_to(run: Run, tmp_path: Path) -> None:
 
 def test_an_interrupted_hunt_is_made_up_for(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed between accepting and hunting, the next accept or hunt searches for what was left, and finds it once."""
-    from pollwatch.node import hunting
+    from pollwatch.node.indicators import hunting
 
     benign(tmp_path / "access.log", ["45.155.205.7"])
     run("scan", "access.log")

@@ -23,9 +23,9 @@ from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.log import Log, open_reader
 from pollwatch.evidence.manifest import parse_private, parse_shared
 from pollwatch.evidence.signedstate import SignedState
-from pollwatch.node import rekeying
-from pollwatch.node.casekeys import CaseKeys, Which
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import rekeying
+from pollwatch.node.evidence.casekeys import CaseKeys, Which
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 CLOCK = ManualClock(1_793_000_000_000_000)
 BOTH: tuple[Which, Which] = ("shared", "private")

@@ -16,7 +16,7 @@ import yaml
 
 from pollwatch.events.detection import Severity
 from pollwatch.incidents.incident import Incident
-from pollwatch.node.scan import ScanOptions, ScanReport, scan
+from pollwatch.node.case.scan import ScanOptions, ScanReport, scan
 from pollwatch.sources.files import expand
 
 ROOT = Path(__file__).parents[2]

@@ -31,9 +31,9 @@ from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.pending import PendingFiles
 from pollwatch.evidence.signedstate import SignedState
-from pollwatch.node import casekeys, rekeying
-from pollwatch.node.casekeys import CaseKeys, Which
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import casekeys, rekeying
+from pollwatch.node.evidence.casekeys import CaseKeys, Which
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 CALLS = (
     "openat,mkdir,mkdirat,write,pwrite64,writev,pwritev,fsync,fdatasync,ftruncate,fallocate,"

@@ -14,7 +14,8 @@ from pollwatch.evidence import fsck
 from pollwatch.evidence.checkpoint import open_checkpoint, verify
 from pollwatch.evidence.mirrorrequest import Header, build_upload
 from pollwatch.evidence.tiles import TileReader
-from pollwatch.node import processes, publishing
+from pollwatch.node.gateway import processes
+from pollwatch.node.logs import publishing
 from pollwatch.sharing.peer import Peer
 
 CLOCK = SystemClock()

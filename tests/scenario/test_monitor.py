@@ -17,10 +17,12 @@ from pollwatch.clock import US_PER_S, ManualClock, SystemClock, rfc3339
 from pollwatch.evidence.manifest import Posted, parse_shared
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.verify import verify_bytes
-from pollwatch.node import monitoring, processes, publishing, rival
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.monitoring import State, Watched
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.demos import rival
+from pollwatch.node.evidence.sealing import CaseEvidence
+from pollwatch.node.gateway import processes
+from pollwatch.node.logs import monitoring, publishing
+from pollwatch.node.logs.monitoring import State, Watched
 
 START_US = 1_793_736_000_000_000
 

@@ -29,9 +29,11 @@ from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.witness import Witness
-from pollwatch.node import bundling, outside, processes
-from pollwatch.node.bundling import Extras
-from pollwatch.node.sealing import CaseEvidence, CaseKeys
+from pollwatch.node.evidence import bundling
+from pollwatch.node.evidence.bundling import Extras
+from pollwatch.node.evidence.sealing import CaseEvidence, CaseKeys
+from pollwatch.node.gateway import processes
+from pollwatch.node.logs import outside
 
 NOW_US = 1_793_736_000 * US_PER_S
 CLOCK = ManualClock(NOW_US)

@@ -18,7 +18,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import joint_scenes
-from pollwatch.node.jointfolder import Membership
+from pollwatch.node.charter.jointfolder import Membership
 gateway = joint_scenes.gateway(Membership.open(Path(sys.argv[1])))
 gateway.start()
 gateway.wait()

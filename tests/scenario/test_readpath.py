@@ -23,8 +23,8 @@ from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.published import Published
 from pollwatch.evidence.tiles import TilePath, TileReader
-from pollwatch.node import processes, serving
-from pollwatch.node.readpath import ReadPath
+from pollwatch.node.gateway import processes, serving
+from pollwatch.node.logs.readpath import ReadPath
 
 KEY = Signer("a.example/shared", KeyType.ED25519, bytes(range(32)))
 CLOCK = ManualClock(1_793_000_000_000_000)

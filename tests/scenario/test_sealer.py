@@ -23,10 +23,10 @@ from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.seal import Seal
 from pollwatch.evidence.witness import Witness, read_cosignatures
 from pollwatch.members.rules import Quorum
-from pollwatch.node import bundling, erasing, rhythm, sealer, sealing_loop
-from pollwatch.node.casekeys import CaseKeys
-from pollwatch.node.interval import Interval
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import bundling, erasing, rhythm, sealer, sealing_loop
+from pollwatch.node.evidence.casekeys import CaseKeys
+from pollwatch.node.evidence.interval import Interval
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 EVERY_S = 3_600
 START_US = 1_793_750_400 * US_PER_S  # 2026-11-04T00:00:00Z, the beginning of an interval

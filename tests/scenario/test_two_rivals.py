@@ -38,26 +38,19 @@ from pollwatch.incidents.incident import ElectionContext, Incident, Phase
 from pollwatch.members.delivery import NOTE_HEADER, Delivery
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import (
-    enrol,
-    greeting,
-    joint,
-    lookup,
-    processes,
-    publishing,
-    releasing,
-    rival,
-    roster,
-    story,
-    watching,
-)
-from pollwatch.node.attributing import Speaker
-from pollwatch.node.greeting import Standing
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.processes import GatewayProcess
-from pollwatch.node.releasing import Decision
-from pollwatch.node.sealing import CaseEvidence
-from pollwatch.node.watching import Verdict
+from pollwatch.node.attribution import lookup
+from pollwatch.node.attribution.attributing import Speaker
+from pollwatch.node.charter import enrol, greeting, roster
+from pollwatch.node.charter.greeting import Standing
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.demos import rival, story
+from pollwatch.node.evidence.sealing import CaseEvidence
+from pollwatch.node.gateway import processes
+from pollwatch.node.gateway.processes import GatewayProcess
+from pollwatch.node.logs import publishing, watching
+from pollwatch.node.logs.watching import Verdict
+from pollwatch.node.sharing import joint, releasing
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.stix import bundle, constants, ids, objects, signature

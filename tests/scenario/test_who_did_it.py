@@ -27,8 +27,11 @@ from pollwatch.evidence import checkpoint
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.members.charter import SignedCharter
 from pollwatch.members.rules import Quorum
-from pollwatch.node import casefile, joint, lookup, ordering, publishing, rail, watching
-from pollwatch.node.attributing import Speaker
+from pollwatch.node.attribution import casefile, lookup, ordering
+from pollwatch.node.attribution.attributing import Speaker
+from pollwatch.node.evidence import rail
+from pollwatch.node.logs import publishing, watching
+from pollwatch.node.sharing import joint
 from pollwatch.stix import bundle
 from said_scenes import BLOCS, DAY_S, DECISION, Scene, scene
 

@@ -17,21 +17,13 @@ from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock
 from pollwatch.errors import PolicyError
 from pollwatch.members.marking import Tlp
-from pollwatch.node import (
-    agreeing,
-    charters,
-    collecting,
-    drafting,
-    enrol,
-    lookup,
-    releasing,
-    retracting,
-    staging,
-)
-from pollwatch.node.attributing import Speaker
-from pollwatch.node.drafting import Change
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision
+from pollwatch.node.attribution import lookup
+from pollwatch.node.attribution.attributing import Speaker
+from pollwatch.node.charter import charters, drafting, enrol, staging
+from pollwatch.node.charter.drafting import Change
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.sharing import agreeing, collecting, releasing, retracting
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing import decisions
 from pollwatch.sharing.decisions import Decisions, Person
 from pollwatch.sharing.inbox import Mailbox

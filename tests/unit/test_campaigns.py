@@ -23,7 +23,7 @@ from pollwatch.events.detection import Actors, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.events.observable import Observable
 from pollwatch.incidents.incident import ElectionContext, Incident, Phase
-from pollwatch.node.campaigning import View
+from pollwatch.node.attribution.campaigning import View
 from pollwatch.stix import accept, campaign, incident, objects, watching
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.incident import IncidentObjects

@@ -19,10 +19,10 @@ from pollwatch.members.chain import Chain
 from pollwatch.members.charter import SignedCharter
 from pollwatch.members.member import Role
 from pollwatch.members.rules import Amendment
-from pollwatch.node import charters, drafting, enrol
-from pollwatch.node.drafting import Change
-from pollwatch.node.jointfolder import JointFolder, Membership
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.charter import charters, drafting, enrol
+from pollwatch.node.charter.drafting import Change
+from pollwatch.node.charter.jointfolder import JointFolder, Membership
+from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.sharing.stages import Gate, Stage
 
 T = 1_793_700_000_000_000

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pollwatch.clock import US_PER_S
-from pollwatch.node.dating import misdated, usual_gap_us
+from pollwatch.node.evidence.dating import misdated, usual_gap_us
 from pollwatch.sharing.followed import Noted, Reached
 
 T = 1_793_700_000

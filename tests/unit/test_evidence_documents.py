@@ -14,8 +14,8 @@ from pollwatch.errors import EvidenceError, ProofError, SourceError
 from pollwatch.evidence import container, merkle, verify
 from pollwatch.evidence.bundle import Bundle
 from pollwatch.evidence.documents import Digest, OpenedDocument, OpenedDocuments
-from pollwatch.node import documenting
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import documenting
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 CLOCK = ManualClock(1_793_736_000_000_000)
 

@@ -20,9 +20,9 @@ from pollwatch.evidence import container, linefields, merkle, salted, verify
 from pollwatch.evidence.manifest import Batch
 from pollwatch.evidence.openedlines import OpenedBatch, OpenedField, OpenedFields
 from pollwatch.evidence.saltedlines import SaltedLines
-from pollwatch.node import bundling, checking, linevalues
-from pollwatch.node.bundling import Extras
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import bundling, checking, linevalues
+from pollwatch.node.evidence.bundling import Extras
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 
 def test_a_field_is_shown_alone(tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.seal import Seal
-from pollwatch.node import bundling
-from pollwatch.node.bundling import Extras
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import bundling
+from pollwatch.node.evidence.bundling import Extras
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 
 def test_sealing_again_adds_nothing(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from pollwatch.evidence import verify
 from pollwatch.evidence.bundle import read_bundle
 from pollwatch.evidence.sequence import Place, Span
 from pollwatch.evidence.sequenced import OpenedSequence
-from pollwatch.node import rhythm, sequencing
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import rhythm, sequencing
+from pollwatch.node.evidence.sealing import CaseEvidence
 
 CLOCK = ManualClock(1_793_736_000_000_000)
 

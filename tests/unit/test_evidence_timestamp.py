@@ -26,9 +26,9 @@ from pollwatch.evidence import timestamp, verify
 from pollwatch.evidence.der import sort_certificates
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.timestamp import Authorities, Query, StampedCheckpoint, TimestampProof
-from pollwatch.node import bundling, timestamping
-from pollwatch.node.bundling import Extras
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.evidence import bundling, timestamping
+from pollwatch.node.evidence.bundling import Extras
+from pollwatch.node.evidence.sealing import CaseEvidence
 from tsa_scenes import CLOCK, CONFIG, NEEDS_OPENSSL, Authority, certificates, running
 
 pytestmark = NEEDS_OPENSSL

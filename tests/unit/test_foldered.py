@@ -6,8 +6,8 @@ import pytest
 
 from pollwatch.clock import ManualClock
 from pollwatch.incidents.light import light
-from pollwatch.node import scanning
-from pollwatch.node.scan import ScanReport
+from pollwatch.node.case import scanning
+from pollwatch.node.case.scan import ScanReport
 
 LINE = '203.0.113.9 - - [03/Nov/2026:21:04:11 +0100] "GET / HTTP/1.1" 200 9 "-" "x"\n'
 

@@ -19,24 +19,17 @@ from pollwatch.evidence import durable
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.card import read_card
 from pollwatch.members.chain import Chain
-from pollwatch.node import (
-    charters,
-    drafting,
-    enrol,
-    greeting,
-    joint,
-    publishing,
-    pushing,
-    rekeying,
-    releasing,
-    renewing,
-)
-from pollwatch.node.drafting import Change
-from pollwatch.node.greeting import Standing
-from pollwatch.node.jointfolder import JointFolder, Membership
-from pollwatch.node.processes import free_ports
-from pollwatch.node.releasing import Decision
-from pollwatch.node.renewing import Wish
+from pollwatch.node.charter import charters, drafting, enrol, greeting, renewing
+from pollwatch.node.charter.drafting import Change
+from pollwatch.node.charter.greeting import Standing
+from pollwatch.node.charter.jointfolder import JointFolder, Membership
+from pollwatch.node.charter.renewing import Wish
+from pollwatch.node.evidence import rekeying
+from pollwatch.node.gateway import pushing
+from pollwatch.node.gateway.processes import free_ports
+from pollwatch.node.logs import publishing
+from pollwatch.node.sharing import joint, releasing
+from pollwatch.node.sharing.releasing import Decision
 
 T = 1_793_700_000_000_000
 ALL = ("statement", "request", "witness", "gateway")

@@ -19,9 +19,10 @@ from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.manifest import Decision
 from pollwatch.evidence.published import Published
 from pollwatch.evidence.request import build_add_checkpoint
-from pollwatch.node import rail, staging
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.sealing import CaseEvidence
+from pollwatch.node.charter import staging
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.evidence import rail
+from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.sharing import stages
 from pollwatch.sharing.decisions import Decisions, Person
 from pollwatch.sharing.stages import Gate, Stage, StageError

@@ -9,7 +9,7 @@ import pytest
 
 from pollwatch.election.settings import parse_assets
 from pollwatch.events.observable import guessed
-from pollwatch.node.desk import cache_folder
+from pollwatch.node.indicators.desk import cache_folder
 from pollwatch.sharing.indicators.innocents import Innocents
 from pollwatch.sharing.indicators.warninglists import WarningLists
 

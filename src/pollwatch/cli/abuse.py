@@ -15,7 +15,7 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
-    from pollwatch.node.abuse import Decided, Written
+    from pollwatch.node.measures.abuse import Decided, Written
 
 
 def _asked(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,7 +52,7 @@ def abuse(*, incident: str, case_dir: Path, out: Path, as_json: bool, **asked: A
     Nothing is sent: look at the mail, then send it. It quotes times, addresses and what was tried; no accounts, no
     query strings, nobody else. The reports are noted with the incident.
     """
-    from pollwatch.node import abuse as reporting
+    from pollwatch.node.measures import abuse as reporting
 
     written = reporting.report(case_dir, incident, _decided(asked), out, SystemClock())
     return _tell(written, as_json=as_json)
@@ -67,7 +67,7 @@ def takedown(*, domains: tuple[str, ...], own: str, out: Path, as_json: bool, **
 
     Nothing is sent: look at the mail, then send it.
     """
-    from pollwatch.node import abuse as reporting
+    from pollwatch.node.measures import abuse as reporting
 
     return _tell(reporting.takedown(domains, own, _decided(asked), out, SystemClock()), as_json=as_json)
 
@@ -75,7 +75,7 @@ def takedown(*, domains: tuple[str, ...], own: str, out: Path, as_json: bool, **
 def _decided(asked: dict[str, Any]) -> Decided:
     from pollwatch.errors import UsageError
     from pollwatch.events.observable import Kind, normalised
-    from pollwatch.node.abuse import Decided
+    from pollwatch.node.measures.abuse import Decided
     from pollwatch.report import contacts
     from pollwatch.report.abuse import Reporter
 

@@ -49,8 +49,8 @@ def command(  # noqa: PLR0913 - one argument per option
     """
     from pollwatch.cli.charter import tell_signed
     from pollwatch.members.member import Role
-    from pollwatch.node import drafting, enrol
-    from pollwatch.node.jointfolder import JointFolder
+    from pollwatch.node.charter import drafting, enrol
+    from pollwatch.node.charter.jointfolder import JointFolder
 
     clock = SystemClock()
     chain = JointFolder(case_dir).load_chain()

@@ -17,7 +17,7 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
-    from pollwatch.node.blocking import Hit, Preview
+    from pollwatch.node.measures.blocking import Hit, Preview
 
 _SHOWN = 5
 
@@ -62,9 +62,9 @@ def command(  # noqa: PLR0913 - one argument per option
     ends after --days; nothing is blocked by pollwatch itself.
     """
     from pollwatch import config
-    from pollwatch.node import blocking
-    from pollwatch.node.blocking import Ruling
-    from pollwatch.node.desk import Desk
+    from pollwatch.node.indicators.desk import Desk
+    from pollwatch.node.measures import blocking
+    from pollwatch.node.measures.blocking import Ruling
 
     settings = config.load(Path.cwd(), os.environ, config_file)
     desk = Desk.open(case_dir, SystemClock(), settings.assets)

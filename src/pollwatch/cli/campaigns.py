@@ -18,7 +18,7 @@ from pollwatch.i18n import _, ngettext
 if TYPE_CHECKING:
     from pollwatch.attribution.campaigns import Campaign, Common
     from pollwatch.attribution.record import Judged
-    from pollwatch.node.campaigning import View
+    from pollwatch.node.attribution.campaigning import View
 
 _SCHEMA = "pollwatch.campaigns/1"
 _LINE = 10_000  # what a denial says is shown whole; the longest text has 8,000 characters
@@ -73,7 +73,7 @@ def show(*, incident: str, case_dir: Path, config_file: Path | None, as_json: bo
 
 def _view(case_dir: Path, config_file: Path | None) -> View:
     from pollwatch import config
-    from pollwatch.node import campaigning
+    from pollwatch.node.attribution import campaigning
 
     return campaigning.view(case_dir, config.load(Path.cwd(), os.environ, config_file), SystemClock())
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pollwatch.members.chain import Chain
     from pollwatch.members.charter import Charter
-    from pollwatch.node.greeting import Greeted
+    from pollwatch.node.charter.greeting import Greeted
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -47,7 +47,7 @@ def new(*, cards: tuple[Path, ...], name: str, case_dir: Path, output: Path, **g
 
     It is an exercise where the cards are (see: pollwatch members card --exercise).
     """
-    from pollwatch.node import enrol
+    from pollwatch.node.charter import enrol
 
     if len(cards) < 2:
         raise UsageError(_("a joint watch has at least two members; give each member's card"))
@@ -71,7 +71,7 @@ def sign(*, file: Path, cards: tuple[Path, ...], case_dir: Path, instead: bool) 
     Whoever signed earlier runs this again on the complete file. With the others' CARDS, it is also checked that they
     have the keys that the charter says are theirs.
     """
-    from pollwatch.node import enrol
+    from pollwatch.node.charter import enrol
 
     data = file.read_bytes()
     enrol.check_cards(data, [card.read_bytes() for card in cards])
@@ -117,7 +117,7 @@ def brief(*, file: Path | None, case_dir: Path | None) -> int:
     In the reader's language (POLLWATCH_LANGUAGE). Of FILE, or of the charter in force in --case DIR.
     """
     from pollwatch.members.brief import brief as page
-    from pollwatch.node import enrol
+    from pollwatch.node.charter import enrol
 
     _chain, charter = _opened(file, case_dir)
     me = enrol.own_card(case_dir) if case_dir is not None else None
@@ -183,8 +183,8 @@ def update(*, case_dir: Path) -> int:
     A change is taken up only after every charter from the first was checked; nobody's word counts. Where a member holds
     something else, it is said what differs; two changes that exclude each other are kept, with who signed both.
     """
-    from pollwatch.node import greeting
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter import greeting
+    from pollwatch.node.charter.jointfolder import Membership
 
     found = greeting.greet(Membership.open(case_dir), SystemClock())
     tell_greeted(found)
@@ -202,7 +202,7 @@ def tell_greeted(found: Iterable[Greeted]) -> None:
 def _opened(file: Path | None, case_dir: Path | None) -> tuple[Chain, Charter]:
     """The charters of a file and the last of them, or those of a case and the one in force."""
     from pollwatch.members.chain import Chain
-    from pollwatch.node.jointfolder import JointFolder
+    from pollwatch.node.charter.jointfolder import JointFolder
 
     if file is not None:
         chain = Chain.parse(file.read_bytes())

@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913 - one argument per option
     from pollwatch.attribution.claim import Assertion
     from pollwatch.attribution.closing import Outcome
     from pollwatch.attribution.scale import Confidence, Finding, Likelihood
-    from pollwatch.node import lookup
+    from pollwatch.node.attribution import lookup
 
     speaker = spoken.speaker(case_dir, preview=dry_run)
     if retract and close:

@@ -27,8 +27,8 @@ def add(*, case_dir: Path, name: str, member: str) -> int:
 
     What such a client posts is taken for that member, marked unsigned, and never counts in statements.
     """
-    from pollwatch.node import pushing
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.gateway import pushing
     from pollwatch.sharing import clients
 
     clock = SystemClock()
@@ -47,8 +47,8 @@ def add(*, case_dir: Path, name: str, member: str) -> int:
 @options.as_json
 def listing(*, case_dir: Path, as_json: bool) -> int:
     """List the clients."""
-    from pollwatch.node import pushing
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.gateway import pushing
 
     found = pushing.clients_of(Membership.open(case_dir), SystemClock())
     if as_json:
@@ -65,8 +65,8 @@ def listing(*, case_dir: Path, as_json: bool) -> int:
 @options.required_case_dir
 def remove(*, case_dir: Path, name: str) -> int:
     """Remove the client NAME: its password is worth nothing from now on."""
-    from pollwatch.node import pushing
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.gateway import pushing
     from pollwatch.sharing import clients
 
     pushing.change_clients(Membership.open(case_dir), SystemClock(), lambda known: clients.without(known, name))

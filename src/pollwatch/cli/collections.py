@@ -17,9 +17,9 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
-    from pollwatch.node.collecting import Published
-    from pollwatch.node.jointfolder import Membership
-    from pollwatch.node.releasing import Prepared
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.sharing.collecting import Published
+    from pollwatch.node.sharing.releasing import Prepared
     from pollwatch.sharing.taxii.client import TaxiiClient
     from pollwatch.sharing.taxii.grants import Shelf
 
@@ -60,8 +60,8 @@ def add(  # noqa: PLR0913 - one argument per option
 ) -> int:
     """Make a collection called TITLE. Making it again changes nothing."""
     from pollwatch.members.marking import Tlp
-    from pollwatch.node import collecting
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.sharing import collecting
     from pollwatch.sharing.taxii.grants import EVERYBODY, Terms
 
     membership = Membership.open(case_dir)
@@ -90,8 +90,8 @@ def add(  # noqa: PLR0913 - one argument per option
 def list_(*, case_dir: Path, as_json: bool) -> int:
     """List our collections: id, marking, readers, writers, how many versions of objects, title."""
     from pollwatch.cli import present
-    from pollwatch.node import collecting
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.sharing import collecting
 
     membership = Membership.open(case_dir)
     with collecting.store(membership, SystemClock()) as store:
@@ -142,8 +142,8 @@ def publish(  # noqa: PLR0913 - one argument per option
     that an analyst released (`pollwatch indicators`). Where the charter asks for two persons, this asks, and somebody
     else agrees (`pollwatch share --agree N`); before that nothing can be fetched.
     """
-    from pollwatch.node import collecting, releasing
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.sharing import collecting, releasing
 
     clock = SystemClock()
     membership = Membership.open(case_dir)
@@ -191,8 +191,8 @@ def tell(done: Published, *, as_json: bool = False) -> int:
 @options.required_case_dir
 def withdraw(*, collection: str, object_id: str, case_dir: Path) -> int:
     """Remove OBJECT (its STIX id) from COLLECTION; a signed tombstone stays. Who has fetched it keeps it."""
-    from pollwatch.node import collecting
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.sharing import collecting
 
     removed = collecting.withdraw(Membership.open(case_dir), collection, object_id, SystemClock())
     click.echo(_("{n} versions removed; the ledger still says to whom they were told").format(n=removed))
@@ -266,8 +266,8 @@ def _prepared(
     from pollwatch.errors import UsageError
     from pollwatch.incidents.records import Case
     from pollwatch.members.marking import Tlp
-    from pollwatch.node import releasing, telling
-    from pollwatch.node.desk import Desk
+    from pollwatch.node.indicators.desk import Desk
+    from pollwatch.node.sharing import releasing, telling
 
     clock, marking = SystemClock(), Tlp.parse(tlp) if tlp else None
     if indicators:

@@ -13,7 +13,7 @@ from pollwatch.i18n import _
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pollwatch.node.demo import Folders
+    from pollwatch.node.demos.demo import Folders
     from pollwatch.report.story import Step
 
 
@@ -40,7 +40,7 @@ def command(context: click.Context, *, out: Path) -> int | None:
         return None
     from pollwatch.cli import present
     from pollwatch.events.detection import Severity
-    from pollwatch.node import demo, story
+    from pollwatch.node.demos import demo, story
 
     started_s = monotonic_s()
     clock = SystemClock()
@@ -68,7 +68,7 @@ def joint(*, out: Path) -> int:
     processes with real keys on this machine, and checked by those whom it is done to.
     """
     from pollwatch.cli import present
-    from pollwatch.node import demo, jointdemo
+    from pollwatch.node.demos import demo, jointdemo
 
     started_s = monotonic_s()
     stage = jointdemo.stage(demo.recorded_week(), demo.prepare(out).root, SystemClock())

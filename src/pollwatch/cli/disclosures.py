@@ -17,7 +17,7 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
     from pollwatch.sharing.ledger import Disclosure
 
 
@@ -48,8 +48,8 @@ def command(
 ) -> int:
     """List everything that ever left for other members: what, when, to whom, by whose decision, with receipt."""
     from pollwatch.cli import present, share
-    from pollwatch.node import releasing
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.sharing import releasing
     from pollwatch.sharing.ledger import Ledger
 
     membership = Membership.open(case_dir)
@@ -94,7 +94,7 @@ def command(
 
 def _trace(membership: Membership, leaked: Path, *, as_json: bool) -> int:
     """Say whose copy each object is that turned up elsewhere."""
-    from pollwatch.node import tracing
+    from pollwatch.node.sharing import tracing
 
     found = tracing.trace(membership, leaked.read_bytes())
     if as_json:

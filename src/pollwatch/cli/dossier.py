@@ -61,7 +61,7 @@ def command(
     case gives the same bytes. Of an incident of your own it shows what your case says, which is more than you released:
     read it, and its marking, before you pass it on.
     """
-    from pollwatch.node import dossiers
+    from pollwatch.node.attribution import dossiers
 
     chosen = tuple(dict.fromkeys(languages)) or (_("en"),)
     for each in chosen:

@@ -27,8 +27,8 @@ def command(*, case_dir: Path, receiver: str, as_json: bool) -> int:
     Each line says to whom, for which request, how many bytes and their SHA-256. What was told by a person's decision
     is in `pollwatch disclosures`; deliveries stand in both. It fetches the gateway's record first.
     """
-    from pollwatch.node import answered
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.gateway import answered
 
     membership = Membership.open(case_dir)
     name = membership.charter.member(receiver).name if receiver else ""

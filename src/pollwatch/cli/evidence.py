@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pollwatch.errors import StoreError
-    from pollwatch.node import monitoring
-    from pollwatch.node.casekeys import Which
-    from pollwatch.node.erasing import Asked
+    from pollwatch.node.evidence.casekeys import Which
+    from pollwatch.node.evidence.erasing import Asked
+    from pollwatch.node.logs import monitoring
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600}
 
@@ -44,8 +44,8 @@ def fsck(*, case_dir: Path) -> None:
     """
     from pollwatch.evidence.fsck import check_log
     from pollwatch.evidence.manifest import parse_private, parse_shared
-    from pollwatch.node.casekeys import CaseKeys
-    from pollwatch.node.checking import check_openings
+    from pollwatch.node.evidence.casekeys import CaseKeys
+    from pollwatch.node.evidence.checking import check_openings
 
     keys = CaseKeys.load(case_dir / "evidence")
     for name, signer, parse in (("private", keys.private, parse_private), ("shared", keys.shared, parse_shared)):
@@ -66,7 +66,7 @@ def fsck(*, case_dir: Path) -> None:
 def checkpoint(*, case_dir: Path, which: Which) -> None:
     """Print a log's latest signed checkpoint, with its cosignatures."""
     from pollwatch.evidence.log import open_reader
-    from pollwatch.node.casekeys import CaseKeys
+    from pollwatch.node.evidence.casekeys import CaseKeys
 
     present = CaseKeys.load(case_dir / "evidence").of(which)[0].verifier
     signed, _reader = open_reader(case_dir / "evidence" / which / "public", present)
@@ -86,7 +86,7 @@ def serve(*, case_dir: Path, host: str, port: int) -> None:
     It prints its address on stderr once it listens. The gateway of a joint watch serves the log too, below /log.
     """
     from pollwatch.evidence.published import Published
-    from pollwatch.node import readpath
+    from pollwatch.node.logs import readpath
 
     public = case_dir / "evidence" / "shared" / "public"
     size = Published(public).size()
@@ -106,7 +106,7 @@ def policy(*, case_dir: Path) -> None:
     They add the witnesses that they trust, and how many of them must have cosigned.
     """
     from pollwatch.evidence.policy import Policy
-    from pollwatch.node import rekeying
+    from pollwatch.node.evidence import rekeying
 
     chain = rekeying.show(case_dir, "shared").chain
     verifier = chain.present
@@ -141,7 +141,7 @@ def sealer(*, case_dir: Path, every_s: int | None, once: bool, off: bool) -> Non
     their own. Without --every the interval of the last time holds. Intervals that were missed are not made up for.
     """
     from pollwatch.clock import SystemClock
-    from pollwatch.node import interval, sealing_loop
+    from pollwatch.node.evidence import interval, sealing_loop
 
     if off and (every_s or once):
         raise UsageError(_("--off goes with neither --every nor --once"))
@@ -178,7 +178,7 @@ def timestamp(*, case_dir: Path, address: str, authority_files: tuple[Path, ...]
     from pollwatch.clock import rfc3339
     from pollwatch.events.printable import printable
     from pollwatch.evidence.timestamp import Authorities
-    from pollwatch.node import timestamping
+    from pollwatch.node.evidence import timestamping
 
     trusted = Authorities.parse(b"\n".join(each.read_bytes() for each in authority_files)) if authority_files else None
     done = timestamping.stamp(case_dir, address, trusted)
@@ -205,8 +205,8 @@ def erase(*, case_dir: Path, path: str | None, before: str | None, lines: str | 
     """
     from pollwatch.clock import UTC, SystemClock
     from pollwatch.incidents.records import Case
-    from pollwatch.node import erasing
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.evidence import erasing
+    from pollwatch.node.evidence.sealing import CaseEvidence
 
     if sum(each is not None for each in (path, before, lines)) != 1:
         raise UsageError(_("say what to erase: one of --input, --before, --lines"))
@@ -238,8 +238,8 @@ def hold() -> None:
 def add(*, case_dir: Path, path: str | None, reason: str) -> None:
     """Put an input, or the whole case, under a hold."""
     from pollwatch.clock import SystemClock
-    from pollwatch.node import erasing
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.evidence import erasing
+    from pollwatch.node.evidence.sealing import CaseEvidence
 
     clock = SystemClock()
     with CaseEvidence.open(case_dir, clock) as evidence:
@@ -251,8 +251,8 @@ def add(*, case_dir: Path, path: str | None, reason: str) -> None:
 def list_(*, case_dir: Path) -> None:
     """Show the holds in force: id, since when, what, why."""
     from pollwatch.clock import SystemClock, rfc3339
-    from pollwatch.node import erasing
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.evidence import erasing
+    from pollwatch.node.evidence.sealing import CaseEvidence
 
     with CaseEvidence.open(case_dir, SystemClock()) as evidence:
         for each in erasing.holds(evidence):
@@ -267,8 +267,8 @@ def list_(*, case_dir: Path) -> None:
 def release(*, hold_id: str, case_dir: Path, reason: str) -> None:
     """End a hold; that, and why, is sealed too."""
     from pollwatch.clock import SystemClock
-    from pollwatch.node import erasing
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.evidence import erasing
+    from pollwatch.node.evidence.sealing import CaseEvidence
 
     clock = SystemClock()
     with CaseEvidence.open(case_dir, clock) as evidence:
@@ -276,7 +276,7 @@ def release(*, hold_id: str, case_dir: Path, reason: str) -> None:
 
 
 def _lines(text: str) -> Asked:
-    from pollwatch.node.erasing import Asked
+    from pollwatch.node.evidence.erasing import Asked
 
     path, _colon, numbers = text.rpartition(":")
     found = re.fullmatch(r"([0-9]{1,15})(?:-([0-9]{1,15}))?", numbers, re.ASCII)
@@ -306,7 +306,7 @@ def watch(*, case_dir: Path, every_s: int, expect_s: int | None, once: bool, as_
     from pollwatch import canonical
     from pollwatch.clock import SystemClock
     from pollwatch.events.printable import printable
-    from pollwatch.node import monitoring as looking
+    from pollwatch.node.logs import monitoring as looking
 
     def tell(found: Sequence[monitoring.Watched]) -> None:
         if as_json:

@@ -29,7 +29,7 @@ def command(
     LINE is the line itself, or - to read the first line of stdin.
     """
     from pollwatch.cli import present
-    from pollwatch.node import explaining
+    from pollwatch.node.case import explaining
     from pollwatch.sources.decode import decode, scrub
     from pollwatch.sources.interface import MAX_RECORD_BYTES
 

@@ -14,7 +14,7 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
-    from pollwatch.node.handouts import Packed
+    from pollwatch.node.measures.handouts import Packed
 
 _CODES = (
     "Exit codes: 0 written, 3 there is no such incident or a file cannot be written, 6 no charter is in force, the "
@@ -55,8 +55,8 @@ def prosecutor(  # noqa: PLR0913 - one argument per option
     more than you released to other members: read it before you hand it over. That it was made is noted with the
     incident.
     """
-    from pollwatch.node import handouts
-    from pollwatch.node.handouts import Handing
+    from pollwatch.node.measures import handouts
+    from pollwatch.node.measures.handouts import Handing
 
     handing = Handing(person, addressee, reason)
     packed = handouts.package(case_dir, incident, out, handing, SystemClock(), config_file=config_file)
@@ -73,7 +73,7 @@ def factsheet(*, incident: str, out: Path, case_dir: Path, as_json: bool) -> int
 
     It never says more than the statements that were adopted; denial and dissent stand in it word for word.
     """
-    from pollwatch.node import handouts
+    from pollwatch.node.measures import handouts
 
     packed = handouts.fact_sheet(case_dir, incident, out, SystemClock(), language=_("en"))
     return _tell(packed, "fact-sheet", as_json=as_json)

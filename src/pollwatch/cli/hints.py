@@ -16,7 +16,7 @@ from pollwatch.i18n import _
 
 if TYPE_CHECKING:
     from pollwatch.attribution.hints import Hints, Labelled, Overlap, Rate
-    from pollwatch.node.hinting import Known
+    from pollwatch.node.attribution.hinting import Known
 
 
 @click.command(name="hints")
@@ -32,8 +32,8 @@ def command(*, incident: str, case_dir: Path, config_file: Path | None, as_json:
     (pollwatch indicators). Nothing of it is sent, sealed or counted anywhere: whoever follows a hint adds a hypothesis.
     """
     from pollwatch import config
-    from pollwatch.node import hinting
-    from pollwatch.node.desk import Desk
+    from pollwatch.node.attribution import hinting
+    from pollwatch.node.indicators.desk import Desk
 
     settings = config.load(Path.cwd(), os.environ, config_file)
     known, found = hinting.find(Desk.open(case_dir, SystemClock(), settings.assets), incident)

@@ -39,8 +39,8 @@ def command(
     from pollwatch.errors import UsageError
     from pollwatch.events.detection import Severity
     from pollwatch.events.observable import guessed
-    from pollwatch.node import hunting
-    from pollwatch.node.desk import Desk
+    from pollwatch.node.indicators import hunting
+    from pollwatch.node.indicators.desk import Desk
     from pollwatch.sharing.indicators.indicator import indicator_id
 
     settings = config.load(Path.cwd(), os.environ, config_file)

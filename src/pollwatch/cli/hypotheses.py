@@ -84,7 +84,7 @@ def rate(*, item_id: str, hypothesis: str, fit: str, text: str, case_dir: Path, 
 @options.as_json
 def retract(*, item_id: str, text: str, case_dir: Path, as_json: bool) -> int:
     """Take back an ITEM that you added; it stays on record, and counts no more."""
-    from pollwatch.node import lookup
+    from pollwatch.node.attribution import lookup
 
     speaker = spoken.speaker(case_dir)
     found = lookup.find_item(speaker.membership, item_id)
@@ -97,7 +97,7 @@ def retract(*, item_id: str, text: str, case_dir: Path, as_json: bool) -> int:
 @options.as_json
 def show(*, incident: str, case_dir: Path, as_json: bool) -> int:
     """Show the matrix of INCIDENT: what leads, what tells the hypotheses apart, and what hangs on whose evidence."""
-    from pollwatch.node import lookup
+    from pollwatch.node.attribution import lookup
 
     membership = spoken.speaker(case_dir).membership
     found = lookup.matrix_of(membership, spoken.incident_id(membership, incident))

@@ -32,8 +32,9 @@ def command(*, case_dir: Path, number: int | None, as_json: bool) -> int:
     """
     from pollwatch import config
     from pollwatch.errors import UsageError
-    from pollwatch.node import joint, pushing
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.gateway import pushing
+    from pollwatch.node.sharing import joint
 
     clock = SystemClock()
     membership = Membership.open(case_dir)

@@ -18,8 +18,8 @@ from pollwatch.clock import UTC, SystemClock
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
-    from pollwatch.node.desk import Desk
-    from pollwatch.node.hunting import Hunted
+    from pollwatch.node.indicators.desk import Desk
+    from pollwatch.node.indicators.hunting import Hunted
     from pollwatch.sharing.indicators.candidates import Read
     from pollwatch.sharing.indicators.store import IndicatorStore
 
@@ -70,8 +70,8 @@ def import_(  # noqa: PLR0913 - one argument per option
     """
     from pollwatch.errors import UsageError
     from pollwatch.members.marking import Tlp
-    from pollwatch.node import indicating
-    from pollwatch.node.desk import source_of
+    from pollwatch.node.indicators import indicating
+    from pollwatch.node.indicators.desk import source_of
     from pollwatch.sharing.indicators.indicator import Origin, Source
 
     if sum(map(bool, (source, member, own))) > 1:
@@ -186,7 +186,7 @@ def _deciding(act: str, text: str, *, overrides: bool) -> None:
         override: bool = False,
     ) -> int:
         from pollwatch.errors import PolicyError, UsageError
-        from pollwatch.node import deciding
+        from pollwatch.node.indicators import deciding
         from pollwatch.sharing.indicators.indicator import Act, State
 
         if not names and not all_new:
@@ -246,7 +246,7 @@ def retract(
     talk.
     """
     from pollwatch.cli import share
-    from pollwatch.node.releasing import Decision
+    from pollwatch.node.sharing.releasing import Decision
 
     store = _store(case_dir)
     decision = Decision(who or getpass.getuser(), basis or _("a correction"))
@@ -256,7 +256,7 @@ def retract(
 def _hunted(desk: Desk, config_file: Path | None) -> Hunted | None:
     """Search the past for what was just accepted, and for what an interrupted hunt left; None where nothing is."""
     from pollwatch import config
-    from pollwatch.node import hunting
+    from pollwatch.node.indicators import hunting
 
     waiting = hunting.pending(desk)
     if not waiting:
@@ -266,7 +266,7 @@ def _hunted(desk: Desk, config_file: Path | None) -> Hunted | None:
 
 def _desk(case_dir: Path, config_file: Path | None) -> Desk:
     from pollwatch import config
-    from pollwatch.node.desk import Desk
+    from pollwatch.node.indicators.desk import Desk
 
     settings = config.load(Path.cwd(), os.environ, config_file)
     return Desk.open(case_dir, SystemClock(), settings.assets)
@@ -274,7 +274,7 @@ def _desk(case_dir: Path, config_file: Path | None) -> Desk:
 
 def _store(case_dir: Path) -> IndicatorStore:
     from pollwatch.errors import StoreError
-    from pollwatch.node.jointfolder import JointFolder
+    from pollwatch.node.charter.jointfolder import JointFolder
     from pollwatch.sharing.indicators.store import IndicatorStore
 
     path = JointFolder(case_dir).indicators

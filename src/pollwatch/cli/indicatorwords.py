@@ -14,9 +14,9 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
-    from pollwatch.node.deciding import Decided
-    from pollwatch.node.hunting import Hunted
-    from pollwatch.node.indicating import Sorted, Taken
+    from pollwatch.node.indicators.deciding import Decided
+    from pollwatch.node.indicators.hunting import Hunted
+    from pollwatch.node.indicators.indicating import Sorted, Taken
     from pollwatch.sharing.indicators.indicator import Decision, Indicator, Report, Source
     from pollwatch.sharing.indicators.innocents import Innocents
     from pollwatch.sharing.indicators.scoring import Weight

@@ -58,8 +58,8 @@ def command(  # noqa: PLR0913 - one argument per option
 def _list(case_dir: Path, *, as_json: bool) -> None:
     from pollwatch.attribution.matrix import Papers
     from pollwatch.attribution.record import Record
-    from pollwatch.node import casefile
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.attribution import casefile
+    from pollwatch.node.charter.jointfolder import Membership
 
     asked = casefile.read(Membership.open(case_dir)).asked
     if not as_json:

@@ -29,8 +29,8 @@ def command(*, file: Path, case_dir: Path, stage: str | None, person: str, reaso
     """
     from pollwatch.cli import charter
     from pollwatch.errors import PolicyError, UsageError
-    from pollwatch.node import enrol, greeting, staging
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter import enrol, greeting, staging
+    from pollwatch.node.charter.jointfolder import Membership
     from pollwatch.sharing.decisions import Person
     from pollwatch.sharing.stages import Stage
 

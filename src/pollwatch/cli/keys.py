@@ -14,8 +14,8 @@ from pollwatch.i18n import _
 
 if TYPE_CHECKING:
     from pollwatch.canonical import Json
-    from pollwatch.node.casekeys import Which
-    from pollwatch.node.rekeying import Changed, Keys
+    from pollwatch.node.evidence.casekeys import Which
+    from pollwatch.node.evidence.rekeying import Changed, Keys
 
 _following = click.option(
     "--following",
@@ -40,7 +40,7 @@ def key() -> None:
 @options.as_json
 def show(*, case_dir: Path, which: Which, as_json: bool) -> None:
     """Show a log's keys: from which size each of them signs, and whether the next one lies where it should not."""
-    from pollwatch.node import rekeying
+    from pollwatch.node.evidence import rekeying
 
     found = rekeying.show(case_dir, which)
     if as_json:
@@ -66,7 +66,7 @@ def show(*, case_dir: Path, which: Which, as_json: bool) -> None:
 @_following
 def begin(*, case_dir: Path, which: Which, following: Path | None) -> None:
     """Commit a log to its next key, so that its key can be changed one day. Enrolment (members card) does so too."""
-    from pollwatch.node import rekeying
+    from pollwatch.node.evidence import rekeying
 
     _tell(rekeying.begin(case_dir, which, SystemClock(), following))
 
@@ -89,7 +89,7 @@ def rotate(*, case_dir: Path, which: Which, next_key: Path | None, following: Pa
     its file is gone. Stopped at any point, the log has one key or the other, and the same command goes on. The shared
     log's ML-DSA key is changed along. Other members learn of it when you next run `members publish`.
     """
-    from pollwatch.node import rekeying
+    from pollwatch.node.evidence import rekeying
 
     _tell(rekeying.rotate(case_dir, which, SystemClock(), next_key, following))
 

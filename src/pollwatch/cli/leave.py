@@ -25,8 +25,8 @@ def command(*, case_dir: Path, person: str, reason: str, output: Path | None) ->
     It needs nobody's consent. The notice revokes all keys of this node and asks the others to delete what they got;
     each says in its own log whether it did. Your own evidence stays yours. Run it again if it was cut short.
     """
-    from pollwatch.node import leaving
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter import leaving
+    from pollwatch.node.charter.jointfolder import Membership
     from pollwatch.sharing.decisions import Person
 
     left = leaving.leave(Membership.open(case_dir), Person.here(person), reason, SystemClock())

@@ -17,9 +17,9 @@ from pollwatch.i18n import _
 
 if TYPE_CHECKING:
     from pollwatch.events.observable import Observable
-    from pollwatch.node.jointfolder import Membership
-    from pollwatch.node.matching import Stepped
-    from pollwatch.node.matchview import Preview
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.match.matching import Stepped
+    from pollwatch.node.match.matchview import Preview
     from pollwatch.sharing.matching.papers import Group
     from pollwatch.sharing.matching.runs import Run
     from pollwatch.sharing.matching.workers import Workers
@@ -88,8 +88,8 @@ def run(  # noqa: PLR0913 - one argument per option
     In a group, an indicator is shown to those who hold it when enough members from enough blocs do, and to nobody
     else. It takes at least three members besides the collector.
     """
-    from pollwatch.node import matching
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.match import matching
     from pollwatch.sharing.matching.workers import Workers
 
     clock = SystemClock()
@@ -102,7 +102,7 @@ def run(  # noqa: PLR0913 - one argument per option
         raise UsageError(_("name a member: pollwatch match MEMBER; or match with all: pollwatch match --group -t 3"))
     peer = membership.peer(member)
     if dry_run:
-        from pollwatch.node import matchview
+        from pollwatch.node.match import matchview
 
         preview = matchview.preview(membership, peer, clock)
         click.echo(pretty(preview.record()) if as_json else _preview(preview))
@@ -121,7 +121,7 @@ def _group(
     wait_s: int,
     as_json: bool,
 ) -> int:
-    from pollwatch.node import matching
+    from pollwatch.node.match import matching
     from pollwatch.sharing.matching.workers import Workers
 
     clock, name = SystemClock(), collector or membership.charter.matching.auditor
@@ -141,7 +141,7 @@ def _group(
 
 def _follow(membership: Membership, run_id: str, wait_s: int, workers: Workers, *, as_json: bool) -> int:
     """Go on with a run until it ends, or for so long."""
-    from pollwatch.node import matching
+    from pollwatch.node.match import matching
     from pollwatch.sharing.matching.runs import State
 
     until_s = monotonic_s() + wait_s
@@ -165,8 +165,8 @@ def answer(*, case_dir: Path, every_s: int | None, as_json: bool) -> int:
     Only members for which somebody switched on the stage `match` are answered. What is refused is refused in our
     shared log, with the reason.
     """
-    from pollwatch.node import matching
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.match import matching
     from pollwatch.sharing.matching.workers import Workers
 
     clock = SystemClock()
@@ -194,8 +194,8 @@ def answer(*, case_dir: Path, every_s: int | None, as_json: bool) -> int:
 @options.as_json
 def status(*, run_id: str, case_dir: Path, as_json: bool) -> int:
     """Show our runs, or one of them by the beginning of its id; without network."""
-    from pollwatch.node import matching
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.match import matching
 
     membership = Membership.open(case_dir)
     found = [each for each in matching.runs(membership).all() if each.run.startswith(run_id)]
@@ -210,8 +210,8 @@ def status(*, run_id: str, case_dir: Path, as_json: bool) -> int:
 @options.as_json
 def budget(*, case_dir: Path, fresh: bool, as_json: bool) -> int:
     """Show what every member has spent in this epoch, with whom, counted from the logs."""
-    from pollwatch.node import matchview
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.match import matchview
 
     membership = Membership.open(case_dir)
     counted = matchview.budgets(membership, SystemClock(), fresh=fresh)
@@ -241,8 +241,8 @@ def audit(*, case_dir: Path, as_json: bool) -> int:
 
     The auditor itself judges openings when it looks into its box (`pollwatch match answer`).
     """
-    from pollwatch.node import auditing, matching
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.match import auditing, matching
 
     membership = Membership.open(case_dir)
     owed = auditing.overview(membership, matching.Logs(membership, SystemClock()))
@@ -270,8 +270,8 @@ def audit(*, case_dir: Path, as_json: bool) -> int:
 @click.option("--by", "who", required=True, metavar="NAME", help="Who decides this.")
 def hold(*, value: str, case_dir: Path, reason: str, who: str) -> int:
     """Keep the indicator VALUE out of matching, although it is released: others must not learn yet that we know it."""
-    from pollwatch.node import matching
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.match import matching
 
     matching.hold(Membership.open(case_dir), _observable(value), who, reason, SystemClock())
     return 0
@@ -282,8 +282,8 @@ def hold(*, value: str, case_dir: Path, reason: str, who: str) -> int:
 @options.required_case_dir
 def lift(*, value: str, case_dir: Path) -> int:
     """Let the indicator VALUE enter matching again."""
-    from pollwatch.node import matching
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.match import matching
 
     if not matching.lift(Membership.open(case_dir), _observable(value), SystemClock()):
         raise PolicyError(_("{value} is not held").format(value=printable(value)))
@@ -330,7 +330,7 @@ def _group_preview(group: Group) -> str:
 
 def _told(membership: Membership, found: list[Run], stepped: Stepped | None, *, as_json: bool) -> int:
     """Runs for a person or a program; gives the exit code."""
-    from pollwatch.node import matchview
+    from pollwatch.node.match import matchview
     from pollwatch.sharing.matching.runs import State
 
     problems = stepped.problems if stepped else ()
@@ -348,7 +348,7 @@ def _told(membership: Membership, found: list[Run], stepped: Stepped | None, *, 
 
 
 def _told_one(membership: Membership, run: Run) -> None:
-    from pollwatch.node import matchview
+    from pollwatch.node.match import matchview
 
     facts = {
         "run": run.run[:8],

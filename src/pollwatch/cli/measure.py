@@ -93,7 +93,7 @@ def result(*, measure: str, result: str, text: str, case_dir: Path, as_json: boo
 def list_command(*, case_dir: Path, as_json: bool) -> int:
     """List the measures that any member put on record, with what came of them."""
     from pollwatch.attribution.verify import told_measure
-    from pollwatch.node import casefile
+    from pollwatch.node.attribution import casefile
 
     taken = casefile.read(spoken.speaker(case_dir).membership).taken
     if as_json:

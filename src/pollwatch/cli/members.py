@@ -15,8 +15,8 @@ from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
-    from pollwatch.node.staging import Switched
-    from pollwatch.node.watching import Checked
+    from pollwatch.node.charter.staging import Switched
+    from pollwatch.node.logs.watching import Checked
 
 _STAGES = ("alone", "receive", "witness", "match", "share", "claim")
 
@@ -30,8 +30,8 @@ def command(context: click.Context, *, case_dir: Path | None, as_json: bool) -> 
 
     The subcommands introduce this node, publish its log, check the logs of the others, and switch stages.
     """
-    from pollwatch.node import roster
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter import roster
+    from pollwatch.node.charter.jointfolder import Membership
 
     if context.invoked_subcommand is not None:
         return 0
@@ -75,8 +75,8 @@ def stage(*, member: str, stage: str, case_dir: Path, person: str, reason: str) 
     Who decided, when and why is recorded in the private log, which no other member sees. Retractions that MEMBER is
     owed since it was severed leave now. To stop at once: pollwatch sever MEMBER.
     """  # noqa: D301 - click's mark has to be the character itself
-    from pollwatch.node import staging
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter import staging
+    from pollwatch.node.charter.jointfolder import Membership
     from pollwatch.sharing.decisions import Person
     from pollwatch.sharing.stages import Stage
 
@@ -86,7 +86,7 @@ def stage(*, member: str, stage: str, case_dir: Path, person: str, reason: str) 
     told(switched)
     if switched.after > switched.before:
         from pollwatch.cli import share
-        from pollwatch.node import releasing
+        from pollwatch.node.sharing import releasing
 
         for sent in releasing.remind(membership, peer, SystemClock()):
             share.tell(sent)
@@ -104,8 +104,8 @@ def forget(*, member: str, case_dir: Path, person: str, refuse: str) -> int:
     Claims, opinions and what else was posted in shared logs stay. Copies elsewhere are not reached: the attestation
     says so. With --refuse nothing is deleted, and that is what is attested.
     """
-    from pollwatch.node import leaving
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter import leaving
+    from pollwatch.node.charter.jointfolder import Membership
     from pollwatch.sharing.decisions import Person
 
     membership = Membership.open(case_dir)
@@ -128,8 +128,8 @@ def gateway(*, case_dir: Path, address: str | None, here: bool, push: bool) -> i
     move a gateway: stop it, move the folder CASE/joint/gateway to its machine, start `pollwatch gateway --folder DIR`
     there, then say --address URL here. The folder must not stay behind: two of it would cosign two histories.
     """
-    from pollwatch.node import pushing
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.gateway import pushing
 
     if here and address is not None:
         raise UsageError(_("--here and --address exclude each other"))
@@ -178,8 +178,8 @@ def card(*, case_dir: Path, name: str, bloc: str, address: str, role: str, outpu
     """
     from pollwatch.members.card import read_card
     from pollwatch.members.member import Role
-    from pollwatch.node import enrol
-    from pollwatch.node.jointfolder import JointFolder
+    from pollwatch.node.charter import enrol
+    from pollwatch.node.charter.jointfolder import JointFolder
 
     data = enrol.introduce(case_dir, name, bloc, Role(role), address.rstrip("/"), SystemClock(), exercise=exercise)
     if output is None:
@@ -210,8 +210,8 @@ def publish(*, case_dir: Path, every: int | None, as_json: bool) -> int:
     """
     import time
 
-    from pollwatch.node import publishing
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.logs import publishing
 
     membership = Membership.open(case_dir)
     while True:
@@ -241,8 +241,8 @@ def check(*, names: tuple[str, ...], case_dir: Path, as_json: bool) -> int:
 
     A log that contradicts itself leaves a proof file that anybody can check: pollwatch verify FILE.
     """
-    from pollwatch.node import watching
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.logs import watching
 
     checked = watching.check_peers(Membership.open(case_dir), SystemClock(), names)
     if as_json:

@@ -51,7 +51,7 @@ def command(  # noqa: PLR0913 - one argument per option
     it proves when, and in which order, all of that was said.
     """
     from pollwatch.attribution.scale import Stance
-    from pollwatch.node import lookup
+    from pollwatch.node.attribution import lookup
 
     speaker = spoken.speaker(case_dir, preview=dry_run)
     if claim is None:
@@ -79,8 +79,8 @@ def command(  # noqa: PLR0913 - one argument per option
 def _list(case_dir: Path, *, as_json: bool) -> None:
     from pollwatch.attribution.matrix import Papers
     from pollwatch.attribution.record import Record
-    from pollwatch.node import lookup
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.attribution import lookup
+    from pollwatch.node.charter.jointfolder import Membership
 
     judged = lookup.all_judged(Membership.open(case_dir))
     if as_json:

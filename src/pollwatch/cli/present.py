@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pollwatch.incidents.incident import Incident
-    from pollwatch.node.explaining import LineExplanation
-    from pollwatch.node.scan import ScanReport
+    from pollwatch.node.case.explaining import LineExplanation
+    from pollwatch.node.case.scan import ScanReport
 
 STYLE = {
     Severity.INFO: "dim",

@@ -31,8 +31,8 @@ def command(*, names: tuple[str, ...], case_dir: Path, as_json: bool) -> int:
     named; what is refuted, undetermined, settled or taken back does not.
     """
     from pollwatch.attribution import track
-    from pollwatch.node import lookup
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.attribution import lookup
+    from pollwatch.node.charter.jointfolder import Membership
     from pollwatch.sharing.indicators import standing
     from pollwatch.sharing.indicators.store import IndicatorStore
 

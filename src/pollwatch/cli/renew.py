@@ -58,7 +58,7 @@ def command(
     check that. The shared log's own key is changed by `pollwatch evidence key`; the card names the one that signs now.
     """
     from pollwatch.members.card import read_card
-    from pollwatch.node import renewing
+    from pollwatch.node.charter import renewing
 
     wish = renewing.Wish(address.rstrip("/"), uses, next_key, following)
     renewed = renewing.renew(case_dir, wish, SystemClock())

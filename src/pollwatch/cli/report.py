@@ -35,7 +35,7 @@ def command(
 
     The HTML file needs no network and no other file; it prints well and works by keyboard.
     """
-    from pollwatch.node.reporting import case_report
+    from pollwatch.node.case.reporting import case_report
     from pollwatch.report.html import html_report
     from pollwatch.report.markdown import markdown_report
     from pollwatch.report.navigator import navigator_layer

@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913 - one parameter per option
         raise UsageError(_("--json and --jsonl exclude each other"))
     from pollwatch.cli import present
     from pollwatch.events.detection import Severity
-    from pollwatch.node import document, scanning
+    from pollwatch.node.case import document, scanning
 
     clock = SystemClock()
     now_us = clock.now_us()

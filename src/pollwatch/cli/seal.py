@@ -45,7 +45,7 @@ def now(*, case_dir: Path) -> None:
     Where a sealer is configured this is refused: a seal out of turn would tell others when you looked.
     """
     from pollwatch.incidents.records import Case
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.evidence.sealing import CaseEvidence
 
     clock = SystemClock()
     with Case.open(case_dir, clock, create=False), CaseEvidence.open(case_dir, clock) as evidence:
@@ -64,8 +64,8 @@ def documents(*, paths: tuple[Path, ...], case_dir: Path) -> None:
 
     After a leak, `seal prove` shows which leaked file is one of them, and `seal disown` that a file is none.
     """
-    from pollwatch.node import documenting
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.evidence import documenting
+    from pollwatch.node.evidence.sealing import CaseEvidence
 
     with CaseEvidence.open(case_dir, SystemClock()) as evidence:
         entry, count = documenting.seal_documents(evidence, paths)
@@ -81,8 +81,8 @@ def documents(*, paths: tuple[Path, ...], case_dir: Path) -> None:
 @_output
 def prove(*, file: Path, case_dir: Path, out: Path) -> None:
     """Show that FILE is, byte for byte, one of the documents that were sealed; says nothing about the others."""
-    from pollwatch.node import documenting
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.evidence import documenting
+    from pollwatch.node.evidence.sealing import CaseEvidence
 
     clock = SystemClock()
     with CaseEvidence.open(case_dir, clock) as evidence:
@@ -99,8 +99,8 @@ def disown(*, file: Path, case_dir: Path, out: Path) -> None:
 
     It cannot show that FILE is forged or never existed: only that it was not sealed with the others.
     """
-    from pollwatch.node import documenting
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.evidence import documenting
+    from pollwatch.node.evidence.sealing import CaseEvidence
 
     clock = SystemClock()
     with CaseEvidence.open(case_dir, clock) as evidence:
@@ -114,8 +114,8 @@ def disown(*, file: Path, case_dir: Path, out: Path) -> None:
 @_output
 def sequence(*, path: str, case_dir: Path, out: Path) -> None:
     """Show which records of INPUT were sealed, and that none between them was left out; shows no record."""
-    from pollwatch.node import sequencing
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.evidence import sequencing
+    from pollwatch.node.evidence.sealing import CaseEvidence
 
     clock = SystemClock()
     with CaseEvidence.open(case_dir, clock) as evidence:
@@ -176,8 +176,10 @@ def export(  # noqa: PLR0913 - one parameter per option
     """
     from pollwatch.evidence.policy import Policy
     from pollwatch.incidents.records import Case
-    from pollwatch.node import bundling, joint, rereading
-    from pollwatch.node.sealing import CaseEvidence
+    from pollwatch.node.case import rereading
+    from pollwatch.node.evidence import bundling
+    from pollwatch.node.evidence.sealing import CaseEvidence
+    from pollwatch.node.sharing import joint
 
     if (incident is None) == (not lines) or (lines and without_lines):
         raise UsageError(_("say what to export: the ID of an incident, or --line INPUT:N, not both"))

@@ -23,8 +23,8 @@ def command(*, member: str, case_dir: Path, person: str, reason: str) -> int:
     stays with it. The decision is recorded in the private log, at the latest when a scan that holds it ends.
     """
     from pollwatch.cli.members import told
-    from pollwatch.node import staging
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter import staging
+    from pollwatch.node.charter.jointfolder import Membership
     from pollwatch.sharing.decisions import Person
     from pollwatch.sharing.stages import Stage
 

@@ -21,9 +21,9 @@ from pollwatch.members.marking import Tlp
 
 if TYPE_CHECKING:
     from pollwatch.members.member import Member
-    from pollwatch.node.desk import Desk
-    from pollwatch.node.jointfolder import Membership
-    from pollwatch.node.releasing import Decision, Prepared, Sent
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.indicators.desk import Desk
+    from pollwatch.node.sharing.releasing import Decision, Prepared, Sent
 
 _TLP = ("clear", "green", "amber", "amber+strict", "red")
 
@@ -72,8 +72,8 @@ def command(  # noqa: PLR0913 - one argument per option
     Where the charter asks for two persons, this asks; somebody else, logged in with another account, looks at it
     (--agree N --dry-run) and agrees (--agree N), and then those bytes leave.
     """
-    from pollwatch.node import releasing
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.sharing import releasing
 
     clock = SystemClock()
     membership = Membership.open(case_dir)
@@ -100,7 +100,7 @@ def command(  # noqa: PLR0913 - one argument per option
     if sighting:
         _say_seen(given)
     if membership.charter.releasers > 1:
-        from pollwatch.node import agreeing
+        from pollwatch.node.sharing import agreeing
 
         tell_asked(agreeing.ask(membership, prepared, [given.to], decision, clock).number)
         return 0
@@ -114,8 +114,8 @@ def command(  # noqa: PLR0913 - one argument per option
 
 def _second(membership: Membership, number: int | None, name: str, *, dry_run: bool) -> int:
     """List what waits for a second person, or agree to it as that person."""
-    from pollwatch.node import agreeing, releasing
-    from pollwatch.node.attributing import Speaker
+    from pollwatch.node.attribution.attributing import Speaker
+    from pollwatch.node.sharing import agreeing, releasing
     from pollwatch.sharing.decisions import Person
 
     clock = SystemClock()
@@ -138,7 +138,7 @@ def _second(membership: Membership, number: int | None, name: str, *, dry_run: b
         return spoken.tell(said, "pollwatch.said/1", as_json=False)
     if agreed.shelf:
         from pollwatch.cli import collections
-        from pollwatch.node import collecting
+        from pollwatch.node.sharing import collecting
 
         return collections.tell(collecting.publish_agreed(membership, agreed, clock))
     problems = []
@@ -183,7 +183,7 @@ class _Given:
     def desk(self) -> Desk:
         """What is needed to work with indicators."""
         from pollwatch import config
-        from pollwatch.node.desk import Desk
+        from pollwatch.node.indicators.desk import Desk
 
         assets = config.load(Path.cwd(), os.environ, self.config_file).assets
         return Desk.open(self.case_dir, SystemClock(), assets)
@@ -201,7 +201,7 @@ def _names_indicator(subject: str) -> bool:
 
 def _prepared(given: _Given, membership: Membership) -> Prepared:
     from pollwatch.incidents.records import Case
-    from pollwatch.node import releasing, telling
+    from pollwatch.node.sharing import releasing, telling
 
     clock = SystemClock()
     if given.indicators:
@@ -221,7 +221,7 @@ def _prepared(given: _Given, membership: Membership) -> Prepared:
 def _say_seen(given: _Given) -> None:
     """Count our own bloc among those that saw it: a person has just said so."""
     from pollwatch.incidents.records import Case
-    from pollwatch.node import telling
+    from pollwatch.node.sharing import telling
 
     desk = given.desk()
     with Case.open(given.case_dir, SystemClock(), create=False) as case:
@@ -233,9 +233,9 @@ def take_back(
 ) -> int:
     """Retract an incident or an indicator, and say who was told."""
     from pollwatch import config
-    from pollwatch.node import retracting
-    from pollwatch.node.desk import Desk
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.indicators.desk import Desk
+    from pollwatch.node.sharing import retracting
 
     clock = SystemClock()
     if _names_indicator(subject):

@@ -30,7 +30,7 @@ def command() -> None:
 def formats(*, paths: tuple[str, ...], fmt: str, zone: dt.tzinfo | None, as_json: bool) -> int:
     """Show which format each input is read as, and how the others scored."""
     from pollwatch.cli import present
-    from pollwatch.node import foldered, reading, scanning
+    from pollwatch.node.case import foldered, reading, scanning
 
     wanted = reading.ReadOptions(fmt, zone or UTC)
     code = 0
@@ -82,7 +82,7 @@ def quarantine(*, paths: tuple[str, ...], case_dir: Path | None, fmt: str, limit
 
 
 def _of_inputs(paths: Sequence[str], fmt: str, limit: int) -> Iterator[tuple[str, int, str, str]]:
-    from pollwatch.node import reading, scanning
+    from pollwatch.node.case import reading, scanning
 
     options_read = reading.ReadOptions(fmt, UTC)
     with tempfile.TemporaryDirectory(prefix="pollwatch-") as spool:

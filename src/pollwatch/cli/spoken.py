@@ -18,8 +18,8 @@ from pollwatch.i18n import _
 
 if TYPE_CHECKING:
     from pollwatch.attribution.record import Record
-    from pollwatch.node.attributing import Speaker, Spoken
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.attribution.attributing import Speaker, Spoken
+    from pollwatch.node.charter.jointfolder import Membership
 
 CODES = "Exit codes: 0 signed and delivered to all (or --dry-run), 5 signed but somebody could not be reached."
 order_out = click.option(
@@ -36,10 +36,10 @@ dry_run = click.option(
 
 def speaker(case_dir: Path, *, preview: bool = False) -> Speaker:
     """This member, after it has taken in what others sent: nobody answers what it has not read."""
-    from pollwatch.node import joint
-    from pollwatch.node.attributing import Speaker
-    from pollwatch.node.jointfolder import Membership
-    from pollwatch.node.releasing import Decision
+    from pollwatch.node.attribution.attributing import Speaker
+    from pollwatch.node.charter.jointfolder import Membership
+    from pollwatch.node.sharing import joint
+    from pollwatch.node.sharing.releasing import Decision
 
     clock = SystemClock()
     membership = Membership.open(case_dir)
@@ -54,7 +54,7 @@ def speaker(case_dir: Path, *, preview: bool = False) -> Speaker:
 def incident_id(membership: Membership, incident: str) -> str:
     """The STIX id of one of our incidents, from the beginning of its own id; ids of received ones stay."""
     from pollwatch.incidents.records import Case
-    from pollwatch.node import lookup
+    from pollwatch.node.attribution import lookup
 
     if incident.startswith("incident--"):
         return incident
@@ -101,7 +101,7 @@ def export(membership: Membership, object_id: str, record: Path, order: Path | N
     Raises:
         SourceError: a file cannot be written.
     """
-    from pollwatch.node import lookup, ordering
+    from pollwatch.node.attribution import lookup, ordering
     from pollwatch.stix import bundle
 
     data = lookup.record_of(membership, object_id)
@@ -118,7 +118,7 @@ def export(membership: Membership, object_id: str, record: Path, order: Path | N
 def show(record: Record, case_dir: Path) -> None:
     """A record for a person; what members wrote is made inert."""
     from pollwatch.attribution.verify import told
-    from pollwatch.node.jointfolder import Membership
+    from pollwatch.node.charter.jointfolder import Membership
 
     for line in told(record, Membership.open(case_dir).charter):
         click.echo(printable(line, 4000))

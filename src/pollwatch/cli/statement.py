@@ -80,7 +80,7 @@ def _says(stance: str) -> Callable[[Callable[[], None]], click.Command]:
     def make(described: Callable[[], None]) -> click.Command:
         def say(**given: Unpack[_Given]) -> int:
             from pollwatch.attribution.scale import Stance
-            from pollwatch.node import lookup
+            from pollwatch.node.attribution import lookup
 
             speaker = spoken.speaker(given["case_dir"], preview=given["dry_run"])
             found = lookup.find_statement(speaker.membership, given["statement"])
@@ -118,7 +118,7 @@ def show(*, statement: str | None, case_dir: Path, as_json: bool) -> int:
     """Show STATEMENT, or all: who signed, who dissents, who abstains, who is silent, and whether it is adopted."""
     from pollwatch.attribution.matrix import Papers
     from pollwatch.attribution.record import Record
-    from pollwatch.node import casefile, lookup
+    from pollwatch.node.attribution import casefile, lookup
 
     membership = spoken.speaker(case_dir).membership
     tallies = casefile.read(membership).tallies
@@ -143,7 +143,7 @@ def export(*, statement: str, case_dir: Path, output: Path, order_out: Path | No
     Anyone can check it: python -m pollwatch.attribution.verify FILE --charter CHARTER --order ORDER. Before
     you export an order, publish (`pollwatch members publish`) and look at the others' logs (`pollwatch members check`).
     """
-    from pollwatch.node import lookup
+    from pollwatch.node.attribution import lookup
 
     membership = spoken.speaker(case_dir).membership
     found = lookup.find_statement(membership, statement)

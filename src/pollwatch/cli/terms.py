@@ -14,7 +14,7 @@ from pollwatch.i18n import _
 if TYPE_CHECKING:
     from pollwatch.members.charter import Charter
     from pollwatch.members.rules import Amendment, MatchingRules, Quorum
-    from pollwatch.node.enrol import Terms
+    from pollwatch.node.charter.enrol import Terms
 
 _TLP = ("clear", "green", "amber", "amber+strict", "red")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -70,7 +70,7 @@ class Chosen:
         """
         from pollwatch.members.marking import Tlp
         from pollwatch.members.rules import MatchingRules
-        from pollwatch.node.enrol import Terms
+        from pollwatch.node.charter.enrol import Terms
 
         return Terms(
             name,
@@ -154,7 +154,7 @@ def chosen(given: Mapping[str, Any]) -> Chosen:
     Raises:
         FormatError: a rule of matching that is not written ``RULE=VALUE``.
     """
-    from pollwatch.node.drafting import pairs
+    from pollwatch.node.charter.drafting import pairs
 
     return Chosen(
         given["elections"],

@@ -34,7 +34,7 @@ def cosign(*, case_dir: Path, policy_file: Path, as_json: bool) -> int:
     from pollwatch.clock import SystemClock
     from pollwatch.errors import SharingError
     from pollwatch.evidence.policy import Policy
-    from pollwatch.node import outside
+    from pollwatch.node.logs import outside
 
     done = outside.cosign(case_dir, Policy.parse(policy_file.read_bytes()), SystemClock())
     if as_json:
@@ -71,7 +71,7 @@ def witness(*, folder: Path, policy_file: Path, name: str, host: str, port: int)
     from pollwatch.clock import SystemClock
     from pollwatch.evidence.keys import Verifier
     from pollwatch.evidence.policy import Policy
-    from pollwatch.node import neutral
+    from pollwatch.node.logs import neutral
 
     def ready(key: Verifier, address: str) -> None:
         click.echo(f"witness {key.name} {key.vkey} {address}")

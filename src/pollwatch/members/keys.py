@@ -5,8 +5,8 @@ Each key does one thing, so that a gateway that is broken into can neither accus
 and ``gateway`` signs receipts, and these two are on the gateway. The log's key belongs to the log
 (:mod:`pollwatch.evidence.log`).
 
-A key is changed by the charter (:mod:`pollwatch.node.renewing`). Until a charter that names it is in force, the new
-key lies beside the one in use (``NAME.next``); then it takes its place in one step (:func:`settle`). So there is no
+A key is changed by the charter (:mod:`pollwatch.node.charter.renewing`). Until a charter that names it is in force, the
+new key lies beside the one in use (``NAME.next``); then it takes its place in one step (:func:`settle`). So there is no
 moment at which a process that is killed leaves the member without a key that others go by.
 """
 

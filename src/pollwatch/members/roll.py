@@ -4,7 +4,7 @@ What a member said stays said when it leaves, is removed, or changes its key: it
 it says afterwards, or what a thief says with the key that it had before, is refused: its key was in use until
 
 - a later charter came into force that names another key for it, or leaves it out;
-- or it left by its own notice, which revokes all of its keys (:mod:`pollwatch.node.leaving`).
+- or it left by its own notice, which revokes all of its keys (:mod:`pollwatch.node.charter.leaving`).
 
 A charter may hold from a time at which not everybody had signed it yet; who goes by :attr:`Roll.taken_up_us` takes what
 was said until it really came into force here. The times that objects state are their authors' words; that nothing is

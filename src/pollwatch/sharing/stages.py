@@ -10,7 +10,8 @@
     claim     claims, opinions and statements go to it
 
 A stage includes those before it. A member is at ``witness`` when its charter comes into force: that much it signed.
-Everything beyond is switched on by a named person, for one member, with a reason (:mod:`pollwatch.node.staging`).
+Everything beyond is switched on by a named person, for one member, with a reason
+(:mod:`pollwatch.node.charter.staging`).
 
 The stages are one small file, replaced whole, which every process reads again before each step of a transfer, so that
 a change takes effect everywhere at once: nobody has to be told. Without the file, everybody is at ``alone``.

@@ -10,7 +10,7 @@ import pytest
 
 from hostile_scenes import NOW_US, STAGES, THREE, Cast, Watch, enrol_members, watching
 from pollwatch.clock import ManualClock
-from pollwatch.node import processes
+from pollwatch.node.gateway import processes
 
 Enrolled = Callable[[Cast], tuple[Path, tuple[int, ...]]]
 

@@ -13,8 +13,9 @@ import pytest
 
 import joint_scenes
 from pollwatch.clock import SystemClock, monotonic_s
-from pollwatch.node import processes, publishing
-from pollwatch.node.jointfolder import Membership
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.gateway import processes
+from pollwatch.node.logs import publishing
 
 CLOCK = SystemClock()
 WORKER = Path(__file__).parents[2] / "flood_worker.py"

@@ -27,12 +27,15 @@ from pollwatch.clock import SystemClock
 from pollwatch.errors import PeerError, PolicyError, SplitError
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member
-from pollwatch.node import collecting, joint, publishing, pushing, releasing, rival, watching
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.demos import rival
+from pollwatch.node.gateway import pushing
 from pollwatch.node.gateway.app import Gateway
-from pollwatch.node.gatewayfolder import GatewayFolder, GatewayMembership
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.outpost import FolderOutpost
-from pollwatch.node.releasing import Decision
+from pollwatch.node.gateway.gatewayfolder import GatewayFolder, GatewayMembership
+from pollwatch.node.gateway.outpost import FolderOutpost
+from pollwatch.node.logs import publishing, watching
+from pollwatch.node.sharing import collecting, joint, releasing
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing import signedrequest
 from pollwatch.sharing.signedrequest import Head
 from pollwatch.sharing.taxii.grants import EVERYBODY, Shelf, Terms

@@ -22,9 +22,10 @@ import joint_scenes
 from pollwatch.cli.main import root
 from pollwatch.clock import SystemClock
 from pollwatch.errors import FormatError, PolicyError
-from pollwatch.node import processes, publishing
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.processes import GatewayProcess
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.gateway import processes
+from pollwatch.node.gateway.processes import GatewayProcess
+from pollwatch.node.logs import publishing
 from pollwatch.sharing import clients, stages
 from pollwatch.sharing.caller import UnauthenticatedError
 from pollwatch.sharing.clients import Passwords

@@ -7,7 +7,7 @@ import pytest
 
 import joint_scenes
 from hostile_scenes import Watch
-from pollwatch.node import publishing
+from pollwatch.node.logs import publishing
 from pollwatch.sharing import signedrequest
 
 OPEN = ("/charter", "/log/checkpoint", "/mirror/key")

@@ -29,18 +29,11 @@ from pollwatch.incidents.records import Case
 from pollwatch.members import document
 from pollwatch.members.charter import SignedCharter
 from pollwatch.members.marking import Tlp
-from pollwatch.node import (
-    collecting,
-    hunting,
-    indicating,
-    rail,
-    releasing,
-    retracting,
-    telling,
-    tracing,
-)  # fmt: skip
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Prepared
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.evidence import rail
+from pollwatch.node.indicators import hunting, indicating
+from pollwatch.node.sharing import collecting, releasing, retracting, telling, tracing  # fmt: skip
+from pollwatch.node.sharing.releasing import Prepared
 from pollwatch.sharing.indicators import reading, scoring, stixfile
 from pollwatch.sharing.indicators.indicator import Act, State
 from pollwatch.sharing.ledger import Ledger

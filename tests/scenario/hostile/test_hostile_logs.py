@@ -28,11 +28,11 @@ from pollwatch.evidence.note import Note, Signature
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.verify import verify_bytes
-from pollwatch.node import knowing, monitoring, publishing
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.monitoring import State
-from pollwatch.node.sealing import CaseEvidence
-from pollwatch.node.watching import Checked, Verdict, check_peers
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.evidence.sealing import CaseEvidence
+from pollwatch.node.logs import knowing, monitoring, publishing
+from pollwatch.node.logs.monitoring import State
+from pollwatch.node.logs.watching import Checked, Verdict, check_peers
 from pollwatch.sharing.peer import Peer
 
 

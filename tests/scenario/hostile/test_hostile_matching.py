@@ -17,9 +17,11 @@ import pytest
 import match_scenes as scenes
 from match_scenes import ALONE, NOW_US, Watch, fishing, forged
 from pollwatch.clock import ManualClock
-from pollwatch.node import auditing, matching, matchview, rail, staging
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.matching import Logs
+from pollwatch.node.charter import staging
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.evidence import rail
+from pollwatch.node.match import auditing, matching, matchview
+from pollwatch.node.match.matching import Logs
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.matching import box as boxes
 from pollwatch.sharing.matching import entering, messages, pair, papers, reading, ristretto
@@ -329,7 +331,7 @@ def test_kill_9_at_any_moment_spends_once(watch: Watch) -> None:
     case = watch["Alder"].folder.case
     program = (
         "import sys; from pathlib import Path; import match_scenes as s; from pollwatch.clock import ManualClock;"
-        "from pollwatch.node import matching; from pollwatch.node.jointfolder import Membership;"
+        "from pollwatch.node import matching; from pollwatch.node.charter.jointfolder import Membership;"
         "m = Membership.open(Path(sys.argv[1])); print('go', flush=True); c = ManualClock(s.NOW_US);"
         "matching.begin(m, m.charter.member('Birch'), c, s.ALONE); matching.step(m, c, s.ALONE)"
     )

@@ -24,9 +24,10 @@ from pollwatch.members.card import make_card, read_card
 from pollwatch.members.delivery import NOTE_HEADER, Delivery
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
-from pollwatch.node import enrol, releasing
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.releasing import Decision
+from pollwatch.node.charter import enrol
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.sharing import releasing
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing import inbox
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.stix import bundle, constants

@@ -17,10 +17,11 @@ from pollwatch.evidence.manifest import KeyMisuse, Posted, parse_shared
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.verify import verify_bytes
-from pollwatch.node import monitoring, publishing, rekeying
-from pollwatch.node.casekeys import CaseKeys
-from pollwatch.node.jointfolder import Membership
-from pollwatch.node.watching import Checked, Verdict, check_peers
+from pollwatch.node.charter.jointfolder import Membership
+from pollwatch.node.evidence import rekeying
+from pollwatch.node.evidence.casekeys import CaseKeys
+from pollwatch.node.logs import monitoring, publishing
+from pollwatch.node.logs.watching import Checked, Verdict, check_peers
 
 
 @dataclass

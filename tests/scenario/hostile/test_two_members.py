@@ -20,13 +20,18 @@ from pollwatch.evidence.verify import verify_bytes
 from pollwatch.evidence.witness import Cosigned
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
-from pollwatch.node import bundling, joint, lookup, processes, publishing, releasing, rival, watching
-from pollwatch.node.attributing import Speaker
+from pollwatch.node.attribution import lookup
+from pollwatch.node.attribution.attributing import Speaker
+from pollwatch.node.charter.jointfolder import JointFolder, Membership
+from pollwatch.node.demos import rival
+from pollwatch.node.evidence import bundling
+from pollwatch.node.evidence.sealing import CaseEvidence
+from pollwatch.node.gateway import processes
 from pollwatch.node.gateway.app import Turning
-from pollwatch.node.jointfolder import JointFolder, Membership
-from pollwatch.node.releasing import Decision
-from pollwatch.node.sealing import CaseEvidence
-from pollwatch.node.watching import Verdict
+from pollwatch.node.logs import publishing, watching
+from pollwatch.node.logs.watching import Verdict
+from pollwatch.node.sharing import joint, releasing
+from pollwatch.node.sharing.releasing import Decision
 from pollwatch.sharing.peer import Peer
 from pollwatch.stix import bundle, objects, signature
 

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError
 from pollwatch.evidence.witness import Response as Answer
-from pollwatch.node.serving import FRESH
+from pollwatch.node.gateway.serving import FRESH
 from pollwatch.sharing.caller import UnauthenticatedError
 from pollwatch.sharing.replay import TooManyRequestsError
 from pollwatch.sharing.stages import StageError

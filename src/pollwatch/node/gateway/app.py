@@ -3,15 +3,15 @@
 ::
 
     GET  /charter, /charters                the charter in force; all of them from the first
-    GET  /log/checkpoint, /log/tile/...     the shared log (tlog-tiles; :mod:`pollwatch.node.readpath`)
+    GET  /log/checkpoint, /log/tile/...     the shared log (tlog-tiles; :mod:`pollwatch.node.logs.readpath`)
     /witness, /mirror                       :mod:`pollwatch.node.gateway.witnessing`
     /inbox                                  :mod:`pollwatch.node.gateway.receiving`
     /taxii2                                 :mod:`pollwatch.sharing.taxii.server`
     /match/messages                         :mod:`pollwatch.sharing.matching.server`
     /inside                                 :mod:`pollwatch.node.gateway.inside`, for its own inside node
 
-It has its own folder (:mod:`pollwatch.node.gatewayfolder`) and no way to the case, the private log or the keys there.
-Every request is bounded in size and time before it is believed; what is refused is told why in one line.
+It has its own folder (:mod:`pollwatch.node.gateway.gatewayfolder`) and no way to the case, the private log or the keys
+there. Every request is bounded in size and time before it is believed; what is refused is told why in one line.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.mirror import Mirror
 from pollwatch.evidence.published import Published
 from pollwatch.evidence.witness import Witness
-from pollwatch.node import serving
+from pollwatch.node.gateway import serving
 from pollwatch.node.gateway.answers import NOTE, failed
 from pollwatch.node.gateway.connection import IN_ALL, Connections
 from pollwatch.node.gateway.door import Door, Known
+from pollwatch.node.gateway.gatewayfolder import GatewayFolder, GatewayMembership
 from pollwatch.node.gateway.inside import Inside
 from pollwatch.node.gateway.limits import Limits
+from pollwatch.node.gateway.outpost import FolderOutpost
 from pollwatch.node.gateway.receiving import Receiving
+from pollwatch.node.gateway.serving import FRESH, Listening, refused
 from pollwatch.node.gateway.witnessing import Witnessing
-from pollwatch.node.gatewayfolder import GatewayFolder, GatewayMembership
-from pollwatch.node.outpost import FolderOutpost
-from pollwatch.node.readpath import ReadPath
-from pollwatch.node.serving import FRESH, Listening, refused
+from pollwatch.node.logs.readpath import ReadPath
 from pollwatch.sharing.clients import Passwords
 from pollwatch.sharing.egress import Egress
 from pollwatch.sharing.inbox import Mailbox

@@ -11,9 +11,9 @@
     DELETE       /inside/messages/NUMBER   it was taken in
     GET          /inside/seen?log=VKEY     what the witness cosigned and refused of a log
     GET, DELETE  /inside/left?before_us=T  the record of what was answered
-    POST         /inside/collections/CALL  a call of the collections (:mod:`pollwatch.node.outpostshelves`)
+    POST         /inside/collections/CALL  a call of the collections (:mod:`pollwatch.node.gateway.outpostshelves`)
 
-Each does to the gateway's folder what :class:`pollwatch.node.outpost.FolderOutpost` does on one machine.
+Each does to the gateway's folder what :class:`pollwatch.node.gateway.outpost.FolderOutpost` does on one machine.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from pollwatch.evidence.keychain import KnownLog
 from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES, WIDTH
 from pollwatch.members.member import Member
-from pollwatch.node import outpostshelves
+from pollwatch.node.gateway import outpostshelves
 from pollwatch.node.gateway.answers import body_of, checked
-from pollwatch.node.outpost import LOG, FolderOutpost
-from pollwatch.node.serving import FRESH
+from pollwatch.node.gateway.outpost import LOG, FolderOutpost
+from pollwatch.node.gateway.serving import FRESH
 from pollwatch.sharing.caller import caller_of
 from pollwatch.sharing.taxii.store import Store
 

@@ -13,7 +13,7 @@ from pollwatch.members.delivery import NOTE_HEADER, open_delivery
 from pollwatch.members.member import Member
 from pollwatch.members.roll import Roll
 from pollwatch.node.gateway.answers import NOTE, body_of, checked
-from pollwatch.node.serving import FRESH
+from pollwatch.node.gateway.serving import FRESH
 from pollwatch.sharing.caller import caller_of
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.stix import bundle

@@ -36,10 +36,10 @@ from pollwatch.evidence import request as requests
 from pollwatch.evidence.keychain import Link
 from pollwatch.evidence.mirror import Mirror
 from pollwatch.evidence.witness import Witness
-from pollwatch.node import readpath
 from pollwatch.node.gateway.answers import NOTE, body_of, passed_on
-from pollwatch.node.readpath import METHODS
-from pollwatch.node.serving import FRESH
+from pollwatch.node.gateway.serving import FRESH
+from pollwatch.node.logs import readpath
+from pollwatch.node.logs.readpath import METHODS
 
 _MAX_UPLOAD: Final = 16 << 20  # compressed
 

@@ -1,0 +1,1 @@
+"""Saying who did it, and the file of a case."""

@@ -1,0 +1,117 @@
+"""A scan as its user asked for it: configuration, inputs, the case if there is one, and progress."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pollwatch import config
+from pollwatch.clock import UTC, Clock
+from pollwatch.events.printable import printable
+from pollwatch.formats import registry
+from pollwatch.formats.interface import ParseContext
+from pollwatch.node.case import foldered
+from pollwatch.node.case.reading import ReadOptions
+from pollwatch.node.case.scan import ScanOptions, ScanReport, scan
+from pollwatch.sources.files import expand
+from pollwatch.sources.interface import Failure, Source
+from pollwatch.sources.stdin import spool_stream
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; ``None`` and empty mean: as the configuration says, else the default."""
+
+    paths: tuple[str, ...]
+    rule_dirs: tuple[Path, ...] = ()
+    format: str = ""
+    zone: dt.tzinfo | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    case_dir: Path | None = None
+    config_file: Path | None = None
+
+
+def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanReport:
+    """Scan what the request names; with a case folder, keep and seal what was found.
+
+    Raises:
+        ConfigError: the configuration is wrong.
+        StoreError: the case folder cannot be used.
+    """
+    settings = config.load(Path.cwd(), os.environ, request.config_file)
+    options = ScanOptions(
+        read=ReadOptions(request.format, request.zone or UTC, settings.reading_of),
+        rule_dirs=request.rule_dirs,
+        since_us=request.since_us,
+        until_us=request.until_us,
+        calendar=settings.calendar,
+        assets=settings.assets,
+    )
+    if request.format:  # said once and before anything is read, not for each input
+        named, definition = registry.by_name(request.format)
+        named.parser(ParseContext("-", clock.now_us(), UTC, definition))
+    with tempfile.TemporaryDirectory(prefix="pollwatch-") as spool:
+        opened, failures = open_sources(request.paths, Path(spool), clock)
+        sources, aside = foldered.set_aside(opened, options.read)
+        with progress_bar(sources, shown=show_progress and sys.stderr.isatty()) as progress:
+            if request.case_dir is None:
+                report = scan(sources, options, progress=progress)
+            else:
+                from pollwatch.node.case import casework  # noqa: PLC0415 - brings SQLAlchemy, 0.4 s
+                from pollwatch.node.indicators import watchlist  # noqa: PLC0415 - brings SQLAlchemy, 0.4 s
+
+                looked_for = watchlist.of_case(request.case_dir, clock, settings.assets)
+                options = replace(options, watchlist=looked_for)
+                fields = settings.node.fields
+                report = casework.scan_into(request.case_dir, sources, options, clock, fields=fields, progress=progress)
+        passed_over, unreadable = foldered.counted(aside, options.read)
+    return replace(report, failures=(*failures, *report.failures, *unreadable), passed_over=tuple(passed_over))
+
+
+def open_sources(paths: Sequence[str], spool: Path, clock: Clock) -> tuple[list[Source], list[Failure]]:
+    """The inputs that the paths name, pipes last; ``-`` is stdin, kept in the spool folder to be read again."""
+    streams: list[Source] = []
+    names: list[str] = []
+    for path in dict.fromkeys(paths):
+        if path == "-":
+            streams.append(spool_stream(sys.stdin.buffer, path, spool, clock.now_us()))
+        elif Path(path).is_fifo():  # `scan <(zcat ...)`: like stdin, it can be read only once
+            with Path(path).open("rb") as stream:
+                streams.append(spool_stream(stream, path, spool, clock.now_us()))
+        else:
+            names.append(path)
+    files, missing = expand(names)
+    return [*files, *streams], [Failure(each.path, f"{each.path}: {each.message}") for each in missing]
+
+
+@contextmanager
+def progress_bar(sources: Sequence[Source], *, shown: bool) -> Iterator[Callable[[Source, int], None] | None]:
+    """A progress bar on stderr over the stored bytes of all sources; None where it is not to be shown."""
+    if not shown:
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=sum(source.size_bytes for source in sources))
+        done: dict[str, int] = {}
+
+        def tell(source: Source, stored_bytes: int) -> None:
+            done[source.path] = stored_bytes
+            bar.update(task, completed=sum(done.values()), description=printable(source.path, 40))
+
+        yield tell

@@ -1,0 +1,1 @@
+"""The demos: offices, rivals and an election week, told act by act."""

@@ -1,0 +1,74 @@
+"""What a dishonest member can do, for the demo and for the tests: it really does it.
+
+It has its own keys, so nothing can stop it. What it cannot do is to take back what it has signed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from pollwatch.clock import Clock
+from pollwatch.evidence.keys import Signer
+from pollwatch.evidence.log import Log
+from pollwatch.evidence.manifest import SharedEntry, parse_shared
+from pollwatch.evidence.published import Published
+from pollwatch.members.delivery import Delivery
+from pollwatch.members.marking import Tlp
+from pollwatch.members.member import Member
+from pollwatch.node.charter.jointfolder import JointFolder, Membership
+from pollwatch.node.gateway import pushing
+from pollwatch.node.gateway.outpost import FolderOutpost
+from pollwatch.sharing.peer import Peer
+from pollwatch.stix import bundle
+from pollwatch.stix.constants import StixObject
+
+
+def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock: Clock) -> int:
+    """Replace a case's shared log by another history under the same key.
+
+    Args:
+        case_dir: the member's folder; its gateway goes on with the other history.
+        change: for each entry, what stands there instead; None = the entry as it was.
+        clock: for the new log's cosignature times.
+
+    Returns:
+        How many entries were changed.
+    """
+    evidence = case_dir / "evidence"
+    keys = evidence / "keys"
+    signers = [Signer.load(keys / "shared.key"), Signer.load(keys / "shared-mldsa.key")]
+    with Log.open(evidence / "shared", signers, clock) as log:
+        before = list(log.reader().entries(0, log.size))
+    after = [change(parse_shared(each)) or each for each in before]
+    # The signed state would refuse; so it is thrown away with the rest.
+    (evidence / "shared").rename(evidence / "shared-before")
+    with Log.open(evidence / "shared", signers, clock) as log:
+        log.append(after)
+    show(case_dir, clock)
+    return sum(old != new for old, new in zip(before, after, strict=True))
+
+
+def deliver(sender: Membership, receiver: Member, made: Iterable[StixObject], tlp: Tlp, clock: Clock) -> bytes:
+    """Deliver objects past every check of one's own, and without one's ledger.
+
+    Returns:
+        The receipt.
+
+    Raises:
+        PeerError: the receiver refuses them, or cannot be reached.
+    """
+    body = bundle.write(made)
+    digest = sha256(body).hexdigest()
+    delivery = Delivery(sender.charter.digest, sender.me.name, receiver.name, digest, tlp, clock.now_us())
+    with Peer(sender.way_to(receiver, clock)) as peer:
+        return peer.deliver(delivery.to_header(sender.keys.statement), body)
+
+
+def show(case_dir: Path, clock: Clock) -> None:
+    """Let the gateway show what lies in the case now, whatever it showed before. An honest node refuses to."""
+    folder = JointFolder(case_dir)
+    outpost = FolderOutpost(folder.gateway, clock)
+    outpost.restart_log()
+    pushing.push_log(outpost, Published(folder.public))

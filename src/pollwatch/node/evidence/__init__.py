@@ -1,0 +1,1 @@
+"""The rail under all stations: a case's keys, its two logs, its seals, and what is proven from them."""

@@ -1,0 +1,1 @@
+"""Indicators at a member's desk: taken in, decided about, looked for."""

@@ -1,0 +1,1 @@
+"""Private matching at a member: its runs, how they are shown, and their audit."""

@@ -1,0 +1,1 @@
+"""What follows: block lists, abuse reports, takedown requests, what is handed to prosecutors and diplomats."""
