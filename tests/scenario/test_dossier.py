@@ -71,7 +71,7 @@ def test_anybody_checks_it_with_two_commands(drill: Drill, tmp_path: Path) -> No
     html = found["dossier-en.html"].decode()
     for command in (
         f"verify {dossiers.EVIDENCE} --policy {dossiers.POLICY}",
-        f"verify {dossiers.RECORD} --charter {dossiers.CHARTER}",
+        f"verify {dossiers.RECORD} --charter {dossiers.CHARTER} --order {dossiers.ORDER}",
     ):
         assert f"pollwatch {command}" in html
         arguments = [str(tmp_path / each) if (tmp_path / each).exists() else each for each in command.split()]
@@ -79,6 +79,7 @@ def test_anybody_checks_it_with_two_commands(drill: Drill, tmp_path: Path) -> No
         assert done.exit_code == 0, done.output
         record = json.loads(done.stdout)["record"]
         assert any(f"claim by {KYIV}: unknown" in line for line in record["said"])
+        assert any("order of events, by the members' logs:" in line for line in record["said"])
     refused = CliRunner().invoke(root, ["verify", str(tmp_path / dossiers.RECORD)])
     assert "--charter" in str(refused.output) + str(refused.exception)
 

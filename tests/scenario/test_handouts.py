@@ -88,7 +88,9 @@ def test_a_fact_sheet_says_no_more_than_was_said(drill: Drill, tmp_path: Path) -
     _measure(drill, "factsheet", drill.incident, "--out", str(tmp_path / "two"))
     found = _files(tmp_path / "one")
     assert found == _files(tmp_path / "two")
-    assert set(found) == {"factsheet-en.html", "factsheet-en.md", dossiers.RECORD, dossiers.CHARTER, dossiers.SUMS}
+    assert set(found) == {
+        *("factsheet-en.html", "factsheet-en.md", dossiers.RECORD, dossiers.CHARTER, dossiers.ORDER, dossiers.SUMS)
+    }
     text = found["factsheet-en.md"].decode()
     assert "nothing is established together" in text
     assert "EXERCISE" in text

@@ -31,7 +31,7 @@ from pollwatch.i18n import _, speaking
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.charter import Charter
 from pollwatch.members.delivery import read_receipt
-from pollwatch.node.attribution import casefile, lookup
+from pollwatch.node.attribution import casefile, lookup, ordering
 from pollwatch.node.case import reporting
 from pollwatch.node.case.reporting import Gathered
 from pollwatch.node.charter.jointfolder import Membership
@@ -49,6 +49,7 @@ from pollwatch.stix.leaf import Leaf
 EVIDENCE: Final = "evidence.zip"
 RECORD: Final = "record.json"
 CHARTER: Final = "charter.note"
+ORDER: Final = "order.json"
 POLICY: Final = "policy.txt"
 SUMS: Final = "SHA256SUMS"
 _PAGE: Final = "verify.html"
@@ -133,6 +134,7 @@ def make(  # noqa: PLR0913 - all but the first four are what a caller may choose
         RECORD: bundle.write(whole),
         CHARTER: membership.folder.load_chain().to_bytes(),
         POLICY: membership.charter.policy(membership.me).encode("utf-8"),
+        ORDER: ordering.order_of(membership, whole, clock),
     }
     as_of_us = max(_times(membership, whole, own))
     with speaking(languages[0]):  # of the bundle's cover sheet
@@ -194,7 +196,7 @@ def _sealed(
         data, problem = None, ""
         if own is not None:
             witnesses = tuple(Policy.parse(policy).witnesses.values())
-            extras = Extras({name: enclosed[name] for name in (RECORD, CHARTER)}, witnesses, policy)
+            extras = Extras({name: enclosed[name] for name in (RECORD, CHARTER, ORDER)}, witnesses, policy)
             try:
                 built = bundling.build(evidence, own, ManualClock(as_of_us), None, extras)
                 data = built.to_bytes(evidence.shared_signer)
@@ -314,7 +316,7 @@ def _command(name: str) -> str:
     """What checks an enclosed file."""
     return {
         EVIDENCE: f"pollwatch verify {EVIDENCE} --policy {POLICY}",
-        RECORD: f"pollwatch verify {RECORD} --charter {CHARTER}",
+        RECORD: f"pollwatch verify {RECORD} --charter {CHARTER} --order {ORDER}",
     }.get(name, "")
 
 

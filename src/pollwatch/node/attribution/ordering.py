@@ -76,18 +76,19 @@ def _copied(membership: Membership, peer: Member) -> _Seen | None:
 
 
 def _shown(seen: _Seen, wanted: set[str]) -> ShownLog:
+    """The states that are needed and no others: the same papers give the same bytes, however long the log grows."""
     found = []
     for index, digest in _postings(seen.tiles):
         if digest in wanted:
             at = _earliest(seen.states, index, seen.owner)
             found.append((index, digest, at))
-    used = sorted({at for _index, _digest, at in found} | {len(seen.states) - 1})
+    used = sorted({at for _index, _digest, at in found})
     states = [seen.states[at] for at in used]
     return ShownLog(
         seen.owner.name,
         seen.chain.notes,
         tuple(states),
-        tuple(seen.tiles.consistency(each.checkpoint.size) for each in states),
+        tuple(seen.tiles.consistency(each.checkpoint.size, states[-1].checkpoint.size) for each in states),
         tuple(
             Posting(digest, index, used.index(at), seen.tiles.inclusion(index, seen.states[at].checkpoint.size))
             for index, digest, at in found

@@ -22,7 +22,7 @@ from pollwatch.report.dossier.custody import Custody, Handled, Original, SealedB
 from pollwatch.report.dossier.material import Material
 from pollwatch.sharing.ledger import Ledger
 
-_KEPT: Final = frozenset({dossiers.RECORD, dossiers.CHARTER})
+_KEPT: Final = frozenset({dossiers.RECORD, dossiers.CHARTER, dossiers.ORDER})
 
 
 @dataclass(frozen=True, slots=True)
