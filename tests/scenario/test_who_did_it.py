@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from click.testing import CliRunner
 import stix_validator
 from pollwatch.attribution.hypotheses import Fit
 from pollwatch.attribution.matrix import Matrix
-from pollwatch.attribution.order import OrderFile
+from pollwatch.attribution.measure import Deed, Kind, Result
+from pollwatch.attribution.order import OrderFile, unordered
 from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.tally import Part
 from pollwatch.attribution.verify import read_order, verify_record
@@ -50,20 +52,33 @@ def two(tmp_path: Path) -> Iterator[Scene]:
         yield found
 
 
+_ALONE = (
+    "import runpy, socket, sys\n"
+    "def no(*a, **k): raise OSError('no network here')\n"
+    "socket.socket.connect = no\n"
+    "runpy.run_module('pollwatch.attribution.verify', run_name='__main__', alter_sys=True)"
+)
+
+
 def checked(scene: Scene, exported: bytes, folder: Path, *options: str) -> str:
-    """What a third party's check of a record says, with the charter and nothing else; it must pass."""
+    """What a third party's check of a record says, in a folder of files, without network; it must pass."""
     (folder / "record.json").write_bytes(exported)
-    charter = next(iter(scene.members.values())).folder.charter
-    command = [sys.executable, "-m", "pollwatch.attribution.verify", str(folder / "record.json")]
-    done = subprocess.run([*command, "--charter", str(charter), *options], capture_output=True, text=True, check=False)
+    charter = folder / "charter.note"
+    charter.write_bytes(next(iter(scene.members.values())).folder.charter.read_bytes())
+    command = [sys.executable, "-c", _ALONE, str(folder / "record.json"), "--charter", str(charter), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_from_claim_to_statement(four: Scene, tmp_path: Path) -> None:
-    """A claim, a denial, a false flag that leads once planted evidence is taken back, a statement, late dissent."""
+def test_from_claim_to_measures(four: Scene, tmp_path: Path) -> None:
+    """Claim, denial, false flag that leads once planted evidence is taken back, statement, late dissent, measures.
+
+    Every export is valid STIX and checks out offline, and its order of events is proven by the verifier alone.
+    """
     claim = four.claim("Cedar")
-    four.speaker("Cedar").opine(claim, Stance.STRONGLY_DISAGREE, "The network was leased.")
+    published(four)
+    denial = four.speaker("Cedar").opine(claim, Stance.STRONGLY_DISAGREE, "The network was leased.").id
     incident = lookup.incident_object_id(four.members["Alder"], "PW-1")
     named = four.speaker("Alder").suppose(incident, "Cedar did it.", four.members["Alder"].charter.member("Cedar")).id
     planted = four.speaker("Birch").add_item(incident, "A tool of Cedar's was found.").id
@@ -83,14 +98,17 @@ def test_from_claim_to_statement(four: Scene, tmp_path: Path) -> None:
     four.speaker("Birch").retract(planted, "It was planted at our office.")
     for name in four.members:
         assert matrix(four, name).leading == ("false-flag",)
-    four.speaker("Alder").retract(claim, "What pointed at Cedar was planted.")
+    taken_back = four.speaker("Alder").retract(claim, "What pointed at Cedar was planted.").id
 
     closes_us = four.clock.now_us() + DAY_S * 1_000_000
     draft = four.speaker("Dogwood").draft("Planted", "It was made to look like Cedar.", [incident], closes_us).id
     four.speaker("Alder").opine(draft, Stance.AGREE, "Seen so.")
     four.speaker("Cedar").opine(draft, Stance.STRONGLY_AGREE, "As we said.")
     four.clock.advance(2 * DAY_S)
-    four.speaker("Birch").opine(draft, Stance.DISAGREE, "Too soon.")
+    dissent = four.speaker("Birch").opine(draft, Stance.DISAGREE, "Too soon.").id
+    deed = Deed(Kind.BLOCK, "Ada", "What it came from was rented for a week.", digest="c" * 64)
+    block = four.speaker("Alder").act(draft, deed).id
+    lifted = four.speaker("Alder").came_of(block, Result.LIFTED, "The week is over.").id
     (tally,) = casefile.read(four.speaker("Cedar").membership).tallies
     assert tally.adopted
     assert {each.member.name: (each.part, each.late) for each in tally.voices} == {
@@ -109,9 +127,38 @@ def test_from_claim_to_statement(four: Scene, tmp_path: Path) -> None:
         "taken back by its claimant",
         "adopted",
         "late, disagree",
+        "measure of Alder: block, decided by Ada",
     ):
         assert words in said
-    stix_validator.accepts(tmp_path, {"exported": exported["Cedar"]})
+    other = {name: lookup.record_of(four.members["Cedar"], each) for name, each in (("claim", claim), ("block", block))}
+    stix_validator.accepts(tmp_path, {"exported": exported["Cedar"], **other})
+    for name in four.members:
+        four.speaker(name)
+    published(four)
+    for name in ("Alder", "Cedar"):  # a claimant and a respondent: neither can show another order
+        assert "cosigned by" in proven(four, name, draft, tmp_path)
+        check_order(four, tmp_path, (claim, denial), (claim, taken_back, draft, dissent), (draft, block, lifted))
+
+
+def check_order(scene: Scene, folder: Path, *chains: tuple[str, ...]) -> None:
+    """Each of these came after the one before it, in all logs, and others had cosigned it, from two blocs."""
+    files = ((folder / name).read_bytes() for name in ("order.json", "record.json"))
+    order, record = files
+    found = read_order(order, (record,), scene.members["Alder"].charter, None)
+    numbers = {each.name.id: number for number, each in enumerate(found)}
+    open_pairs = {frozenset((one.name.id, other.name.id)) for one, other in unordered(found)}
+    by_id = {each.name.id: each for each in found}
+    for chain in chains:
+        for before, after in pairwise(chain):
+            assert numbers[before] < numbers[after]
+            assert frozenset((before, after)) not in open_pairs
+        for paper in chain:
+            assert {place.member.name for place in by_id[paper].places} == set(scene.members)
+            assert by_id[paper].places[0].grade == "cross-bloc"
+    first, last = by_id[chains[0][0]].not_later_s, by_id[chains[-1][-1]].not_later_s
+    assert first is not None
+    assert last is not None
+    assert first < last <= scene.clock.now_us() // 1_000_000
 
 
 def matrix(scene: Scene, name: str) -> Matrix:
@@ -228,42 +275,6 @@ def proven(scene: Scene, by: str, about: str, folder: Path) -> str:
     exported = lookup.record_of(membership, about)
     (folder / "order.json").write_bytes(ordering.order_of(membership, bundle.read(exported), scene.clock))
     return checked(scene, exported, folder, "--order", str(folder / "order.json"))
-
-
-def test_the_order_of_events_is_proven_by_the_verifier_alone(four: Scene, tmp_path: Path) -> None:
-    """Claim, denial, draft, dissent: who came after whom and not later than when, whoever exports, by logs alone."""
-    claim = four.claim("Cedar")
-    published(four)
-    denial = four.speaker("Cedar").opine(claim, Stance.STRONGLY_DISAGREE, "It was not us.").id
-    closes_us = four.clock.now_us() + DAY_S * 1_000_000
-    draft = four.speaker("Dogwood").draft("Finding", "Unclear.", [claim], closes_us).id
-    dissent = four.speaker("Birch").opine(draft, Stance.DISAGREE, "Too soon.").id
-    for name in four.members:
-        four.speaker(name)
-    published(four)
-    charter = four.members["Alder"].charter
-    for name in ("Alder", "Cedar"):  # a claimant and a respondent: neither can show another order
-        membership = four.members[name]
-        said = proven(four, name, draft, tmp_path)
-        assert "cosigned by" in said
-        record = (tmp_path / "record.json").read_bytes()
-        found = read_order((tmp_path / "order.json").read_bytes(), (record,), charter, None)
-        numbers = {each.name.id: number for number, each in enumerate(found)}
-        assert numbers[claim] < numbers[denial]
-        assert numbers[claim] < numbers[draft] < numbers[dissent]
-        by_id = {each.name.id: each for each in found}
-        for paper in (claim, denial, draft, dissent):
-            assert {place.member.name for place in by_id[paper].places} == set(four.members)
-            assert by_id[paper].places[0].grade == "cross-bloc"
-            not_later_s = by_id[paper].not_later_s
-            assert not_later_s is not None
-            assert not_later_s <= four.clock.now_us() // 1_000_000
-        assert by_id[denial].name.digest not in by_id[claim].after | by_id[claim].followed
-        assert membership.me.name in said
-    before, after = by_id[claim].not_later_s, by_id[dissent].not_later_s
-    assert before is not None
-    assert after is not None
-    assert before < after
 
 
 def test_a_forged_order_is_refused(two: Scene, tmp_path: Path) -> None:
