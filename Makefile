@@ -38,8 +38,9 @@ setup-test: setup $(VENV)/.test
 demo: setup  ## two rival nodes watch one recorded election week
 	@$(BIN)/pollwatch demo
 
+# Three processes on two cores: a good part of the suite waits for processes, disks and clocks.
 test: setup-test  ## the whole suite
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: setup-test  ## lint, types, layers, docs coverage
 	@$(BIN)/ruff format --check .
