@@ -52,10 +52,8 @@ def find_inquiry(membership: Membership, inquiry_id: str) -> Inquiry:
     Raises:
         PolicyError: there is none.
     """
-    held = Collection(membership.folder.record).get(inquiry_id)
-    if paper.kind(held.source) != "inquiry":
-        raise PolicyError(f"{inquiry_id} is no inquiry; see: pollwatch inquire")
-    return inquiry.inquiry_from_stix(held.source, author(membership, held.source), _naming(membership, held.source))
+    source = _paper(membership, inquiry_id, "inquiry", "is no inquiry; see: pollwatch inquire")
+    return inquiry.inquiry_from_stix(source, author(membership, source), _naming(membership, source))
 
 
 def find_measure(membership: Membership, measure_id: str) -> Measure:
@@ -64,10 +62,8 @@ def find_measure(membership: Membership, measure_id: str) -> Measure:
     Raises:
         PolicyError: there is none.
     """
-    held = Collection(membership.folder.record).get(measure_id)
-    if paper.kind(held.source) != "measure":
-        raise PolicyError(f"{measure_id} is no measure; see: pollwatch measure list")
-    return measure.from_stix(held.source, author(membership, held.source))
+    source = _paper(membership, measure_id, "measure", "is no measure; see: pollwatch measure list")
+    return measure.from_stix(source, author(membership, source))
 
 
 def find_item(membership: Membership, item_id: str) -> Item:
@@ -76,10 +72,8 @@ def find_item(membership: Membership, item_id: str) -> Item:
     Raises:
         PolicyError: there is none.
     """
-    held = Collection(membership.folder.record).get(item_id)
-    if paper.kind(held.source) != "item":
-        raise PolicyError(f"{item_id} is no item of evidence; see: pollwatch hypotheses show")
-    return hypotheses.item_from_stix(held.source, author(membership, held.source))
+    source = _paper(membership, item_id, "item", "is no item of evidence; see: pollwatch hypotheses show")
+    return hypotheses.item_from_stix(source, author(membership, source))
 
 
 def find_hypothesis(membership: Membership, hypothesis_id: str) -> Hypothesis:
@@ -91,11 +85,9 @@ def find_hypothesis(membership: Membership, hypothesis_id: str) -> Hypothesis:
     for each in hypotheses.standing():
         if each.id == hypothesis_id:
             return each
-    held = Collection(membership.folder.record).get(hypothesis_id)
-    if paper.kind(held.source) != "hypothesis":
-        raise PolicyError(f"{hypothesis_id} is no hypothesis; see: pollwatch hypotheses show")
-    said_by = author(membership, held.source)
-    return hypotheses.hypothesis_from_stix(held.source, said_by, _naming(membership, held.source))
+    source = _paper(membership, hypothesis_id, "hypothesis", "is no hypothesis; see: pollwatch hypotheses show")
+    said_by = author(membership, source)
+    return hypotheses.hypothesis_from_stix(source, said_by, _naming(membership, source))
 
 
 def matrix_of(membership: Membership, incident: str) -> Matrix:
@@ -138,6 +130,14 @@ def subject(membership: Membership, subject_id: str) -> tuple[StixObject, Subjec
     if claims.is_claim(held.source):
         return held.source, find_claim(membership, held.source["id"]).subject
     return held.source, find_statement(membership, held.source["id"]).subject
+
+
+def _paper(membership: Membership, paper_id: str, kind: str, otherwise: str) -> StixObject:
+    """A paper of one kind; ``otherwise`` goes on after the id of something else."""
+    source = Collection(membership.folder.record).get(paper_id).source
+    if paper.kind(source) != kind:
+        raise PolicyError(f"{paper_id} {otherwise}")
+    return source
 
 
 def author(membership: Membership, each: StixObject) -> Member:

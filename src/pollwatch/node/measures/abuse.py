@@ -12,7 +12,6 @@ from typing import Any, Final
 from pollwatch.clock import Clock, rfc3339
 from pollwatch.errors import PolicyError
 from pollwatch.events.batch import TIME, EventBatch
-from pollwatch.events.lines import LineSet
 from pollwatch.events.observable import Kind, Observable, guessed, normalised
 from pollwatch.events.printable import printable
 from pollwatch.evidence import durable
@@ -100,9 +99,7 @@ def report(case_dir: Path, incident: str, decided: Decided, out: Path, clock: Cl
         addresses = [each for each in map(_address, found.actors.ip) if each is not None]
         if not addresses or found.first_us is None or found.last_us is None:
             raise PolicyError(f"{found.id} names no address with times; nobody's abuse desk can look for it")
-        rules = {each.id for each in found.rules}
-        accused = LineSet.union([each.lines for each in case.detections() if each.rule_id in rules])
-        seen = _look(case.events_at(accused), {each.value for each in addresses})
+        seen = _look(case.events_at(case.accused(found)), {each.value for each in addresses})
         written = [
             _write(_report(found, each, seen.get(each.value), decided.reporter), decided.contacts.of(each), out)
             for each in addresses

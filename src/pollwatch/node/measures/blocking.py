@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pollwatch.clock import US_PER_S, rfc3339
 from pollwatch.errors import PolicyError
-from pollwatch.events.lines import LineSet
 from pollwatch.events.observable import Kind, Observable, guessed
 from pollwatch.evidence import durable
 from pollwatch.incidents import neighbours
@@ -95,9 +94,7 @@ def preview(desk: Desk, incident: str, only: Iterable[str] = ()) -> Preview:
         blocked = list(dict.fromkeys(each for each in map(_observable, values) if each is not None))
         if not blocked:
             raise PolicyError(f"{found.id} names no address and no domain that could be blocked")
-        rules = {each.id for each in found.rules}
-        accused = LineSet.union([each.lines for each in case.detections() if each.rule_id in rules])
-        near = neighbours.look(case.events(), {each.value for each in blocked}, accused)
+        near = neighbours.look(case.events(), {each.value for each in blocked}, case.accused(found))
     warned = desk.innocents.warnings(blocked)
     hits = tuple(
         Hit(each, near[each.value], tuple(map(desk.innocents.words, keys)))
