@@ -6,7 +6,6 @@ import base64
 import json
 import shutil
 import sys
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from click.testing import CliRunner, Result
 from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock
 from pollwatch.errors import PolicyError, PollwatchError, RetiredKeyError, SignatureError, StoreError
-from pollwatch.evidence import checkpoint, durable, fsck, keychain, rotation
+from pollwatch.evidence import checkpoint, fsck, keychain, rotation
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.keys import KeyType, Signer
@@ -26,6 +25,7 @@ from pollwatch.evidence.signedstate import SignedState
 from pollwatch.node.evidence import rekeying
 from pollwatch.node.evidence.casekeys import CaseKeys, Which
 from pollwatch.node.evidence.sealing import CaseEvidence
+from stopping import until
 
 CLOCK = ManualClock(1_793_000_000_000_000)
 BOTH: tuple[Which, Which] = ("shared", "private")
@@ -187,34 +187,8 @@ def test_a_change_that_is_stopped_goes_on(which: Which, case: Path, tmp_path: Pa
 
 
 def rotate_until(case: Path, which: Which, stop: int) -> bool:
-    """Change the key, stopping before the ``stop``-th file operation; gives whether it came to that."""
-    done = 0
-
-    def counted(name: str, real: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object, **more: object) -> object:
-            nonlocal done
-            done += 1
-            if done > stop:
-                raise KeyboardInterrupt(name)
-            return real(*arguments, **more)
-
-        return call
-
-    with pytest.MonkeyPatch.context() as patch:
-        for owner, name in (
-            (durable, "write_file"),
-            (durable, "create_file"),
-            (Path, "replace"),
-            (Path, "unlink"),
-            (Log, "append"),
-            (SignedState, "advance"),
-        ):
-            patch.setattr(owner, name, counted(name, getattr(owner, name)))
-        try:
-            rekeying.rotate(case, which, CLOCK)
-        except KeyboardInterrupt:
-            return True
-    return False
+    """Change the key, stopping before the ``stop``-th step; gives whether it came to that."""
+    return until(stop, lambda: rekeying.rotate(case, which, CLOCK), (Log, "append"), (SignedState, "advance"))
 
 
 def test_entries_of_a_log_carry_its_keys(case: Path) -> None:

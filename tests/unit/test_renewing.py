@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from joint_scenes import enrolled, trusting
 from pollwatch.cli.main import root
 from pollwatch.clock import ManualClock
 from pollwatch.errors import ConfigError, PolicyError, SignatureError, StoreError
-from pollwatch.evidence import durable
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.card import read_card
 from pollwatch.members.chain import Chain
@@ -30,6 +28,7 @@ from pollwatch.node.gateway.processes import free_ports
 from pollwatch.node.logs import publishing
 from pollwatch.node.sharing import joint, releasing
 from pollwatch.node.sharing.releasing import Decision
+from stopping import until
 
 T = 1_793_700_000_000_000
 ALL = ("statement", "request", "witness", "gateway")
@@ -201,30 +200,6 @@ def test_keys_that_are_stopped_on_their_way_arrive(cases: list[Path], tmp_path: 
             break
     assert stop > 8
     assert seen == {True, False}
-
-
-def until(stop: int, act: Callable[[], object]) -> bool:
-    """Act, but stop before the ``stop``-th file operation; gives whether it came to that."""
-    done = 0
-
-    def counted(name: str, real: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object, **more: object) -> object:
-            nonlocal done
-            done += 1
-            if done > stop:
-                raise KeyboardInterrupt(name)
-            return real(*arguments, **more)
-
-        return call
-
-    with pytest.MonkeyPatch.context() as patch:
-        for owner, name in ((durable, "write_file"), (durable, "create_file"), (Path, "replace"), (Path, "unlink")):
-            patch.setattr(owner, name, counted(name, getattr(owner, name)))
-        try:
-            act()
-        except KeyboardInterrupt:
-            return True
-    return False
 
 
 def test_the_command_says_what_comes_next(cases: list[Path], tmp_path: Path) -> None:

@@ -19,9 +19,8 @@ import pyarrow.compute as pc
 
 from pollwatch.events.batch import NUMBER, TIME, EventBatch
 from pollwatch.events.lines import LineSet
+from pollwatch.events.taxonomy import actor_columns
 
-#: Columns that name who came from an address; a logsource has one of them.
-_FROM = ("c-ip", "src_ip")
 _WEB_OK = 400
 _LET_IN = frozenset({"success", "session_opened"})
 
@@ -82,8 +81,8 @@ def look(batches: Iterable[EventBatch], addresses: Collection[str], accused: Lin
     visitors: dict[_Visitor, _Visits] = {}
     wanted = pa.array(sorted(found), pa.string())
     for batch in batches:
-        column = next((each for each in _FROM if each in batch.table.column_names), None)
-        if column is not None:
+        column = actor_columns(batch.logsource).ip
+        if column in batch.table.column_names:
             rows = batch.table.filter(pc.is_in(batch.table[column], wanted))
             _visits(rows, column, accused.by_path.get(batch.path), visitors)
         _names(batch.table, found)

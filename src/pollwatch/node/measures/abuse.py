@@ -14,6 +14,7 @@ from pollwatch.errors import PolicyError
 from pollwatch.events.batch import TIME, EventBatch
 from pollwatch.events.observable import Kind, Observable, guessed, normalised
 from pollwatch.events.printable import printable
+from pollwatch.events.taxonomy import actor_columns
 from pollwatch.evidence import durable
 from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
@@ -162,8 +163,8 @@ def _domain(text: str) -> Observable:
 def _look(batches: Iterable[EventBatch], addresses: set[str]) -> dict[str, _Seen]:
     rows: dict[str, list[dict[str, Any]]] = {}
     for batch in batches:
-        column = next((each for each in ("c-ip", "src_ip") if each in batch.table.column_names), None)
-        for row in batch.table.to_pylist() if column else ():
+        column = actor_columns(batch.logsource).ip
+        for row in batch.table.to_pylist() if column in batch.table.column_names else ():
             kept = rows.setdefault(row[column], []) if row[column] in addresses else None
             if kept is not None and len(kept) < _QUOTED and row.get(TIME) is not None:
                 kept.append(row)
