@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pollwatch.detect.sigma.plain import DERIVED, resolve
 from pollwatch.detect.sigma.plan import SameAs, Test, Value
 from pollwatch.detect.sigma.values import holds, same_as
-from pollwatch.events.batch import EventBatch
+from pollwatch.events.batch import EventBatch, is_text
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -30,7 +30,7 @@ class Column:
     def __init__(self, array: pa.ChunkedArray) -> None:
         """Keep the column; nothing is computed yet."""
         self._array = array
-        self.is_text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+        self.is_text = is_text(array.type)
         self._codes: npt.NDArray[np.int32] | None = None
         self._values: list[Value] = []
         self._text: pl.Series | None = None

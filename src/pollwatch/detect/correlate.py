@@ -99,7 +99,7 @@ def fresh(rule: CorrelationRule, rule_id: str, observer: Observer, rows: npt.NDA
     if rule.type is CorrelationType.VALUE_COUNT:
         value, present = observer.hashes(rule.value_fields, rows)
         rows, value = rows[present], value[present]
-    keys = np.stack([observer.codes(name)[rows] for name in fields], axis=1) if fields else _no_keys(len(rows))
+    keys = np.stack([observer.codes(name, rows) for name in fields], axis=1) if fields else _no_keys(len(rows))
     return Fresh(observer.observe(rows), keys, rule.rules.index(rule_id), value)
 
 

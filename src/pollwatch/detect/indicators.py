@@ -23,13 +23,15 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pollwatch.detect import detections
 from pollwatch.detect.columns import Mask, Rows
 from pollwatch.detect.observations import Names, Observer
 from pollwatch.detect.sigma.plan import RuleInfo
 from pollwatch.election.assets import host_name
-from pollwatch.events.batch import EventBatch
+from pollwatch.events.batch import ABSENT, EventBatch, encoded, is_text
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.observable import Kind, Observable
 from pollwatch.events.printable import printable
@@ -231,8 +233,8 @@ class Watchlist:
         names = batch.table.column_names
         if not self._urls or "cs-uri" not in names or "cs-host" not in names:
             return
-        paths = pl.Series(batch.table["cs-uri"].combine_chunks()).is_in(list(self._url_paths))
-        rows = np.flatnonzero(paths.fill_null(value=False).to_numpy())
+        asked = pc.is_in(batch.table["cs-uri"], pa.array(sorted(self._url_paths), pa.string()))
+        rows = np.flatnonzero(asked.to_numpy())
         hosts, uris = (batch.table[name].take(rows).to_pylist() for name in ("cs-host", "cs-uri"))
         hits: dict[Watched, list[int]] = defaultdict(list)
         for row, host, uri in zip(rows.tolist(), hosts, uris, strict=True):
@@ -268,7 +270,7 @@ def _present(batch: EventBatch, column: str) -> Mask:
     """The rows in which a column has a value."""
     if column not in batch.table.column_names:
         return np.zeros(len(batch), dtype=bool)
-    mask: Mask = pl.Series(batch.table[column].combine_chunks()).is_not_null().to_numpy()
+    mask: Mask = batch.table[column].is_valid().to_numpy()
     return mask
 
 
@@ -283,20 +285,24 @@ def _hits(
     """The rows of a column, among those wanted, that look-ups find."""
     if not lookups or (where is not None and not where.any()):
         return
-    series = pl.Series(batch.table[column].combine_chunks())
-    if series.dtype != pl.String:
+    if not is_text(batch.table[column].type):
         return
-    distinct = (series if where is None else series.filter(where)).drop_nulls().unique().to_list()
+    codes, values = encoded(batch.table[column])
+    used = np.unique(codes if where is None else codes[where])
+    used = used[used != ABSENT]
+    codes_of: dict[str, list[int]] = defaultdict(list)
+    for value, code in zip(values.take(pa.array(used)).to_pylist(), used.tolist(), strict=True):
+        codes_of[value].append(code)
     by_value: dict[str, dict[Watched, None]] = defaultdict(dict)
     for lookup in lookups:
-        for value, hits in lookup(distinct).items():
+        for value, hits in lookup(list(codes_of)).items():
             by_value[value] |= dict.fromkeys(hits)
-    values_of: dict[Watched, list[str]] = defaultdict(list)
+    hit: dict[Watched, list[int]] = defaultdict(list)
     for value, watched in by_value.items():
         for each in watched:
-            values_of[each].append(value)
-    for each, values in values_of.items():
-        fits = series.is_in(values).fill_null(value=False).to_numpy()
+            hit[each] += codes_of[value]
+    for each, wanted in hit.items():
+        fits = np.isin(codes, wanted)
         yield each, np.flatnonzero(fits if where is None else fits & where)
 
 

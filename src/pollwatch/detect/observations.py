@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pollwatch.detect.columns import Rows
 from pollwatch.detect.sigma.plain import resolve
-from pollwatch.events.batch import NUMBER, TIME, EventBatch
+from pollwatch.events.batch import ABSENT, NUMBER, TIME, EventBatch, encoded, plain
 from pollwatch.events.taxonomy import actor_columns
 
 Codes = npt.NDArray[np.int64]
@@ -90,7 +90,7 @@ class Observer:
         self._names = names
         self._path = names.code(batch.path)
         self._actors = actor_columns(batch.logsource)
-        self._coded: dict[str, Codes] = {}
+        self._coded: dict[str, tuple[npt.NDArray[np.int32], pa.Array] | None] = {}
         self._times: Codes | None = None
 
     def observe(self, rows: Rows) -> Observations:
@@ -101,10 +101,10 @@ class Observer:
             time=self.times()[rows],
             number=number,
             path=np.full(len(rows), self._path, dtype=np.int64),
-            ip=self.codes(actors.ip)[rows],
-            user=self.codes(actors.user)[rows],
-            host=self.codes(actors.host)[rows],
-            target=self.codes(actors.target)[rows],
+            ip=self.codes(actors.ip, rows),
+            user=self.codes(actors.user, rows),
+            host=self.codes(actors.host, rows),
+            target=self.codes(actors.target, rows),
             weight=self._weights()[rows],
         )
 
@@ -121,26 +121,22 @@ class Observer:
         span = pc.min_max(self._table[TIME].take(pa.array(rows)))
         return span["min"].as_py(), span["max"].as_py()
 
-    def codes(self, field: str) -> Codes:
-        """Each row's code of a field's value; :data:`NONE` where it is absent."""
-        if field not in self._coded:
-            self._coded[field] = self._encode(field)
-        return self._coded[field]
+    def codes(self, field: str, rows: Rows) -> Codes:
+        """The rows' codes of a field's value; :data:`NONE` where it is absent.
 
-    def _encode(self, field: str) -> Codes:
-        name = resolve(dict.fromkeys(self._table.column_names), field) if field else None
-        if name is None:
-            return np.full(self._table.num_rows, NONE, dtype=np.int64)
-        encoded = pl.Series(self._table[name].combine_chunks())
-        if encoded.dtype != pl.String:
-            encoded = encoded.cast(pl.String)
-        distinct = encoded.unique().to_list()
-        mapping = {text: self._names.code(text) for text in distinct if text is not None}
-        coded = encoded.replace_strict(mapping, default=NONE, return_dtype=pl.Int64) if mapping else None
+        Only what these rows say gets a name: of millions of addresses few do anything that a rule knows.
+        """
+        if field not in self._coded:
+            name = resolve(dict.fromkeys(self._table.column_names), field) if field else None
+            self._coded[field] = None if name is None else encoded(self._table[name])
+        coded = self._coded[field]
         if coded is None:
-            return np.full(self._table.num_rows, NONE, dtype=np.int64)
-        result: Codes = coded.fill_null(NONE).to_numpy().astype(np.int64, copy=False)
-        return result
+            return np.full(len(rows), NONE, dtype=np.int64)
+        theirs, values = coded
+        distinct, inverse = np.unique(theirs[rows], return_inverse=True)
+        texts = values.take(pa.array(distinct[distinct != ABSENT])).cast(pa.string()).to_pylist()
+        named = [*([NONE] if distinct.size and distinct[0] == ABSENT else []), *map(self._names.code, texts)]
+        return np.array(named, dtype=np.int64)[inverse.reshape(-1)]
 
     def hashes(self, columns: Sequence[str], rows: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
         """A number per distinct combination of values, and which rows have all of them."""
@@ -151,7 +147,7 @@ class Observer:
         for name in names:
             if name is None:
                 return combined, np.zeros(len(rows), dtype=bool)
-            series = pl.Series(self._table[name].take(pa.array(rows)).combine_chunks())
+            series = pl.Series(plain(self._table[name].take(pa.array(rows))))
             present &= series.is_not_null().to_numpy()
             combined = combined * np.uint64(1_000_003) ^ series.hash(seed=0).to_numpy()
         return combined, present

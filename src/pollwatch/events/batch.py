@@ -1,12 +1,16 @@
 """Event batches: what a format makes of lines.
 
 A batch is an Arrow table of one Sigma logsource. Its columns carry the names of that logsource's Sigma
-taxonomy (``taxonomy.py``), each ``string`` or ``int64`` and nullable, plus two that every batch has:
+taxonomy (``taxonomy.py``), each text or ``int64`` and nullable, plus two that every batch has:
 
 - ``time_us`` int64, nullable: microseconds since 1970-01-01 UTC; null where the line has no usable time.
 - ``number`` int64, not null: the record's 1-based number in its input, strictly increasing in the batch.
 
 Null means "absent"; an empty string means "present and empty": Sigma tells them apart.
+
+A text column is ``string`` or ``dictionary<int32, string>``: a code per event and each value once. The values of a
+dictionary are never null, but it may hold some that no event has, and one more than once. :func:`encoded` and
+:func:`plain` give either kind as what is needed.
 """
 
 from __future__ import annotations
@@ -14,10 +18,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 TIME = "time_us"
 NUMBER = "number"
+
+Codes = npt.NDArray[np.int32]
+#: The code of "absent".
+ABSENT = -1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,3 +82,32 @@ class Parsed:
 
     batches: Sequence[EventBatch]
     quarantined: Sequence[Quarantined]
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text, each event's own or as codes of a dictionary."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """A column in one piece and without codes: ``string`` or ``int64``."""
+    array = _whole(column)
+    return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
+
+
+def encoded(column: pa.ChunkedArray | pa.Array) -> tuple[Codes, pa.Array]:
+    """Each event's code (:data:`ABSENT` for null), and the values that the codes count; also of numbers."""
+    array = _whole(column)
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    codes: Codes = pc.fill_null(array.indices, ABSENT).to_numpy(zero_copy_only=False)
+    return codes, array.dictionary
+
+
+def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):  # no chunks at all, or more text than one array of it holds
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    return array

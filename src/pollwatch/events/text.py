@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pollwatch.events.batch import EventBatch
+from pollwatch.events.batch import EventBatch, plain
 
 PREFIX = "norm."
 LAYERS = "norm.layers"
@@ -54,22 +54,15 @@ def add_normalised(batch: EventBatch) -> EventBatch:
     layers: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
     for name in URI_COLUMNS:
         if name in names and PREFIX + name not in names:
-            stem, query, whole, layers = _uri_columns(_combined(table[name]))
+            stem, query, whole, layers = _uri_columns(plain(table[name]).cast(pa.string()))
             for suffix, column in (("", whole), ("-stem", stem), ("-query", query)):
                 table = table.append_column(f"{PREFIX}{name}{suffix}", column)
     for name in HEADER_COLUMNS:
         if name in names and PREFIX + name not in names:
-            table = table.append_column(PREFIX + name, _header_column(_combined(table[name])))
+            table = table.append_column(PREFIX + name, _header_column(plain(table[name]).cast(pa.string())))
     if layers is not None and LAYERS not in names:
         table = table.append_column(LAYERS, pa.array(layers))
     return batch if table is batch.table else EventBatch(batch.logsource, batch.path, table)
-
-
-def _combined(column: pa.ChunkedArray) -> pa.Array:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.string())
-    return array.cast(pa.string())
 
 
 def _uri_columns(array: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, np.ndarray[tuple[int], np.dtype[np.int64]]]:

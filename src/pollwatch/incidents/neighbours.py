@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pollwatch.events.batch import NUMBER, TIME, EventBatch
+from pollwatch.events.batch import NUMBER, TIME, EventBatch, plain
 from pollwatch.events.lines import LineSet
 from pollwatch.events.taxonomy import actor_columns
 
@@ -135,7 +135,7 @@ def _names(table: pa.Table, found: dict[str, Neighbours]) -> None:
         pairs = table.select([addresses, name])
         near = pc.fill_null(pa.array([False] * len(pairs)), False)
         for address in found:
-            near = pc.or_(near, pc.fill_null(pc.match_substring(pairs[addresses], address), False))
+            near = pc.or_(near, pc.fill_null(pc.match_substring(plain(pairs[addresses]), address), False))
         for row in pairs.filter(near).to_pylist():
             for address in row[addresses].split(","):  # of an answer with several; each is compared whole
                 if address.strip() in found and row[name]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from pollwatch.events.batch import NUMBER, TIME, EventBatch
+from pollwatch.events.batch import NUMBER, TIME, EventBatch, encoded, plain
 from pollwatch.events.taxonomy import AUTH, SYSLOG, WEB, actor_columns
 
 #: Stands for "no time" in the ``time`` column.
@@ -197,12 +197,17 @@ class _Texts:
     def _series(self, name: str) -> pl.Series | None:
         if not name or name not in self._table.column_names:
             return None
-        found = pl.from_arrow(self._table[name])
-        return found if isinstance(found, pl.Series) else None
+        return pl.Series(plain(self._table[name]))
 
     def hashed(self, name: str) -> U64:
-        series = self._series(name)
-        return np.zeros(self._size, dtype=np.uint64) if series is None else hashes(series)
+        if not name or name not in self._table.column_names:
+            return np.zeros(self._size, dtype=np.uint64)
+        column = self._table[name]
+        if not pa.types.is_dictionary(column.type):
+            return hashes(pl.Series(plain(column)))
+        codes, values = encoded(column)
+        once = np.append(hashes(pl.Series(values)), np.uint64(0))  # the last one for ABSENT, which is -1
+        return once[codes]
 
     def integers(self, name: str, missing: int, kind: type[np.signedinteger]) -> npt.NDArray[np.signedinteger]:
         series = self._series(name)
