@@ -1,4 +1,4 @@
-"""A member's secret key: both implementations have it, and nothing shows it."""
+"""A member's secret key: another implementation has the same one, and nothing shows it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from voprf import ristretto as rust
 
 import matching_scenes as scenes
 from pollwatch.errors import FormatError, ProofError, StoreError
@@ -16,12 +17,16 @@ from pollwatch.sharing.matching.secret import Secret
 
 
 def test_both_implementations_evaluate_alike() -> None:
-    """The Rust one's evaluations are ours, and its proof holds before our verifier, and for no other key."""
+    """One in Rust has the same key from our seed; its evaluations are ours, and both proofs hold for that key only."""
     secret = Secret.new()
     points = [voprf.hash_to_group(b"%d" % each) for each in range(70)]
     elements, proof = secret.evaluate(points)
-    assert elements == voprf.blind_evaluate(secret.scalar, points)[0]
-    voprf.verify(secret.public, points, elements, proof)
+    other = rust.Evaluator.from_seed(secret.seed, b"pollwatch.matching/1")
+    answer = other.evaluate_batch([rust.BlindedInput.deserialize(each) for each in points]).serialize()
+    assert other.public_key.serialize() == secret.public
+    assert answer[64:] == b"".join(elements)
+    for each in (proof, voprf.Proof.parse(answer[:64])):
+        voprf.verify(secret.public, points, elements, each)
     with pytest.raises(ProofError):
         voprf.verify(Secret.new().public, points, elements, proof)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NewType
 
 from pollwatch.errors import ConfigError, FormatError
+from pollwatch.sharing.matching import manysums
 
 try:
     import rbcl
@@ -128,17 +129,14 @@ def plus(left: Element, right: Element) -> Element:
 
 
 def weighted_sum(points: Sequence[Element], weights: Sequence[Scalar]) -> Element:
-    """The sum of points, each multiplied by its weight. All of it is public.
+    """The sum of points, each multiplied by its weight. All of it is public: how long it takes depends on it.
 
     Raises:
         FormatError: some bytes are no point, there are none, or the sum is the identity.
     """
-    total: bytes | None = None
-    add = rbcl.crypto_core_ristretto255_add
-    for point, weight in zip(points, weights, strict=True):
-        each = times(weight, point)
-        total = each if total is None else add(total, each)
-    return element(total or b"")
+    if len(points) != len(weights) or any(len(each) != ELEMENT_BYTES for each in points):
+        raise FormatError(_NO_ELEMENT)
+    return element(manysums.weighted_sum(points, weights) or b"" if points else b"")
 
 
 class Hasher:

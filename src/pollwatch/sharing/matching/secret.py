@@ -1,10 +1,4 @@
-"""A member's secret key, and evaluations with it by the quicker of the two implementations.
-
-The key follows from a seed as RFC 9497 says (``DeriveKeyPair``), so that both implementations have it: ours over
-libsodium, which does everything, and the one in Rust (``voprf``, over curve25519-dalek), which evaluates and proves a
-batch in two thirds of the time, and nothing else here. Whatever it answers is proven, and the other side checks that
-with ours.
-"""
+"""A member's secret key, which follows from a seed as RFC 9497 says (``DeriveKeyPair``)."""
 
 from __future__ import annotations
 
@@ -13,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from voprf import ristretto as rust
-
 from pollwatch.errors import FormatError
 from pollwatch.sharing.matching import ristretto, voprf
-from pollwatch.sharing.matching.ristretto import ELEMENT_BYTES, Element, Scalar
-from pollwatch.sharing.matching.voprf import PROOF_BYTES, Proof
+from pollwatch.sharing.matching.ristretto import Element, Scalar
+from pollwatch.sharing.matching.voprf import Proof
 
 SEED_BYTES: Final = 32
 _INFO: Final = b"pollwatch.matching/1"
@@ -67,13 +59,4 @@ class Secret:
         Raises:
             FormatError: something is no element, or there are too many or none.
         """
-        if not 1 <= len(blinded) <= voprf.MAX_BATCH:
-            raise FormatError(f"a proof is about 1 to {voprf.MAX_BATCH} elements, not {len(blinded)}")
-        try:
-            inputs = [rust.BlindedInput.deserialize(each) for each in blinded]
-        except ValueError:
-            raise FormatError("not a ristretto255 element in its one encoding, or the identity") from None
-        answer = rust.Evaluator.from_seed(self.seed, _INFO).evaluate_batch(inputs).serialize()
-        proof, points = answer[:PROOF_BYTES], answer[PROOF_BYTES:]
-        elements = [Element(points[at : at + ELEMENT_BYTES]) for at in range(0, len(points), ELEMENT_BYTES)]
-        return elements, Proof.parse(proof)
+        return voprf.blind_evaluate(self.scalar, blinded)
