@@ -40,7 +40,7 @@ def parse(each: Format, *records: str) -> list[tuple[LogSource | str, Row]]:
         ('{"timestamp": "x", "event_type": "stats", "stats": {}}', "suricata"),
         ('{"__REALTIME_TIMESTAMP":"1","MESSAGE":"x"}', "journald"),
         ('{"@timestamp":"2026-11-03T20:00:00Z","event":{"category":"web"},"source":{"ip":"203.0.113.7"}}', "jsonlines"),
-        ('{"EventID":1,"Channel":"Security"}', "jsonlines"),
+        ('{"EventID":1,"Channel":"Security"}', "windows"),
         ('{"hello":"world"}', "jsonlines"),
         ('{"message":"an event_type in a text","event":1}', "jsonlines"),
     ],

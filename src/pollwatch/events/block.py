@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+_DAMAGED: Final = "damaged: "
+_LONGEST_NOTE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +32,13 @@ class LineBlock:
     def __len__(self) -> int:
         """How many records."""
         return len(self.raw)
+
+
+def damaged(why: str) -> bytes:
+    """The record that stands for what a binary container holds and nobody can read: text that says where and why."""
+    return f"{_DAMAGED}{why[:_LONGEST_NOTE]}".encode("utf-8", "replace")
+
+
+def is_damaged(text: str) -> bool:
+    """Whether a record only says that something could not be read."""
+    return text.startswith(_DAMAGED)

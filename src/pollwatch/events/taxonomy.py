@@ -126,7 +126,10 @@ ACTORS: dict[LogSource, ActorColumns] = {
     GENERIC: ActorColumns(ip="src_ip", user="user", target="hostname"),
 }
 
+#: Of every Windows logsource. Columns of ours: which of an event's accounts and addresses acts, the event decides.
+WINDOWS_ACTORS = ActorColumns(ip="norm.ip", user="norm.user", host="norm.host", target="Computer")
+
 
 def actor_columns(logsource: LogSource) -> ActorColumns:
     """The actor columns of a logsource, or none for one that is not listed."""
-    return ACTORS.get(logsource, ActorColumns())
+    return ACTORS.get(logsource, WINDOWS_ACTORS if logsource.product == "windows" else ActorColumns())

@@ -1,8 +1,8 @@
 """JSON records in the names of ECS or of Sigma, or in names of their own.
 
 Every field becomes a column (nested ones with dotted names); where a record is a request, a log-in, a DNS question
-or a flow, that logsource's own columns are filled from it too. Windows events keep Sigma's bare field names, whether
-they stood at the top (``EventID``), under ``Event.System``/``Event.EventData`` or under ``winlog.event_data``.
+or a flow, that logsource's own columns are filled from it too. Windows events among them become what ``windows`` makes
+of them.
 """
 
 from __future__ import annotations
@@ -14,30 +14,23 @@ from typing import Any
 from pollwatch.events.batch import EventBatch, LogSource, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import GENERIC
-from pollwatch.formats import framing_ecs, framing_windows
+from pollwatch.formats import framing_ecs, framing_winevent
 from pollwatch.formats.framing import WEB_SHAPE, Rows, Shape, Value, as_int64, epoch_us, iso_us
 from pollwatch.formats.framing_auth import decoder_of
 from pollwatch.formats.framing_json import Flat, Flattener, json_records, read_object
 from pollwatch.formats.framing_login import address
+from pollwatch.formats.framing_wincolumns import Gatherer
+from pollwatch.formats.framing_windows import PRODUCT as WINDOWS
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 _SPEAKS = 0.9  # on the registry's scale: the fields say what the record is
 _OBJECT = 0.3
 _GENERIC_SHAPE = Shape(GENERIC, ("src_ip", "user", "hostname"))
 _TIMES = (
-    *("@timestamp", "timestamp", "Timestamp", "_time", "TimeCreated", "TimeCreated.#attributes.SystemTime"),
+    *("@timestamp", "timestamp", "Timestamp", "_time", "TimeCreated"),
     *("EventTime", "UtcTime", "SystemTime", "event.created", "datetime", "ts", "time", "_time_us", "date", "Time"),
 )
 _SIGMA_WEB = frozenset({"c-ip", "cs-uri", "cs-uri-stem", "cs-uri-query", "cs-method", "cs-host", "cs-user-agent"})
-_WINDOWS_FOLDERS = (
-    *("Event.EventData.", "Event.System.", "Event.UserData.", "winlog.event_data.", "winlog.user_data."),
-    *("EventData.", "System."),
-)
-_WINDOWS_NAMES = {"winlog.event_id": "EventID", "winlog.channel": "Channel", "winlog.computer_name": "Computer"}
-_WINDOWS_NAMES |= {"winlog.provider_name": "Provider_Name", "EventID.#text": "EventID", "EventId": "EventID"}
-_WINDOWS_NAMES |= {"Provider.#attributes.Name": "Provider_Name", "event.code": "EventID"}
-#: Audited process starts (event 4688) under the names that rules for process creation use.
-_AUDITED_PROCESS = {"Image": "NewProcessName", "ParentImage": "ParentProcessName", "User": "SubjectUserName"}
 _ADDRESSES = (
     *("source.ip", "client.ip", "src_ip", "srcip", "client_ip", "clientip", "remote_ip", "remote_addr", "ip"),
     *("sourceIPAddress", "SourceIp", "IpAddress", "ip_address", "remoteAddress", "remote_address", "client"),
@@ -67,7 +60,8 @@ class JsonLines:
             return 0.0
         flatten = Flattener()
         records = [read_object(each) for each in sample]
-        fit = (_fit(flatten(each)) for each in records if isinstance(each, dict))
+        objects = (each for each in records if isinstance(each, dict))
+        fit = (_SPEAKS if framing_winevent.read(each) is not None else _fit(flatten(each)) for each in objects)
         return sum(fit) / len(sample)
 
     def parser(self, context: ParseContext) -> Parser:
@@ -76,14 +70,13 @@ class JsonLines:
 
 
 def _fit(flat: Flat) -> float:
-    flat = _windows_names(flat)
     return _SPEAKS if framing_ecs.is_ecs(flat) or _logsource_of(flat) is not None else _OBJECT
 
 
 class JsonLinesParser:
     """Reads one input's records, in order."""
 
-    __slots__ = ("_flatten", "_reader", "_zone")
+    __slots__ = ("_flatten", "_names", "_reader", "_zone")
 
     def __init__(self, context: ParseContext) -> None:
         """Start before the first record."""
@@ -91,6 +84,7 @@ class JsonLinesParser:
 
         self._zone = context.zone
         self._flatten = Flattener()
+        self._names = framing_winevent.Names()
         self._reader = MessageReader()
 
     def parse(self, block: LineBlock) -> Parsed:
@@ -98,8 +92,12 @@ class JsonLinesParser:
         records, quarantined = json_records(block)
         rows: dict[LogSource, Rows] = {}
         spoken: list[tuple[int, int | None, Flat]] = []
+        windows = Gatherer(self._names, self._zone)
         for number, record in records:
-            flat = _windows_names(self._flatten(record))
+            if (event := framing_winevent.read(record)) is not None:
+                windows.add(number, event)
+                continue
+            flat = self._flatten(record)
             time_us = _time_of(flat, self._zone)
             if _is_message(flat):
                 spoken.append((number, time_us, flat))
@@ -107,6 +105,7 @@ class JsonLinesParser:
             shape, values = _event(flat)
             rows.setdefault(shape.logsource, Rows(shape)).add(number, time_us, values)
         batches = [batch for each in rows.values() for batch in each.batches(block.path)]
+        batches += windows.batches(block.path)
         return Parsed([*batches, *self._messages(block.path, spoken)], quarantined)
 
     def _messages(self, path: str, spoken: list[tuple[int, int | None, Flat]]) -> list[EventBatch]:
@@ -133,7 +132,7 @@ class JsonLinesParser:
 
 def _event(flat: Flat) -> tuple[Shape, dict[str, Value]]:
     """The logsource of a record and all its columns: its own names, and the logsource's."""
-    if "EventID" not in flat and framing_ecs.is_ecs(flat) and (known := framing_ecs.read(flat)):
+    if framing_ecs.is_ecs(flat) and (known := framing_ecs.read(flat)):
         shape, values = known
         return shape, flat | {name: value for name, value in values.items() if value is not None}
     logsource = _logsource_of(flat)
@@ -141,21 +140,16 @@ def _event(flat: Flat) -> tuple[Shape, dict[str, Value]]:
         return _GENERIC_SHAPE, flat | {name: value for name, value in _actors(flat).items() if value is not None}
     if logsource == WEB_SHAPE.logsource:
         return WEB_SHAPE, _sigma_web(flat)
-    if logsource.category == "process_creation" and "NewProcessName" in flat:
-        audited = {name: flat.get(old) for name, old in _AUDITED_PROCESS.items() if flat.get(name) is None}
-        return Shape(logsource, ()), flat | audited
     return Shape(logsource, ()), flat
 
 
 def _logsource_of(flat: Flat) -> LogSource | None:
     """The logsource that Sigma's field names tell; None where there are none."""
-    if "EventID" in flat and "Channel" in flat:
-        return framing_windows.logsource(_text(flat, "Channel") or "", as_int64(flat["EventID"]))
     if len(_SIGMA_WEB & flat.keys()) > 1:
         return WEB_SHAPE.logsource
     image = _text(flat, "Image")
     if image is not None and "CommandLine" in flat:
-        product = framing_windows.PRODUCT if "\\" in image else "linux" if image.startswith("/") else ""
+        product = WINDOWS if "\\" in image else "linux" if image.startswith("/") else ""
         return LogSource(category="process_creation", product=product)
     return None
 
@@ -166,19 +160,6 @@ def _is_message(flat: Flat) -> bool:
     if not isinstance(program, str) or not isinstance(message, str):
         return False
     return "event.outcome" not in flat and "event.category" not in flat and decoder_of(program)[2]
-
-
-def _windows_names(flat: Flat) -> Flat:
-    """Windows fields under Sigma's bare names; anything else unchanged."""
-    if not any(name.startswith(("Event.System.", "winlog.", "EventData.", "System.", "EventId")) for name in flat):
-        return flat
-    renamed: Flat = {}
-    for name, value in flat.items():
-        folder = next((folder for folder in _WINDOWS_FOLDERS if name.startswith(folder)), "")
-        bare = name[len(folder) :]
-        bare = _WINDOWS_NAMES.get(bare, bare)
-        renamed[bare if bare not in renamed and (bare == name or bare not in flat) else name] = value
-    return renamed
 
 
 def _sigma_web(flat: Flat) -> dict[str, Value]:

@@ -21,6 +21,7 @@ from pollwatch.formats.syslog import Syslog
 from pollwatch.formats.weberror import WEB_ERROR
 from pollwatch.formats.webjson import WEB_JSON
 from pollwatch.formats.weblog import APACHE, NGINX, WEB_LOG
+from pollwatch.formats.windows import Windows
 
 #: One line per format. Modules listed here import nothing heavy at import time.
 ALL: tuple[Format, ...] = (
@@ -32,6 +33,7 @@ ALL: tuple[Format, ...] = (
     NGINX,
     Journald(),
     Suricata(),
+    Windows(),
     JsonLines(),
 )
 
@@ -48,6 +50,9 @@ ALSO_CALLED = {
     "auth": "syslog",
     "journal": "journald",
     "eve": "suricata",
+    "evtx": "windows",
+    "winlogbeat": "windows",
+    "sysmon": "windows",
     "json": "jsonlines",
     "ndjson": "jsonlines",
     "ecs": "jsonlines",

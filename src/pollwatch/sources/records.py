@@ -5,6 +5,7 @@ How records stand is seen from the first bytes, before anybody asks which format
 - ``lines``: one record per physical line (``\n`` or ``\r\n``), numbered as an editor numbers them.
 - ``json`` by line (NDJSON): the same, but each line is a JSON value.
 - ``json`` by value: a JSON array's elements, or values that span lines; numbered as elements.
+- ``evtx``: the events of a Windows event log, each as JSON text (``evtx.py``); numbered in the order of the file.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pollwatch.events.block import LineBlock
+from pollwatch.sources import evtx
 from pollwatch.sources.decode import Encoding, decode, encoding_of, scrub
 from pollwatch.sources.interface import BLOCK_BYTES, BLOCK_RECORDS, MAX_RECORD_BYTES
 
-Framing = Literal["lines", "json"]
+Framing = Literal["lines", "json", "evtx"]
 
 _ARRAY = re.compile(r"\s*\[\s*[{\]]")
 _BETWEEN = re.compile(r"[\s,\[\]]*")
@@ -32,7 +34,7 @@ class Shape:
     """What the first bytes show.
 
     Attributes:
-        framing: what a format is asked for.
+        framing: how records stand.
         by_value: JSON values that do not stand one per line.
         encoding: of the text.
         bom_bytes: length of the byte order mark.
@@ -46,6 +48,8 @@ class Shape:
 
 def shape_of(head: bytes) -> Shape:
     """How records stand in an input that begins with these bytes (64 KiB are plenty)."""
+    if head.startswith(evtx.MAGIC):
+        return Shape("evtx", by_value=False, encoding="utf-8", bom_bytes=0)
     encoding, bom = encoding_of(head)
     text = head[bom:].decode(encoding, "replace")
     lines = [line for line in text.split("\n") if line.strip()]
@@ -62,7 +66,10 @@ def shape_of(head: bytes) -> Shape:
 def blocks(chunks: Iterable[bytes], path: str, shape: Shape) -> Iterator[LineBlock]:
     """The records of an input, in blocks; the last line needs no newline."""
     data = _without_bom(chunks, shape.bom_bytes)
-    runs = _values(data, shape.encoding) if shape.by_value else _lines(data, shape.encoding)
+    if shape.framing == "evtx":
+        runs = _events(data)
+    else:
+        runs = _values(data, shape.encoding) if shape.by_value else _lines(data, shape.encoding)
     return _blocks(runs, path, shape.encoding)
 
 
@@ -185,6 +192,16 @@ def _value_end(decoder: json.JSONDecoder, stream: _Text) -> int:
     while newline < 0 and stream.read():
         newline = stream.text.find("\n", stream.at)
     return newline if newline >= 0 else len(stream.text)
+
+
+def _events(chunks: Iterable[bytes]) -> Iterator[_Run]:
+    """The events of a Windows log; a template may blow one up beyond what a record may be."""
+    for texts in evtx.texts(chunks):
+        if max(map(len, texts)) <= MAX_RECORD_BYTES:
+            yield _Run(texts)
+            continue
+        for text in texts:
+            yield _Run([text[:MAX_RECORD_BYTES]], cut_bytes=len(text) if len(text) > MAX_RECORD_BYTES else 0)
 
 
 class _Text:

@@ -30,6 +30,12 @@ FIELD_ALIASES: dict[str, str] = {
     "dst_port": "dest_port",
 }
 
+#: What rules call several of our Windows categories together.
+_WINDOWS_CATEGORIES = {
+    "registry_event": ("registry_add", "registry_delete", "registry_set", "registry_rename"),
+    "file_delete": ("file_delete", "file_delete_detected"),
+}
+_WINDOWS_SERVICES = ("sysmon", "security")
 _WEB_PRODUCTS = {"apache", "nginx", "httpd", "lighttpd", "caddy", "iis"}
 _PROGRAMS = {"sshd", "sudo", "su", "login", "cron", "vsftpd", "clamav", "guacamole", "auditd", "pam"}
 _ANY_AUTH = {"auth", "authpriv", "auth.log", "secure"}
@@ -55,7 +61,19 @@ def routes(  # noqa: PLR0911 - one way per kind of name
             return ((AUTH, _program(logsource.service)), (SYSLOG, _program(logsource.service)))
     if logsource.product == "suricata" and logsource.service in ("", "alert"):
         return ((IDS, None),)
+    if logsource.category in _WINDOWS_CATEGORIES and logsource.product in ("windows", ""):
+        return _windows(logsource)
     return tuple((each, None) for each in known if logsource.covers(each))
+
+
+def _windows(logsource: LogSource) -> tuple[tuple[LogSource, Node | None], ...]:
+    """What a rule means by a name for several categories: a batch has one category and the service that logged it."""
+    meant = (
+        LogSource(category, "windows", service)
+        for category in _WINDOWS_CATEGORIES[logsource.category]
+        for service in _WINDOWS_SERVICES
+    )
+    return tuple((each, None) for each in meant if logsource.service in ("", each.service))
 
 
 def _program(name: str) -> Node:

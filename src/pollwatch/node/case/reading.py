@@ -17,7 +17,7 @@ from pollwatch.errors import FormatError, SourceError
 from pollwatch.events.batch import TIME, Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import registry
-from pollwatch.formats.interface import Format, ParseContext, Parser
+from pollwatch.formats.interface import Format, Framing, ParseContext, Parser
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.sources import records
 from pollwatch.sources.decompress import chunks
@@ -223,7 +223,7 @@ def first_time(source: Source, options: ReadOptions) -> int | None:
 def detect(sample: Sequence[str]) -> registry.Verdict:
     """The format of some records: asked as what they look like first, then as the other framing."""
     objects = sum(text.lstrip().startswith("{") for text in sample)
-    first: records.Framing = "json" if objects * 2 > len(sample) else "lines"
+    first: Framing = "json" if objects * 2 > len(sample) else "lines"
     verdict = registry.detect(sample, first)
     if verdict.format is None:
         verdict = registry.detect(sample, "lines" if first == "json" else "json")
