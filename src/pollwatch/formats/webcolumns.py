@@ -35,7 +35,10 @@ class Requests:
         """
         self.strptime = layouts[0].strptime if layouts else ""
         lines = pl.DataFrame(
-            {NUMBER: pl.int_range(len(texts), dtype=pl.Int64, eager=True), "text": pl.Series(texts, dtype=pl.String)}
+            {
+                NUMBER: pl.int_range(len(texts), dtype=pl.Int64, eager=True),
+                "text": pl.Series(list(texts), dtype=pl.String),
+            }
         )
         left = self._each_layout(lines, layouts)
         for header in carried:

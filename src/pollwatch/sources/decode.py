@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from pollwatch.events.block import all_decoded
+
 Encoding = Literal["utf-8", "utf-16-le", "utf-16-be"]
 
 _BOMS: tuple[tuple[bytes, Encoding], ...] = (
@@ -21,7 +23,7 @@ def encoding_of(head: bytes) -> tuple[Encoding, int]:
     """The encoding that the first bytes show, and how many of them are a byte order mark.
 
     UTF-16 without a mark is told by its zero bytes: text is mostly ASCII, so every other byte is zero.
-    Everything else is taken as UTF-8, with Latin-1 for the lines that are not (:func:`decode`).
+    Everything else is taken as UTF-8, with Latin-1 for the lines that are not.
     """
     for bom, encoding in _BOMS:
         if head.startswith(bom):
@@ -43,21 +45,9 @@ def decode(records: Sequence[bytes], encoding: Encoding) -> list[str]:
         return [
             scrub(record.decode(encoding, "surrogatepass" if not len(record) % 2 else "replace")) for record in records
         ]
-    try:
-        together = b"\n".join(records).decode().split("\n")
-    except UnicodeDecodeError:
-        together = []
-    # One call for the whole block is four times as fast; a JSON value may hold newlines of its own.
-    return together if len(together) == len(records) else [_decode_one(record) for record in records]
+    return all_decoded(records)
 
 
 def scrub(text: str) -> str:
     """The text with lone surrogates (which are not text) replaced by U+FFFD."""
     return _SURROGATE.sub("\ufffd", text)
-
-
-def _decode_one(record: bytes) -> str:
-    try:
-        return record.decode()
-    except UnicodeDecodeError:
-        return record.decode("latin-1")

@@ -63,14 +63,17 @@ def shape_of(head: bytes) -> Shape:
     return Shape("json", by_value=by_value, encoding=encoding, bom_bytes=bom)
 
 
-def blocks(chunks: Iterable[bytes], path: str, shape: Shape) -> Iterator[LineBlock]:
-    """The records of an input, in blocks; the last line needs no newline."""
+def blocks(chunks: Iterable[bytes], path: str, shape: Shape, most: int = BLOCK_RECORDS) -> Iterator[LineBlock]:
+    """The records of an input, in blocks of at most so many; the last line needs no newline."""
     data = _without_bom(chunks, shape.bom_bytes)
     if shape.framing == "evtx":
-        runs = _events(data)
-    else:
-        runs = _values(data, shape.encoding) if shape.by_value else _lines(data, shape.encoding)
-    return _blocks(runs, path, shape.encoding)
+        return _blocks(_events(data), path, shape.encoding, most)
+    if shape.encoding == "utf-8" and not shape.by_value:
+        from pollwatch.sources.lines import line_blocks  # noqa: PLC0415 - heavy: numpy
+
+        return line_blocks(data, path, most)
+    runs = _values(data, shape.encoding) if shape.by_value else _lines(data, shape.encoding)
+    return _blocks(runs, path, shape.encoding, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class _Run:
     cut_bytes: int = 0
 
 
-def _blocks(runs: Iterable[_Run], path: str, encoding: Encoding) -> Iterator[LineBlock]:
+def _blocks(runs: Iterable[_Run], path: str, encoding: Encoding, most: int) -> Iterator[LineBlock]:
     number = 1
     pending: list[bytes] = []
     size = 0
@@ -101,9 +104,9 @@ def _blocks(runs: Iterable[_Run], path: str, encoding: Encoding) -> Iterator[Lin
             continue
         pending.extend(run.raw)
         size += sum(map(len, run.raw))
-        while len(pending) >= BLOCK_RECORDS:
-            yield flush(pending[:BLOCK_RECORDS])
-            pending = pending[BLOCK_RECORDS:]
+        while len(pending) >= most:
+            yield flush(pending[:most])
+            pending = pending[most:]
             size = sum(map(len, pending))
         if size >= BLOCK_BYTES:
             yield flush(pending)
@@ -125,6 +128,7 @@ def _without_bom(chunks: Iterable[bytes], bom_bytes: int) -> Iterator[bytes]:
 
 
 def _lines(chunks: Iterable[bytes], encoding: Encoding) -> Iterator[_Run]:
+    """Lines of UTF-16; those of UTF-8 stay where they are (``lines``)."""
     newline, carriage = "\n".encode(encoding), "\r".encode(encoding)
     rest = b""
     dropped = 0
@@ -149,9 +153,7 @@ def _lines(chunks: Iterable[bytes], encoding: Encoding) -> Iterator[_Run]:
 
 
 def _split(data: bytes, newline: bytes) -> list[bytes]:
-    """Split at newlines; in UTF-16 only at those that stand on a character boundary."""
-    if len(newline) == 1:
-        return data.split(newline)
+    """Split at newlines that stand on a character boundary."""
     parts: list[bytes] = []
     start = search = 0
     while (found := data.find(newline, search)) >= 0:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from pollwatch.clock import Clock
 from pollwatch.config import FIELDS
 from pollwatch.errors import SourceError
-from pollwatch.events.batch import Parsed
+from pollwatch.events.batch import NUMBER, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.records import Case
@@ -54,6 +54,10 @@ class Renamed:
         return self.source.open()
 
 
+#: Lines are sealed, and erased, in batches of at most so many: what must be erased takes few neighbours along.
+SEALED_RECORDS = 20_000
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """Seals raw lines and hands events on, block by block."""
@@ -63,10 +67,23 @@ class _Kept:
     fields: Sequence[str]
 
     def block(self, source: Source, block: LineBlock, parsed: Parsed) -> None:
-        fields = linevalues.values(block, parsed, self.fields)
-        span = TimeSpan(*span_of(parsed))
-        self.evidence.seal_batch(source.path, block.first_number, block.raw, span, fields)
+        for at in range(0, len(block), SEALED_RECORDS):
+            part = slice(at, at + SEALED_RECORDS)
+            lines = replace(block, first_number=block.first_number + at, raw=block.raw[part], text=block.text[part])
+            events = _events_of(lines, parsed)
+            fields = linevalues.values(lines, events, self.fields)
+            self.evidence.seal_batch(source.path, lines.first_number, lines.raw, TimeSpan(*span_of(events)), fields)
         self.intake.block(source, block, parsed)
+
+
+def _events_of(lines: LineBlock, parsed: Parsed) -> Parsed:
+    """The events of some consecutive lines of a block."""
+    batches = []
+    for batch in parsed.batches:
+        low, high = batch.table[NUMBER].to_numpy().searchsorted((lines.first_number, lines.first_number + len(lines)))
+        if low < high:
+            batches.append(replace(batch, table=batch.table.slice(low, high - low)))
+    return Parsed(batches, ())
 
 
 def scan_into(

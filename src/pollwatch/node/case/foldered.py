@@ -10,7 +10,6 @@ watch that sees nothing, and each of its files is complained about.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 
 from pollwatch.errors import FormatError, SourceError
 from pollwatch.incidents.scanned import ScannedInput
@@ -53,8 +52,7 @@ def _recognised(source: Source, options: reading.ReadOptions) -> bool | None:
     if options.format or options.per_path(source.path)[0]:
         return True  # somebody says what it is; the scan reports it if they are wrong
     try:
-        with closing(source.open()) as stored:
-            block = next((each for each in reading.blocks(stored, source.path) if not each.cut_bytes), None)
+        block = reading.first_block(source, whole=True)
         if block is None:
             return None  # empty, or one endless line
         reading.choose(block, source.path, options)

@@ -21,10 +21,11 @@ from pollwatch.formats.interface import Format, Framing, ParseContext, Parser
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.sources import records
 from pollwatch.sources.decompress import chunks
-from pollwatch.sources.interface import Source
+from pollwatch.sources.interface import BLOCK_RECORDS, Source
 
 HEAD_BYTES = 1 << 16
-PEEK_RECORDS = 100
+PEEK_RECORDS = 2_000
+_TIMED_RECORDS = 100
 
 Progress = Callable[[int], None]
 """Told how many stored bytes of the current source have been read."""
@@ -140,9 +141,13 @@ def read(
 
 
 def blocks(
-    stored: BinaryIO, path: str, progress: Progress | None = None, tap: Callable[[bytes], None] | None = None
+    stored: BinaryIO,
+    path: str,
+    progress: Progress | None = None,
+    tap: Callable[[bytes], None] | None = None,
+    most: int = BLOCK_RECORDS,
 ) -> Iterator[LineBlock]:
-    """The records of an open input, in blocks; ``tap`` is handed the decompressed bytes as they pass."""
+    """The records of an open input, in blocks of at most so many; ``tap`` is handed the decompressed bytes."""
     failure: list[SourceError] = []
 
     def readable() -> Iterator[bytes]:
@@ -158,7 +163,7 @@ def blocks(
     early = [next(plain, b"")]
     while len(early[-1]) and sum(map(len, early)) < HEAD_BYTES:
         early.append(next(plain, b""))
-    for block in records.blocks(chain(early, plain), path, records.shape_of(b"".join(early)[:HEAD_BYTES])):
+    for block in records.blocks(chain(early, plain), path, records.shape_of(b"".join(early)[:HEAD_BYTES]), most):
         if progress is not None:
             progress(stored.tell())
         yield block
@@ -196,8 +201,7 @@ def verdict(source: Source, options: ReadOptions) -> registry.Verdict:
         SourceError: it cannot be opened or read.
         FormatError: a format was named that does not exist.
     """
-    with closing(source.open()) as stored:
-        block = next(blocks(stored, source.path), None)
+    block = first_block(source)
     configured, _zone = options.per_path(source.path)
     if spec := options.format or configured:
         fmt, _definition = registry.by_name(spec)
@@ -205,15 +209,29 @@ def verdict(source: Source, options: ReadOptions) -> registry.Verdict:
     return detect(records.sample(block)) if block else registry.Verdict(None, ())
 
 
+def first_block(source: Source, *, whole: bool = False) -> LineBlock | None:
+    """An input's first records, enough to tell its format; None where there are none.
+
+    Args:
+        source: the input.
+        whole: pass over lines beyond any limit.
+
+    Raises:
+        SourceError: it cannot be opened or read.
+    """
+    with closing(source.open()) as stored:
+        ahead = blocks(stored, source.path, most=PEEK_RECORDS)
+        return next((block for block in ahead if not (whole and block.cut_bytes)), None)
+
+
 def first_time(source: Source, options: ReadOptions) -> int | None:
     """The time of an input's first events, from a look at its first records; None where that shows none."""
     try:
-        with closing(source.open()) as stored:
-            block = next(blocks(stored, source.path), None)
+        block = first_block(source)
         if block is None or block.cut_bytes:
             return None
         fmt, definition, zone = choose(block, source.path, options)
-        head = LineBlock(block.path, 1, block.raw[:PEEK_RECORDS], block.text[:PEEK_RECORDS])
+        head = LineBlock(block.path, 1, block.raw[:_TIMED_RECORDS], block.text[:_TIMED_RECORDS])
         parsed = fmt.parser(ParseContext(source.path, source.anchor_us, zone, definition)).parse(head)
     except (SourceError, FormatError):
         return None  # the scan meets the same error and reports it

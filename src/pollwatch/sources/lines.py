@@ -1,0 +1,97 @@
+"""Lines of UTF-8 (and of whatever else has one byte per newline), left where they lie.
+
+A block is one run of bytes and where its lines begin and end in it: nothing is made per line. How bytes become text
+is settled line by line, when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from pollwatch.events.block import LineBlock, RawLines, TextLines
+from pollwatch.sources.interface import BLOCK_BYTES, MAX_RECORD_BYTES
+
+_NEWLINE, _CARRIAGE = 0x0A, 0x0D
+
+
+def line_blocks(chunks: Iterable[bytes], path: str, most: int) -> Iterator[LineBlock]:
+    """Lines in blocks of at most ``most``; a longer line than any may be is a block of its own, its end cut off."""
+    return _numbered(_runs(chunks, most), path)
+
+
+def _numbered(runs: Iterable[tuple[RawLines, int]], path: str) -> Iterator[LineBlock]:
+    number = 1
+    for lines, cut_bytes in runs:
+        yield LineBlock(path, number, lines, TextLines(lines), cut_bytes)
+        number += len(lines)
+
+
+def _runs(chunks: Iterable[bytes], most: int) -> Iterator[tuple[RawLines, int]]:
+    """Runs of lines, each with the true length of its only line where that was cut, else 0."""
+    held: list[bytes] = []
+    size = newlines = 0
+    endless = b""  # the head of a line beyond any limit whose end was not met yet
+    dropped = 0
+    for chunk in chunks:
+        behind = chunk
+        if endless:
+            line_end = chunk.find(b"\n")
+            if line_end < 0:
+                dropped += len(chunk)
+                continue
+            yield _one(endless), len(endless) + dropped + line_end
+            endless, behind = b"", chunk[line_end + 1 :]
+        held.append(behind)
+        size += len(behind)
+        newlines += behind.count(b"\n")
+        if newlines < most and size < BLOCK_BYTES:
+            continue
+        data = b"".join(held)
+        lines = _split(data)
+        full = len(lines) if size >= BLOCK_BYTES else len(lines) - len(lines) % most
+        yield from _blocks(lines[:full], most)
+        rest = data[lines.starts[full] if full < len(lines) else _behind(data) :]
+        if len(rest) > MAX_RECORD_BYTES and b"\n" not in rest:
+            endless, dropped, rest = rest[:MAX_RECORD_BYTES], len(rest) - MAX_RECORD_BYTES, b""
+        held, size, newlines = [rest], len(rest), len(lines) - full
+    if endless:
+        yield _one(endless), len(endless) + dropped
+        return
+    data = b"".join(held)
+    yield from _blocks(_split(data), most)
+    if rest := data[_behind(data) :]:
+        yield from _blocks(_one(rest), most)
+
+
+def _behind(data: bytes) -> int:
+    """Where what no newline ends begins."""
+    return data.rfind(b"\n") + 1
+
+
+def _one(line: bytes) -> RawLines:
+    return RawLines(line, np.zeros(1, dtype=np.int64), np.full(1, len(line), dtype=np.int64))
+
+
+def _split(data: bytes) -> RawLines:
+    """The lines that end in these bytes."""
+    chars = np.frombuffer(data, dtype=np.uint8)
+    ends = np.flatnonzero(chars == _NEWLINE)
+    starts = np.empty_like(ends)
+    starts[:1] = 0
+    starts[1:] = ends[:-1] + 1
+    carriages = (ends > starts) & (chars[ends - 1] == _CARRIAGE)
+    return RawLines(data, starts, ends - carriages)
+
+
+def _blocks(lines: RawLines, most: int) -> Iterator[tuple[RawLines, int]]:
+    """Lines in runs of at most ``most``, with those that are too long alone and cut."""
+    lengths = lines.ends - lines.starts
+    at = 0
+    for long in (*np.flatnonzero(lengths > MAX_RECORD_BYTES).tolist(), len(lines)):
+        for start in range(at, long, most):
+            yield lines[start : min(start + most, long)], 0
+        if long < len(lines):
+            yield _one(lines[long][:MAX_RECORD_BYTES]), int(lengths[long])
+        at = long + 1
