@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pollwatch.detect.sigma.cache import folder_of
 from pollwatch.election.settings import parse_assets
 from pollwatch.events.observable import guessed
-from pollwatch.node.indicators.desk import cache_folder
 from pollwatch.sharing.indicators.innocents import Innocents
 from pollwatch.sharing.indicators.warninglists import WarningLists
 
@@ -24,7 +24,7 @@ ASSETS = parse_assets(
 @pytest.fixture(scope="module")
 def lists() -> WarningLists:
     """The lists as they are installed."""
-    return WarningLists.load(cache_folder(os.environ))
+    return WarningLists.load(folder_of(os.environ))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_own_systems_members_and_broad_networks(lists: WarningLists) -> None:
 
 def test_a_damaged_or_unwritable_cache_costs_time_only(lists: WarningLists, tmp_path: Path) -> None:
     """A cache that somebody cut short is compiled anew; the answers stay the same."""
-    folder = cache_folder(os.environ)
+    folder = folder_of(os.environ)
     assert folder is not None
     # Another version of the lists may be kept there as well, for another version of pollwatch on this machine.
     kept = max(folder.glob("warninglists-*"), key=lambda each: each.stat().st_mtime_ns)

@@ -86,6 +86,8 @@ def command(  # noqa: PLR0913 - one parameter per option
         present.scan(report, minimum=minimum, case_dir=case_dir, quiet=quiet)
     for failure in report.failures:
         options.complain(failure.message)
+    for remark in report.remarks:
+        options.complain(remark)
     for refused in report.refused:
         options.complain(str(refused))
     if report.passed_over:

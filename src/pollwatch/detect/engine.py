@@ -7,7 +7,7 @@ matches in order, with what was seen before (the state), and gives detections. T
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,13 +54,20 @@ class Engine:
         self._plans: dict[LogSource, Plan] = {}
 
     @classmethod
-    def load(cls, rule_dirs: Sequence[Path] = (), *, shipped: bool = True) -> Engine:
+    def load(
+        cls, rule_dirs: Sequence[Path] = (), *, shipped: bool = True, progress: Callable[[int, int], None] | None = None
+    ) -> Engine:
         """Load the shipped pack and the rules of files and folders; ``report`` lists what was refused.
+
+        Args:
+            rule_dirs: files and folders of rules.
+            shipped: with the shipped pack.
+            progress: told how many of the files that must be compiled are done, and how many there are.
 
         Raises:
             RuleError: a path does not exist.
         """
-        rules, report = load([*([SHIPPED] if shipped else []), *rule_dirs])
+        rules, report = load([*([SHIPPED] if shipped else []), *rule_dirs], progress=progress)
         return cls(rules, report)
 
     def plan(self, logsource: LogSource) -> Plan:

@@ -120,4 +120,4 @@ def _text(parts: tuple[str | Wild, ...]) -> str:
         case ():
             return "is empty"
         case _:
-            return "fits " + repr("".join(part.value if isinstance(part, Wild) else part for part in parts))
+            return "fits " + repr("".join(part.sign if isinstance(part, Wild) else part for part in parts))

@@ -122,7 +122,7 @@ def _test(value: types.SigmaType) -> Test:  # noqa: C901, PLR0911 - one line per
                 raise RuleError("a part of a time can be compared for equality only")
             return Number(_COMPARE[value.op], value.number.number)
         case types.SigmaCIDRExpression():
-            return Cidr(value.network)
+            return Cidr(str(value.network))
         case types.SigmaNull():
             return Null()
         case types.SigmaExists():

@@ -1,33 +1,30 @@
-"""Loading rules: files or folders of Sigma YAML become our trees; what is not understood is listed, never skipped."""
+"""Loading rules: files or folders of Sigma YAML become our trees; what is not understood is listed, never skipped.
+
+A file whose bytes were compiled before is read from the cache (``compiled``), the others are compiled now
+(``understand``, which alone needs pySigma). What rules say of one another - filters, correlations, two with one id -
+is resolved after that, each time.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from typing import TypeVar
 
-import yaml
-from sigma.collection import SigmaCollection
-from sigma.correlations import SigmaCorrelationRule
-from sigma.exceptions import SigmaError
-from sigma.filters import SigmaFilter
-from sigma.rule import SigmaRule
-from sigma.rule.base import SigmaYAMLLoader
-
-from pollwatch.detect.sigma import compile as compiler
-from pollwatch.detect.sigma.correlated import correlation
-from pollwatch.detect.sigma.info import rule_info
-from pollwatch.detect.sigma.plan import CorrelationRule, EventRule, Rule
+from pollwatch.detect.sigma import compiled
+from pollwatch.detect.sigma.cache import Cache, of_user
+from pollwatch.detect.sigma.compiled import Compiled, Refusal
+from pollwatch.detect.sigma.plan import And, CorrelationRule, EventRule, FilterRule, Rule, RuleInfo
 from pollwatch.errors import RuleError
-from pollwatch.events.batch import LogSource
 
 #: The rules that come with pollwatch.
 SHIPPED = Path(__file__).parents[2] / "rules"
 _LARGEST_BYTES = 4 << 20
-_SUFFIXES = {".yml", ".yaml"}
+_SUFFIXES = (".yml", ".yaml")
+_Kind = TypeVar("_Kind", EventRule, CorrelationRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,156 +38,182 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What became of every rule that was found."""
+    """What became of every rule that was found.
+
+    Attributes:
+        remarks: why compiled rules were not kept, or those that were kept could not be used.
+    """
 
     files: int
     loaded: int
     refused: tuple[Refused, ...]
+    remarks: tuple[str, ...] = ()
 
 
-def load(paths: Iterable[Path]) -> tuple[tuple[Rule, ...], LoadReport]:
+def load(
+    paths: Iterable[Path], *, cache: Cache | None = None, progress: Callable[[int, int], None] | None = None
+) -> tuple[tuple[Rule, ...], LoadReport]:
     """Rules of the given files and folders (searched recursively), in order of their paths.
+
+    Args:
+        paths: files and folders.
+        cache: where compiled rules are kept; None is the user's.
+        progress: told how many of the files that must be compiled are done, and how many there are.
 
     Raises:
         RuleError: a path does not exist. A rule in it that is wrong is refused, not raised.
     """
-    files = _files(paths)
+    cache = of_user() if cache is None else cache
     refused: list[Refused] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's remarks on the regular expressions of rules
-        parsed = [(file, rule) for file in files for rule in _parsed(file, refused)]
-        rules = _compiled(_filtered(parsed, refused), refused)
-    return rules, LoadReport(len(files), len(rules), tuple(refused))
+    found: dict[str, Compiled] = {}
+    for root in dict.fromkeys(paths):
+        files = {file: name for file, name in _files(root).items() if file not in found}
+        found |= _compiled(root, files, cache, refused, progress)
+    rules = _resolved(found, refused)
+    return rules, LoadReport(len(found), len(rules), tuple(refused), tuple(cache.remarks))
 
 
-def _files(paths: Iterable[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            files += sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise RuleError(f"no rules at {path}: there is no such file or folder")
-    return list(dict.fromkeys(files))
+def _files(root: Path) -> dict[str, str]:
+    """The rule files of a folder, or the one file, each with its path within the folder; in order of those."""
+    if root.is_file():
+        return {str(root): root.name}
+    if not root.is_dir():
+        raise RuleError(f"no rules at {root}: there is no such file or folder")
+    start = len(os.path.join(root, ""))  # noqa: PTH118 - thousands of files: a Path for each takes too long
+    found = [
+        f"{folder}/{name}"
+        for folder, _, names in os.walk(root)
+        for name in names
+        if name.endswith(_SUFFIXES) and os.path.isfile(f"{folder}/{name}")  # noqa: PTH113 - the same
+    ]
+    return {path: path[start:] for path in sorted(found, key=lambda path: path.split("/"))}
 
 
-def _parsed(file: Path, refused: list[Refused]) -> list[Any]:
-    """The rules and filters in one file, as pySigma understands them."""
-    try:
-        documents = _documents(file)
-        collection = SigmaCollection.from_dicts(
-            documents, collect_errors=True, collect_filters=True, resolve_references=False
-        )
-    except RuleError as error:
-        refused.append(Refused(str(file), "", error))
-        return []
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        refused.append(Refused(str(file), "", RuleError(f"{file}: not readable as YAML: {_one_line(error)}")))
-        return []
-    except (SigmaError, AttributeError, TypeError, ValueError, KeyError) as error:
-        refused.append(Refused(str(file), "", RuleError(f"{file}: not understood as Sigma: {_one_line(error)}")))
-        return []
-    found: list[Any] = [*collection.rules, *collection.filters]
-    for rule in found:
-        refused += [_refusal(file, rule, problem) for problem in rule.errors[:1]]
-    return [rule for rule in found if not rule.errors]
-
-
-def _documents(file: Path) -> list[Any]:
-    if file.stat().st_size > _LARGEST_BYTES:
-        raise RuleError(f"{file}: larger than {_LARGEST_BYTES} bytes; split it")
-    documents = list(yaml.load_all(file.read_text(encoding="utf-8"), SigmaYAMLLoader))
-    for number, document in enumerate(documents, 1):
-        if document is not None and not isinstance(document, dict):
-            raise RuleError(f"{file}: document {number} is no mapping, so it is no Sigma rule")
-    return documents
-
-
-def _filtered(parsed: Sequence[tuple[Path, Any]], refused: list[Refused]) -> list[tuple[Path, Any]]:
-    """The rules, with Sigma's global filters applied to those that they name."""
-    filters = [(file, each) for file, each in parsed if isinstance(each, SigmaFilter)]
-    rules = [(file, each) for file, each in parsed if not isinstance(each, SigmaFilter)]
-    for filter_file, each in filters:
+def _compiled(
+    root: Path,
+    files: Mapping[str, str],
+    cache: Cache,
+    refused: list[Refused],
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, Compiled]:
+    """Each file compiled: as it was kept where its bytes are the same, else now."""
+    kept = compiled.read(cache, root)
+    pack: dict[str, Compiled] = {}
+    changed: dict[str, bytes] = {}
+    for file, name in files.items():
         try:
-            rules = [(file, each.apply_on_rule(rule) if isinstance(rule, SigmaRule) else rule) for file, rule in rules]
-        except SigmaError as error:
-            refused.append(_refusal(filter_file, each, error))
-    return rules
+            data = _content(file)
+        except RuleError as error:
+            refused.append(Refused(file, "", error))
+            continue
+        if name in kept and kept[name].digest == sha256(data).digest():
+            pack[name] = kept[name]
+        else:
+            changed[file] = data
+    if changed:
+        from pollwatch.detect.sigma.understand import understood  # noqa: PLC0415 - pySigma takes most of a second
+
+        for number, (file, data) in enumerate(changed.items(), 1):
+            pack[files[file]] = understood(data, files[file], file)
+            if progress is not None:
+                progress(number, len(changed))
+    if changed or len(pack) != len(kept):
+        compiled.write(cache, root, pack)
+    return {file: pack[name] for file, name in files.items() if name in pack}
 
 
-def _compiled(parsed: Sequence[tuple[Path, Any]], refused: list[Refused]) -> tuple[Rule, ...]:
+def _content(file: str) -> bytes:
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = os.read(descriptor, _LARGEST_BYTES + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise RuleError(f"{file}: cannot be read: {error.strerror}") from error
+    if len(data) > _LARGEST_BYTES:
+        raise RuleError(f"{file}: larger than {_LARGEST_BYTES} bytes; split it")
+    return data
+
+
+def _resolved(found: Mapping[str, Compiled], refused: list[Refused]) -> tuple[Rule, ...]:
+    """All rules, with what they say of one another."""
     rules: dict[str, Rule] = {}
     names: dict[str, str] = {}
-    waiting: list[tuple[Path, SigmaCorrelationRule]] = []
-    for file, rule in parsed:
-        if isinstance(rule, SigmaCorrelationRule):
-            waiting.append((file, rule))
-            continue
-        try:
-            _add(rules, names, _event_rule(file, rule))
-        except (RuleError, SigmaError) as error:
-            refused.append(_refusal(file, rule, error))
+    filters = [each for file in found.values() for each in file.filters]
+    waiting: list[CorrelationRule] = []
+    for file, each in found.items():
+        refused += [_refused(file, refusal) for refusal in each.refused]
+        for rule in each.rules:
+            _add(rules, names, _filtered(_at(rule, file), filters), refused)
+        waiting += [_at(rule, file) for rule in each.correlations]
     _correlations(waiting, rules, names, refused)
-    return tuple(_muted(rules, {str(rule.id or rule.name): bool(rule.generate) for _, rule in waiting}))
+    return tuple(_muted(rules))
+
+
+def _at(rule: _Kind, path: str) -> _Kind:
+    """The rule as it lies here: its folder may have been named in other words when it was compiled."""
+    return rule if rule.info.path == path else replace(rule, info=replace(rule.info, path=path))
+
+
+def _filtered(rule: EventRule, filters: Sequence[FilterRule]) -> EventRule:
+    conditions = [each.condition for each in filters if each.concerns(rule)]
+    return replace(rule, condition=And((rule.condition, *conditions))) if conditions else rule
 
 
 def _correlations(
-    waiting: list[tuple[Path, SigmaCorrelationRule]],
-    rules: dict[str, Rule],
-    names: dict[str, str],
-    refused: list[Refused],
+    waiting: Sequence[CorrelationRule], rules: dict[str, Rule], names: dict[str, str], refused: list[Refused]
 ) -> None:
     """Add correlations once everything they refer to is there, so that chains come in order; refuse the rest."""
     while waiting:
-        later: list[tuple[Path, SigmaCorrelationRule]] = []
-        for file, rule in waiting:
-            missing = [ref for ref in _references(rule) if ref not in rules and ref not in names]
-            if missing:
-                later.append((file, rule))
-                continue
-            try:
-                info = rule_info(rule, str(file))
-                _add(rules, names, correlation(rule, info, names))
-            except (RuleError, SigmaError) as error:
-                refused.append(_refusal(file, rule, error))
+        later: list[CorrelationRule] = []
+        for rule in waiting:
+            if _missing(rule, rules, names):
+                later.append(rule)
+            else:
+                _add(rules, names, _referring(rule, names), refused)
         if len(later) == len(waiting):
-            for file, rule in later:
-                missing = [ref for ref in _references(rule) if ref not in rules and ref not in names]
-                text = f"refers to {', '.join(missing)}, which was not loaded or refers back to it"
-                refused.append(_refusal(file, rule, RuleError(text)))
+            for rule in later:
+                missing = ", ".join(_missing(rule, rules, names))
+                refused.append(_of(rule.info, f"refers to {missing}, which was not loaded or refers back to it"))
             return
         waiting = later
 
 
-def _references(rule: SigmaCorrelationRule) -> list[str]:
-    if rule.rules is not None:
-        return [reference.reference for reference in rule.rules]
-    names: list[str] = rule.condition.get_referenced_rules()  # type: ignore[union-attr]  # no rules: boolean condition
-    return names
+def _missing(rule: CorrelationRule, rules: Mapping[str, Rule], names: Mapping[str, str]) -> list[str]:
+    return [reference for reference in rule.rules if reference not in rules and reference not in names]
 
 
-def _add(rules: dict[str, Rule], names: dict[str, str], rule: Rule) -> None:
+def _referring(rule: CorrelationRule, names: Mapping[str, str]) -> CorrelationRule:
+    """The correlation with ids in place of the names by which it refers to rules."""
+    return replace(
+        rule,
+        rules=tuple(names.get(each, each) for each in rule.rules),
+        aliases={
+            alias: {names.get(reference, reference): field for reference, field in fields.items()}
+            for alias, fields in rule.aliases.items()
+        },
+        wanted=tuple(frozenset(names.get(each, each) for each in group) for group in rule.wanted),
+    )
+
+
+def _add(rules: dict[str, Rule], names: dict[str, str], rule: Rule, refused: list[Refused]) -> None:
     if rule.info.id in rules:
-        raise RuleError(f"has the id of a rule that is already loaded from {rules[rule.info.id].info.path}")
+        other = rules[rule.info.id].info.path
+        refused.append(_of(rule.info, f"has the id of a rule that is already loaded from {other}"))
+        return
     rules[rule.info.id] = rule
     if rule.info.name:
         names.setdefault(rule.info.name, rule.info.id)
 
 
-def _event_rule(file: Path, rule: SigmaRule) -> EventRule:
-    source = rule.logsource
-    logsource = LogSource(*((part or "").lower() for part in (source.category, source.product, source.service)))
-    return EventRule(rule_info(rule, str(file)), logsource, compiler.condition(rule))
-
-
-def _muted(rules: dict[str, Rule], generate: dict[str, bool]) -> list[Rule]:
+def _muted(rules: Mapping[str, Rule]) -> list[Rule]:
     """Rules that only feed correlations do not speak for themselves, unless a correlation says ``generate``."""
     fed: dict[str, bool] = {}
     for rule in rules.values():
         if isinstance(rule, CorrelationRule):
             for reference in rule.rules:
-                fed[reference] = fed.get(reference, False) or generate.get(rule.info.id, False)
+                fed[reference] = fed.get(reference, False) or rule.generate
     return [rule if fed.get(rule.info.id, True) else _silent(rule) for rule in rules.values()]
 
 
@@ -198,11 +221,11 @@ def _silent(rule: Rule) -> Rule:
     return replace(rule, info=replace(rule.info, output=False))
 
 
-def _refusal(file: Path, rule: Any, error: Exception) -> Refused:  # noqa: ANN401 - a rule, correlation or filter
-    identity = f" ({rule.id})" if isinstance(rule.id, UUID) else ""
-    title = str(rule.title or "")
-    return Refused(str(file), title, RuleError(f"{file}: {title}{identity}: {_one_line(error)}"))
+def _of(info: RuleInfo, reason: str) -> Refused:
+    return _refused(info.path, Refusal(info.title, info.id, reason))
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _refused(path: str, refusal: Refusal) -> Refused:
+    identity = f" ({refusal.id})" if refusal.id else ""
+    title = f"{refusal.title}{identity}: " if refusal.title or identity else ""
+    return Refused(path, refusal.title, RuleError(f"{path}: {title}{refusal.reason}"))

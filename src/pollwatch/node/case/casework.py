@@ -10,7 +10,7 @@ scan seals the incidents that are not.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from pollwatch.events.batch import NUMBER, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.records import Case
+from pollwatch.node.case.progress import Progress
 from pollwatch.node.case.reading import span_of
 from pollwatch.node.case.scan import Earlier, ScanOptions, ScanReport, scan
 from pollwatch.node.evidence import linevalues, rhythm
@@ -93,7 +94,7 @@ def scan_into(
     clock: Clock,
     *,
     fields: Sequence[str] = FIELDS,
-    progress: Callable[[Source, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ScanReport:
     """Scan into a case. Content that the case has already is left out.
 
@@ -103,7 +104,7 @@ def scan_into(
         options: what to scan with.
         clock: for times in seals.
         fields: what of each line is sealed so that it can be shown without the rest of it.
-        progress: told the bytes read of the current source.
+        progress: told how far it is.
 
     Returns:
         All inputs and incidents of the case as they now stand.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -27,6 +27,7 @@ from pollwatch.incidents.grouping import Grouper
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.node.case import reading
+from pollwatch.node.case.progress import Progress
 from pollwatch.sources.interface import Failure, Source
 
 _LATE_US = 3_600 * US_PER_S
@@ -67,6 +68,7 @@ class ScanReport:
         refused: rules that did not load, each with its reason.
         lines_read: by this scan.
         passed_over: files of no known format that were met in a folder beside logs; not among ``inputs``.
+        remarks: what made this scan slower than it need be, in sentences.
     """
 
     inputs: tuple[ScannedInput, ...]
@@ -79,6 +81,7 @@ class ScanReport:
     lines_read: int
     elapsed_s: float
     passed_over: tuple[ScannedInput, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def lines_per_s(self) -> float:
@@ -107,7 +110,7 @@ def scan(
     *,
     earlier: Earlier | None = None,
     recorder: Recorder | None = None,
-    progress: Callable[[Source, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ScanReport:
     """Read, detect and group.
 
@@ -116,10 +119,10 @@ def scan(
         options: what to scan with.
         earlier: what the case has already.
         recorder: keeps what is read.
-        progress: told the bytes read of the current source.
+        progress: told how far it is.
     """
     started_s = monotonic_s()
-    engine = Engine.load(options.rule_dirs)
+    engine = Engine.load(options.rule_dirs, progress=None if progress is None else progress.compiling)
     by_path = {source.path: source for source in sources}
     counts: dict[str, reading.InputCount] = {}
     failures: list[Failure] = []
@@ -155,6 +158,7 @@ def scan(
         tuple(each.error for each in engine.report.refused),
         sum(count.lines for count in counts.values()),
         monotonic_s() - started_s,
+        remarks=engine.report.remarks,
     )
 
 
@@ -179,9 +183,9 @@ def _events(
     options: ScanOptions,
     count: reading.InputCount,
     recorder: Recorder | None,
-    progress: Callable[[Source, int], None] | None,
+    progress: Progress | None,
 ) -> Iterator[EventBatch]:
-    told = None if progress is None else (lambda done: progress(source, done))
+    told = None if progress is None else (lambda done: progress.reading(source, done))
     for block, parsed in reading.read(source, options.read, count, told):
         if recorder is not None:
             recorder.block(source, block, parsed)

@@ -1,4 +1,4 @@
-"""A scan as its user asked for it: configuration, inputs, the case if there is one, and progress."""
+"""A scan as its user asked for it: configuration, inputs, and the case if there is one."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import datetime as dt
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pollwatch import config
 from pollwatch.clock import UTC, Clock
-from pollwatch.events.printable import printable
 from pollwatch.formats import registry
 from pollwatch.formats.interface import ParseContext
 from pollwatch.node.case import foldered
+from pollwatch.node.case.progress import progress_bar
 from pollwatch.node.case.reading import ReadOptions
 from pollwatch.node.case.scan import ScanOptions, ScanReport, scan
 from pollwatch.sources.files import expand
@@ -89,29 +88,3 @@ def open_sources(paths: Sequence[str], spool: Path, clock: Clock) -> tuple[list[
             names.append(path)
     files, missing = expand(names)
     return [*files, *streams], [Failure(each.path, f"{each.path}: {each.message}") for each in missing]
-
-
-@contextmanager
-def progress_bar(sources: Sequence[Source], *, shown: bool) -> Iterator[Callable[[Source, int], None] | None]:
-    """A progress bar on stderr over the stored bytes of all sources; None where it is not to be shown."""
-    if not shown:
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=sum(source.size_bytes for source in sources))
-        done: dict[str, int] = {}
-
-        def tell(source: Source, stored_bytes: int) -> None:
-            done[source.path] = stored_bytes
-            bar.update(task, completed=sum(done.values()), description=printable(source.path, 40))
-
-        yield tell

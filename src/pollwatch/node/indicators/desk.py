@@ -10,6 +10,7 @@ from typing import Any
 
 from pollwatch import canonical
 from pollwatch.clock import Clock
+from pollwatch.detect.sigma import cache
 from pollwatch.election.assets import Assets
 from pollwatch.evidence import durable, salted
 from pollwatch.evidence.manifest import Indicator as IndicatorEntry
@@ -64,7 +65,7 @@ class Desk:
         durable.make_folder(folder.root, mode=0o700)
         membership = Membership.open(case_dir) if folder.charter.exists() else None
         members = membership.peers if membership else ()
-        innocents = Innocents(WarningLists.load(cache_folder(env)), assets, members)
+        innocents = Innocents(WarningLists.load(cache.folder_of(env)), assets, members)
         return cls(case_dir, clock, IndicatorStore(folder.indicators), innocents, membership)
 
     @property
@@ -76,13 +77,6 @@ class Desk:
     def standings(self) -> standing.Records:
         """Everybody's record."""
         return standing.records(self.store.all())
-
-
-def cache_folder(env: Mapping[str, str]) -> Path | None:
-    """Where what can be made again is kept: the service's cache, else the user's; None where there is neither."""
-    if folder := env.get("CACHE_DIRECTORY") or env.get("XDG_CACHE_HOME"):
-        return Path(folder.partition(":")[0]) / "pollwatch"
-    return Path(env["HOME"]) / ".cache" / "pollwatch" if env.get("HOME") else None
 
 
 def source_of(member: Member, me: Member | None) -> Source:
