@@ -6,12 +6,15 @@ import uuid
 from collections.abc import Sequence
 
 from pollwatch.attribution import claim as claims
+from pollwatch.attribution import notice
 from pollwatch.attribution import record as records
 from pollwatch.attribution.claim import Assertion, Claim
 from pollwatch.attribution.record import Record
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood
+from pollwatch.attribution.subject import Named
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.members.charter import Charter, SignedCharter
+from pollwatch.members.delivery import Delivery, Receipt
 from pollwatch.members.keys import handle_of
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
@@ -32,12 +35,13 @@ class Table:
         """One member for each name and bloc."""
         made = []
         self._keys: dict[str, Signer] = {}
+        self._gateways: dict[str, Signer] = {}
         for number, (name, bloc) in enumerate(blocs):
             uses = ("log", "statement", "gateway", "request")
             handle = handle_of(name, exercise=exercise)
             signers = {use: Signer.generate(f"{handle}/{use}") for use in uses}
             witness = Signer.generate(f"{handle}/witness", KeyType.COSIGNATURE)
-            self._keys[name] = signers["statement"]
+            self._keys[name], self._gateways[name] = signers["statement"], signers["gateway"]
             role = roles[number] if roles else Role.MEMBER
             keys = {use: signer.verifier for use, signer in signers.items()} | {"witness": witness.verifier}
             made.append(Member(name, bloc, role, f"http://[::1]:{number + 1}", f"identity--{uuid.uuid4()}", **keys))
@@ -64,6 +68,13 @@ class Table:
         """Keep what a member signed."""
         self.said.append(made)
         return made
+
+    def notice(self, about: Named, by: str, receiver: str, after_s: int = 0) -> StixObject:
+        """A notice that a member has something of another's, with the receipt that its gateway gave."""
+        at_us = T + after_s * 1_000_000
+        delivery = Delivery(self.charter.digest, by, receiver, "0" * 64, Tlp.AMBER, at_us)
+        receipt = Receipt(delivery, at_us, (about.digest,)).sign(self._gateways[receiver])
+        return self.say(notice.to_stix(about, self.member(receiver), receipt, self.maker(by, after_s)))
 
     def claim(self, by: str, against: str, after_s: int = 0) -> Claim:
         """A claim that names a member."""

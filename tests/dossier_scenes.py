@@ -55,6 +55,7 @@ def table(*, exercise: bool = False) -> Table:
     draft = Draft("Common attackers", "The same sources came to three.", (Named.of(found.incident),), (), T + 10**11)
     said = statement.to_stix(draft, found.maker(ARABIC, 8000))
     stated = statement.from_stix(found.say(said), found.member(ARABIC), found.charter.members)
+    found.notice(stated.name, ARABIC, HEBREW, 8000)
     for name, stance, text in (
         (KYIV, Stance.AGREE, "Бачили й тут."),
         (HEBREW, Stance.STRONGLY_AGREE, "גם כאן."),
@@ -117,7 +118,6 @@ def material(*, exercise: bool = False) -> Material:
         others=[],
         record=record,
         matrix=matrix.build(found.incident["id"], record.papers, found.charter),
-        receipts={record.tallies[0].statement.name.digest: {HEBREW: T + 8_000_000_000}},
         places={claim.id: Place(12, "cd" * 32)},
         leaves=[Leaf("kyiv/log/private", 7, "ef" * 32)],
         checkpoint=Checkpoint("kyiv/shared", 412, "12" * 32, (ARABIC, HEBREW)),

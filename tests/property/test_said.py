@@ -147,7 +147,7 @@ def test_no_sequence_of_hostile_acts_changes_who_said_what(steps: list[tuple[Any
             assert voice.part is Part.SIGNED
         elif voice.member.name != "Cedar":
             assert (voice.part is Part.SIGNED) == bool(in_time & SIGNS)
-            assert (voice.part is Part.SILENT) == (not in_time)
+            assert (voice.part is Part.UNREACHED) == (not in_time)
 
 
 @pytest.mark.parametrize("act", ACTS)

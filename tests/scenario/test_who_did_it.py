@@ -107,8 +107,8 @@ def test_from_claim_to_measures(four: Scene, tmp_path: Path) -> None:
     four.clock.advance(2 * DAY_S)
     dissent = four.speaker("Birch").opine(draft, Stance.DISAGREE, "Too soon.").id
     deed = Deed(Kind.BLOCK, "Ada", "What it came from was rented for a week.", digest="c" * 64)
-    block = four.speaker("Alder").act(draft, deed).id
-    lifted = four.speaker("Alder").came_of(block, Result.LIFTED, "The week is over.").id
+    block = four.speaker("Dogwood").act(draft, deed).id
+    lifted = four.speaker("Dogwood").came_of(block, Result.LIFTED, "The week is over.").id
     (tally,) = casefile.read(four.speaker("Cedar").membership).tallies
     assert tally.adopted
     assert {each.member.name: (each.part, each.late) for each in tally.voices} == {
@@ -126,8 +126,8 @@ def test_from_claim_to_measures(four: Scene, tmp_path: Path) -> None:
         "and replied before",
         "taken back by its claimant",
         "adopted",
-        "late, disagree",
-        "measure of Alder: block, decided by Ada",
+        "Birch (west): silent\n    late, disagree: Too soon.\n    received it on",
+        "measure of Dogwood: block, decided by Ada",
     ):
         assert words in said
     other = {name: lookup.record_of(four.members["Cedar"], each) for name, each in (("claim", claim), ("block", block))}

@@ -9,7 +9,7 @@ import pytest
 
 import stix_validator
 from attribution_scenes import T, Table, four, read, two
-from pollwatch.attribution import hypotheses, inquiry, matrix, retraction, statement
+from pollwatch.attribution import hypotheses, inquiry, matrix, retraction, statement, verify
 from pollwatch.attribution import opinion as opinions
 from pollwatch.attribution.hypotheses import Fit, Hypothesis, Item
 from pollwatch.attribution.scale import Stance
@@ -97,7 +97,24 @@ def test_attack_23_nobody_stalls_a_statement() -> None:
     found = tallied(late)
     assert not found.adopted
     (cedar,) = (each for each in found.voices if each.member.name == "Cedar")
-    assert (cedar.part, cedar.late) == (Part.SILENT, 1)
+    assert (cedar.part, cedar.late) == (Part.UNREACHED, 1)
+
+
+def test_attack_24_only_who_had_a_draft_in_time_is_silent_about_it() -> None:
+    """Attack 24: a drafter calls somebody silent that got the draft too late, got another, or never got it."""
+    table = four()
+    draft = a_statement(table, against="Dogwood")
+    first = table.claim("Birch", "Cedar", 30)
+    table.notice(draft.name, "Alder", "Birch", 3600)
+    table.notice(draft.name, "Alder", "Birch", 60)
+    table.notice(draft.name, "Alder", "Cedar", DAY_S)
+    table.notice(first.name, "Birch", "Cedar", 60)
+    found = {each.member.name: each for each in tallied(table).voices}
+    assert [found[name].part for name in ("Birch", "Cedar")] == [Part.SILENT, Part.UNREACHED]
+    shown = [found[name].notice for name in ("Birch", "Cedar")]
+    assert [each and (each.received_us - T) // 10**6 for each in shown] == [60, DAY_S]
+    told = "\n".join(verify.told(table.record(), table.charter))
+    assert "Birch (west): silent\n    received it on 2026-11-03T10:01:00Z, as its own receipt shows" in told
 
 
 def test_with_two_members_claim_and_denial_stand_side_by_side() -> None:

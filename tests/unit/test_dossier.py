@@ -11,7 +11,14 @@ import pytest
 from msgspec import structs
 
 from dossier_scenes import ARABIC, BIDI, CEDAR, DENIAL, DISSENT, HEBREW, HOSTILE, KYIV, TYPST, document, material
+from pollwatch.attribution.closing import Outcome
+from pollwatch.attribution.hypotheses import Fit
+from pollwatch.attribution.measure import Kind, Result
+from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
+from pollwatch.attribution.tally import Part
+from pollwatch.members.marking import Tlp
 from pollwatch.report.dossier import contents, inert, page, pdf
+from pollwatch.report.dossier import words as said
 from pollwatch.report.dossier.blocks import Chart
 
 NOW_US = 1_793_720_000_000_000
@@ -211,3 +218,22 @@ def test_dutch_papers_say_that_they_are_dutch() -> None:
     assert '<html lang="nl"' in page.html(document("nl"))
     assert material().zone.key == "Europe/Kyiv"
     assert len(HOSTILE) > 300
+
+
+def test_every_code_that_members_sign_has_words() -> None:
+    """A member that left, a measure of any kind, an ending: no paper fails for want of a word for it."""
+    words_of = {
+        said.likelihood: Likelihood,
+        said.chances: Likelihood,
+        said.confidence: Confidence,
+        said.finding: Finding,
+        said.outcome: Outcome,
+        said.stance: Stance,
+        said.measure: Kind,
+        said.result: Result,
+        said.part: Part,
+        said.fit: Fit,
+        said.marking: Tlp,
+    }
+    for say, codes in words_of.items():
+        assert all(say(code) for code in codes)

@@ -1,11 +1,13 @@
-"""A notice: whoever claimed or asked puts on record that the other has it, by the receipt of the other's own gateway.
+"""A notice: whoever claimed, asked or drafted puts on record that another has it, by the receipt of its own gateway.
 
-From the receipt the time to answer is counted. Without one nobody can say that somebody was silent: it may never have
-heard. The receipt is signed by the receiver and names the very object, so it cannot be shown for another one.
+From the receipt the time to answer is counted; a draft statement says itself when it closes. Without a receipt nobody
+can say that somebody was silent: it may never have heard. The receipt is signed by the receiver and names the very
+object, so it cannot be shown for another one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,7 +31,7 @@ class Notice:
 
     Attributes:
         id: of the note.
-        author: who claimed or asked.
+        author: who claimed, asked or drafted.
         subject: the claim, statement or inquiry, in the version that arrived.
         receiver: at whose gateway.
         received_us: when, as that gateway says.
@@ -79,6 +81,15 @@ def from_stix(each: StixObject, author: Member, names: Naming) -> Notice:
     receipt = _opened(data, receiver, names)
     _check(receipt, subject, receiver, author)
     return Notice(each["id"], author, subject, receiver, receipt.received_us)
+
+
+def arrived(notices: Iterable[Notice], subject: Named, author: Member) -> dict[str, Notice]:
+    """The earliest notice by its author that something has arrived, by the identity of whoever has it."""
+    found: dict[str, Notice] = {}
+    for each in sorted(notices, key=lambda each: (each.received_us, each.id)):
+        if (each.subject, each.author) == (subject, author):
+            found.setdefault(each.receiver.identity, each)
+    return found
 
 
 def _opened(data: bytes, receiver: Member, names: Naming) -> Receipt:

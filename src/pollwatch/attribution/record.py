@@ -169,7 +169,8 @@ class _Reader:
         closings = self._closings()
         notices = [notice.from_stix(each, author, self._naming(each)) for each, author in self._of("notice")]
         judged = tuple(self._judged(each, given, retractions, notices, closings) for each in self._claims.values())
-        tallies = tuple(tally.count(each, given, self._electorate(each)) for each in self._statements.values())
+        drafts = self._statements.values()
+        tallies = tuple(tally.count(each, given, self._electorate(each), notices) for each in drafts)
         return Record(judged, tallies, self._asked(notices), self._papers(retractions), self._taken())
 
     def _judged(
@@ -181,7 +182,7 @@ class _Reader:
         closings: Iterable[Closing],
     ) -> Judged:
         taken_back = retraction.of(claim.name, claim.claimant, retractions)
-        arrived = _first(notices, claim.name, claim.claimant, claim.assertion.respondent)
+        arrived = _received(notices, claim.name, claim.claimant, claim.assertion.respondent)
         judged = Judged(claim, _about(claim.name, given), taken_back, ending=self._ending(claim, closings))
         if arrived is None:
             return judged
@@ -261,7 +262,7 @@ class _Reader:
             Asked(
                 each,
                 tuple(given for given in answers if given.inquiry == each.name),
-                _first(notices, each.name, each.asker, each.asked),
+                _received(notices, each.name, each.asker, each.asked),
             )
             for each in questions.values()
         )
@@ -306,10 +307,9 @@ class _Reader:
         return PolicyError(f"{what} is about {which}")
 
 
-def _first(notices: Iterable[Notice], name: Named, author: Member, receiver: Member | None) -> Notice | None:
+def _received(notices: Iterable[Notice], name: Named, author: Member, receiver: Member | None) -> Notice | None:
     """The earliest notice by whoever claimed or asked that whoever it names has it."""
-    fitting = (each for each in notices if (each.subject, each.author) == (name, author) and each.receiver == receiver)
-    return min(fitting, key=lambda each: each.received_us, default=None)
+    return None if receiver is None else notice.arrived(notices, name, author).get(receiver.identity)
 
 
 def _about(name: Named, given: Iterable[Opinion]) -> tuple[Opinion, ...]:

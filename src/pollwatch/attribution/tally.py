@@ -7,17 +7,20 @@ The rules, and why:
 * Whoever is named by a claim that the statement is about counts for nothing in it, on either side.
 * Members count by head *and* by bloc: several members of one bloc are one bloc.
 * After it has closed, nothing changes the result. What comes later is listed as late.
-* Silence is listed as silence: neither consent nor dissent, and no hold-up.
+* Silence is listed as silence: neither consent nor dissent, and no hold-up. Only who had the draft can be silent about
+  it: by the receipt of its own gateway, from before the draft closed (:mod:`pollwatch.attribution.notice`).
 * The charter that holds when it closes says who counts and how many it takes: a later one undoes nothing. Who has left
   says nothing more, and what it said in time stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pollwatch.attribution import notice
+from pollwatch.attribution.notice import Notice
 from pollwatch.attribution.opinion import Opinion
 from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.statement import Statement
@@ -33,7 +36,10 @@ class Part(StrEnum):
     SIGNED = "signed"
     DISSENTS = "dissents"
     ABSTAINS = "abstains"
+    #: It said nothing, and had the draft in time, by its own receipt.
     SILENT = "silent"
+    #: It said nothing, and nothing on record shows that it had the draft in time.
+    UNREACHED = "unreached"
     #: It said nothing, and has left by its own notice.
     LEFT = "left"
     #: It is named by what the statement is about; whatever it said stands beside the statement.
@@ -51,12 +57,14 @@ class Voice:
         part: what it did in time.
         said: everything it said about the statement, in time or late, oldest first.
         late: how many of these came after the statement had closed.
+        notice: that it has the draft, by its own gateway's receipt; None where none is on record.
     """
 
     member: Member
     part: Part
     said: tuple[Opinion, ...]
     late: int
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +90,48 @@ class Tally:
         return tuple(each.member for each in self.voices if each.part is part)
 
 
-def count(statement: Statement, opinions: Iterable[Opinion], electorate: Charter | Electorate) -> Tally:
+def count(
+    statement: Statement,
+    opinions: Iterable[Opinion],
+    electorate: Charter | Electorate,
+    notices: Iterable[Notice] = (),
+) -> Tally:
     """Count a statement.
 
     Args:
         statement: the draft, read and checked.
         opinions: opinions that were checked; those about other things are left aside.
         electorate: who has a say, by the charter that holds when it closes.
+        notices: notices that were checked; those that are not the drafter's, of this draft, are left aside.
     """
     about = [each for each in opinions if each.subject == statement.name]
+    arrived = notice.arrived(notices, statement.name, statement.drafter)
     departed = electorate.departed if isinstance(electorate, Electorate) else frozenset()
-    voices = tuple(_voice(each, statement, about, departed) for each in electorate.members)
+    voices = tuple(_voice(each, statement, about, departed, arrived) for each in electorate.members)
     signers = [each.member for each in voices if each.part is Part.SIGNED]
     quorum = electorate.quorum
     adopted = len(signers) >= quorum.statements and len({each.bloc for each in signers}) >= quorum.blocs
     return Tally(statement, voices, quorum.statements, quorum.blocs, adopted)
 
 
-def _voice(member: Member, statement: Statement, about: Sequence[Opinion], departed: Container[str]) -> Voice:
+def _voice(
+    member: Member,
+    statement: Statement,
+    about: Sequence[Opinion],
+    departed: Container[str],
+    arrived: Mapping[str, Notice],
+) -> Voice:
     said = tuple(sorted((each for each in about if each.author == member), key=lambda each: (each.created, each.id)))
     closes = ids.timestamp(statement.draft.closes_us)
     late = sum(each.created > closes for each in said)
-    part = _part(member, statement, said[: len(said) - late])
-    return Voice(member, Part.LEFT if part is Part.SILENT and member.identity in departed else part, said, late)
+    received = arrived.get(member.identity)
+    part = _part(member, statement, said[: len(said) - late], received)
+    if member.identity in departed and part in {Part.SILENT, Part.UNREACHED}:
+        part = Part.LEFT
+    return Voice(member, part, said, late, received)
 
 
-def _part(member: Member, statement: Statement, in_time: Sequence[Opinion]) -> Part:
+def _part(member: Member, statement: Statement, in_time: Sequence[Opinion], received: Notice | None) -> Part:
     if member in statement.draft.respondents:
         return Part.RESPONDENT
     if member.role is not Role.MEMBER:
@@ -116,5 +140,6 @@ def _part(member: Member, statement: Statement, in_time: Sequence[Opinion]) -> P
     if member == statement.drafter or stances & {Stance.AGREE, Stance.STRONGLY_AGREE}:
         return Part.SIGNED
     if not stances:
-        return Part.SILENT
+        had_it = received is not None and received.received_us < statement.draft.closes_us
+        return Part.SILENT if had_it else Part.UNREACHED
     return Part.DISSENTS if stances & {Stance.DISAGREE, Stance.STRONGLY_DISAGREE} else Part.ABSTAINS

@@ -30,7 +30,7 @@ from pollwatch.attribution.notice import Notice
 from pollwatch.attribution.order import OrderFile, Proven
 from pollwatch.attribution.record import Asked, Judged, Record
 from pollwatch.attribution.subject import Named
-from pollwatch.attribution.tally import Tally
+from pollwatch.attribution.tally import Part, Tally
 from pollwatch.clock import rfc3339
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError, SignatureError
 from pollwatch.events.printable import printable
@@ -221,9 +221,12 @@ def told_claim(judged: Judged) -> Iterator[str]:
 
 def _statement(tally: Tally) -> Iterator[str]:
     draft = tally.statement.draft
-    yield _("statement {title!r}: {outcome} ({needed} members from {blocs} blocs have to sign) [{id}]").format(
+    yield _(
+        "statement {title!r}, closing {closes}: {outcome} ({needed} members from {blocs} blocs have to sign) [{id}]"
+    ).format(
         id=tally.statement.name.id,
         title=draft.title,
+        closes=rfc3339(draft.closes_us),
         outcome=_("adopted") if tally.adopted else _("not adopted"),
         needed=tally.needed,
         blocs=tally.needed_blocs,
@@ -233,6 +236,11 @@ def _statement(tally: Tally) -> Iterator[str]:
         for number, each in enumerate(voice.said):
             late = _("late") + ", " if number >= len(voice.said) - voice.late else ""
             yield f"    {late}{each.stance.value}: {each.text}"
+        if voice.notice is not None:
+            received = rfc3339(voice.notice.received_us)
+            yield "    " + _("received it on {received}, as its own receipt shows").format(received=received)
+        elif voice.part is Part.UNREACHED:
+            yield "    " + _("no receipt on record shows that it had this")
 
 
 def _inquiry(asked: Asked) -> Iterator[str]:

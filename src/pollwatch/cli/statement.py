@@ -115,7 +115,7 @@ def abstain() -> None:
 @options.required_case_dir
 @options.as_json
 def show(*, statement: str | None, case_dir: Path, as_json: bool) -> int:
-    """Show STATEMENT, or all: who signed, who dissents, who abstains, who is silent, and whether it is adopted."""
+    """Show STATEMENT, or all: who signed, dissents, abstains, is silent or was never reached; whether it is adopted."""
     from pollwatch.attribution.matrix import Papers
     from pollwatch.attribution.record import Record
     from pollwatch.node.attribution import casefile, lookup
@@ -166,6 +166,7 @@ def _document(tally: Tally) -> Json:
             "bloc": each.member.bloc,
             "part": each.part.value,
             "late": each.late,
+            "received": None if each.notice is None else rfc3339(each.notice.received_us),
             "said": [{"stance": one.stance.value, "text": one.text, "created": one.created} for one in each.said],
         }
         for each in tally.voices

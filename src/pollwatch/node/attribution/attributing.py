@@ -22,6 +22,7 @@ from pollwatch.attribution.record import Asked, Judged
 from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.statement import Draft
 from pollwatch.attribution.subject import Named
+from pollwatch.attribution.tally import Tally
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError
 from pollwatch.members.delivery import read_receipt
@@ -241,13 +242,14 @@ class Speaker:
         return Spoken(made["id"], prepared.body, index, tuple(sent), withheld)
 
     def note_receipts(self) -> None:
-        """Put on record that those whom this member named or asked have it, where their gateways' receipts say so.
+        """Put on record that those whom this member named, asked or sent a draft have it, where their receipts say so.
 
         A notice is sealed and kept, and travels with the file of its case from then on.
         """
         record = casefile.read(self.membership)
         named = [(each.claim.name, each.claim.assertion.respondent) for each in record.judged if self._waits(each)]
         named += [(each.inquiry.name, each.inquiry.asked) for each in record.asked if self._waits_for_answer(each)]
+        named += [(each.statement.name, member) for each in record.tallies for member in self._unheard(each)]
         for name, receiver in named:
             receipt = None if receiver is None else self._receipt(name, receiver)
             if receiver is not None and receipt is not None:
@@ -260,6 +262,11 @@ class Speaker:
 
     def _waits_for_answer(self, asked: Asked) -> bool:
         return asked.inquiry.asker == self._me and asked.notice is None
+
+    def _unheard(self, tally: Tally) -> list[Member]:
+        """Of whom nothing on record shows that it has a draft of this member."""
+        mine = tally.statement.drafter == self._me
+        return [each.member for each in tally.voices if mine and each.notice is None and each.member != self._me]
 
     def _receipt(self, name: Named, receiver: Member) -> bytes | None:
         """The first receipt of that member for this object."""

@@ -47,7 +47,11 @@ def about(membership: Membership, root: StixObject) -> list[StixObject]:
     found = _joined(root, said(collection))
     incidents = {each for one in found if (each := incident_of(one))}
     context = [each for incident in sorted(incidents) for each in context_of(collection, incident)]
-    whole = [*context, *(each for each in found if each["type"] != "incident")]
+    # Whatever came to each first: C1 and S1 are the same in all members' papers.
+    told = sorted(
+        (each for each in found if each["type"] != "incident"), key=lambda each: (each["created"], each["id"])
+    )
+    whole = [*context, *told]
     return bundle.order([constants.marking(marking(whole)), *_frame(whole, membership.roll), *whole])
 
 

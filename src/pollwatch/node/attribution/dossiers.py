@@ -30,7 +30,6 @@ from pollwatch.evidence.report import Report
 from pollwatch.i18n import _, speaking
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.charter import Charter
-from pollwatch.members.delivery import read_receipt
 from pollwatch.node.attribution import casefile, lookup, ordering
 from pollwatch.node.case import reporting
 from pollwatch.node.case.reporting import Gathered
@@ -41,7 +40,6 @@ from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.report.dossier import contents, page, pdf
 from pollwatch.report.dossier.material import Checkpoint, Enclosed, Material, Place
 from pollwatch.sharing.collection import Collection
-from pollwatch.sharing.ledger import Ledger
 from pollwatch.stix import bundle, constants
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
@@ -246,20 +244,6 @@ def _checkpoint(signed: SignedCheckpoint, charter: Charter) -> tuple[Checkpoint,
     return Checkpoint(state.origin, state.size, state.root.hex(), seen_by), latest_us
 
 
-def _receipts(membership: Membership) -> dict[str, dict[str, int]]:
-    """When each member's gateway first confirmed what we said: by SHA-256, then by member.
-
-    The ledger holds what was checked when it came, under the key that the gateway had then.
-    """
-    found: dict[str, dict[str, int]] = {}
-    for each in Ledger(membership.folder.record).all():
-        if each.receipt:
-            receipt = read_receipt(each.receipt)
-            for digest in receipt.spoken:
-                found.setdefault(digest, {}).setdefault(each.release.receiver, receipt.received_us)
-    return found
-
-
 def _material(
     membership: Membership,
     main: StixObject,
@@ -281,7 +265,6 @@ def _material(
         others=[each for each in whole if _is_other(each)],
         record=record,
         matrix=matrix.build(main["id"], record.papers, membership.charter),
-        receipts=_receipts(membership),
         places=sealed.places,
         leaves=[Leaf.from_record(each) for each in said.get("evidence", ())],
         checkpoint=sealed.checkpoint,

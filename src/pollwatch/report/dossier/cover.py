@@ -146,8 +146,11 @@ def _against(material: Material) -> list[str]:
 
 
 def _quiet(tally: Tally, number: int) -> list[str]:
-    quiet = [(Part.ABSTAINS, _("Abstained from statement S{n}: {members}."))]
-    quiet.append((Part.SILENT, _("Silent about statement S{n}: {members}.")))
+    quiet = [
+        (Part.ABSTAINS, _("Abstained from statement S{n}: {members}.")),
+        (Part.SILENT, _("Silent about statement S{n}, by their own receipts of it: {members}.")),
+        (Part.UNREACHED, _("Not shown to have been reached by statement S{n}: {members}.")),
+    ]
     return [
         text.format(n=number, members=words.listed([each.name for each in tally.of(part)]))
         for part, text in quiet

@@ -83,7 +83,6 @@ class Material:
         others: what else belongs to the case, and has no chapter of its own: measures.
         record: everything that was said.
         matrix: the weighing of hypotheses.
-        receipts: when each receiver's gateway confirmed which object of the issuer: by SHA-256, then by member name.
         places: where what was said stands in the issuer's shared log, by STIX id.
         leaves: commitments that came with the incident.
         checkpoint: the log's state.
@@ -106,7 +105,6 @@ class Material:
     others: Sequence[StixObject]
     record: Record
     matrix: Matrix
-    receipts: Mapping[str, Mapping[str, int]]
     places: Mapping[str, Place]
     leaves: Sequence[Leaf]
     checkpoint: Checkpoint

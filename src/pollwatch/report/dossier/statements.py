@@ -21,7 +21,8 @@ def chapter(material: Material) -> Chapter:
             _(
                 "A statement is signed word for word. Members count by head and by bloc, whoever is named by it counts "
                 "for neither side, and after its closing time nothing changes the count. Silence is listed as silence: "
-                "neither consent nor dissent."
+                "neither consent nor dissent. Only who had the draft in time, by its own signed receipt, is called "
+                "silent."
             )
         )
     ]
@@ -79,16 +80,15 @@ def _statement(material: Material, tally: Tally, number: int) -> list[Block]:
 
 
 def _voices(material: Material, tally: Tally) -> Table:
-    received = material.receipts.get(tally.statement.name.digest, {})
     rows = []
     for voice in tally.voices:
         member = voice.member
         if member == tally.statement.drafter:
             had = _("drafted it")
-        elif member == material.issuer:
-            had = _("made this dossier")
+        elif voice.notice is not None:
+            had = material.when(voice.notice.received_us)
         else:
-            had = material.when(received.get(member.name)) if member.name in received else _("no receipt here")
+            had = _("no receipt on record")
         rows.append((name(member.name), name(member.bloc), words.part(voice.part), _said(material, voice), had))
     head = (_("Member"), _("Bloc"), _("Did"), _("Said"), _("Received, by its own receipt"))
     return Table(head, tuple(rows), (3, 2, 3, 5, 4))

@@ -112,6 +112,8 @@ def part(played: Part) -> str:
         Part.DISSENTS: _("dissents"),
         Part.ABSTAINS: _("abstains"),
         Part.SILENT: _("silent"),
+        Part.UNREACHED: _("said nothing; not shown to have been reached"),
+        Part.LEFT: _("has left, and said nothing"),
         Part.RESPONDENT: _("is named in it, and counts for neither side"),
         Part.OBSERVES: _("observes, without a vote"),
     }[played]
