@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
@@ -16,34 +17,43 @@ import pytest
 
 import joint_act_worker
 import wires
-from killing import Killer
+from killing import Killer, inside
 from pollwatch import canonical
 from pollwatch.clock import SystemClock
 from pollwatch.evidence import fsck
+from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.published import Published
 from pollwatch.members.delivery import Delivery, open_receipt
+from pollwatch.node.attribution import dossiers
 from pollwatch.node.charter.jointfolder import Membership
-from pollwatch.node.demos import jointstory
+from pollwatch.node.demos import jointcase, jointstory
 from pollwatch.node.demos.jointstory import Stage4
 from pollwatch.node.evidence.casekeys import CaseKeys
 from pollwatch.node.gateway import answered, processes
 from pollwatch.node.logs import publishing, watching
 from pollwatch.node.match import matching
+from pollwatch.sharing import stages
 from pollwatch.sharing.egress import ASKED, Left
 from pollwatch.sharing.inbox import Mailbox
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.sharing.matching import reading
 from pollwatch.sharing.matching.papers import Mode
 from pollwatch.sharing.matching.runs import State
+from pollwatch.sharing.peer import Peer
+from pollwatch.sharing.stages import Stage, StageError
 
 ROOT = Path(__file__).parents[2]
 CLOCK = SystemClock()
+HONEST_ONES = (jointstory.ALDER, jointstory.BIRCH, jointstory.DOGWOOD)
 FOLDERS = ("out", "wires", "scanned")
-#: The acts in which nobody is dishonest about its own log, and within how many seconds of their begin somebody dies.
-ACTS = {"publish": 4.0, "release": 1.0, "match": 8.0, "tell": 4.0, "poison": 1.0, "weigh": 6.0, "statement": 4.0}
-#: How often an inside node, and as often a gateway, is killed in each act; without a number, once in two of them.
+#: All acts of the demo, and within how many seconds of their begin somebody dies: before there are gateways, while all
+#: logs are honest, and from when one of them forks.
+FIRST = {"charter": 2.0, "scan": 12.0}
+HONEST = {"publish": 4.0, "release": 1.0, "match": 8.0, "tell": 4.0, "poison": 1.0, "weigh": 6.0, "statement": 4.0}
+LAST = {"fork": 3.0, "sever": 1.0, "dossier": 5.0}
+#: How often an inside node, and as often a gateway, is killed in each act; without a number, once in some of them.
 DEATHS = int(os.environ.get("POLLWATCH_DEATHS", "0"))
-SHORT = {"match": 1, "tell": 1}
+SHORT = {"charter": 1, "match": 1, "tell": 1, "fork": 1}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -183,26 +193,43 @@ def test_kill_9_at_any_moment_loses_forks_and_spends_nothing(
     """In every act inside nodes and gateways die by SIGKILL and come back: the watch is as if nobody had died."""
     out, done = played
     assert done.returncode == 0, done.stdout + done.stderr
-    root = tmp_path / "out"
-    shutil.copytree(out.parent / "scanned", root)
-    stage = joint_act_worker.stage_at(root)
-    gateways = jointstory.gateways(stage)
-    chosen = np.random.default_rng(int(os.environ.get("POLLWATCH_DEATHS_SEED", "9")))
-    killer = Killer(root, gateways, chosen)
-    deaths = dict.fromkeys(ACTS, DEATHS) if DEATHS else SHORT
-    with processes.running(*gateways):
-        if not DEATHS:
-            killer.act("publish", "release")
-        for act, times in deaths.items():
-            killer.act(act, deaths=times, within_s=ACTS[act])
-        killer.act("settle")
-        assert killer.deaths["inside"]
-        assert killer.deaths["gateway"] == sum(deaths.values())
-        for member in stage.members.values():
-            nothing_is_lost(stage, member)
-            nothing_is_forked(member)
-        assert Ledger(stage.members[jointstory.ALDER].folder.record).all()
-        spent_once(stage)
+    root, chosen = tmp_path / "out", np.random.default_rng(int(os.environ.get("POLLWATCH_DEATHS_SEED", "9")))
+    with inside(root) as nodes:
+        killer = Killer(nodes, chosen)
+        die(killer, ["charter"])
+        if DEATHS:
+            die(killer, ["scan"])
+        else:  # scanning takes long: another test kills scans into a case at each of their steps
+            shutil.rmtree(root)
+            shutil.copytree(out.parent / "scanned", root)
+        stage = joint_act_worker.stage_at(root)
+        killer.gateways = jointstory.gateways(stage)
+        with processes.running(*killer.gateways):
+            die(killer, HONEST if DEATHS else ["publish", "release", "match", "tell"])
+            killer.act("settle")
+            for member in stage.members.values():
+                nothing_is_lost(stage, member)
+                nothing_is_forked(member)
+            assert Ledger(stage.members[jointstory.ALDER].folder.record).all()
+            spent_once(stage)
+            if not DEATHS:
+                killer.act("weigh", "statement")
+            die(killer, LAST)
+            for name in HONEST_ONES:
+                nothing_is_lost(stage, stage.members[name])
+                logs_are_whole(stage.members[name])
+            the_forker_is_caught_and_severed(stage)
+            spent_once(stage)
+    dossier_is_as_if_nobody_had_died(stage, tmp_path / "again")
+    assert killer.deaths["inside"]
+    assert killer.deaths["gateway"]
+
+
+def die(killer: Killer, acts: Iterable[str]) -> None:
+    """Do acts, with as many deaths in each as this run has."""
+    within_s = {**FIRST, **HONEST, **LAST}
+    for act in acts:
+        killer.act(act, deaths=DEATHS or SHORT.get(act, 0), within_s=within_s[act])
 
 
 def nothing_is_lost(stage: Stage4, sender: Membership) -> None:
@@ -218,14 +245,46 @@ def nothing_is_lost(stage: Stage4, sender: Membership) -> None:
 
 def nothing_is_forked(member: Membership) -> None:
     """Both logs are whole; every other member's log only grew, whoever is asked; all others cosign and mirror ours."""
-    evidence = member.folder.case / "evidence"
-    keys = CaseKeys.load(evidence)
-    fsck.check_log(evidence / "private", keys.private.verifier)
-    fsck.check_log(evidence / "shared", keys.shared.verifier)
+    logs_are_whole(member)
     published = publishing.publish(member, CLOCK)
     assert not [each.problem for each in (*published.cosignings, *published.mirrors) if each.problem]
     found = watching.check_peers(member, CLOCK)
     assert all(each.sound for each in found), found
+
+
+def logs_are_whole(member: Membership) -> None:
+    """Every entry of both logs is there, under a signature that covers them all."""
+    evidence = member.folder.case / "evidence"
+    keys = CaseKeys.load(evidence)
+    fsck.check_log(evidence / "private", keys.private.verifier)
+    fsck.check_log(evidence / "shared", keys.shared.verifier)
+
+
+def the_forker_is_caught_and_severed(stage: Stage4) -> None:
+    """Every honest member has a proof of the one fork that there was; Alder's gateway, too, knows that it parted."""
+    for name in HONEST_ONES:
+        member = stage.members[name]
+        proofs = [ForkProof.parse(path.read_bytes()) for path in member.folder.forks.glob("fork-*.json")]
+        assert proofs
+        for each in proofs:
+            assert each.log == stage.members[jointstory.CEDAR].me.log
+            each.verify()
+    alder, cedar = stage.members[jointstory.ALDER], stage.members[jointstory.CEDAR].me
+    for path in (alder.folder.stages, alder.folder.outer_stages):
+        assert stages.read(path)[cedar.identity] is Stage.ALONE
+    with pytest.raises(StageError), Peer(alder.way_to(cedar, CLOCK)) as peer:
+        peer.checkpoint()
+
+
+def dossier_is_as_if_nobody_had_died(stage: Stage4, again: Path) -> None:
+    """What the last act left is whole: made again, by nobody who dies, it is the same."""
+    config = stage.week / "pollwatch.toml"
+    case, incident = stage.case(jointstory.ALDER), jointcase.gravest(stage)
+    dossiers.make(case, incident, again, CLOCK, languages=("en", "nl"), config_file=config)
+    left = stage.evidence / "dossier"
+    assert {each.name for each in left.iterdir()} == {each.name for each in again.iterdir()}
+    for path in left.iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def spent_once(stage: Stage4) -> None:

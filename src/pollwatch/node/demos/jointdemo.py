@@ -20,7 +20,8 @@ def play(stage: Stage4) -> Iterator[Step]:
     Raises:
         PollwatchError: a step could not be done at all.
     """
-    yield from jointstory.watch(stage)
+    yield jointstory.charter(stage)
+    yield jointstory.scan(stage)
     with processes.running(*jointstory.gateways(stage)):
         for act in (
             jointstory.publish,

@@ -8,7 +8,7 @@ honest ones find is what they find. Who prints the steps decides how they look.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -21,8 +21,10 @@ from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.errors import PeerError
 from pollwatch.events.detection import Severity
+from pollwatch.evidence import durable
 from pollwatch.i18n import _
 from pollwatch.incidents.records import Case
+from pollwatch.members.charter import SignedCharter
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.members.rules import MatchingRules, Quorum
@@ -116,30 +118,15 @@ class Stage4:
         return Desk.open(self.case(name), self.clock, self.assets)
 
 
-def watch(stage: Stage4) -> Iterator[Step]:
-    """The first act: a charter, four offices that scan, four logs that are cosigned."""
-    stage.evidence.mkdir(parents=True, exist_ok=True)
-    yield _charter(stage)
-    yield _scan(stage)
-
-
 def gateways(stage: Stage4) -> tuple[GatewayProcess, ...]:
     """One process for each member, not started yet."""
     return tuple(GatewayProcess(each.folder.case, each.me) for each in stage.members.values())
 
 
-def _charter(stage: Stage4) -> Step:
+def charter(stage: Stage4) -> Step:
     """All four introduce themselves, one drafts, all sign; each says how far it goes with each other."""
-    ports = processes.free_ports(len(CAST))
-    cards = [
-        enrol.introduce(stage.case(name), name, bloc, Role.MEMBER, f"http://127.0.0.1:{port}", stage.clock)
-        for (name, bloc), port in zip(CAST, ports, strict=True)
-    ]
-    rules = MatchingRules(threshold=THRESHOLD, blocs=2, min_age_s=0, auditor=DOGWOOD)
-    terms = enrol.Terms(
-        "River Valley joint watch", ("Alderland",), Quorum(3, 2, 2), Tlp.GREEN, 7 * 86_400, matching=rules
-    )
-    signed = enrol.begin(stage.case(ALDER), enrol.draft(cards, terms, stage.clock))
+    stage.evidence.mkdir(parents=True, exist_ok=True)
+    signed = SignedCharter.parse(_draft(stage, _cards(stage)))
     for name in (*PEOPLE, *PEOPLE):
         signed = enrol.sign(stage.case(name), signed.to_bytes(), stage.clock).signed
     stage.members = {name: Membership.open(stage.case(name)) for name in PEOPLE}
@@ -149,20 +136,42 @@ def _charter(stage: Stage4) -> Step:
             staging.switch(member, peer, Stage.CLAIM, person, _("agreed when the charter was signed"), stage.clock)
     stage.artefacts["charter"] = stage.evidence / "charter.note"
     stage.artefacts["charter"].write_bytes(signed.to_bytes())
-    charter = signed.charter
     facts = [
         (each.name, _("bloc {bloc}, {address}").format(bloc=each.bloc, address=each.address))
-        for each in charter.members
+        for each in signed.charter.members
     ]
     facts.append((_("a statement takes"), _("{n} members from {blocs} blocs").format(n=3, blocs=2)))
     facts.append(
         (_("stages"), _("each switched on by a named person: {people}").format(people=", ".join(PEOPLE.values())))
     )
-    facts.append((_("fingerprint"), charter.digest[:32]))
+    facts.append((_("fingerprint"), signed.charter.digest[:32]))
     return Step("charter", _("Four rivals of three blocs sign one charter"), tuple(facts), not signed.missing())
 
 
-def _scan(stage: Stage4) -> Step:
+def _cards(stage: Stage4) -> list[bytes]:
+    """How each introduces itself; who did so before goes on with the address on its card."""
+    cards = []
+    for (name, bloc), port in zip(CAST, processes.free_ports(len(CAST)), strict=True):
+        known = enrol.own_card(stage.case(name))
+        address = f"http://127.0.0.1:{port}" if known is None else known.address
+        cards.append(enrol.introduce(stage.case(name), name, bloc, Role.MEMBER, address, stage.clock))
+    return cards
+
+
+def _draft(stage: Stage4, cards: Sequence[bytes]) -> bytes:
+    """Alder's draft, signed by it; kept, since nobody signs a second one that excludes the first."""
+    path = stage.root / "charter.draft"
+    if not path.exists():
+        rules = MatchingRules(threshold=THRESHOLD, blocs=2, min_age_s=0, auditor=DOGWOOD)
+        terms = enrol.Terms(
+            "River Valley joint watch", ("Alderland",), Quorum(3, 2, 2), Tlp.GREEN, 7 * 86_400, matching=rules
+        )
+        begun = enrol.begin(stage.case(ALDER), enrol.draft(cards, terms, stage.clock))
+        durable.write_file(path, begun.to_bytes())
+    return path.read_bytes()
+
+
+def scan(stage: Stage4) -> Step:
     """Each office has its own part of the week, and scans it in a process of its own."""
     offices = [stage.office(name) / "logs" for name in PEOPLE]
     dealing.deal(stage.week, LOGS, offices, CAME_TO)

@@ -5,9 +5,11 @@ It has its own keys, so nothing can stop it. What it cannot do is to take back w
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 from pollwatch.clock import Clock
 from pollwatch.evidence.keys import Signer
@@ -24,9 +26,12 @@ from pollwatch.sharing.peer import Peer
 from pollwatch.stix import bundle
 from pollwatch.stix.constants import StixObject
 
+#: The log that was signed first, among its evidence.
+_BEFORE: Final = "shared-before"
+
 
 def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock: Clock) -> int:
-    """Replace a case's shared log by another history under the same key.
+    """Replace a case's shared log by another history under the same key; stopped in between, begin again.
 
     Args:
         case_dir: the member's folder; its gateway goes on with the other history.
@@ -39,15 +44,22 @@ def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock
     evidence = case_dir / "evidence"
     keys = evidence / "keys"
     signers = [Signer.load(keys / "shared.key"), Signer.load(keys / "shared-mldsa.key")]
-    with Log.open(evidence / "shared", signers, clock) as log:
+    # The signed state would refuse; so it is thrown away with the rest.
+    if not rewritten(case_dir):
+        (evidence / "shared").rename(evidence / _BEFORE)
+    with Log.open(evidence / _BEFORE, signers, clock) as log:
         before = list(log.reader().entries(0, log.size))
     after = [change(parse_shared(each)) or each for each in before]
-    # The signed state would refuse; so it is thrown away with the rest.
-    (evidence / "shared").rename(evidence / "shared-before")
+    shutil.rmtree(evidence / "shared", ignore_errors=True)
     with Log.open(evidence / "shared", signers, clock) as log:
         log.append(after)
     show(case_dir, clock)
     return sum(old != new for old, new in zip(before, after, strict=True))
+
+
+def rewritten(case_dir: Path) -> bool:
+    """Whether a rewriting has begun."""
+    return (case_dir / "evidence" / _BEFORE).exists()
 
 
 def deliver(sender: Membership, receiver: Member, made: Iterable[StixObject], tlp: Tlp, clock: Clock) -> bytes:
