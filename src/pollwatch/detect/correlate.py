@@ -1,271 +1,260 @@
 """Correlations: matches of rules become windows, windows become runs, runs become few, growing detections.
 
-A window that is fulfilled covers its observations. Consecutive covered observations of a group are one *run*;
-a run is reported when it starts, whenever it has doubled, and when it ends, always with all its lines. So an
-attack of 3,561 failures is a handful of reports about one run, not thousands.
+Two kinds of window. Where more of the same can only help (so many or more), a window **slides**: it ends with each
+event and is told at once. Anything else (fewer than, exactly, between, averages, "this and not that") is true of
+every window at some moment, so it is judged when the window has **closed**: a window opens with the first event that
+no earlier one holds, stays open for one time span, and is judged once nothing in it can be still to come. When the
+input ends, windows that are still open are judged only where the condition asks for something to be there: what ends
+early is no absence.
 
-Observations may come late or out of order: a window is looked at again whenever something new falls into it.
-Memory is bounded: what is older than the watermark minus the window is dropped, and beyond :data:`MOST`
-observations the oldest go first.
+Observations may come late or out of order. Memory is bounded: what no window can need any more is forgotten, and the
+engine bounds what is left (``engine.MOST``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
 from pollwatch.clock import US_PER_S
-from pollwatch.detect import windows
-from pollwatch.detect.observations import NO_TIME, NONE, Codes, Names, Observations, Observer, empty
-from pollwatch.detect.sigma.plan import CorrelationRule, CorrelationType
-from pollwatch.events.batch import LogSource
+from pollwatch.detect import closed, windows
+from pollwatch.detect.observations import NONE, Codes, Names, Observations, Observer
+from pollwatch.detect.runs import Run
+from pollwatch.detect.sigma.plan import Compare, CorrelationRule, CorrelationType
+from pollwatch.detect.table import Fresh, Table
+from pollwatch.detect.windows import COVERED, Found, Measure
 
-#: Observations that one correlation holds at most: 100 bytes each.
-MOST = 2_000_000
 #: Runs of one group that are no further apart than this are one run, however short the window.
 LEAST_GAP_US = 1_800 * US_PER_S
 
-_MANY_GROUPS = 50_000
-
-Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(slots=True)
-class Run:
-    """Consecutive fulfilled windows of one group: what a detection is made of."""
-
-    group: int
-    first_us: int
-    last_us: int
-    seen: Observations
-    distinct: int = 0
-    reported: int = 0
-    example: str = ""
-    closed: bool = False
-    logsource: LogSource = field(default_factory=LogSource)
-
-
-@dataclass(slots=True)
-class Table:
-    """What a correlation remembers: observations with their group, kind and value, in order of arrival."""
-
-    seen: Observations = field(default_factory=empty)
-    group: Codes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    kind: Codes = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    value: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
-    covered: Flags = field(default_factory=lambda: np.empty(0, dtype=bool))
-    ended: Flags = field(default_factory=lambda: np.empty(0, dtype=bool))
-    groups: dict[tuple[int, ...], int] = field(default_factory=dict)
-    keys: list[tuple[int, ...]] = field(default_factory=list)
-    runs: dict[int, Run] = field(default_factory=dict)
-    dropped: int = 0
-
-    def finish(self, run: Run) -> None:
-        """Forget a run that is over."""
-        if self.runs.get(run.group) is run:
-            del self.runs[run.group]
-
-    def keep(self, rows: Flags) -> None:
-        """Forget the other observations."""
-        self.seen = self.seen.take(rows)
-        for name in ("group", "kind", "value", "covered", "ended"):
-            setattr(self, name, getattr(self, name)[rows])
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """New observations for one correlation, of one referenced rule."""
-
-    seen: Observations
-    keys: Codes  # (n, fields of group-by) of name codes; NONE = absent
-    kind: int
-    value: npt.NDArray[np.uint64]
+_SLIDING = {
+    CorrelationType.EVENT_COUNT: windows.EVENTS,
+    CorrelationType.VALUE_COUNT: windows.VALUES,
+    CorrelationType.TEMPORAL: windows.KINDS,
+    CorrelationType.TEMPORAL_ORDERED: windows.ORDER,
+    CorrelationType.VALUE_SUM: windows.SUM,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Crossings:
-    """Observations that newly ended a fulfilled window: what a correlation over this correlation sees."""
+    """What a correlation over this correlation sees: observations that newly ended a fulfilled window.
+
+    Where it asks for a field by which this one does not group, each observation of the window is a crossing, with
+    the field's value there and the time at which the window was fulfilled.
+    """
 
     seen: Observations
-    group: Codes
+    keys: Codes
+    carried: Codes
 
 
-def fresh(rule: CorrelationRule, rule_id: str, observer: Observer, rows: npt.NDArray[np.int64]) -> Fresh:
-    """The rows of a batch that matched a referenced rule, as this correlation sees them."""
-    fields = [rule.aliases.get(name, {}).get(rule_id, name) for name in rule.group_by]
-    value = np.zeros(len(rows), dtype=np.uint64)
-    if rule.type is CorrelationType.VALUE_COUNT:
-        value, present = observer.hashes(rule.value_fields, rows)
-        rows, value = rows[present], value[present]
-    keys = np.stack([observer.codes(name, rows) for name in fields], axis=1) if fields else _no_keys(len(rows))
-    return Fresh(observer.observe(rows), keys, rule.rules.index(rule_id), value)
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What new observations led to: windows newly fulfilled, and the runs that grew."""
+
+    crossings: Crossings
+    grown: list[Run]
 
 
-def from_child(rule: CorrelationRule, child: CorrelationRule, crossings: Crossings, table: Table) -> Fresh:
-    """Windows that another correlation found, as this one sees them."""
-    fields = [rule.aliases.get(name, {}).get(child.info.id, name) for name in rule.group_by]
-    places = [child.group_by.index(name) for name in fields]
-    keys = np.array([[table.keys[group][place] for place in places] for group in crossings.group.tolist()], np.int64)
-    value = crossings.group.astype(np.uint64)
-    return Fresh(
-        crossings.seen, keys.reshape(len(crossings.group), len(places)), rule.rules.index(child.info.id), value
+def least(rule: CorrelationRule) -> int:
+    """The smallest whole number that is within all lower bounds of a rule."""
+    return max(math.floor(each.number) + 1 if each.op is Compare.GT else math.ceil(each.number) for each in rule.bounds)
+
+
+def alternatives(rule: CorrelationRule) -> tuple[tuple[int, ...], ...]:
+    """For temporal rules that slide: kinds, in order, one tuple of which must be there."""
+    if rule.wanted:
+        return tuple(tuple(rule.rules.index(each) for each in alternative.present) for alternative in rule.wanted)
+    return tuple(combinations(range(len(rule.rules)), least(rule)))
+
+
+def measure(rule: CorrelationRule) -> Measure:
+    """What fulfils a window of a rule, as the loops take it."""
+    what = _SLIDING[rule.type] if rule.slides else windows.NOTHING
+    need, bound, strict = 0, 0.0, False
+    ways: tuple[tuple[int, ...], ...] = ()
+    if what == windows.SUM:
+        bound, strict = max((each.number, each.op is Compare.GT) for each in rule.bounds)
+    elif what == windows.ORDER or (what == windows.KINDS and rule.wanted):
+        ways = alternatives(rule)
+    elif what != windows.NOTHING:
+        need = least(rule)
+        ways = (tuple(range(len(rule.rules))),)
+    return Measure(
+        what,
+        rule.span_us,
+        need,
+        bound,
+        int(strict),
+        int(what in (windows.EVENTS, windows.VALUES, windows.KINDS)),
+        len(rule.rules),
+        np.cumsum([0, *map(len, ways)], dtype=np.int64),
+        np.array([place for way in ways for place in way], dtype=np.int64),
     )
 
 
-def _no_keys(n: int) -> Codes:
-    return np.empty((n, 0), dtype=np.int64)
+def fresh(
+    rule: CorrelationRule, carry: tuple[str, ...], rule_id: str, observer: Observer, rows: Codes, seen: Observations
+) -> Fresh:
+    """The rows of a batch that matched a referenced rule, as this correlation sees them.
+
+    Args:
+        rule: this correlation.
+        carry: fields that correlations over it ask for.
+        rule_id: the rule that matched.
+        observer: reads the batch.
+        rows: which rows matched.
+        seen: these rows, observed.
+    """
+    value, amount = np.zeros(len(rows), dtype=np.uint64), np.zeros(len(rows))
+    fields = [rule.field_of(name, rule_id) for name in rule.value_fields]
+    if rule.type is CorrelationType.VALUE_COUNT:
+        value, present = observer.hashes(fields, rows)
+        rows, seen, value, amount = rows[present], seen.take(present), value[present], amount[present]
+    elif fields:
+        amount, present = observer.amounts(fields[0], rows)
+        rows, seen, value, amount = rows[present], seen.take(present), value[present], amount[present]
+    keys = [observer.codes(rule.field_of(name, rule_id), rows) for name in rule.group_by]
+    carried = [observer.codes(rule.field_of(name, rule_id), rows) for name in carry]
+    return Fresh(seen, _stacked(keys, len(rows)), _stacked(carried, len(rows)), _kind(rule, rule_id), value, amount)
 
 
-def advance(rule: CorrelationRule, table: Table, new: list[Fresh]) -> tuple[Crossings, list[Run]]:
-    """Take new observations in; returns the windows newly ended and the runs that grew."""
-    added = _append(table, new)
-    if not added:
-        return Crossings(empty(), np.empty(0, dtype=np.int64)), []
-    affected = _affected(rule, table, added)
-    # Lines of one second stand in the order of their file; which of two files came first, nobody can tell.
-    seen = table.seen
-    order = affected[
-        np.lexsort((seen.number[affected], seen.path[affected], seen.time[affected], table.group[affected]))
-    ]
-    begins = _begins(rule, table, order)
-    newly_ended = order[(begins >= 0) & ~table.ended[order]]
-    table.ended[newly_ended] = True
-    cover = order[windows.covered(begins)]
-    newly_covered = cover[~table.covered[cover]]
-    table.covered[newly_covered] = True
-    grown = _grow(rule, table, newly_covered)
-    return Crossings(table.seen.take(newly_ended), table.group[newly_ended]), grown
+def from_child(
+    rule: CorrelationRule,
+    carry: tuple[str, ...],
+    child: CorrelationRule,
+    child_carry: tuple[str, ...],
+    crossings: Crossings,
+    names: Names,
+) -> Fresh:
+    """Windows that another correlation found, as this one sees them."""
+
+    def codes(name: str) -> Codes:
+        asked = rule.field_of(name, child.info.id)
+        if asked in child.group_by:
+            return crossings.keys[:, child.group_by.index(asked)]
+        return crossings.carried[:, child_carry.index(asked)]
+
+    n = len(crossings.seen)
+    value, counted = np.zeros(n, dtype=np.uint64), np.ones(n, dtype=bool)
+    if rule.type is CorrelationType.VALUE_COUNT:
+        fields = np.stack([codes(name) for name in rule.value_fields], axis=1)
+        value, counted = names.hashes(fields), (fields != NONE).all(axis=1)
+    keys = _stacked([codes(name) for name in rule.group_by], n)
+    carried = _stacked([codes(name) for name in carry], n)
+    seen = crossings.seen.take(counted)
+    return Fresh(seen, keys[counted], carried[counted], _kind(rule, child.info.id), value[counted], np.zeros(len(seen)))
 
 
-def _append(table: Table, new: list[Fresh]) -> int:
-    parts: list[tuple[Fresh, Codes, Flags]] = []
-    for each in new:
-        usable = (each.seen.time != NO_TIME) & (each.keys != NONE).all(axis=1)
-        groups = _group_codes(table, each.keys[usable])
-        parts.append((each, groups, usable))
-    added = sum(len(groups) for _, groups, _ in parts)
-    if not added:
-        return 0
-    table.seen = Observations.concat([table.seen, *(each.seen.take(usable) for each, _, usable in parts)])
-    table.group = np.concatenate([table.group, *(groups for _, groups, _ in parts)])
-    kinds = (np.full(len(groups), each.kind, dtype=np.int64) for each, groups, _ in parts)
-    table.kind = np.concatenate([table.kind, *kinds])
-    table.value = np.concatenate([table.value, *(each.value[usable] for each, _, usable in parts)])
-    table.covered = np.concatenate([table.covered, np.zeros(added, dtype=bool)])
-    table.ended = np.concatenate([table.ended, np.zeros(added, dtype=bool)])
-    return added
+def _stacked(columns: list[Codes], n: int) -> Codes:
+    return np.stack(columns, axis=1) if columns else np.empty((n, 0), dtype=np.int64)
 
 
-def _group_codes(table: Table, keys: Codes) -> Codes:
-    if not len(keys):
-        return np.empty(0, dtype=np.int64)
-    if not keys.shape[1]:
-        return np.full(len(keys), _group(table, ()), dtype=np.int64)
-    distinct, inverse = np.unique(keys, axis=0, return_inverse=True)
-    codes = np.array([_group(table, tuple(key)) for key in distinct.tolist()], dtype=np.int64)
-    result: Codes = codes[inverse.reshape(-1)]
-    return result
+def _kind(rule: CorrelationRule, rule_id: str) -> int:
+    return rule.rules.index(rule_id)
 
 
-def _group(table: Table, key: tuple[int, ...]) -> int:
-    code = table.groups.get(key)
-    if code is None:
-        code = table.groups[key] = len(table.keys)
-        table.keys.append(key)
-    return code
+def advance(rule: CorrelationRule, table: Table, new: list[Fresh], closed_us: int | None) -> Advance:
+    """Take new observations in; judge the windows that have closed.
+
+    Args:
+        rule: the correlation.
+        table: what it remembers; changed.
+        new: what it sees newly.
+        closed_us: nothing older is still to come; None if that is not known.
+    """
+    order = table.append(new)
+    ended, covered, by = (np.empty(table.size, np.int64) for _ in range(3))
+    found = Found(ended, covered, by, np.zeros(2, np.int64))
+    if len(order):
+        table.make_room(len(order))
+        loops = table.loops(len(order))
+        loops.slide(order, table.nodes(), table.group_states(), table.slots, table.measure, found)
+    n_ended, n_covered = found.sizes.tolist()
+    ended, covered, by = ended[:n_ended], covered[:n_covered], by[:n_covered]
+    if not rule.slides:
+        covered, by = _judge(rule, table, closed_us)
+        ended = np.unique(by)
+    return Advance(_crossings(table, ended, covered, by), _grow(rule, table, covered))
 
 
-def _affected(rule: CorrelationRule, table: Table, added: int) -> Codes:
-    """Observations that can share a window with a new one: same group, no older than one span before the oldest new."""
-    new_group, new_time = table.group[-added:], table.seen.time[-added:]
-    oldest = np.full(len(table.keys), np.iinfo(np.int64).max, dtype=np.int64)
-    np.minimum.at(oldest, new_group, new_time)
-    reach = np.where(oldest == np.iinfo(np.int64).max, oldest, oldest - rule.span_us)
-    return np.flatnonzero(table.seen.time >= reach[table.group])
+def _judge(rule: CorrelationRule, table: Table, closed_us: int | None) -> tuple[Codes, Codes]:
+    """The observations of closed windows that fulfil the rule, and beside each the last of its window."""
+    none = np.empty(0, np.int64)
+    if closed_us is None or not table.size:
+        return none, none
+    start = table.states["start"][: table.groups]
+    due = np.flatnonzero((start >= 0) & (table.column("time")[start] + rule.span_us < closed_us))
+    if not len(due):
+        return none, none
+    nodes, edges = np.empty(table.size, np.int64), np.empty(table.size, np.int64)
+    n = table.loops(0).collect(due, table.nodes(), table.group_states(), rule.span_us, closed_us, nodes, edges)
+    edges = edges[:n]
+    nodes = nodes[: edges[-1]]
+    window = np.repeat(np.arange(n), np.diff(edges, prepend=0))
+    fulfilled = closed.fulfilled(rule, table, nodes, window)
+    held = fulfilled[window]
+    covered = nodes[held]
+    table.column("flags")[covered] |= COVERED
+    return covered, nodes[edges - 1][window[held]]
 
 
-def _begins(rule: CorrelationRule, table: Table, order: Codes) -> Codes:
-    group, time = table.group[order], table.seen.time[order]
-    start = windows.starts(group, time, rule.span_us)
-    match rule.type:
-        case CorrelationType.EVENT_COUNT:
-            return windows.event_count(start, table.seen.weight[order], rule.count)
-        case CorrelationType.VALUE_COUNT:
-            return windows.value_count(group, start, table.value[order], rule.count)
-        case CorrelationType.TEMPORAL:
-            if rule.wanted:
-                sets = [[rule.rules.index(each) for each in alternative] for alternative in rule.wanted]
-                return windows.temporal(start, table.kind[order], sets, 0)
-            return windows.temporal(start, table.kind[order], [range(len(rule.rules))], rule.count)
-        case CorrelationType.TEMPORAL_ORDERED:
-            return windows.temporal_ordered(start, table.kind[order], len(rule.rules))
+def _crossings(table: Table, ended: Codes, covered: Codes, by: Codes) -> Crossings:
+    rows = covered if table.carried_fields else ended
+    seen = table.take(rows)
+    if table.carried_fields:
+        seen.time = table.column("time")[by]
+    keys = table.keys()[table.column("group")[rows]].astype(np.int64)
+    return Crossings(seen, keys, table.carried(rows))
 
 
 def _grow(rule: CorrelationRule, table: Table, rows: Codes) -> list[Run]:
     """Put newly covered observations into their groups' runs. A run that something follows too late is finished."""
-    grown: list[Run] = []
+    if not len(rows):
+        return []
+    grown: dict[int, Run] = {}
     gap = max(rule.span_us, LEAST_GAP_US)
-    for group in np.unique(table.group[rows]).tolist():
-        mine = rows[table.group[rows] == group]
-        mine = mine[np.argsort(table.seen.time[mine], kind="stable")]
-        cuts = np.flatnonzero(np.diff(table.seen.time[mine]) > gap) + 1
-        for part in np.split(mine, cuts):
-            seen = table.seen.take(part)
-            run = table.runs.get(group)
-            first, last = int(seen.time[0]), int(seen.time[-1])
-            if run and first <= run.last_us + gap and last >= run.first_us - gap:
-                run.seen = Observations.concat([run.seen, seen])
-                run.first_us, run.last_us = min(first, run.first_us), max(last, run.last_us)
-            else:
-                if run:
-                    run.closed = True
-                    grown.append(run)
-                run = table.runs[group] = Run(group, first, last, seen)
-            if rule.type is CorrelationType.VALUE_COUNT:
-                run.distinct = len(np.unique(table.value[(table.group == group) & table.covered]))
-            if not any(run is each for each in grown):
-                grown.append(run)
-    return grown
+    time, group = table.column("time"), table.column("group")
+    rows = rows[np.lexsort((rows, time[rows], group[rows]))]
+    cuts = np.flatnonzero((np.diff(group[rows]) != 0) | (np.diff(time[rows]) > gap)) + 1
+    counted = rule.type is CorrelationType.VALUE_COUNT
+    for part in np.split(rows, cuts):
+        first, last, mine = int(time[part[0]]), int(time[part[-1]]), int(group[part[0]])
+        run = table.runs.get(mine)
+        if run is None or first > run.last_us + gap or last < run.first_us - gap:
+            if run is not None:
+                run.closed = True
+                grown[id(run)] = run
+            run = table.runs[mine] = Run(mine, first, last, logsource=table.logsource)
+        run.add(table.take(part), table.column("value")[part] if counted else None)
+        grown[id(run)] = run
+    return list(grown.values())
 
 
-def evict(table: Table, before_us: int | None) -> None:
-    """Forget what no window can hold any more, and the oldest of what is too much."""
-    if before_us is not None and len(table.seen) and table.seen.time.min() < before_us:
-        table.keep(table.seen.time >= before_us)
-    if len(table.seen) > MOST:
-        oldest = np.partition(table.seen.time, len(table.seen) - MOST // 2)[len(table.seen) - MOST // 2]
-        kept = table.seen.time >= oldest
-        table.dropped += int((~kept).sum())
-        table.keep(kept)
-    if len(table.keys) > _MANY_GROUPS:
-        _forget_groups(table)
+def lines_of(
+    rule: CorrelationRule, carry: tuple[str, ...], table: Table, wanted: Mapping[str, int], first_us: int, last_us: int
+) -> Observations:
+    """The observations of fulfilled windows in a stretch of time, of the groups with certain values.
 
-
-def _forget_groups(table: Table) -> None:
-    """Give the groups that still hold something new numbers, and forget the others."""
-    live = np.union1d(table.group, np.fromiter(table.runs, dtype=np.int64))
-    if len(live) * 2 > len(table.keys):
-        return
-    table.keys = [table.keys[code] for code in live.tolist()]
-    table.groups = {key: code for code, key in enumerate(table.keys)}
-    table.group = np.searchsorted(live, table.group)
-    runs = {int(np.searchsorted(live, old)): run for old, run in table.runs.items()}
-    for code, run in runs.items():
-        run.group = code
-    table.runs = runs
-
-
-def child_lines(child: CorrelationRule, table: Table, rule: CorrelationRule, parent: Table, run: Run) -> Observations:
-    """The observations behind those of a run that were windows of another correlation."""
-    places = [child.group_by.index(rule.aliases.get(n, {}).get(child.info.id, n)) for n in rule.group_by]
-    wanted = parent.keys[run.group]
-    groups = [code for code, key in enumerate(table.keys) if tuple(key[place] for place in places) == wanted]
-    inside = (table.seen.time >= run.first_us - child.span_us) & (table.seen.time <= run.last_us)
-    return table.seen.take(np.isin(table.group, groups) & inside & table.covered)
-
-
-def names_of(table: Table, group: int, names: Names) -> tuple[str, ...]:
-    """The values that a group stands for."""
-    return tuple(names.texts[code] for code in table.keys[group])
+    Args:
+        rule: the correlation whose windows they are.
+        carry: fields that correlations over it ask for.
+        table: what it remembers.
+        wanted: fields, as this correlation names them, and the codes that they must have.
+        first_us: windows that end from here on.
+        last_us: up to here.
+    """
+    chosen = (table.column("flags") & COVERED) > 0
+    time, group = table.column("time"), table.column("group")
+    chosen &= (time >= first_us - rule.span_us) & (time <= last_us)
+    for name, code in wanted.items():
+        if name in rule.group_by:
+            chosen &= table.keys()[group, rule.group_by.index(name)] == code
+        elif name in carry:
+            chosen &= table.column(f"carried.{carry.index(name)}") == code
+    return table.take(np.flatnonzero(chosen))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pollwatch.detect.columns import Rows
-from pollwatch.detect.correlate import Run
 from pollwatch.detect.observations import NO_TIME, Names, Observations, Observer
+from pollwatch.detect.runs import Run
 from pollwatch.detect.sigma.plan import RuleInfo
 from pollwatch.detect.why import Facts, sentence
 from pollwatch.events.batch import LogSource
@@ -35,12 +35,18 @@ def from_rows(info: RuleInfo, observer: Observer, rows: Rows, names: Names, logs
 
 def from_run(info: RuleInfo, run: Run, behind: Observations, names: Names) -> Detection:
     """A run of fulfilled windows, with the observations behind it."""
-    seen = Observations.concat([run.seen, behind])
-    return _detection(info, seen, names, run.example, run.logsource, run.distinct)
+    seen = Observations.concat([run.seen(), behind])
+    return _detection(info, seen, names, run.example, run.logsource, run.distinct(), run.beyond)
 
 
 def _detection(
-    info: RuleInfo, seen: Observations, names: Names, example: str, logsource: LogSource, distinct: int = 0
+    info: RuleInfo,
+    seen: Observations,
+    names: Names,
+    example: str,
+    logsource: LogSource,
+    distinct: int = 0,
+    beyond: int = 0,
 ) -> Detection:
     timed = seen.time[seen.time != NO_TIME]
     first_us, last_us = (int(timed.min()), int(timed.max())) if timed.size else (None, None)
@@ -51,7 +57,9 @@ def _detection(
     lines = LineSet.union(
         LineSet.of(names.texts[path], seen.number[seen.path == path]) for path in np.unique(seen.path).tolist()
     )
-    facts = Facts(len(lines), distinct, actors.ip or actors.host, actors.user, targets, example, first_us, last_us)
+    facts = Facts(
+        len(lines) + beyond, distinct, actors.ip or actors.host, actors.user, targets, example, first_us, last_us
+    )
     return Detection(
         rule_id=info.id,
         title=info.title,

@@ -8,36 +8,20 @@ matches in order, with what was seen before (the state), and gives detections. T
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from pollwatch.detect import correlate, detections
+from pollwatch.detect import detections, saved
 from pollwatch.detect.columns import Columns, Rows
+from pollwatch.detect.correlator import Correlator
 from pollwatch.detect.explain import Explanation, explained
 from pollwatch.detect.match import Matches, Plan, match, plan
-from pollwatch.detect.observations import Names, Observations, Observer, empty
+from pollwatch.detect.observations import Observer
 from pollwatch.detect.sigma.load import SHIPPED, LoadReport, load
-from pollwatch.detect.sigma.plan import CorrelationRule, EventRule, Rule
+from pollwatch.detect.sigma.plan import EventRule, Rule
+from pollwatch.detect.state import State
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.detection import Detection
 from pollwatch.events.text import add_normalised
-
-_GROWN_BY = 2
-
-
-@dataclass(slots=True)
-class State:
-    """What detection remembers between batches. ``step`` takes it over: use the one that it returns."""
-
-    names: Names = field(default_factory=Names)
-    tables: dict[str, correlate.Table] = field(default_factory=dict)
-
-    @property
-    def dropped(self) -> int:
-        """Observations forgotten for want of memory; more than none means that slow attacks may go unseen."""
-        return sum(table.dropped for table in self.tables.values())
 
 
 class Engine:
@@ -49,8 +33,7 @@ class Engine:
         self.report = report
         self._by_id = {rule.info.id: rule for rule in self.rules}
         self._event_rules = [rule for rule in self.rules if isinstance(rule, EventRule)]
-        self._correlations = [rule for rule in self.rules if isinstance(rule, CorrelationRule)]
-        self._retention = self._retentions()
+        self._correlator = Correlator(self.rules)
         self._plans: dict[LogSource, Plan] = {}
 
     @classmethod
@@ -101,19 +84,23 @@ class Engine:
             done: nothing at all is still to come: report every run in full.
         """
         found: list[Detection] = []
-        runs: dict[str, list[correlate.Run]] = {}
-        if matches is not None and matches.hits:
-            observer = Observer(matches.batch, state.names)
-            hits = {each.rule_id: each.rows for each in matches.hits}
-            found += self._single(hits, observer, state, matches.batch.logsource)
-            runs = self._correlate(hits, observer, state, matches.batch)
-        for rule in self._correlations:
-            table = state.tables.get(rule.info.id)
-            if table is not None:
-                found += self._report(rule, table, runs.get(rule.info.id, []), state, watermark_us, done=done)
-                before = None if watermark_us is None else watermark_us - self._retention[rule.info.id]
-                correlate.evict(table, before)
-        return state, found
+        hits = {} if matches is None else {each.rule_id: each.rows for each in matches.hits}
+        batch = None if matches is None else matches.batch
+        if batch is not None and hits:
+            found += self._single(hits, Observer(batch, state.names), state, batch.logsource)
+        return state, found + self._correlator.step(state, hits, batch, watermark_us, done=done)
+
+    def save(self, state: State) -> bytes:
+        """A state as bytes, to go on later from where it was."""
+        return saved.save(state, self._correlator)
+
+    def restore(self, data: bytes) -> State:
+        """The state that was saved; its ``forgotten`` names correlations that changed since.
+
+        Raises:
+            StoreError: the bytes are of another version, or damaged.
+        """
+        return saved.restore(data, self._correlator)
 
     def explain(self, batch: EventBatch) -> tuple[Explanation, ...]:
         """For the first event of a batch: each rule, whether it fits, and which parts of its condition do not."""
@@ -134,78 +121,3 @@ class Engine:
             if info.output:
                 found += detections.from_rows(info, observer, rows, state.names, logsource)
         return found
-
-    def _correlate(
-        self, hits: dict[str, Rows], observer: Observer, state: State, batch: EventBatch
-    ) -> dict[str, list[correlate.Run]]:
-        crossings: dict[str, correlate.Crossings] = {}
-        runs: dict[str, list[correlate.Run]] = {}
-        for rule in self._correlations:
-            table = state.tables.setdefault(rule.info.id, correlate.Table())
-            new: list[correlate.Fresh] = []
-            for reference in rule.rules:
-                if reference in hits:
-                    new.append(correlate.fresh(rule, reference, observer, hits[reference]))
-                elif reference in crossings and len(crossings[reference].group):
-                    child = self._by_id[reference]
-                    if isinstance(child, CorrelationRule):
-                        child_table = state.tables[reference]
-                        new.append(correlate.from_child(rule, child, crossings[reference], child_table))
-            if not new:
-                continue
-            crossings[rule.info.id], runs[rule.info.id] = correlate.advance(rule, table, new)
-            for run in runs[rule.info.id]:
-                if not run.example:
-                    run.example, run.logsource = _example(run, observer, batch, state.names), batch.logsource
-        return runs
-
-    def _report(
-        self,
-        rule: CorrelationRule,
-        table: correlate.Table,
-        grown: list[correlate.Run],
-        state: State,
-        watermark_us: int | None,
-        *,
-        done: bool,
-    ) -> list[Detection]:
-        found: list[Detection] = []
-        runs = {id(run): run for run in (*grown, *(table.runs.values() if done or watermark_us is not None else ()))}
-        for run in runs.values():
-            size = len(run.seen)
-            passed = watermark_us is not None and run.last_us + max(rule.span_us, correlate.LEAST_GAP_US) < watermark_us
-            over = done or run.closed or passed
-            if size > run.reported and (over or size >= _GROWN_BY * run.reported):
-                run.reported = size
-                if rule.info.output:
-                    found.append(
-                        detections.from_run(rule.info, run, self._behind(rule, table, run, state), state.names)
-                    )
-            if over:
-                table.finish(run)
-        return found
-
-    def _behind(self, rule: CorrelationRule, table: correlate.Table, run: correlate.Run, state: State) -> Observations:
-        """The observations that stand behind a run over other correlations, down the whole chain."""
-        parts = [empty()]
-        for reference in rule.rules:
-            child = self._by_id[reference]
-            if isinstance(child, CorrelationRule) and reference in state.tables:
-                parts.append(correlate.child_lines(child, state.tables[reference], rule, table, run))
-        return Observations.concat(parts)
-
-    def _retentions(self) -> dict[str, int]:
-        """How long each correlation remembers: its own span, and those of all correlations over it."""
-        result = {rule.info.id: rule.span_us for rule in self._correlations}
-        for rule in reversed(self._correlations):
-            for reference in rule.rules:
-                if reference in result:
-                    result[reference] = max(result[reference], result[rule.info.id] + result[reference])
-        return result
-
-
-def _example(run: correlate.Run, observer: Observer, batch: EventBatch, names: Names) -> str:
-    mine = run.seen.number[run.seen.path == names.code(batch.path)]
-    numbers = batch.table["number"].to_numpy()
-    rows = np.flatnonzero(np.isin(numbers, mine[-1:]))
-    return observer.example(int(rows[0])) if rows.size else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
@@ -27,10 +28,15 @@ _EXAMPLE_COLUMNS = ("cs-uri", "message", "signature", "query", "cs-user-agent")
 
 @dataclass(slots=True)
 class Names:
-    """Strings as small numbers, for the life of a state."""
+    """Strings as small numbers, for the life of a state.
+
+    Attributes:
+        seed: of the numbers that stand for values, so that nobody can choose values that are taken for one.
+    """
 
     texts: list[str] = field(default_factory=list)
     codes: dict[str, int] = field(default_factory=dict)
+    seed: int = field(default_factory=lambda: secrets.randbits(63))
 
     def code(self, text: str | None) -> int:
         """The number of a text; :data:`NONE` for None."""
@@ -41,6 +47,27 @@ class Names:
             code = self.codes[text] = len(self.texts)
             self.texts.append(text)
         return code
+
+    def keep(self, used: Codes) -> Codes:
+        """Forget the names that are not among the (sorted, distinct) codes; returns each old code's new one.
+
+        The last of what is returned stands for :data:`NONE`, which is -1.
+        """
+        renamed = np.full(len(self.texts) + 1, NONE, dtype=np.int64)
+        used = used[used >= 0]
+        renamed[used] = np.arange(len(used))
+        self.texts = [self.texts[code] for code in used.tolist()]
+        self.codes = {text: code for code, text in enumerate(self.texts)}
+        return renamed
+
+    def hashes(self, codes: Codes) -> npt.NDArray[np.uint64]:
+        """A number per distinct combination of names, row by row; codes of shape (rows, fields)."""
+        combined = np.zeros(len(codes), dtype=np.uint64)
+        for column in codes.T:
+            distinct, inverse = np.unique(column, return_inverse=True)
+            texts = pl.Series([self.texts[code] if code >= 0 else None for code in distinct.tolist()], dtype=pl.String)
+            combined = _combined(combined, texts.hash(seed=self.seed).to_numpy()[inverse])
+        return combined
 
     def of(self, codes: Codes, most: int) -> tuple[str, ...]:
         """The distinct texts behind codes, sorted, at most so many."""
@@ -140,17 +167,31 @@ class Observer:
 
     def hashes(self, columns: Sequence[str], rows: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
         """A number per distinct combination of values, and which rows have all of them."""
-        known = dict.fromkeys(self._table.column_names)
-        names = [resolve(known, column) for column in columns]
         present = np.ones(len(rows), dtype=bool)
         combined = np.zeros(len(rows), dtype=np.uint64)
-        for name in names:
-            if name is None:
+        for column in columns:
+            series = self._taken(column, rows)
+            if series is None:
                 return combined, np.zeros(len(rows), dtype=bool)
-            series = pl.Series(plain(self._table[name].take(pa.array(rows))))
             present &= series.is_not_null().to_numpy()
-            combined = combined * np.uint64(1_000_003) ^ series.hash(seed=0).to_numpy()
+            text = series if series.dtype == pl.String else series.cast(pl.String)
+            combined = _combined(combined, text.hash(seed=self._names.seed).to_numpy())
         return combined, present
+
+    def amounts(self, column: str, rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Values as numbers, and which rows have one."""
+        series = self._taken(column, rows)
+        if series is None:
+            return np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
+        numbers = series.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+        return numbers, np.isfinite(numbers)
+
+    def _taken(self, column: str, rows: Rows) -> pl.Series | None:
+        """Some rows of a column as rules name it, or None where there is none."""
+        name = resolve(dict.fromkeys(self._table.column_names), column)
+        if name is None:
+            return None
+        return pl.Series(plain(self._table[name].take(pa.array(rows))))
 
     def _weights(self) -> Codes:
         if "repeat" not in self._table.column_names:
@@ -165,3 +206,7 @@ class Observer:
             if name in self._table.column_names and (text := self._table[name][row].as_py()):
                 return str(text)
         return ""
+
+
+def _combined(so_far: npt.NDArray[np.uint64], more: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    return so_far * np.uint64(1_000_003) ^ more

@@ -1,106 +1,431 @@
-"""Sliding windows over sorted observations: which events end a window that fulfils a correlation.
+"""Windows over observations: a loop that sees each observation about once, however long the windows are.
 
-All functions take observations sorted by (group, time, arrival). ``starts[i]`` is the first observation of the
-same group that is at most one span older than ``i``: the window that ends with ``i`` is ``starts[i] .. i``.
-They return, per observation, the index at which the fulfilled window that it ends begins, or -1 for none.
+Observations are *nodes*: rows of columns, linked into one chain per group in order of time. A group's window is the
+stretch of its chain from ``start`` to ``tail``; moving on by one node adds it and lets go of what became too old, so
+the cost does not depend on what a window holds. When something comes late, the chain is taken back to where it
+belongs and walked again from there. A window reaches from the event that ends it back by the time span, both ends
+included.
+
+Where fulfilment can only be helped by more (:attr:`Measure.lean`), a window is also let go of as soon as the rest of
+it is enough: what is let go of then is covered already, and what is before ``start`` is never needed again.
+
+The functions are plain Python over arrays. :func:`fast` has them as machine code, for when there is much to do.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
-Unsigned = npt.NDArray[np.uint64]
+Longs = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int32]
+Words = npt.NDArray[np.uint64]
+Floats = npt.NDArray[np.float64]
+Bits = npt.NDArray[np.uint8]
+
+#: No node.
+NONE = -1
+#: A time before all times.
+NEVER = np.iinfo(np.int64).min // 4
+
+#: What a window is measured by.
+EVENTS, VALUES, KINDS, ORDER, SUM, NOTHING = range(6)
+
+#: Flags of a node: it stands in a fulfilled window; it ended one; its closed window has been judged.
+COVERED, ENDED, JUDGED = 1, 2, 4
 
 
-def starts(group: Ints, time: Ints, span_us: int) -> Ints:
-    """Where the window of ``span_us`` that ends with each observation begins."""
-    n = len(group)
-    groups = np.concatenate((group, group))
-    times = np.concatenate((time, time - span_us))
-    is_event = np.concatenate((np.ones(n, dtype=np.int8), np.zeros(n, dtype=np.int8)))
-    order = np.lexsort((is_event, times, groups))
-    events_before = np.cumsum(is_event[order], dtype=np.int64)
-    result = np.empty(n, dtype=np.int64)
-    queries = order >= n
-    result[order[queries] - n] = events_before[queries]
-    return result
+class Nodes(NamedTuple):
+    """What is known of each observation, and its neighbours in its group's chain."""
+
+    time: Longs
+    number: Longs
+    path: Ints
+    group: Ints
+    kind: Ints
+    weight: Ints
+    value: Words
+    amount: Floats
+    before: Ints
+    after: Ints
+    flags: Bits
 
 
-def event_count(start: Ints, weight: Ints, count: int) -> Ints:
-    """Windows with at least ``count`` events; a line that says "repeated 5 times" weighs 5."""
-    total = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(weight)))
-    enough = total[1:] - total[start] >= count
-    return np.where(enough, start, -1)
+class Groups(NamedTuple):
+    """What is known of each group.
 
-
-def value_count(group: Ints, start: Ints, value: Unsigned, count: int) -> Ints:
-    """Windows with at least ``count`` distinct values."""
-    result = np.full(len(group), -1, dtype=np.int64)
-    edges = np.flatnonzero(np.diff(group, prepend=group[:1] - 1, append=group[-1:] + 1))
-    for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if high - low >= count and len(np.unique(value[low:high])) >= count:
-            begins = _slide((start[low:high] - low).tolist(), value[low:high].tolist(), count)
-            result[low:high] = np.where(begins >= 0, begins + low, -1)
-    return result
-
-
-def _slide(start: Sequence[int], values: Sequence[int], count: int) -> Ints:
-    held: Counter[int] = Counter()
-    result = np.full(len(values), -1, dtype=np.int64)
-    begin = 0
-    for at, value in enumerate(values):
-        held[value] += 1
-        while begin < start[at]:
-            gone = values[begin]
-            held[gone] -= 1
-            if not held[gone]:
-                del held[gone]
-            begin += 1
-        if len(held) >= count:
-            result[at] = begin
-    return result
-
-
-def temporal(start: Ints, kind: Ints, alternatives: Sequence[Sequence[int]], least: int) -> Ints:
-    """Windows in which, for one of the alternatives, at least ``least`` (0: all) of its kinds of event stand."""
-    index = np.arange(len(kind), dtype=np.int64)
-    result = np.full(len(kind), -1, dtype=np.int64)
-    for kinds in alternatives:
-        present = np.zeros(len(kind), dtype=np.int64)
-        for each in kinds:
-            last = np.maximum.accumulate(np.where(kind == each, index, -1))
-            present += last >= start
-        enough = present >= (least or len(kinds))
-        result = np.where(enough & (result < 0), start, result)
-    return result
-
-
-def temporal_ordered(start: Ints, kind: Ints, kinds: int) -> Ints:
-    """Windows that end with the last kind of event and hold one of every kind before it, in order.
-
-    They begin with the first event of the first kind, not with the last that would do: so what a window shows
-    never shrinks when a line comes late.
+    Attributes:
+        tail: its last node.
+        start: the first node of the window that ends with the tail; where order counts, the first that begins a chain;
+            for closed windows, the first of the window that is open.
+        total: the window's weight, or its distinct values or kinds.
+        sums: what the amounts in the window come to.
+        floor: what is older was judged already.
+        salt: makes values of this group differ from the same values elsewhere.
+        present: how many nodes of each kind the window holds; of shape (groups, kinds).
+        chain: for each place of each alternative, when the latest chain up to there began; of shape (groups, places).
     """
-    index = np.arange(len(kind), dtype=np.int64)
-    chain = np.maximum.accumulate(np.where(kind == 0, index, -1))
-    for each in range(1, kinds):
-        before = np.concatenate((np.full(1, -1, dtype=np.int64), chain[:-1]))
-        chain = np.maximum.accumulate(np.where(kind == each, before, -1))
-    ends = (kind == kinds - 1) & (chain >= start)
-    first = np.minimum.accumulate(np.where(kind == 0, index, len(kind))[::-1])[::-1]
-    return np.where(ends, first[start] if len(start) else start, -1)
+
+    tail: Ints
+    start: Ints
+    total: Longs
+    sums: Floats
+    floor: Longs
+    salt: Words
+    present: Ints
+    chain: Longs
 
 
-def covered(begins: Ints) -> npt.NDArray[np.bool_]:
-    """Which observations stand in some fulfilled window."""
-    ends = np.flatnonzero(begins >= 0)
-    change = np.zeros(len(begins) + 1, dtype=np.int64)
-    np.add.at(change, begins[ends], 1)
-    np.add.at(change, ends + 1, -1)
-    result: npt.NDArray[np.bool_] = np.cumsum(change[:-1]) > 0
-    return result
+class Slots(NamedTuple):
+    """How often each value stands in its group's window: an open-addressing table; key 0 is a free slot."""
+
+    keys: Words
+    counts: Ints
+    used: Longs
+
+
+class Measure(NamedTuple):
+    """What fulfils a window.
+
+    Attributes:
+        what: one of ``EVENTS`` ... ``NOTHING``.
+        span: length of a window.
+        need: so much weight, or so many values or kinds; 0 where alternatives say it.
+        bound: the sum that must be reached.
+        strict: 1 if the sum must be exceeded.
+        lean: 1 if less of a fulfilled window may be kept.
+        kinds: how many kinds there are.
+        edges: where each alternative begins in ``places``; one more at the end.
+        places: kinds, one alternative after another, in order.
+    """
+
+    what: int
+    span: int
+    need: int
+    bound: float
+    strict: int
+    lean: int
+    kinds: int
+    edges: Longs
+    places: Longs
+
+
+class Found(NamedTuple):
+    """What the loops found; the first three as long as the nodes.
+
+    Attributes:
+        ended: nodes that newly end a fulfilled window.
+        covered: nodes that newly stand in a fulfilled window.
+        by: for each of these, the node that ends that window.
+        sizes: how many of ``ended`` and ``covered`` there are.
+    """
+
+    ended: Longs
+    covered: Longs
+    by: Longs
+    sizes: Longs
+
+
+def _later(nodes: Nodes, one: int, other: int) -> bool:
+    """Lines of one moment stand in the order of their file; which of two files came first, nobody can tell."""
+    if nodes.time[one] != nodes.time[other]:
+        return bool(nodes.time[one] > nodes.time[other])
+    if nodes.path[one] != nodes.path[other]:
+        return bool(nodes.path[one] > nodes.path[other])
+    return bool(nodes.number[one] > nodes.number[other])
+
+
+def _count(nodes: Nodes, groups: Groups, slots: Slots, measure: Measure, node: int, step: int) -> None:
+    """Add a node to its group's window (step 1), or take it out (-1)."""
+    group = nodes.group[node]
+    if measure.what == EVENTS:
+        groups.total[group] += step * nodes.weight[node]
+    elif measure.what == SUM:
+        groups.sums[group] += step * nodes.amount[node]
+    elif measure.what == KINDS:
+        held = groups.present[group, nodes.kind[node]]
+        groups.present[group, nodes.kind[node]] = held + step
+        if held == 0 or held + step == 0:
+            groups.total[group] += step
+    elif measure.what == VALUES:
+        at = _slot(slots, nodes.value[node] ^ groups.salt[group])
+        slots.counts[at] += step
+        if slots.counts[at] == (1 if step > 0 else 0):
+            groups.total[group] += step
+
+
+def _slot(slots: Slots, key: np.uint64) -> int:
+    """The slot of a key, taken if it was free."""
+    if key == 0:
+        key = np.uint64(1)
+    last = slots.keys.shape[0] - 1
+    at = np.int64(key & np.uint64(last))
+    while slots.keys[at] != key:
+        if slots.keys[at] == 0:
+            slots.keys[at] = key
+            slots.used[0] += 1
+            break
+        at = (at + 1) & last
+    return int(at)
+
+
+def _fulfilled(nodes: Nodes, groups: Groups, measure: Measure, node: int) -> bool:
+    """Whether the window that ends with the node is."""
+    group = nodes.group[node]
+    if measure.what == SUM:
+        total = groups.sums[group]
+        return bool(total > measure.bound or (total == measure.bound and not measure.strict))
+    if measure.need > 0:
+        return bool(groups.total[group] >= measure.need)
+    for at in range(measure.edges.shape[0] - 1):
+        low, high = measure.edges[at], measure.edges[at + 1]
+        if measure.what == ORDER:
+            mine = measure.places[high - 1] == nodes.kind[node]
+            if mine and groups.chain[group, high - 1] >= nodes.time[node] - measure.span:
+                return True
+        else:
+            missing = 0
+            for place in range(low, high):
+                if groups.present[group, measure.places[place]] == 0:
+                    missing += 1
+            if missing == 0:
+                return True
+    return False
+
+
+def _chain(nodes: Nodes, groups: Groups, measure: Measure, node: int) -> None:
+    """Carry each alternative's chains on by one node. From the end, so that a node is no step after itself."""
+    group, kind = nodes.group[node], nodes.kind[node]
+    for at in range(measure.edges.shape[0] - 1):
+        low, high = measure.edges[at], measure.edges[at + 1]
+        for place in range(high - 1, low - 1, -1):
+            if measure.places[place] == kind:
+                begun = nodes.time[node] if place == low else groups.chain[group, place - 1]
+                groups.chain[group, place] = max(groups.chain[group, place], begun)
+
+
+def _opens(measure: Measure, kind: int) -> bool:
+    """Whether an alternative begins with this kind."""
+    for edge in measure.edges[:-1]:  # noqa: SIM110 - machine code knows no generators
+        if measure.places[edge] == kind:
+            return True
+    return False
+
+
+def _take_back(nodes: Nodes, groups: Groups, slots: Slots, measure: Measure, group: int, first: int) -> int:
+    """Take off the chain what is later than a new node; returns the first that was, linked to those after it."""
+    pending, tail = NONE, groups.tail[group]
+    if tail == NONE or not _later(nodes, tail, first):
+        return pending
+    # A chain of steps cannot be undone step by step: it is told anew from the beginning of the window.
+    reach = nodes.time[first] - measure.span if measure.what == ORDER else nodes.time[first]
+    while tail != NONE and (_later(nodes, tail, first) or (measure.what == ORDER and nodes.time[tail] >= reach)):
+        if measure.what < ORDER or measure.what == SUM:
+            _count(nodes, groups, slots, measure, tail, -1)
+            if groups.start[group] == tail:
+                groups.start[group] = NONE
+        pending, tail = tail, nodes.before[tail]
+        if tail != NONE and (measure.what < ORDER or measure.what == SUM):
+            _reach_back(nodes, groups, slots, measure, group, tail)
+    groups.tail[group] = tail
+    if measure.what == ORDER:
+        groups.chain[group, :] = NEVER
+        groups.start[group] = NONE
+    return pending
+
+
+def _reach_back(nodes: Nodes, groups: Groups, slots: Slots, measure: Measure, group: int, tail: int) -> None:
+    """Give the window that ends with the tail the nodes back that had been let go of."""
+    since = nodes.time[tail] - measure.span
+    start = groups.start[group]
+    if start == NONE:
+        start = groups.start[group] = tail
+        groups.sums[group] = 0.0  # whatever rounding has left
+        _count(nodes, groups, slots, measure, tail, 1)
+    earlier = nodes.before[start]
+    while earlier != NONE and nodes.time[earlier] >= since:
+        if measure.lean == 1 and _fulfilled(nodes, groups, measure, tail):
+            break
+        _count(nodes, groups, slots, measure, earlier, 1)
+        groups.start[group] = earlier
+        earlier = nodes.before[earlier]
+
+
+def _put(nodes: Nodes, groups: Groups, slots: Slots, measure: Measure, node: int) -> None:
+    """Put a node at the end of its group's chain, and let the window follow."""
+    group = nodes.group[node]
+    tail = groups.tail[group]
+    nodes.before[node], nodes.after[node] = tail, NONE
+    if tail != NONE:
+        nodes.after[tail] = node
+    groups.tail[group] = node
+    if measure.what == NOTHING:
+        if tail == NONE or nodes.flags[tail] & JUDGED:
+            groups.start[group] = node
+        return
+    since = nodes.time[node] - measure.span
+    start = groups.start[group]
+    if measure.what == ORDER:
+        _chain(nodes, groups, measure, node)
+        start = node if start == NONE else start
+        while start != NONE and (nodes.time[start] < since or not _opens(measure, nodes.kind[start])):
+            start = nodes.after[start]
+        groups.start[group] = start
+        return
+    while start != NONE and start != node and nodes.time[start] < since:  # noqa: PLR1714 - a slow word in machine code
+        _count(nodes, groups, slots, measure, start, -1)
+        start = nodes.after[start]
+    groups.start[group] = node if start == NONE else start
+    if groups.start[group] == node:
+        groups.sums[group] = 0.0  # whatever rounding has left
+    _count(nodes, groups, slots, measure, node, 1)
+
+
+def _let_go(nodes: Nodes, groups: Groups, slots: Slots, measure: Measure, node: int) -> None:
+    """Shorten the window that ends with the node to what is just enough."""
+    start = groups.start[nodes.group[node]]
+    while start != node:
+        _count(nodes, groups, slots, measure, start, -1)
+        if not _fulfilled(nodes, groups, measure, node):
+            _count(nodes, groups, slots, measure, start, 1)
+            break
+        start = nodes.after[start]
+    groups.start[nodes.group[node]] = start
+
+
+def slide(order: Longs, nodes: Nodes, groups: Groups, slots: Slots, measure: Measure, found: Found) -> None:
+    """Take new nodes in, sorted by group, time, path and number; tell which windows they fulfil.
+
+    Args:
+        order: the new nodes.
+        nodes: all nodes, the new ones among them, not linked yet.
+        groups: the groups' state.
+        slots: the values' state; with room for as many more as there are new nodes.
+        measure: what fulfils a window.
+        found: receives what is found.
+    """
+    at = 0
+    while at < order.shape[0]:
+        group, low, first = nodes.group[order[at]], at, order[at]
+        while at < order.shape[0] and nodes.group[order[at]] == group:
+            at += 1
+        pending = _take_back(nodes, groups, slots, measure, group, first)
+        done = NONE
+        while low < at or pending != NONE:
+            if low < at and (pending == NONE or _later(nodes, pending, order[low])):
+                node = order[low]
+                low += 1
+            else:
+                node = np.int64(pending)
+                pending = nodes.after[pending]
+            _put(nodes, groups, slots, measure, node)
+            if measure.what == NOTHING or not _fulfilled(nodes, groups, measure, node):
+                continue
+            if not nodes.flags[node] & ENDED:
+                nodes.flags[node] |= ENDED
+                found.ended[found.sizes[0]] = node
+                found.sizes[0] += 1
+            _cover(nodes, groups, measure, node, first, done, found)
+            done = node
+            if measure.lean == 1:
+                _let_go(nodes, groups, slots, measure, node)
+
+
+def _cover(nodes: Nodes, groups: Groups, measure: Measure, node: int, first: int, done: int, found: Found) -> None:
+    """Mark what stands in the fulfilled window that ends with a node; back to an earlier such window at most.
+
+    That window reaches back as far or further, and was marked already: in this walk (``done``), or before, if it
+    ended before the first new node. One that ended later may not have held what this one does. Where order counts,
+    the window shows all from its first step on, even if a later one would do; so it never shrinks when a line comes
+    late.
+    """
+    since = nodes.time[node] - measure.span
+    at = node
+    while at != NONE and at != done and nodes.time[at] >= since:  # noqa: PLR1714 - a slow word in machine code
+        if at != node and nodes.flags[at] & ENDED and _later(nodes, first, at):
+            break
+        if not nodes.flags[at] & COVERED:
+            nodes.flags[at] |= COVERED
+            found.covered[found.sizes[1]] = at
+            found.by[found.sizes[1]] = node
+            found.sizes[1] += 1
+        if measure.what == ORDER and at == groups.start[nodes.group[node]]:
+            break
+        at = nodes.before[at]
+
+
+def settle(nodes: Nodes, groups: Groups, slots: Slots, measure: Measure, kept: Bits) -> None:
+    """Take nodes that are to be forgotten, the oldest of their groups, out of windows and chains."""
+    for group in range(groups.tail.shape[0]):
+        start = groups.start[group]
+        while start != NONE and kept[start] == 0:
+            if measure.what < ORDER or measure.what == SUM:
+                _count(nodes, groups, slots, measure, start, -1)
+            start = nodes.after[start]
+        groups.start[group] = start
+        if groups.tail[group] != NONE and kept[groups.tail[group]] == 0:
+            groups.tail[group] = NONE
+
+
+def collect(chosen: Longs, nodes: Nodes, groups: Groups, span: int, closed_us: int, out: Longs, edges: Longs) -> int:
+    """The closed windows of some groups, one after another.
+
+    A window opens with the first observation that no earlier one holds and stays open for one time span.
+
+    Args:
+        chosen: the groups to look at.
+        nodes: all nodes.
+        groups: the groups' state.
+        span: how long a window is.
+        closed_us: nothing older is still to come.
+        out: receives the nodes of the windows; as long as ``nodes``.
+        edges: receives where each window ends in ``out``; as long as ``nodes``.
+
+    Returns:
+        How many windows there are.
+    """
+    n_out = n_windows = 0
+    for group in chosen:
+        node = groups.start[group]
+        while node != NONE and nodes.time[node] + span < closed_us:
+            end = nodes.time[node] + span
+            while node != NONE and nodes.time[node] <= end:
+                nodes.flags[node] |= JUDGED
+                out[n_out] = node
+                n_out += 1
+                node = nodes.after[node]
+            groups.floor[group] = end
+            edges[n_windows] = n_out
+            n_windows += 1
+        groups.start[group] = node
+    return n_windows
+
+
+class Loops(NamedTuple):
+    """The loops above, as Python or as machine code."""
+
+    slide: Callable[[Longs, Nodes, Groups, Slots, Measure, Found], None]
+    settle: Callable[[Nodes, Groups, Slots, Measure, Bits], None]
+    collect: Callable[[Longs, Nodes, Groups, int, int, Longs, Longs], int]
+
+
+PLAIN = Loops(slide, settle, collect)
+_PARTS = (_later, _count, _slot, _fulfilled, _chain, _opens, _take_back, _reach_back, _put, _let_go, _cover)
+
+
+@cache
+def fast() -> Loops:
+    """The loops as machine code: compiled the first time on a machine, which takes seconds, and kept on disk."""
+    try:
+        numba: Any = import_module("numba")  # half a second, for those who need it
+        extending: Any = import_module("numba.extending")
+    except ImportError:
+        return PLAIN
+    for part in _PARTS:
+        extending.register_jitable(part)
+    return Loops(*(numba.njit(cache=True, nogil=True)(each) for each in PLAIN))

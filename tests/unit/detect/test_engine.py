@@ -213,7 +213,7 @@ def test_old_observations_are_forgotten(engine: Engine) -> None:
         rows = [(at * 10 + k / 10, f"192.0.2.{k}", 404) for k in range(8)] + [(at * 10.0, "i", 404)] * 4
         state, some = engine.step(state, engine.match(batch(rows, 1 + at * 12)), int(at * 10 * MINUTE))
         found += some
-    assert all(len(table.seen) < 100 for table in state.tables.values())
+    assert all(len(table) < 150 for table in state.tables.values())
     assert last(found, "Many missing pages") is not None
 
 

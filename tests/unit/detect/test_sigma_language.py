@@ -198,25 +198,3 @@ correlation:
 """
     _, report = load_text(tmp_path, text)
     assert "refers to nowhere" in str(report.refused[0].error)
-
-
-@pytest.mark.parametrize(("kind", "condition"), [("value_sum", "{gte: 3, field: x}"), ("event_count", "{lt: 3}")])
-def test_correlations_not_understood_are_refused(tmp_path: Path, kind: str, condition: str) -> None:
-    """Sums and conditions of absence are named as such instead of being taken for something else."""
-    text = f"""{HEADER}  sel:
-    f: x
-  condition: sel
-name: base
----
-title: c
-id: 33333333-2222-4333-8444-555555555555
-correlation:
-  type: {kind}
-  rules: base
-  group-by: [c-ip]
-  timespan: 1m
-  condition: {condition}
-"""
-    rules, report = load_text(tmp_path, text)
-    assert len(rules) == 1
-    assert "not understood" in str(report.refused[0].error) or "only gt and gte" in str(report.refused[0].error)

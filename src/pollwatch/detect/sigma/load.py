@@ -17,7 +17,16 @@ from typing import TypeVar
 from pollwatch.detect.sigma import compiled
 from pollwatch.detect.sigma.cache import Cache, of_user
 from pollwatch.detect.sigma.compiled import Compiled, Refusal
-from pollwatch.detect.sigma.plan import And, CorrelationRule, EventRule, FilterRule, Rule, RuleInfo
+from pollwatch.detect.sigma.plan import (
+    Alternative,
+    And,
+    CorrelationRule,
+    CorrelationType,
+    EventRule,
+    FilterRule,
+    Rule,
+    RuleInfo,
+)
 from pollwatch.errors import RuleError
 
 #: The rules that come with pollwatch.
@@ -170,8 +179,12 @@ def _correlations(
         for rule in waiting:
             if _missing(rule, rules, names):
                 later.append(rule)
+                continue
+            referring = _referring(rule, names)
+            if misfit := _misfit(referring, rules):
+                refused.append(_of(rule.info, misfit))
             else:
-                _add(rules, names, _referring(rule, names), refused)
+                _add(rules, names, referring, refused)
         if len(later) == len(waiting):
             for rule in later:
                 missing = ", ".join(_missing(rule, rules, names))
@@ -184,6 +197,16 @@ def _missing(rule: CorrelationRule, rules: Mapping[str, Rule], names: Mapping[st
     return [reference for reference in rule.rules if reference not in rules and reference not in names]
 
 
+def _misfit(rule: CorrelationRule, rules: Mapping[str, Rule]) -> str:
+    """Why a correlation cannot be over the rules that it names; empty if it can."""
+    if len(set(rule.rules)) < len(rule.rules):
+        return "refers to the same rule twice"
+    sums = rule.value_fields and rule.type is not CorrelationType.VALUE_COUNT
+    if sums and any(isinstance(rules[each], CorrelationRule) for each in rule.rules):
+        return f"{rule.type.value} over another correlation: a window has no values of its own"
+    return ""
+
+
 def _referring(rule: CorrelationRule, names: Mapping[str, str]) -> CorrelationRule:
     """The correlation with ids in place of the names by which it refers to rules."""
     return replace(
@@ -193,7 +216,13 @@ def _referring(rule: CorrelationRule, names: Mapping[str, str]) -> CorrelationRu
             alias: {names.get(reference, reference): field for reference, field in fields.items()}
             for alias, fields in rule.aliases.items()
         },
-        wanted=tuple(frozenset(names.get(each, each) for each in group) for group in rule.wanted),
+        wanted=tuple(
+            Alternative(
+                tuple(names.get(each, each) for each in group.present),
+                frozenset(names.get(each, each) for each in group.absent),
+            )
+            for group in rule.wanted
+        ),
     )
 
 

@@ -116,10 +116,11 @@ class SameAs(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
 
 
 class PartOfTime(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
-    """A part of the time in the value (microseconds or RFC 3339) equals a number."""
+    """A part of the time in the value (microseconds or RFC 3339) compares so with a number."""
 
     part: TimePart
     number: int
+    op: Compare = Compare.EQ
 
 
 Test: TypeAlias = Text | Regex | Number | Cidr | Null | Exists | SameAs | PartOfTime
@@ -198,12 +199,38 @@ class EventRule:
 
 
 class CorrelationType(Enum):
-    """Sigma's correlation types that are understood."""
+    """Sigma's correlation types."""
 
     EVENT_COUNT = "event_count"
     VALUE_COUNT = "value_count"
     TEMPORAL = "temporal"
     TEMPORAL_ORDERED = "temporal_ordered"
+    VALUE_SUM = "value_sum"
+    VALUE_AVG = "value_avg"
+    VALUE_PERCENTILE = "value_percentile"
+    VALUE_MEDIAN = "value_median"
+
+
+#: Types that look at which of the rules matched, not at how much.
+TEMPORAL_TYPES = frozenset({CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED})
+#: Types whose figure cannot be spoilt by what comes later in the window (a sum: as long as nothing is negative).
+_GROWING_TYPES = TEMPORAL_TYPES | {CorrelationType.EVENT_COUNT, CorrelationType.VALUE_COUNT, CorrelationType.VALUE_SUM}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One comparison of a correlation's condition; a range is two."""
+
+    op: Compare
+    number: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Rules that must match, and rules that must not, within one window: ids, the first in order of the rule."""
+
+    present: tuple[str, ...]
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +240,13 @@ class CorrelationRule:
     Attributes:
         rules: ids of the referenced rules, in order.
         group_by: field names, or aliases.
-        aliases: alias -> (rule id -> field name).
         span_us: length of the window.
-        op: how the count compares; EQ and NEQ are not understood in windows that slide.
-        count: events (event_count), distinct values (value_count) or rules (temporal).
-        value_fields: what value_count counts.
-        wanted: for temporal types with a boolean condition: sets of rule ids, one of which must be present.
+        bounds: what must hold of the window's figure, all of it: events (event_count), distinct values (value_count),
+            rules that matched (temporal), or what the values come to.
+        value_fields: the field whose values are counted or added up; value_count takes several.
+        aliases: alias -> (rule id -> field name).
+        wanted: instead of bounds, for temporal types with a boolean condition: one of these must be.
+        percentile: which one, for value_percentile: 0 to 100.
         generate: the rules it refers to speak for themselves as well.
     """
 
@@ -227,12 +255,32 @@ class CorrelationRule:
     rules: tuple[str, ...]
     group_by: tuple[str, ...]
     span_us: int
-    op: Compare
-    count: int
+    bounds: tuple[Bound, ...]
     value_fields: tuple[str, ...] = ()
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    wanted: tuple[frozenset[str], ...] = ()
+    wanted: tuple[Alternative, ...] = ()
+    percentile: float = 50.0
     generate: bool = False
+
+    @property
+    def slides(self) -> bool:
+        """Whether what comes later cannot undo it: told with the event that fulfils it, in a window that ends with it.
+
+        Anything else (fewer than, exactly, a range, an average, "and not") is judged when its window has closed.
+        """
+        rising = all(bound.op in (Compare.GT, Compare.GTE) for bound in self.bounds)
+        return self.type in _GROWING_TYPES and rising and not any(each.absent for each in self.wanted)
+
+    @property
+    def asks_for_presence(self) -> bool:
+        """Whether something must be there for it to hold; a quiet window alone does not do."""
+        if self.wanted:
+            return all(each.present for each in self.wanted)
+        return any(bound.op in (Compare.GT, Compare.GTE, Compare.EQ) for bound in self.bounds)
+
+    def field_of(self, name: str, rule_id: str) -> str:
+        """Under which name matches of a rule hold a field of ``group_by``, which may be an alias."""
+        return self.aliases.get(name, {}).get(rule_id, name)
 
 
 @dataclass(frozen=True, slots=True)

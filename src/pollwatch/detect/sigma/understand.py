@@ -21,7 +21,7 @@ from sigma.rule.base import SigmaYAMLLoader
 
 from pollwatch.detect.sigma import compile as compiler
 from pollwatch.detect.sigma.compiled import Compiled, Refusal
-from pollwatch.detect.sigma.correlated import correlation
+from pollwatch.detect.sigma.correlated import correlation, prepared
 from pollwatch.detect.sigma.info import rule_info
 from pollwatch.detect.sigma.plan import CorrelationRule, EventRule, FilterRule
 from pollwatch.errors import RuleError
@@ -73,7 +73,7 @@ def _parsed(data: bytes) -> list[Any]:
             raise RuleError(f"document {number} is no mapping, so it is no Sigma rule")
     try:
         collection = SigmaCollection.from_dicts(
-            documents, collect_errors=True, collect_filters=True, resolve_references=False
+            list(map(prepared, documents)), collect_errors=True, collect_filters=True, resolve_references=False
         )
     except _NOT_SIGMA as error:
         raise RuleError(f"not understood as Sigma: {_one_line(error)}") from error
@@ -87,7 +87,7 @@ def _compiled(rule: Any, name: str, path: str) -> EventRule | CorrelationRule | 
         return _filter(rule)
     info = replace(rule_info(rule, name), path=path)
     if isinstance(rule, SigmaCorrelationRule):
-        return replace(correlation(rule, info, {}), generate=bool(rule.generate))
+        return correlation(rule, info)
     return EventRule(info, _logsource(rule.logsource), compiler.condition(rule))
 
 

@@ -1,0 +1,234 @@
+"""A detection state as bytes and back: typed, versioned, with its own digest, and checked before it is used.
+
+Saved between two batches and restored, detection goes on as if nothing had been in between. What belongs to a rule
+that is gone or means something else by now is not taken over, and :attr:`State.forgotten` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pollwatch.detect.correlator import Correlator
+from pollwatch.detect.observations import Names, Observations
+from pollwatch.detect.runs import Run
+from pollwatch.detect.sigma.plan import CorrelationRule, CorrelationType
+from pollwatch.detect.state import State
+from pollwatch.detect.table import NAMED, Table
+from pollwatch.detect.windows import NONE, Groups, Nodes, Slots
+from pollwatch.errors import StoreError
+from pollwatch.events.batch import LogSource
+
+_MAGIC: Final = b"pollwatch detection state 1\n"
+_DIGEST_BYTES: Final = 32
+_RUN: Final = tuple(each.name for each in fields(Observations))
+
+
+class _Array(msgspec.Struct, frozen=True):
+    type: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+class _Run(msgspec.Struct, frozen=True):
+    group: int
+    first_us: int
+    last_us: int
+    seen: dict[str, _Array]
+    values: list[_Array]
+    size: int
+    reported: int
+    example: str
+    logsource: LogSource
+
+
+class _Table(msgspec.Struct, frozen=True):
+    rule: bytes
+    columns: dict[str, _Array]
+    states: dict[str, _Array]
+    slots: list[_Array]
+    runs: list[_Run]
+    logsource: LogSource
+    dropped: int
+    late: int
+    kept: int
+
+
+class _State(msgspec.Struct, frozen=True):
+    hashed_by: str
+    names: list[str]
+    seed: int
+    latest_us: int
+    names_kept: int
+    tables: dict[str, _Table]
+
+
+class _DamagedError(Exception):
+    """What was read cannot have been written by :func:`save`."""
+
+
+def save(state: State, correlator: Correlator) -> bytes:
+    """A state as bytes."""
+    rules = {rule.info.id: rule for rule in correlator.rules}
+    tables = {name: _table(table, _meaning(rules[name], correlator)) for name, table in state.tables.items()}
+    names = state.names
+    body = msgspec.msgpack.encode(
+        _State(_hashed_by(), names.texts, names.seed, state.latest_us, state.names_kept, tables)
+    )
+    return _MAGIC + sha256(body).digest() + body
+
+
+def restore(data: bytes, correlator: Correlator) -> State:
+    """The state that was saved.
+
+    Raises:
+        StoreError: the bytes are of another version, or damaged.
+    """
+    if not data.startswith(_MAGIC):
+        raise StoreError("this is no detection state of this version of pollwatch; start without it")
+    body = data[len(_MAGIC) + _DIGEST_BYTES :]
+    try:
+        if sha256(body).digest() != data[len(_MAGIC) : len(_MAGIC) + _DIGEST_BYTES]:
+            raise _DamagedError("its bytes do not fit its digest")  # noqa: TRY301 - said as the rest is
+        return _state(msgspec.msgpack.decode(body, type=_State), correlator)
+    except (_DamagedError, msgspec.DecodeError, ValueError, TypeError, IndexError, KeyError) as error:
+        raise StoreError(f"the detection state is damaged: {error}; start without it") from error
+
+
+def _hashed_by() -> str:
+    """By what the numbers that stand for values are made."""
+    return f"polars {pl.__version__}"
+
+
+def _meaning(rule: CorrelationRule, correlator: Correlator) -> bytes:
+    """What the memory of a rule depends on: all of it but its header, and what other rules want of it."""
+    said = {each.name: getattr(rule, each.name) for each in fields(rule) if each.name != "info"}
+    said["carry"] = correlator.carry(rule.info.id)
+    return sha256(msgspec.msgpack.encode(said, order="sorted")).digest()
+
+
+def _array(array: npt.NDArray[Any]) -> _Array:
+    return _Array(array.dtype.str, array.shape, array.tobytes())
+
+
+def _table(table: Table, meaning: bytes) -> _Table:
+    return _Table(
+        meaning,
+        {name: _array(table.column(name)) for name in table.columns},
+        {name: _array(array[: table.groups]) for name, array in table.states.items()},
+        [_array(each) for each in table.slots],
+        [_run(run) for run in table.runs.values()],
+        table.logsource,
+        table.dropped,
+        table.late,
+        table.kept,
+    )
+
+
+def _run(run: Run) -> _Run:
+    seen = run.seen()
+    return _Run(
+        run.group,
+        run.first_us,
+        run.last_us,
+        {name: _array(getattr(seen, name)) for name in _RUN},
+        [_array(each) for each in run.values],
+        run.size,
+        run.reported,
+        run.example,
+        run.logsource,
+    )
+
+
+def _state(saved: _State, correlator: Correlator) -> State:
+    names = Names(saved.names, {text: code for code, text in enumerate(saved.names)}, saved.seed)
+    if len(names.codes) != len(names.texts):
+        raise _DamagedError("a name stands in it twice")
+    state = State(names, {}, saved.latest_us, saved.names_kept)
+    rules = {rule.info.id: rule for rule in correlator.rules}
+    for name, table in saved.tables.items():
+        rule = rules.get(name)
+        hashes = rule is not None and rule.type is CorrelationType.VALUE_COUNT
+        if rule is None or _meaning(rule, correlator) != table.rule or (hashes and saved.hashed_by != _hashed_by()):
+            state.forgotten = (*state.forgotten, name)
+        else:
+            state.tables[name] = _restored(table, correlator.table(rule), len(names.texts))
+    return state
+
+
+def _restored(saved: _Table, table: Table, names: int) -> Table:
+    table.columns = _arrays(saved.columns, table.columns)
+    table.states = _arrays(saved.states, table.states)
+    table.size, table.groups = len(table.columns["time"]), len(table.states["tail"])
+    if any(len(each) != table.size for each in table.columns.values()):
+        raise _DamagedError("its columns are of different lengths")
+    if any(len(each) != table.groups for each in table.states.values()):
+        raise _DamagedError("its groups' columns are of different lengths")
+    if len(saved.slots) != len(Slots._fields):
+        raise _DamagedError("its table of values is not one")
+    keys, counts, used = saved.slots
+    table.slots = Slots(_as(keys, table.slots.keys), _as(counts, table.slots.counts), _as(used, table.slots.used))
+    _check_loops(table.nodes(), table.group_states(), table.slots, table.measure.kinds)
+    coded = [table.columns[name] for name in table.columns if name in NAMED or name.startswith("carried.")]
+    for codes in (*coded, table.keys().reshape(-1)):
+        _within(codes, NONE, names, "names")
+    table.codes = {tuple(key): code for code, key in enumerate(table.keys().tolist())}
+    for run in saved.runs:
+        seen = {name: _as(run.seen[name], np.empty(0, np.int64)) for name in _RUN}
+        for name in NAMED:
+            _within(seen[name], NONE, names, "names")
+        values = [_as(each, np.empty(0, np.uint64)) for each in run.values]
+        _within(np.array([run.group]), 0, table.groups, "groups")
+        parts = [Observations(**seen)] if len(seen["time"]) else []
+        table.runs[run.group] = Run(
+            run.group,
+            run.first_us,
+            run.last_us,
+            parts,
+            values,
+            run.size,
+            run.reported,
+            run.example,
+            False,
+            run.logsource,
+        )
+    table.logsource, table.dropped, table.late, table.kept = saved.logsource, saved.dropped, saved.late, saved.kept
+    return table
+
+
+def _arrays(saved: Mapping[str, _Array], like: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    if saved.keys() != like.keys():
+        raise _DamagedError("it holds other columns than it should")
+    return {name: _as(saved[name], like[name]) for name in like}
+
+
+def _as(saved: _Array, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array, if it is of the type and the inner shape of another."""
+    if saved.type != like.dtype.str or saved.shape[1:] != like.shape[1:]:
+        raise _DamagedError("a column is of another type than it should be")
+    return np.frombuffer(saved.data, saved.type).reshape(saved.shape).copy()
+
+
+def _check_loops(nodes: Nodes, groups: Groups, slots: Slots, kinds: int) -> None:
+    """What machine code will take for an index must be one."""
+    n, n_groups = len(nodes.time), len(groups.tail)
+    for links in (nodes.before, nodes.after, groups.tail, groups.start):
+        _within(links, NONE, n, "observations")
+    _within(nodes.group, 0, n_groups, "groups")
+    _within(nodes.kind, 0, kinds, "rules")
+    room = len(slots.keys)
+    taken = int((slots.keys != 0).sum())
+    if len(slots.counts) != room or room & (room - 1) or not room or slots.used.tolist() != [taken] or taken >= room:
+        raise _DamagedError("its table of values is not one")
+
+
+def _within(numbers: npt.NDArray[Any], low: int, high: int, what: str) -> None:
+    if numbers.size and (int(numbers.min()) < low or int(numbers.max()) >= high):
+        raise _DamagedError(f"it names {what} that it does not hold")

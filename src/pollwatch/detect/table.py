@@ -1,0 +1,342 @@
+"""What one correlation remembers: its observations as columns, its groups, and the state of their windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pollwatch.detect import windows
+from pollwatch.detect.observations import NO_TIME, NONE, Codes, Observations
+from pollwatch.detect.runs import Run
+from pollwatch.detect.windows import JUDGED, NEVER, NOTHING, ORDER, VALUES, Groups, Measure, Nodes, Slots
+from pollwatch.events.batch import LogSource
+
+Column: TypeAlias = npt.NDArray[Any]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+#: Fewer observations than this are not worth forgetting.
+_FEW = 64
+_MANY_GROUPS = 50_000
+_FULL = 0.6
+#: So much work is done by the loops as machine code.
+_MUCH_NEW, _MUCH = 4_096, 65_536
+
+_TYPES = {
+    "time": np.int64,
+    "number": np.int64,
+    "path": np.int32,
+    "ip": np.int32,
+    "user": np.int32,
+    "host": np.int32,
+    "target": np.int32,
+    "weight": np.int32,
+    "group": np.int32,
+    "kind": np.int32,
+    "value": np.uint64,
+    "amount": np.float64,
+    "before": np.int32,
+    "after": np.int32,
+    "flags": np.uint8,
+}
+#: What columns of codes of names there are, besides those that are carried.
+NAMED = ("path", "ip", "user", "host", "target")
+_SALT = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """New observations for one correlation, of one referenced rule.
+
+    Attributes:
+        keys: of shape (n, fields of ``group-by``), codes of names; NONE = absent.
+        carried: of shape (n, fields that correlations over this one ask for), likewise.
+        kind: which of the rules matched.
+        value: a number per distinct value, where those are counted.
+        amount: the value itself, where those are added up.
+    """
+
+    seen: Observations
+    keys: Codes
+    carried: Codes
+    kind: int
+    value: npt.NDArray[np.uint64]
+    amount: npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Table:
+    """Observations in order of arrival; groups in order of appearance.
+
+    Attributes:
+        size: observations held.
+        groups: groups known.
+        dropped: observations forgotten for want of memory.
+        late: observations that fell into a window that had been judged.
+        kept: how many were left when the last were forgotten.
+    """
+
+    key_fields: int
+    carried_fields: int
+    measure: Measure
+    size: int = 0
+    groups: int = 0
+    columns: dict[str, Column] = field(default_factory=dict)
+    states: dict[str, Column] = field(default_factory=dict)
+    codes: dict[tuple[int, ...], int] = field(default_factory=dict)
+    slots: Slots = field(default_factory=lambda: _slots(1_024))
+    runs: dict[int, Run] = field(default_factory=dict)
+    logsource: LogSource = field(default_factory=LogSource)
+    dropped: int = 0
+    late: int = 0
+    kept: int = 0
+
+    def __post_init__(self) -> None:
+        """Columns without rows, where none are given."""
+        places = len(self.measure.places) if self.measure.what == ORDER else 0
+        kinds = self.measure.kinds if self.measure.what == windows.KINDS else 0
+        if not self.columns:
+            carried = {f"carried.{at}": np.int32 for at in range(self.carried_fields)}
+            self.columns = {name: np.empty(0, kind) for name, kind in (_TYPES | carried).items()}
+        if not self.states:
+            self.states = {
+                "tail": np.empty(0, np.int32),
+                "start": np.empty(0, np.int32),
+                "total": np.empty(0, np.int64),
+                "sums": np.empty(0, np.float64),
+                "floor": np.empty(0, np.int64),
+                "salt": np.empty(0, np.uint64),
+                "present": np.empty((0, kinds), np.int32),
+                "chain": np.empty((0, places), np.int64),
+                "keys": np.empty((0, self.key_fields), np.int32),
+            }
+
+    def __len__(self) -> int:
+        """How many observations."""
+        return self.size
+
+    def column(self, name: str) -> Column:
+        """One column's rows."""
+        return self.columns[name][: self.size]
+
+    def keys(self) -> Column:
+        """Each group's codes of names; of shape (groups, fields)."""
+        return self.states["keys"][: self.groups]
+
+    def nodes(self) -> Nodes:
+        """The observations as the loops take them."""
+        return Nodes(*(self.columns[name][: self.size] for name in Nodes._fields))
+
+    def group_states(self) -> Groups:
+        """The groups as the loops take them."""
+        return Groups(*(self.states[name][: self.groups] for name in Groups._fields))
+
+    def loops(self, new: int) -> windows.Loops:
+        """The loops as they are fastest for so much that is new."""
+        return windows.fast() if new >= _MUCH_NEW or self.size >= _MUCH else windows.PLAIN
+
+    def take(self, rows: npt.NDArray[Any]) -> Observations:
+        """Some of the observations."""
+        return Observations(
+            *(self.column(each.name)[rows].astype(np.int64, copy=False) for each in fields(Observations))
+        )
+
+    def carried(self, rows: npt.NDArray[Any]) -> Codes:
+        """What some of the observations carry; of shape (rows, fields)."""
+        parts = [self.column(f"carried.{at}")[rows].astype(np.int64) for at in range(self.carried_fields)]
+        return np.stack(parts, axis=1) if parts else np.empty((len(rows), 0), np.int64)
+
+    def append(self, new: list[Fresh]) -> Codes:
+        """Take observations in; returns their rows, sorted by group, time, path and number."""
+        low = self.size
+        for each in new:
+            usable = (each.seen.time != NO_TIME) & (each.keys != NONE).all(axis=1)
+            group = self._group_codes(each.keys[usable])
+            if self.measure.what == NOTHING and len(group):
+                in_time = each.seen.time[usable] > self.states["floor"][group]
+                self.late += int((~in_time).sum())
+                usable[usable] = in_time
+                group = group[in_time]
+            self._extend(each, usable, group)
+        new_rows = np.arange(low, self.size, dtype=np.int64)
+        names = ("number", "path", "time", "group")
+        return new_rows[np.lexsort([self.column(name)[low:] for name in names])]
+
+    def _extend(self, each: Fresh, usable: Flags, group: Codes) -> None:
+        low, self.size = self.size, self.size + len(group)
+        if self.size > len(self.columns["time"]):
+            room = max(1_024, self.size + self.size // 2)
+            self.columns = {name: np.resize(array, room) for name, array in self.columns.items()}
+        rows = slice(low, self.size)
+        for name in (attribute.name for attribute in fields(Observations)):
+            self.columns[name][rows] = getattr(each.seen, name)[usable]
+        self.columns["group"][rows] = group
+        self.columns["kind"][rows] = each.kind
+        self.columns["value"][rows] = each.value[usable]
+        self.columns["amount"][rows] = each.amount[usable]
+        self.columns["flags"][rows] = 0
+        for at in range(self.carried_fields):
+            self.columns[f"carried.{at}"][rows] = each.carried[usable, at]
+
+    def _group_codes(self, keys: Codes) -> Codes:
+        """The groups of some keys; new ones are made."""
+        if not len(keys):
+            return np.empty(0, dtype=np.int64)
+        if keys.shape[1] == 0:
+            return np.full(len(keys), self._groups_of([()])[0], dtype=np.int64)
+        if keys.shape[1] == 1:
+            distinct, inverse = np.unique(keys[:, 0], return_inverse=True)
+            return self._groups_of([(key,) for key in distinct.tolist()])[inverse]
+        if keys.shape[1] == 2:  # codes of names have 31 bits
+            pairs, inverse = np.unique(keys[:, 0] << 31 | keys[:, 1], return_inverse=True)
+            low = (1 << 31) - 1
+            return self._groups_of([(pair >> 31, pair & low) for pair in pairs.tolist()])[inverse]
+        rows, inverse = np.unique(keys, axis=0, return_inverse=True)
+        return self._groups_of([tuple(row) for row in rows.tolist()])[inverse.reshape(-1)]
+
+    def _groups_of(self, keys: list[tuple[int, ...]]) -> Codes:
+        codes = self.codes
+        known = len(codes)
+        found = np.fromiter((codes.setdefault(key, len(codes)) for key in keys), np.int64, len(keys))
+        if len(codes) > known:
+            added = [key for key, code in zip(keys, found.tolist(), strict=True) if code >= known]
+            self._add_groups(added)
+        return found
+
+    def _add_groups(self, added: list[tuple[int, ...]]) -> None:
+        low, self.groups = self.groups, self.groups + len(added)
+        if self.groups > len(self.states["tail"]):
+            room = max(64, self.groups + self.groups // 2)
+            self.states = {name: _resized(array, room) for name, array in self.states.items()}
+        rows = slice(low, self.groups)
+        empty = {"tail": NONE, "start": NONE, "total": 0, "sums": 0, "floor": NEVER, "present": 0, "chain": NEVER}
+        for name, value in empty.items():
+            self.states[name][rows] = value
+        self.states["salt"][rows] = _mixed(np.arange(low, self.groups, dtype=np.uint64))
+        self.states["keys"][rows] = np.array(added, np.int32).reshape(len(added), self.key_fields)
+
+    def make_room(self, new: int) -> None:
+        """Room for so many values more; those that no window holds any more go."""
+        if self.measure.what == VALUES and self.slots.used[0] + new > _FULL * len(self.slots.keys):
+            self.slots = rehashed(self.slots, new)
+
+    def evict(self, before_us: int, lean_before_us: int | None) -> None:
+        """Forget what no window can need any more, once it is worth it.
+
+        Args:
+            before_us: no window reaches back to before this.
+            lean_before_us: nothing older is still to come, nor asked for by correlations over this one, so that what
+                is before a window is not needed; None if it may be.
+        """
+        if self.size < 2 * self.kept + _FEW:
+            return
+        time, group = self.column("time"), self.column("group")
+        gone = time < before_us
+        if lean_before_us is not None:
+            if self.measure.lean:
+                start = self.states["start"][: self.groups]
+                begin = np.where(start >= 0, time[start], NEVER)
+                gone |= (time < begin[group]) & (time < lean_before_us)
+            elif self.measure.what == NOTHING:
+                gone |= (self.column("flags") & JUDGED) > 0
+        self.keep(~gone)
+
+    def drop_oldest(self, most: int) -> None:
+        """Forget the oldest for want of memory, so that at most so many stay."""
+        if self.size <= most:
+            return
+        time = self.column("time")
+        oldest = np.partition(time, self.size - most)[self.size - most]
+        kept = time > oldest
+        self.dropped += self.size - int(kept.sum())
+        self.keep(kept)
+
+    def keep(self, rows: Flags) -> None:
+        """Forget the other observations: of each group the oldest."""
+        if not rows.all():
+            loops = self.loops(0)
+            loops.settle(self.nodes(), self.group_states(), self.slots, self.measure, rows.view(np.uint8))
+            renumbered = np.cumsum(rows, dtype=np.int64) - 1
+            self.columns = {name: array[: self.size][rows] for name, array in self.columns.items()}
+            self.size = len(self.columns["time"])
+            renumbered = np.append(np.where(rows, renumbered, NONE), NONE)  # the last is for NONE, which is -1
+            for name in ("before", "after"):
+                self.columns[name] = renumbered[self.columns[name]].astype(np.int32)
+            for name in ("tail", "start"):
+                self.states[name][: self.groups] = renumbered[self.states[name][: self.groups]]
+        self.kept = self.size
+        if self.groups > _MANY_GROUPS:
+            self._forget_groups()
+
+    def _forget_groups(self) -> None:
+        """Give the groups that still hold something new numbers, and forget the others."""
+        live = np.union1d(self.column("group"), np.fromiter(self.runs, dtype=np.int64)).astype(np.int64)
+        if len(live) * 2 > self.groups:
+            return
+        self.states = {name: array[live] for name, array in self.states.items()}
+        self.groups = len(live)
+        self.codes = {tuple(key): code for code, key in enumerate(self.states["keys"].tolist())}
+        self.columns["group"] = np.searchsorted(live, self.column("group")).astype(np.int32)
+        runs = {int(np.searchsorted(live, old)): run for old, run in self.runs.items()}
+        for code, run in runs.items():
+            run.group = code
+        self.runs = runs
+
+    def finish(self, run: Run) -> None:
+        """Forget a run that is over."""
+        if self.runs.get(run.group) is run:
+            del self.runs[run.group]
+
+    def rename(self, codes: Codes) -> None:
+        """Names have new codes."""
+        for name in (*NAMED, *(name for name in self.columns if name.startswith("carried."))):
+            self.columns[name] = codes[self.columns[name][: self.size]].astype(np.int32)
+        self.columns = {name: array[: self.size] for name, array in self.columns.items()}
+        self.states["keys"] = codes[self.states["keys"]].astype(np.int32)
+        self.codes = {tuple(key): code for code, key in enumerate(self.keys().tolist())}
+        for run in self.runs.values():
+            run.rename(codes)
+
+    def names_used(self) -> list[Column]:
+        """All codes of names in use."""
+        columns = [self.column(name) for name in (*NAMED, *(n for n in self.columns if n.startswith("carried.")))]
+        runs = [codes for run in self.runs.values() for codes in run.names_used()]
+        return [*columns, self.keys().reshape(-1), *runs]
+
+
+def _resized(array: Column, rows: int) -> Column:
+    return np.resize(array, (rows, *array.shape[1:])) if array.size else np.zeros((rows, *array.shape[1:]), array.dtype)
+
+
+def _slots(room: int) -> Slots:
+    return Slots(np.zeros(room, np.uint64), np.zeros(room, np.int32), np.zeros(1, np.int64))
+
+
+def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Numbers that look like chance."""
+    mixed = (numbers + np.uint64(1)) * _SALT
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    return mixed ^ (mixed >> np.uint64(32))
+
+
+def rehashed(slots: Slots, new: int) -> Slots:
+    """A table with room for so many keys more, without those that count nothing."""
+    live = slots.counts > 0
+    keys, counts = slots.keys[live], slots.counts[live]
+    room = 1_024
+    while (len(keys) + new) > _FULL / 2 * room:
+        room *= 2
+    made = _slots(room)
+    made.used[0] = len(keys)
+    waiting, at = np.arange(len(keys)), (keys & np.uint64(room - 1)).astype(np.int64)
+    while len(waiting):  # all at once; those whose place is taken move on by one
+        free = made.keys[at] == 0
+        places, first = np.unique(at[free], return_index=True)
+        placed = waiting[free][first]
+        made.keys[places], made.counts[places] = keys[placed], counts[placed]
+        left = made.keys[at] != keys[waiting]
+        waiting, at = waiting[left], (at[left] + 1) & (room - 1)
+    return made
