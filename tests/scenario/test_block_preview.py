@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from click.testing import CliRunner
 
 from pollwatch import canonical
 from pollwatch.cli.main import root
+from pollwatch.clock import SystemClock
+from pollwatch.events.lines import LineSet
+from pollwatch.incidents.records import Case
 
 SHARED = "185.10.20.30"
 ALONE = "185.10.20.31"
@@ -79,6 +83,17 @@ def test_the_preview_names_the_innocent_domains_and_visitors(case: Path) -> None
     assert "Nothing was written" in shown
     alone = _run(case, _incident(case, ALONE), "--only", ALONE)
     assert "nobody else was served or let in" in alone
+
+
+def test_what_another_incident_says_is_not_held_against_this_ones_actor(case: Path) -> None:
+    """The same rules fire in two incidents: each accuses by its own lines only."""
+    with Case.open(case, SystemClock(), create=False) as opened:
+        found = opened.incident(_incident(case, SHARED))
+        fired = opened.accused(found)
+        (path,) = fired.by_path
+        half = LineSet.of(path, fired.by_path[path][::2])
+        assert 0 < len(half) < len(fired)
+        assert opened.accused(replace(found, lines=half)) == half
 
 
 @pytest.mark.parametrize("form", ["nftables", "pf", "csv"])

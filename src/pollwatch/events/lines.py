@@ -39,6 +39,15 @@ class LineSet:
         """All lines of both."""
         return LineSet.union((self, other))
 
+    def __and__(self, other: LineSet) -> LineSet:
+        """The lines that are in both."""
+        common = {
+            p: np.intersect1d(self.by_path[p], other.by_path[p], assume_unique=True)
+            for p in self.by_path
+            if p in other.by_path
+        }
+        return LineSet({path: numbers for path, numbers in common.items() if numbers.size})
+
     def __len__(self) -> int:
         """How many lines."""
         return sum(int(numbers.size) for numbers in self.by_path.values())

@@ -2,8 +2,8 @@
 
 An address is not a person. Behind one may be an office, a village behind a carrier's translator, or, where it serves
 pages, a thousand other people's sites. What the case's own logs show of that is counted here: visitors, told apart by
-account and program, none of whose lines made a rule fire; and names that lead to the address. What the logs do not
-show is not known.
+account and program, none of whose lines made a rule fire in the incident; and names that lead to the address. What the
+logs do not show is not known.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Neighbours:
     """What the logs show of others at an address.
 
     Attributes:
-        events: how many events come from visitors of whom no rule says anything.
+        events: how many events come from visitors against whom the incident says nothing.
         honoured: how many of these were requests that were served, or log-ins that were let in.
         users: their accounts, with how often.
         agents: programs that they named (user agents), with how often.
@@ -75,7 +75,7 @@ def look(batches: Iterable[EventBatch], addresses: Collection[str], accused: Lin
     Args:
         batches: all events of a case.
         addresses: each in its one spelling.
-        accused: the lines that made a rule fire.
+        accused: the lines of the incident that made a rule fire.
     """
     found = {each: Neighbours() for each in addresses}
     visitors: dict[_Visitor, _Visits] = {}

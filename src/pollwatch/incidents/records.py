@@ -163,9 +163,9 @@ class Case:
             return rows.read_detections(connection, _paths(connection))
 
     def accused(self, incident: Incident) -> LineSet:
-        """The lines on which the rules of an incident fired: what is said against somebody, and no line beside it."""
+        """The incident's own lines on which its rules fired: what is said against somebody, and no line beside it."""
         rules = {each.id for each in incident.rules}
-        return LineSet.union([each.lines for each in self.detections() if each.rule_id in rules])
+        return LineSet.union([each.lines for each in self.detections() if each.rule_id in rules]) & incident.lines
 
     def incidents(self, min_severity: Severity = Severity.INFO, status: Status | None = None) -> list[Incident]:
         """Incidents in the order that people should look at them: by priority, severity, time."""
