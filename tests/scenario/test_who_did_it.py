@@ -18,7 +18,8 @@ import stix_validator
 from pollwatch.attribution.hypotheses import Fit
 from pollwatch.attribution.matrix import Matrix
 from pollwatch.attribution.measure import Deed, Kind, Result
-from pollwatch.attribution.order import OrderFile, unordered
+from pollwatch.attribution.order import OrderFile
+from pollwatch.attribution.proven import unordered
 from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.tally import Part
 from pollwatch.attribution.verify import read_order, verify_record
@@ -33,7 +34,7 @@ from pollwatch.node.attribution import casefile, lookup, ordering
 from pollwatch.node.attribution.attributing import Speaker
 from pollwatch.node.evidence import rail
 from pollwatch.node.logs import publishing, watching
-from pollwatch.node.sharing import joint
+from pollwatch.node.sharing import joint, releasing
 from pollwatch.stix import bundle
 from said_scenes import BLOCS, DAY_S, DECISION, Scene, scene
 
@@ -106,6 +107,7 @@ def test_from_claim_to_measures(four: Scene, tmp_path: Path) -> None:
     four.speaker("Cedar").opine(draft, Stance.STRONGLY_AGREE, "As we said.")
     four.clock.advance(2 * DAY_S)
     dissent = four.speaker("Birch").opine(draft, Stance.DISAGREE, "Too soon.").id
+    dated_back(four, "Birch", draft, closes_us - 60_000_000)
     deed = Deed(Kind.BLOCK, "Ada", "What it came from was rented for a week.", digest="c" * 64)
     block = four.speaker("Dogwood").act(draft, deed).id
     lifted = four.speaker("Dogwood").came_of(block, Result.LIFTED, "The week is over.").id
@@ -113,7 +115,7 @@ def test_from_claim_to_measures(four: Scene, tmp_path: Path) -> None:
     assert tally.adopted
     assert {each.member.name: (each.part, each.late) for each in tally.voices} == {
         "Alder": (Part.SIGNED, 0),
-        "Birch": (Part.SILENT, 1),
+        "Birch": (Part.SIGNED, 1),  # by the date that it wrote, and the order of events says otherwise
         "Cedar": (Part.SIGNED, 0),
         "Dogwood": (Part.SIGNED, 0),
     }
@@ -126,7 +128,7 @@ def test_from_claim_to_measures(four: Scene, tmp_path: Path) -> None:
         "and replied before",
         "taken back by its claimant",
         "adopted",
-        "Birch (west): silent\n    late, disagree: Too soon.\n    received it on",
+        "Birch (west): signed\n    agree: After all.\n    late, disagree: Too soon.\n    received it on",
         "measure of Dogwood: block, decided by Ada",
     ):
         assert words in said
@@ -136,8 +138,20 @@ def test_from_claim_to_measures(four: Scene, tmp_path: Path) -> None:
         four.speaker(name)
     published(four)
     for name in ("Alder", "Cedar"):  # a claimant and a respondent: neither can show another order
-        assert "cosigned by" in proven(four, name, draft, tmp_path)
+        said = proven(four, name, draft, tmp_path)
+        assert "cosigned by" in said
+        for words in ("Birch (west): silent\n    late, disagree: Too soon.\n    late, agree: After all.", "dated back"):
+            assert words in said
         check_order(four, tmp_path, (claim, denial), (claim, taken_back, draft, dissent), (draft, block, lifted))
+
+
+def dated_back(scene: Scene, name: str, draft: str, at_us: int) -> None:
+    """Attack: a member signs a draft that has closed, and dates that back to before; all others take it in."""
+    maker = releasing.maker
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(releasing, "maker", lambda membership, tlp, _now_us: maker(membership, tlp, at_us))
+        said = scene.speaker(name).opine(draft, Stance.AGREE, "After all.")
+    assert not any(each.problem for each in said.sent)
 
 
 def check_order(scene: Scene, folder: Path, *chains: tuple[str, ...]) -> None:

@@ -10,11 +10,13 @@ import pypdf
 import pytest
 from msgspec import structs
 
-from dossier_scenes import ARABIC, BIDI, CEDAR, DENIAL, DISSENT, HEBREW, HOSTILE, KYIV, TYPST, document, material
+from dossier_scenes import ARABIC, BIDI, CEDAR, DENIAL, DISSENT, HEBREW, HOSTILE, KYIV, TYPST, document, material, table
+from pollwatch.attribution import record as records
 from pollwatch.attribution.closing import Outcome
 from pollwatch.attribution.hypotheses import Fit
 from pollwatch.attribution.measure import Kind, Result
 from pollwatch.attribution.scale import Confidence, Finding, Likelihood, Stance
+from pollwatch.attribution.subject import Named
 from pollwatch.attribution.tally import Part
 from pollwatch.members.marking import Tlp
 from pollwatch.report.dossier import contents, inert, page, pdf
@@ -237,3 +239,16 @@ def test_every_code_that_members_sign_has_words() -> None:
     }
     for say, codes in words_of.items():
         assert all(say(code) for code in codes)
+
+
+def test_a_statement_says_who_had_it_and_whose_words_were_dated_back() -> None:
+    """The time of a receipt that is on record; nothing of one that is not; and a signature that counts as late."""
+    shown = page.html(document())
+    assert "no receipt on record" in shown
+    assert "2026-11-03 14:13 (12:13 UTC)" in shown
+    case = material()
+    given = (each for voice in case.record.tallies[0].voices for each in voice.said)
+    late = {Named.of(each.source).digest: "2026-12-24T00:00:00.000Z" for each in given}
+    record = records.read(table(exercise=False).everything(), case.charter, late)
+    shown = page.html(contents.make(replace(case, record=record)))
+    assert "shown by the order of events to have come after it" in shown

@@ -4,7 +4,8 @@ Whoever says something posts it in its own shared log first; whoever receives it
 shows where each signed paper of a record stands in these logs, below checkpoints with whatever cosignatures they have.
 From it follows, for each paper: that it existed not later than the time that others put to such a checkpoint; and that
 it came after another one, because it names that one by hash, or because its author's own log had that one before. The
-author cannot have back-dated it past either. What is in no log is the author's word alone, and is told as such.
+author cannot have back-dated it past either. What is in no log is the author's word alone, and is told as such. What
+follows from all that stands in :mod:`pollwatch.attribution.proven`.
 
 What this leaves to others: whether all was exported (no signature shows that), and forks of logs (monitors find them).
 """
@@ -12,15 +13,15 @@ What this leaves to others: whether all was exported (no signature shows that), 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from graphlib import CycleError, TopologicalSorter
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import ClassVar, Final
 
 from pollwatch import canonical
 from pollwatch.attribution import extension
 from pollwatch.attribution import record as records
+from pollwatch.attribution.proven import Place, Proven, uncontradicted
 from pollwatch.attribution.subject import Named
-from pollwatch.clock import US_PER_S, rfc3339
 from pollwatch.errors import PolicyError, ProofError
 from pollwatch.evidence import checkpoint as checkpoints
 from pollwatch.evidence import merkle
@@ -28,7 +29,6 @@ from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.fields import Fields, document
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.posted import Posted
-from pollwatch.i18n import _
 from pollwatch.members import roll as rolls
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
@@ -36,8 +36,6 @@ from pollwatch.members.roll import Charters, Roll
 from pollwatch.stix.constants import StixObject
 
 MAX_BYTES: Final = 16 << 20
-#: How many pairs that cannot be ordered are told one by one.
-_PAIRS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,52 +102,6 @@ class OrderFile:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place that was proven.
-
-    Attributes:
-        member: whose log.
-        index: of the entry.
-        seen: when others than the owner had cosigned it, in seconds, by their names; earliest first.
-        grade: ``asserted``, ``quorum``, or ``cross-bloc``, as :mod:`pollwatch.evidence.grades` uses the words.
-    """
-
-    member: Member
-    index: int
-    seen: Mapping[str, int]
-    grade: str
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """One paper, and what is proven of its time.
-
-    Attributes:
-        name: the paper.
-        author: who signed it.
-        kind: what it is posted as.
-        places: in its author's log first.
-        after: digests of the papers that it names by hash, in one of the record's logs or not.
-        followed: digests of the papers that its author's log had before it.
-        contradicted: digests of the papers that its author's log had before it although they came after it, by what
-            they name: it was posted later than it was sent.
-    """
-
-    name: Named
-    author: Member
-    kind: str
-    places: tuple[Place, ...]
-    after: frozenset[str]
-    followed: frozenset[str]
-    contradicted: frozenset[str] = frozenset()
-
-    @property
-    def not_later_s(self) -> int | None:
-        """The earliest time, in seconds, that anybody besides a log's owner states; None where nobody does."""
-        return min((each for place in self.places for each in place.seen.values()), default=None)
-
-
 def check(
     shown: OrderFile, received: Sequence[StixObject], charters: Charters, policy: Policy | None = None
 ) -> tuple[Proven, ...]:
@@ -177,70 +129,6 @@ def check(
     found = uncontradicted({digest: _proven(each, places, spoken, roll) for digest, each in spoken.items()})
     sooner = {digest: each.after | each.followed for digest, each in found.items()}
     return tuple(found[digest] for digest in TopologicalSorter(sooner).static_order())
-
-
-def unordered(found: Sequence[Proven]) -> tuple[tuple[Proven, Proven], ...]:
-    """The pairs of papers of whose order nothing is proven, not even by way of others."""
-    by_digest = {each.name.digest: each for each in found}
-    sooner: dict[str, frozenset[str]] = {}
-    for each in found:  # what a paper came after stands before it
-        direct = (each.after | each.followed) & by_digest.keys()
-        sooner[each.name.digest] = direct.union(*(sooner[other] for other in direct))
-    return tuple(
-        (one, other)
-        for number, one in enumerate(found)
-        for other in found[number + 1 :]
-        if one.name.digest not in sooner[other.name.digest]
-    )
-
-
-def told(found: Sequence[Proven]) -> Iterator[str]:
-    """The order in words, one line a paper and one for each thing that is known of it."""
-    numbers = {each.name.digest: number for number, each in enumerate(found, 1)}
-    yield _("order of events, by the members' logs:")
-    for number, each in enumerate(found, 1):
-        yield f"  {number}. " + _("{kind} by {author} [{id}]").format(
-            kind=each.kind, author=each.author.name, id=each.name.id
-        )
-        for place in each.places:
-            yield "     " + _place_words(place)
-        if not each.places:
-            yield "     " + _("in no log that is shown: when it was signed is its author's word alone")
-        named = sorted(numbers[other] for other in each.after if other in numbers)
-        if named:
-            yield "     " + _("after {numbers}, which it names by hash").format(numbers=", ".join(map(str, named)))
-        stood = sorted(numbers[other] for other in each.followed if other in numbers and other not in each.after)
-        if stood:
-            words = _("after {numbers}, which {author}'s own log had before it")
-            yield "     " + words.format(numbers=", ".join(map(str, stood)), author=each.author.name)
-        against = sorted(numbers[other] for other in each.contradicted if other in numbers)
-        if against:
-            words = _(
-                "{author}'s own log had {numbers} before it, which cannot be: it was posted later than it was sent"
-            )
-            yield "     " + words.format(numbers=", ".join(map(str, against)), author=each.author.name)
-    yield from _told_unordered(found, numbers)
-
-
-def _told_unordered(found: Sequence[Proven], numbers: Mapping[str, int]) -> Iterator[str]:
-    pairs = [(numbers[one.name.digest], numbers[other.name.digest]) for one, other in unordered(found)]
-    if not pairs:
-        yield _("each came after the one before it in this list; that is proven")
-        return
-    told = ", ".join(f"{one}/{other}" for one, other in pairs[:_PAIRS])
-    more = " " + _("and {n} more").format(n=len(pairs) - _PAIRS) if len(pairs) > _PAIRS else ""
-    words = _("which of two came first cannot be determined for {pairs}; their order in this list says nothing")
-    yield words.format(pairs=told + more)
-
-
-def _place_words(place: Place) -> str:
-    where = _("entry {index} of the log of {member}").format(index=place.index, member=place.member.name)
-    if not place.seen:
-        return f"{where}; " + _("nobody else has cosigned that ({grade})").format(grade=place.grade)
-    # Each with its own time: the earliest may be that of a friend of the owner alone, whatever the grade of all.
-    one = _("{name} not later than {time}")
-    seen = (one.format(name=name, time=rfc3339(time_s * US_PER_S)) for name, time_s in place.seen.items())
-    return f"{where}; " + _("cosigned by {names} ({grade})").format(names=", ".join(seen), grade=place.grade)
 
 
 def _places(
@@ -328,7 +216,8 @@ def _proven(
         places[name.digest],
         key=lambda place: (place.member.identity != author.identity, place.member.name, place.index),
     )
-    return Proven(name, author, records.posted_as(each), tuple(there), frozenset(named), frozenset(before))
+    created = extension.created(each)
+    return Proven(name, author, records.posted_as(each), created, tuple(there), frozenset(named), frozenset(before))
 
 
 def named_in(value: object) -> set[Named]:
@@ -342,27 +231,6 @@ def named_in(value: object) -> set[Named]:
         elif isinstance(each, dict | list):
             waiting += each.values() if isinstance(each, dict) else each
     return found
-
-
-def uncontradicted(found: Mapping[str, Proven]) -> dict[str, Proven]:
-    """Papers without what logs say against hashes: somebody posted what it said later than it sent it.
-
-    What a paper names by hash was there before it, whatever a log says; so a log's order gives way, and that is told.
-    """
-    left = dict(found)
-    while True:
-        sooner = {digest: each.after | each.followed for digest, each in left.items()}
-        try:
-            TopologicalSorter(sooner).prepare()
-        except CycleError as error:
-            cycle = frozenset(error.args[1])
-            for digest in cycle:
-                each = left[digest]
-                wrong = (each.followed & cycle) - each.after
-                followed, contradicted = each.followed - wrong, each.contradicted | wrong
-                left[digest] = replace(each, followed=followed, contradicted=contradicted)
-            continue
-        return left
 
 
 def _log_record(log: ShownLog) -> dict[str, object]:

@@ -7,7 +7,7 @@ claims behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -130,7 +130,7 @@ def posted_as(each: StixObject) -> str:
     return _POSTED_AS.get(paper.kind(each), "")
 
 
-def read(received: Sequence[StixObject], charters: Charters) -> Record:
+def read(received: Sequence[StixObject], charters: Charters, back: Mapping[str, str] | None = None) -> Record:
     """Read all of it.
 
     Args:
@@ -138,20 +138,23 @@ def read(received: Sequence[StixObject], charters: Charters) -> Record:
             of one object may be among them: what is about one of them stays with it.
         charters: the one in force, or all up to it: then what earlier members said, and under earlier charters, is
             read as of when it was said.
+        back: what was dated back: later than when it was said, by digest
+            (:func:`pollwatch.attribution.proven.dated_back`); statements are counted by that.
 
     Raises:
         FormatError: something malformed.
         PolicyError: something about a thing that is not here, about another version of it, or in a part that is not
             its author's.
     """
-    return _Reader(received, rolls.of(charters)).record()
+    return _Reader(received, rolls.of(charters), back or {}).record()
 
 
 class _Reader:
     """Reads kind by kind, what things are about before what is about them."""
 
-    def __init__(self, received: Sequence[StixObject], roll: Roll) -> None:
+    def __init__(self, received: Sequence[StixObject], roll: Roll, back: Mapping[str, str]) -> None:
         self._roll = roll
+        self._back = back
         self._received = received
         self._ids = {each["id"] for each in received}
         said = (each for each in received if claims.is_claim(each))
@@ -170,7 +173,7 @@ class _Reader:
         notices = [notice.from_stix(each, author, self._naming(each)) for each, author in self._of("notice")]
         judged = tuple(self._judged(each, given, retractions, notices, closings) for each in self._claims.values())
         drafts = self._statements.values()
-        tallies = tuple(tally.count(each, given, self._electorate(each), notices) for each in drafts)
+        tallies = tuple(tally.count(each, given, self._electorate(each), notices, self._back) for each in drafts)
         return Record(judged, tallies, self._asked(notices), self._papers(retractions), self._taken())
 
     def _judged(

@@ -6,7 +6,8 @@ The rules, and why:
   both. Otherwise one member could let the others build on its word and pull it away at the last moment.
 * Whoever is named by a claim that the statement is about counts for nothing in it, on either side.
 * Members count by head *and* by bloc: several members of one bloc are one bloc.
-* After it has closed, nothing changes the result. What comes later is listed as late.
+* After it has closed, nothing changes the result. What comes later is listed as late; so is what says that it came in
+  time, where the order of events shows that it did not (:mod:`pollwatch.attribution.proven`).
 * Silence is listed as silence: neither consent nor dissent, and no hold-up. Only who had the draft can be silent about
   it: by the receipt of its own gateway, from before the draft closed (:mod:`pollwatch.attribution.notice`).
 * The charter that holds when it closes says who counts and how many it takes: a later one undoes nothing. Who has left
@@ -24,6 +25,7 @@ from pollwatch.attribution.notice import Notice
 from pollwatch.attribution.opinion import Opinion
 from pollwatch.attribution.scale import Stance
 from pollwatch.attribution.statement import Statement
+from pollwatch.attribution.subject import Named
 from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member, Role
 from pollwatch.members.roll import Electorate
@@ -57,6 +59,7 @@ class Voice:
         part: what it did in time.
         said: everything it said about the statement, in time or late, oldest first.
         late: how many of these came after the statement had closed.
+        back: how many of these say that they came before, and are shown to have come later.
         notice: that it has the draft, by its own gateway's receipt; None where none is on record.
     """
 
@@ -64,6 +67,7 @@ class Voice:
     part: Part
     said: tuple[Opinion, ...]
     late: int
+    back: int = 0
     notice: Notice | None = None
 
 
@@ -95,6 +99,7 @@ def count(
     opinions: Iterable[Opinion],
     electorate: Charter | Electorate,
     notices: Iterable[Notice] = (),
+    back: Mapping[str, str] | None = None,
 ) -> Tally:
     """Count a statement.
 
@@ -103,32 +108,41 @@ def count(
         opinions: opinions that were checked; those about other things are left aside.
         electorate: who has a say, by the charter that holds when it closes.
         notices: notices that were checked; those that are not the drafter's, of this draft, are left aside.
+        back: what was dated back, and later than when it was said, by digest.
     """
     about = [each for each in opinions if each.subject == statement.name]
     arrived = notice.arrived(notices, statement.name, statement.drafter)
     departed = electorate.departed if isinstance(electorate, Electorate) else frozenset()
-    voices = tuple(_voice(each, statement, about, departed, arrived) for each in electorate.members)
+    times = {each.id: _said(each, back or {}) for each in about}
+    voices = tuple(_voice(each, statement, about, times, departed, arrived) for each in electorate.members)
     signers = [each.member for each in voices if each.part is Part.SIGNED]
     quorum = electorate.quorum
     adopted = len(signers) >= quorum.statements and len({each.bloc for each in signers}) >= quorum.blocs
     return Tally(statement, voices, quorum.statements, quorum.blocs, adopted)
 
 
+def _said(opinion: Opinion, back: Mapping[str, str]) -> str:
+    """When an opinion was given: as its author says, or later."""
+    return max(opinion.created, back.get(Named.of(opinion.source).digest, "")) if back else opinion.created
+
+
 def _voice(
     member: Member,
     statement: Statement,
     about: Sequence[Opinion],
+    times: Mapping[str, str],
     departed: Container[str],
     arrived: Mapping[str, Notice],
 ) -> Voice:
-    said = tuple(sorted((each for each in about if each.author == member), key=lambda each: (each.created, each.id)))
+    mine = (each for each in about if each.author == member)
+    said = tuple(sorted(mine, key=lambda each: (times[each.id], each.id)))
     closes = ids.timestamp(statement.draft.closes_us)
-    late = sum(each.created > closes for each in said)
+    late = [each for each in said if times[each.id] > closes]
     received = arrived.get(member.identity)
-    part = _part(member, statement, said[: len(said) - late], received)
+    part = _part(member, statement, said[: len(said) - len(late)], received)
     if member.identity in departed and part in {Part.SILENT, Part.UNREACHED}:
         part = Part.LEFT
-    return Voice(member, part, said, late, received)
+    return Voice(member, part, said, len(late), sum(each.created <= closes for each in late), received)
 
 
 def _part(member: Member, statement: Statement, in_time: Sequence[Opinion], received: Notice | None) -> Part:

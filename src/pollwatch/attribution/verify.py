@@ -8,8 +8,8 @@ the claim, statement or inquiry that stands in the record; only a respondent den
 author takes back; a statement is counted by the quorum of the charter that held when it closed. What members said that
 have gone since, or with keys that they have changed since, is read as of when they say they said it. With an order
 file: where each paper stands in the members' logs, by when others had cosigned that, and what came after what
-(:mod:`pollwatch.attribution.order`). Not checked, because no signature can: that what is claimed is true, and that
-nothing was left out of the record.
+(:mod:`pollwatch.attribution.order`); an opinion that came later than it says counts as late. Not checked, because no
+signature can: that what is claimed is true, and that nothing was left out of the record.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
-from pollwatch.attribution import matrix
+from pollwatch.attribution import matrix, proven
 from pollwatch.attribution import order as orders
 from pollwatch.attribution import record as records
 from pollwatch.attribution.matrix import Matrix
 from pollwatch.attribution.measure import Taken
 from pollwatch.attribution.notice import Notice
-from pollwatch.attribution.order import OrderFile, Proven
+from pollwatch.attribution.order import OrderFile
+from pollwatch.attribution.proven import Proven
 from pollwatch.attribution.record import Asked, Judged, Record
 from pollwatch.attribution.subject import Named
 from pollwatch.attribution.tally import Part, Tally
@@ -60,8 +62,13 @@ def verify_record(data: bytes, charter: SignedCharter) -> Record:
     return read_record(data, charter.charter)
 
 
-def read_record(data: bytes, charters: Charters) -> Record:
+def read_record(data: bytes, charters: Charters, back: Mapping[str, str] | None = None) -> Record:
     """Check a record under a charter that was agreed to, or under all of them.
+
+    Args:
+        data: the record.
+        charters: the one in force, or all up to it.
+        back: what the order of events shows to have been dated back.
 
     Raises:
         SignatureError: an object or the record as a whole is not what was signed; the message names it.
@@ -69,7 +76,7 @@ def read_record(data: bytes, charters: Charters) -> Record:
     try:
         received = bundle.read(data)
         accept.check(received, charters)
-        return records.read(received, charters)
+        return records.read(received, charters, back)
     except (FormatError, PolicyError) as error:
         raise SignatureError(str(error)) from error
 
@@ -87,18 +94,42 @@ def read_chain(data: bytes) -> Chain:
     return chain
 
 
-def read_attached(attachments: Mapping[str, bytes], chain: Chain | None = None) -> tuple[Chain, tuple[Record, ...]]:
-    """Check the records that travel in an evidence bundle.
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What members said, as it travels in an evidence bundle or beside one.
+
+    Attributes:
+        chain: the charters under which it was checked.
+        records: what was said, counted by what the order shows where there is one.
+        proven: in which order; empty where none came along.
+    """
+
+    chain: Chain
+    records: tuple[Record, ...]
+    proven: tuple[Proven, ...] = ()
+
+    def told(self) -> Iterator[str]:
+        """All of it in words, line by line."""
+        charter = self.chain.last.charter
+        for each in self.records:
+            yield from told(each, charter)
+        if self.proven:
+            yield from proven.told(self.proven, proven.dated_back(self.proven, charter.quorum.blocs))
+
+
+def read_attached(
+    attachments: Mapping[str, bytes], chain: Chain | None = None, policy: bytes | None = None
+) -> Attached:
+    """Check the records that travel in an evidence bundle, and their order where it travels along.
 
     Args:
         attachments: the bundle's, by name.
         chain: the reader's own charters; None believes those that travel along.
-
-    Returns:
-        The charters they were checked under, and the records.
+        policy: the reader's own; its witnesses count beside the charter's.
 
     Raises:
         SignatureError: a record or a charter is not what was signed, or there is no charter.
+        EvidenceError: a proof in the order does not hold.
     """
     if chain is None:
         if CHARTER not in attachments:
@@ -108,8 +139,14 @@ def read_attached(attachments: Mapping[str, bytes], chain: Chain | None = None) 
         except (FormatError, PolicyError) as error:
             raise SignatureError(f"{CHARTER}: {error}") from error
     roll = Roll.of_chain(chain)
-    names = sorted(filter(RECORDS.fullmatch, attachments))
-    return chain, tuple(read_record(attachments[name], roll) for name in names)
+    data = [attachments[name] for name in sorted(filter(RECORDS.fullmatch, attachments))]
+    found = tuple(read_record(each, roll) for each in data)
+    if ORDER not in attachments:
+        return Attached(chain, found)
+    trusted = None if policy is None else Policy.parse(policy)
+    order = read_order(attachments[ORDER], data, roll, trusted)
+    back = proven.dated_back(order, roll.charter.quorum.blocs)
+    return Attached(chain, tuple(read_record(each, roll, back) for each in data) if back else found, order)
 
 
 def read_order(order: bytes, data: Sequence[bytes], charters: Charters, policy: Policy | None) -> tuple[Proven, ...]:
@@ -131,18 +168,6 @@ def read_order(order: bytes, data: Sequence[bytes], charters: Charters, policy: 
         raise SignatureError(str(error)) from error
 
 
-def told_order(attachments: Mapping[str, bytes], chain: Chain, policy: bytes | None) -> Iterator[str]:
-    """The order of what records beside an order file say, checked, in words; nothing where there is no such file.
-
-    Raises:
-        EvidenceError: a proof in it does not hold.
-    """
-    if ORDER in attachments:
-        data = [attachments[name] for name in sorted(filter(RECORDS.fullmatch, attachments))]
-        trusted = None if policy is None else Policy.parse(policy)
-        yield from orders.told(read_order(attachments[ORDER], data, Roll.of_chain(chain), trusted))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0 checked, 2 usage, 3 unreadable, 4 does not check out."""
     parser = argparse.ArgumentParser(prog="pollwatch.attribution.verify", description=_("Check a record offline."))
@@ -153,19 +178,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         chain = read_chain(chosen.charter.read_bytes())
-        charter = chain.last.charter
-        data, roll = chosen.record.read_bytes(), Roll.of_chain(chain)
-        record = read_record(data, roll)
-        policy = Policy.parse(chosen.policy.read_bytes()) if chosen.policy else None
-        proven = read_order(chosen.order.read_bytes(), (data,), roll, policy) if chosen.order else None
+        files = {"record.json": chosen.record, **({ORDER: chosen.order} if chosen.order else {})}
+        policy = chosen.policy.read_bytes() if chosen.policy else None
+        found = read_attached({name: path.read_bytes() for name, path in files.items()}, chain, policy)
     except OSError as error:
         _say(_("cannot be read: {error}").format(error=error), sys.stderr)
         return 3
     except PollwatchError as error:
         _say(_("does not check out: {error}").format(error=error), sys.stderr)
         return EvidenceError.exit_code
-    ordered = () if proven is None else orders.told(proven)
-    for line in (*told_charter(chain), *told(record, charter), *ordered):
+    for line in (*told_charter(chain), *found.told()):
         _say(line, sys.stdout)
     return 0
 
@@ -241,6 +263,10 @@ def _statement(tally: Tally) -> Iterator[str]:
             yield "    " + _("received it on {received}, as its own receipt shows").format(received=received)
         elif voice.part is Part.UNREACHED:
             yield "    " + _("no receipt on record shows that it had this")
+        if voice.back:
+            yield "    " + _(
+                "late: {n} of these says that it came in time; the order of events shows otherwise"
+            ).format(n=voice.back)
 
 
 def _inquiry(asked: Asked) -> Iterator[str]:

@@ -115,7 +115,11 @@ def abstain() -> None:
 @options.required_case_dir
 @options.as_json
 def show(*, statement: str | None, case_dir: Path, as_json: bool) -> int:
-    """Show STATEMENT, or all: who signed, dissents, abstains, is silent or was never reached; whether it is adopted."""
+    """Show STATEMENT, or all: who signed, dissents, abstains, is silent or was never reached; whether it is adopted.
+
+    This goes by the dates that authors state. A dossier, and `pollwatch verify` with an exported --order, also count as
+    late what the members' logs show to have been dated back.
+    """
     from pollwatch.attribution.matrix import Papers
     from pollwatch.attribution.record import Record
     from pollwatch.node.attribution import casefile, lookup

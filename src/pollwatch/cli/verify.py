@@ -121,9 +121,8 @@ def _tell_records(
 
     chain, said = None, list[str]()
     if any(map(records.RECORDS.fullmatch, attachments)):
-        chain, found = records.read_attached(attachments, records.read_chain(charter) if charter else None)
-        said = [line for each in found for line in records.told(each, chain.last.charter)]
-        said += records.told_order(attachments, chain, policy)
+        found = records.read_attached(attachments, records.read_chain(charter) if charter else None, policy)
+        chain, said = found.chain, list(found.told())
     if as_json:
         origin = "file" if charter is None else "reader"
         record = None if chain is None else {"charter": chain.last.charter.digest, "charter_from": origin, "said": said}

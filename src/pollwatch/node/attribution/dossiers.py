@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from pollwatch import canonical
-from pollwatch.attribution import matrix, paper
+from pollwatch.attribution import matrix, paper, proven
 from pollwatch.attribution import record as records
+from pollwatch.attribution import verify as verify_said
 from pollwatch.clock import US_PER_S, Clock, ManualClock, parse_rfc3339
 from pollwatch.election.calendar import Calendar
 from pollwatch.errors import EvidenceError, PolicyError, StoreError
@@ -253,7 +254,8 @@ def _material(
     sealed: _Sealed,
     enclosed: Mapping[str, bytes],
 ) -> Material:
-    record = records.read(whole, membership.roll)
+    order = verify_said.read_order(enclosed[ORDER], (enclosed[RECORD],), membership.roll, None)
+    record = records.read(whole, membership.roll, proven.dated_back(order, membership.charter.quorum.blocs))
     said = main.get("extensions", {}).get(constants.CLAIM_EXTENSION, {})
     material = Material(
         issuer=membership.me,

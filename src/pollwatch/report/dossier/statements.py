@@ -76,7 +76,15 @@ def _statement(material: Material, tally: Tally, number: int) -> list[Block]:
         Notice(outcome(tally), "good" if tally.adopted else "warn"),
         Spread((text, Para(closes)), tuple(against) or (Para(_("Nobody has dissented in this record.")),)),
         _voices(material, tally),
+        *_dated_back(tally),
     ]
+
+
+def _dated_back(tally: Tally) -> list[Block]:
+    """Whose words say that they came in time, and did not."""
+    found = [each.member.name for each in tally.voices if each.back]
+    text = _("Dated before the closing, and shown by the order of events to have come after it: words of {members}.")
+    return [Notice(text.format(members=words.listed(found)), "warn")] if found else []
 
 
 def _voices(material: Material, tally: Tally) -> Table:
