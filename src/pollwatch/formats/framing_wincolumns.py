@@ -1,77 +1,69 @@
-"""Windows events as batches: a column for each field that occurs, and what Sigma's categories call the same.
+"""Windows events as batches: a column for each field that occurs, made kind by kind.
 
-Rules for process creation say ``Image`` where the Security log says ``NewProcessName``: such an event has both. Who
-acts is told in ``norm.user``, ``norm.ip`` and ``norm.host`` (``taxonomy.WINDOWS_ACTORS``): an account without its
-domain, an address in its shortest form, and nothing where it is the machine itself.
+Events of a kind have the same fields in the same order, as nearly all events with one number have. So names are
+looked at once per kind, values turned into columns by the run, and no field of a single event is touched by itself.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
-from pollwatch.events.taxonomy import WINDOWS_ACTORS
-from pollwatch.formats.framing import as_int64, as_text, epoch_us, iso_us, split_host_port
-from pollwatch.formats.framing_login import address
-from pollwatch.formats.framing_windows import SECURITY, logsource
-from pollwatch.formats.framing_winevent import EVENT_ID, Names, WindowsEvent
+from pollwatch.formats.framing import as_int64, as_text, epoch_us, iso_us
+from pollwatch.formats.framing_json import MAX_COLUMNS, REST, as_column, json_text
+from pollwatch.formats.framing_windows import logsource
+from pollwatch.formats.framing_winevent import EVENT_ID, FLAT_NAMES, SYSTEM, WindowsEvent
+from pollwatch.formats.framing_winnames import add_actors, add_audited
 
 if TYPE_CHECKING:  # Arrow is heavy: asking which formats there are must not wait for it
     import pyarrow as pa
 
-Fields: TypeAlias = "dict[str, str | None]"
-
-#: More combinations of fields than any log has become one table, row by row.
+_LONGEST_NAME = 256
+_RESERVED = frozenset({*SYSTEM, TIME, NUMBER, REST})
+#: A log has fewer kinds of events than this in a block; more of them are made one, at the price of touching each.
 _MOST_KINDS = 256
-
-_REGISTRY = {"Image": "ProcessName", "Details": "NewValue"}
-#: What the fields of a category's rules are called in the Security log.
-_AUDITED: dict[str, dict[str, str]] = {
-    "process_creation": {
-        "Image": "NewProcessName",
-        "ParentImage": "ParentProcessName",
-        "ParentProcessId": "ProcessId",
-        "IntegrityLevel": "MandatoryLabel",
-        "LogonId": "SubjectLogonId",
-    },
-    "process_termination": {"Image": "ProcessName"},
-    "network_connection": {
-        "Image": "Application",
-        "SourceIp": "SourceAddress",
-        "DestinationIp": "DestAddress",
-        "DestinationPort": "DestPort",
-    },
-    "registry_set": _REGISTRY,
-    "registry_delete": _REGISTRY,
-}
-_INITIATED = {"%%14592": "false", "%%14593": "true"}
-_HIVES = (
-    (re.compile(r"^\\REGISTRY\\MACHINE", re.IGNORECASE), "HKLM"),
-    (re.compile(r"^\\REGISTRY\\USER", re.IGNORECASE), "HKU"),
-    (re.compile(r"^(HKLM\\SYSTEM)\\ControlSet\d{3}(?=\\|$)", re.IGNORECASE), r"\1\\CurrentControlSet"),
-)
-
-#: Events about an account that somebody logs in to; in all others, the subject acts.
-_LOGINS = frozenset({"4624", "4625", "4634", "4647", "4768", "4769", "4770", "4771", "4772", "4773", "4776", "4777"})
-_SUBJECTS = ("SubjectUserName", "User", "SourceUser", "TargetUserName", "AccountName")
-_MACHINE = frozenset({"", "-", "system", "local service", "network service", "anonymous logon", "iusr", "n/a"})
-_ADDRESSES = ("IpAddress", "ClientAddress", "ClientIP", "Address", "SourceNetworkAddress")
-_PEERS = ("WorkstationName", "Workstation", "ClientName")
+_NOTHING = type(None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """An event on its way into a table."""
+class Names:
+    """What the fields of one input are called as columns: bounded in number, whatever is logged."""
 
-    number: int
-    time_us: int | None
-    fields: Fields
+    __slots__ = ("_columns",)
+
+    def __init__(self) -> None:
+        """Start before the first event."""
+        self._columns: dict[str, str] = {}
+
+    def column(self, name: str, *, flat: bool) -> str:
+        """The column for a field's name; :data:`REST` for those beyond the bound.
+
+        Names lose their spaces. One of the event's own fields is never overwritten by a field of its data.
+        """
+        if flat and name in FLAT_NAMES:
+            return FLAT_NAMES[name]
+        column = self._columns.get(name)
+        if column is None:
+            if len(self._columns) >= MAX_COLUMNS or len(name) > _LONGEST_NAME:
+                return REST
+            bare = "".join(name.split())
+            column = self._columns[name] = f"_{bare}" if bare in _RESERVED or not bare else bare
+        return column
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Events with the same fields in the same order, as columns that grow."""
+
+    flat: bool
+    numbers: list[int] = field(default_factory=list)
+    times: list[int | None] = field(default_factory=list)
+    systems: list[tuple[Any, ...]] = field(default_factory=list)
+    data: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Gatherer:
@@ -86,106 +78,101 @@ class Gatherer:
         """
         self._names = names
         self._zone = zone
-        self._rows: dict[LogSource, list[_Row]] = defaultdict(list)
+        self._kinds: dict[LogSource, dict[tuple[str, ...], _Kind]] = defaultdict(dict)
 
     def add(self, number: int, event: WindowsEvent) -> None:
         """One more event, with its number in the input; numbers increase."""
-        fields = self._names.fields(event)
-        done = fields.get("EventType") or fields.get("OperationType") or ""
-        source = logsource(event.channel, event.event_id, done)
-        if source.service == SECURITY and source.category:
-            _add_audited(source.category, fields)
-        _add_actors(fields)
-        self._rows[source].append(_Row(number, _time_us(event.time, self._zone), fields))
+        done = event.data.get("EventType") or event.data.get("OperationType")
+        kinds = self._kinds[logsource(event.channel, event.event_id, done if isinstance(done, str) else "")]
+        key = (*event.data, "flat") if event.flat else tuple(event.data)
+        kind = kinds.get(key)
+        if kind is None:
+            kind = kinds[key] = _Kind(event.flat)
+        kind.numbers.append(number)
+        kind.times.append(_time_us(event.time, self._zone))
+        kind.systems.append(event.system)
+        kind.data.append(event.data)
 
     def batches(self, path: str) -> list[EventBatch]:
         """All of them."""
-        return [EventBatch(source, path, _table(rows)) for source, rows in self._rows.items()]
+        return [
+            EventBatch(source, path, _together([self._table(source, kind) for kind in _few(list(kinds.values()))]))
+            for source, kinds in self._kinds.items()
+        ]
+
+    def _table(self, source: LogSource, kind: _Kind) -> pa.Table:
+        """One kind's events: the event's own fields, those of its data, and what we add."""
+        columns: dict[str, Sequence[Any]] = dict(zip(SYSTEM, zip(*kind.systems, strict=True), strict=True))
+        rest: dict[str, Sequence[Any]] = {}
+        for name, values in zip(kind.data[0], zip(*(each.values() for each in kind.data), strict=True), strict=True):
+            column = self._names.column(name, flat=kind.flat)
+            if column == REST:
+                rest[name] = values
+            else:
+                columns.setdefault(column, values)
+        if rest:
+            columns[REST] = [json_text(dict(zip(rest, row, strict=True))) for row in zip(*rest.values(), strict=True)]
+        texts = {name: _texts(values) for name, values in columns.items()}
+        add_audited(source, texts)
+        add_actors(texts)
+        return _arrow(texts, kind)
 
 
-def _add_audited(category: str, fields: Fields) -> None:
-    """The names that rules of a category use for what the Security log says."""
-    for name, logged in _AUDITED[category].items():
-        if fields.get(name) is None and (value := fields.get(logged)) is not None:
-            fields[name] = value
-    account, domain = fields.get("SubjectUserName"), fields.get("SubjectDomainName")
-    if account is not None and fields.get("User") is None:
-        fields["User"] = f"{domain}\\{account}" if domain and domain != "-" else account
-    if category == "network_connection":
-        fields["Initiated"] = _INITIATED.get(fields.get("Direction") or "")
-    elif category.startswith("registry_"):
-        fields["EventType"] = "DeleteValue" if category == "registry_delete" else "SetValue"
-        fields["TargetObject"] = _registry_path(fields.get("ObjectName"), fields.get("ObjectValueName"))
+def _few(kinds: list[_Kind]) -> list[_Kind]:
+    """The kinds as they are, or all events as one kind where there are too many."""
+    if len(kinds) <= _MOST_KINDS:
+        return kinds
+    names = dict.fromkeys(chain.from_iterable(each.data[0] for each in kinds))
+    one = _Kind(flat=any(each.flat for each in kinds))
+    for each in kinds:
+        one.numbers += each.numbers
+        one.times += each.times
+        one.systems += each.systems
+        one.data += [dict.fromkeys(names) | data for data in each.data]
+    return [one]
 
 
-def _registry_path(key: str | None, value: str | None) -> str | None:
-    r"""A key and the value in it as Sysmon writes them: ``HKLM\System\CurrentControlSet\...``."""
-    if key is None:
-        return None
-    for pattern, short in _HIVES:
-        key = pattern.sub(short, key)
-    return f"{key}\\{value}" if value else key
+def _texts(values: Sequence[Any]) -> Sequence[str | None]:
+    """A field's values as text, whatever JSON they were."""
+    types = set(map(type, values))
+    if types <= {str, _NOTHING}:
+        return values
+    if types == {int}:
+        return list(map(str, values))
+    columns = map(as_column, values)
+    return [str(each) if isinstance(each, int) else each for each in columns]
 
 
-def _add_actors(fields: Fields) -> None:
-    accounts = ("TargetUserName",) if fields[EVENT_ID] in _LOGINS else _SUBJECTS
-    fields[WINDOWS_ACTORS.user] = next((who for each in accounts if (who := _account(fields.get(each) or ""))), None)
-    addresses = (*_ADDRESSES, "SourceIp", "SourceAddress") if fields.get("Initiated") == "false" else _ADDRESSES
-    fields[WINDOWS_ACTORS.ip] = next((ip for each in addresses if (ip := _address(fields.get(each) or ""))), None)
-    machine = (fields.get(WINDOWS_ACTORS.target) or "").partition(".")[0].lower()
-    peers = (fields.get(each) or "" for each in _PEERS)
-    fields[WINDOWS_ACTORS.host] = next((peer for peer in peers if peer.lower() not in {"", "-", machine}), None)
-
-
-@lru_cache(maxsize=4096)
-def _account(logged: str) -> str | None:
-    """An account's bare name; None for the machine's own accounts, which act for anybody and nobody."""
-    name = logged.rpartition("\\")[2].partition("@")[0]
-    own = name.lower() in _MACHINE or name.endswith("$") or name.upper().startswith(("DWM-", "UMFD-"))
-    return None if own else name
-
-
-@lru_cache(maxsize=4096)
-def _address(logged: str) -> str | None:
-    """The address of somebody else, with or without a port; None for this machine's own."""
-    found = address(logged) or address(split_host_port(logged)[0])
-    return None if found is None or found.startswith("127.") or found in {"::1", "0.0.0.0", "::"} else found  # noqa: S104 - compared
-
-
-def _time_us(logged: Any, zone: dt.tzinfo) -> int | None:  # noqa: ANN401 - any JSON value
-    time_us = iso_us(logged.removesuffix(" UTC"), zone) if isinstance(logged, str) else None
-    return epoch_us(logged) if time_us is None else time_us
-
-
-def _table(rows: Sequence[_Row]) -> pa.Table:
-    """The events of one logsource, in the order of their numbers: kind by kind, as each has the same fields."""
-    import numpy as np  # noqa: PLC0415 - heavy: see above
+def _arrow(columns: dict[str, Sequence[str | None]], kind: _Kind) -> pa.Table:
     import pyarrow as pa  # noqa: PLC0415 - heavy: see above
 
-    kinds: dict[tuple[str, ...], list[_Row]] = defaultdict(list)
-    for row in rows:
-        kinds[tuple(row.fields)].append(row)
-    if len(kinds) == 1 or len(kinds) > _MOST_KINDS:
-        return _kind(tuple(dict.fromkeys(name for names in kinds for name in names)), rows)
-    table = pa.concat_tables([_kind(names, part) for names, part in kinds.items()], promote_options="default")
-    return table.take(np.argsort(table[NUMBER].to_numpy()))
-
-
-def _kind(names: tuple[str, ...], rows: Sequence[_Row]) -> pa.Table:
-    import pyarrow as pa  # noqa: PLC0415 - heavy: see above
-
-    arrays = {name: _texts([row.fields.get(name) for row in rows]) for name in names}
-    arrays[EVENT_ID] = pa.array([as_int64(row.fields[EVENT_ID]) for row in rows], pa.int64())
-    arrays[TIME] = pa.array([row.time_us for row in rows], pa.int64())
+    arrays = {name: _array(values) for name, values in columns.items()}
+    arrays[EVENT_ID] = pa.array(map(as_int64, columns[EVENT_ID]), pa.int64())
+    arrays[TIME] = pa.array(kind.times, pa.int64())
     number = pa.field(NUMBER, pa.int64(), nullable=False)
     schema = pa.schema([*(pa.field(name, array.type) for name, array in arrays.items()), number])
-    return pa.table([*arrays.values(), pa.array([row.number for row in rows], pa.int64())], schema=schema)
+    return pa.table([*arrays.values(), pa.array(kind.numbers, pa.int64())], schema=schema)
 
 
-def _texts(values: list[str | None]) -> pa.Array:
+def _array(values: Sequence[str | None]) -> pa.Array:
     import pyarrow as pa  # noqa: PLC0415 - heavy: see above
 
     try:
         return pa.array(values, pa.string())
     except UnicodeError:  # half a surrogate pair
         return pa.array([as_text(value) for value in values], pa.string())
+
+
+def _together(tables: list[pa.Table]) -> pa.Table:
+    """The kinds of one logsource, in the order of their numbers; a field that a kind lacks is null."""
+    import numpy as np  # noqa: PLC0415 - heavy: see above
+    import pyarrow as pa  # noqa: PLC0415 - heavy: see above
+
+    table = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="default")
+    numbers = table[NUMBER].to_numpy()
+    return table if (np.diff(numbers) > 0).all() else table.take(np.argsort(numbers))
+
+
+def _time_us(logged: Any, zone: dt.tzinfo) -> int | None:  # noqa: ANN401 - any JSON value
+    time_us = iso_us(logged.removesuffix(" UTC"), zone) if isinstance(logged, str) else None
+    return epoch_us(logged) if time_us is None else time_us

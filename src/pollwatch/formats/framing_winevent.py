@@ -13,14 +13,13 @@ taken by a field of the same name in its data: that one gets a leading underscor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from pollwatch.events.batch import NUMBER, TIME
 from pollwatch.formats.framing import as_int64
-from pollwatch.formats.framing_json import MAX_COLUMNS, REST, as_column, json_text
+from pollwatch.formats.framing_json import as_column
 
 EVENT_ID: Final = "EventID"
 CHANNEL: Final = "Channel"
@@ -30,20 +29,23 @@ SYSTEM: Final = (
     *(EVENT_ID, CHANNEL, COMPUTER, "Provider_Name", "Level", "Task", "Opcode", "Keywords", "EventRecordID"),
     *("Execution_ProcessID", "Execution_ThreadID", "Security_UserID"),
 )
-_RESERVED = frozenset({*SYSTEM, TIME, NUMBER, REST})
-_LONGEST_NAME = 256
 
-_FLAT_IDS = (EVENT_ID, "EventId", "EventCode", "event_id")
-_FLAT_CHANNELS = (CHANNEL, "channel", "LogName", "log_name")
-#: What flat records call the event's own fields.
-_FLAT_NAMES = {
-    **dict.fromkeys(_FLAT_IDS, EVENT_ID),
-    **dict.fromkeys(_FLAT_CHANNELS, CHANNEL),
-    **dict.fromkeys((COMPUTER, "Hostname", "ComputerName", "MachineName", "computer_name"), COMPUTER),
-    **dict.fromkeys(("Provider_Name", "SourceName", "ProviderName", "source_name"), "Provider_Name"),
-    **dict.fromkeys(("EventRecordID", "RecordNumber", "record_number"), "EventRecordID"),
-    **{name: name for name in ("Level", "Task", "Opcode", "Keywords")},
-}
+_FLAT_IDS = frozenset({EVENT_ID, "EventId", "EventCode", "event_id"})
+_FLAT_CHANNELS = frozenset({CHANNEL, "channel", "LogName", "log_name"})
+#: What flat records call each of :data:`SYSTEM`; the first that there is counts.
+_FLAT_SYSTEM: Final = (
+    (EVENT_ID, "EventId", "EventCode", "event_id"),
+    (CHANNEL, "channel", "LogName", "log_name"),
+    (COMPUTER, "Hostname", "ComputerName", "MachineName", "computer_name"),
+    ("Provider_Name", "SourceName", "ProviderName", "source_name"),
+    *(("Level",), ("Task",), ("Opcode",), ("Keywords",)),
+    ("EventRecordID", "RecordNumber", "record_number"),
+    *(("ExecutionProcessID",), ("ExecutionThreadID",), ()),
+)
+#: Names of flat records that are among the event's own fields already.
+FLAT_NAMES: Final = {name: own for own, names in zip(SYSTEM, _FLAT_SYSTEM, strict=True) for name in names}
+_FLAT_DATA = ("EventData", "event_data")
+_UNUSUAL = frozenset({"Data", "#attributes"})
 _WAZUH_USER_DATA = ("userData", "logFileCleared")
 _FLAT_TIMES = ("TimeCreated", "SystemTime", "@timestamp", "TimeGenerated", "timestamp", "EventTime", "UtcTime")
 
@@ -54,12 +56,14 @@ class WindowsEvent:
 
     Attributes:
         system: the values of :data:`SYSTEM`, in that order.
-        data: the event's other fields as logged: ``(name, value)``; a name may come twice.
+        data: the event's other fields as logged, values being any JSON.
+        flat: whether ``data`` is a whole flat record, so that the event's own fields stand in it once more.
         time: as logged; None where there is none.
     """
 
     system: tuple[Any, ...]
-    data: Iterable[tuple[str, Any]]
+    data: dict[str, Any]
+    flat: bool
     time: Any
 
     @property
@@ -74,12 +78,20 @@ class WindowsEvent:
 
 
 def read(record: dict[str, Any]) -> WindowsEvent | None:
-    """The Windows event that a record is, or None."""
-    record = _folder(record, "_source") or record if "_source" in record else record
-    event = _folder(record, "Event") or record
-    system = _folder(event, "System")
-    if system is not None and (EVENT_ID in system or "EventID.#text" in system):
+    """The Windows event that a record is, or None. Nothing is copied where that can be avoided."""
+    if isinstance(source := record.get("_source"), dict):  # as Elasticsearch hands records out
+        record = source
+    event = record.get("Event", record)
+    system = event.get("System") if isinstance(event, dict) else None
+    if isinstance(system, dict) and EVENT_ID in system:
         return _nested(event, system)
+    if not _FLAT_IDS.isdisjoint(record) and not _FLAT_CHANNELS.isdisjoint(record):
+        return _flat(record)
+    return _read_dotted(record)
+
+
+def _read_dotted(record: dict[str, Any]) -> WindowsEvent | None:
+    """The shapes whose objects may also be dotted names."""
     winlog = _folder(record, "winlog")
     if winlog is not None and "event_id" in winlog:
         return _shipped(record, winlog)
@@ -87,8 +99,10 @@ def read(record: dict[str, Any]) -> WindowsEvent | None:
     system = _folder(win, "system") if win is not None else None
     if win is not None and system is not None and "eventID" in system:
         return _wazuh(record, win, system)
-    if any(name in record for name in _FLAT_IDS) and any(name in record for name in _FLAT_CHANNELS):
-        return _flat(record)
+    event = _folder(record, "Event") or record
+    system = _folder(event, "System")
+    if system is not None and (EVENT_ID in system or f"{EVENT_ID}.#text" in system):
+        return _nested(event, system)
     return None
 
 
@@ -109,7 +123,18 @@ def _nested(event: dict[str, Any], system: dict[str, Any]) -> WindowsEvent:
         *(execution.get("ProcessID"), execution.get("ThreadID"), _attributes(system, "Security").get("UserID")),
     )
     time = _attributes(system, "TimeCreated").get("SystemTime") or _text(system, "TimeCreated")
-    return WindowsEvent(values, _of_event(event), time)
+    data = event.get("EventData")
+    if isinstance(data, dict) and _UNUSUAL.isdisjoint(data) and "RenderingInfo" not in event:
+        return WindowsEvent(values, data, flat=False, time=time)
+    return WindowsEvent(values, _first(_of_event(event)), flat=False, time=time)
+
+
+def _first(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Fields by name; of those with one name, the first."""
+    found: dict[str, Any] = {}
+    for name, value in fields:
+        found.setdefault(name, value)
+    return found
 
 
 def _attributes(system: dict[str, Any], name: str) -> dict[str, Any]:
@@ -183,7 +208,7 @@ def _shipped(record: dict[str, Any], winlog: dict[str, Any]) -> WindowsEvent:
         *(None, winlog.get("task"), winlog.get("opcode"), winlog.get("keywords"), winlog.get("record_id")),
         *(process.get("pid"), process.get("thread.id"), user.get("identifier")),
     )
-    return WindowsEvent(values, _of_shipped(record, winlog), record.get("@timestamp"))
+    return WindowsEvent(values, _first(_of_shipped(record, winlog)), flat=False, time=record.get("@timestamp"))
 
 
 def _of_shipped(record: dict[str, Any], winlog: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -210,7 +235,8 @@ def _wazuh(record: dict[str, Any], win: dict[str, Any], system: dict[str, Any]) 
         *(system.get(name) for name in ("level", "task", "opcode", "keywords", "eventRecordID")),
         *(system.get("processID"), system.get("threadID"), None),
     )
-    return WindowsEvent(values, _of_wazuh(win, system), system.get("systemTime") or record.get("timestamp"))
+    time = system.get("systemTime") or record.get("timestamp")
+    return WindowsEvent(values, _first(_of_wazuh(win, system)), flat=False, time=time)
 
 
 def _of_wazuh(win: dict[str, Any], system: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -224,58 +250,19 @@ def _of_wazuh(win: dict[str, Any], system: dict[str, Any]) -> Iterator[tuple[str
         yield "Message", system["message"]
 
 
+def _any(get: Callable[[str], Any], names: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON value
+    """What stands under the first of the names that says something."""
+    for name in names:
+        if (value := get(name)) is not None:
+            return value
+    return None
+
+
 def _flat(record: dict[str, Any]) -> WindowsEvent:
-    system: dict[str, Any] = {}
-    for name, own in _FLAT_NAMES.items():
-        if name in record:
-            system.setdefault(own, record[name])
-    time = next((record[name] for name in _FLAT_TIMES if record.get(name)), None)
-    return WindowsEvent(tuple(system.get(name) for name in SYSTEM), _of_flat(record), time)
-
-
-def _of_flat(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in record.items():
-        if name == "EventData" and isinstance(value, dict):
-            yield from _named(value)
-        elif name not in _FLAT_NAMES:
-            yield name, value
-
-
-class Names:
-    """What the fields of one input are called as columns: bounded in number, whatever is logged."""
-
-    __slots__ = ("_columns",)
-
-    def __init__(self) -> None:
-        """Start before the first event."""
-        self._columns: dict[str, str] = {}
-
-    def fields(self, event: WindowsEvent) -> dict[str, str | None]:
-        """All of an event's fields as columns hold them; those beyond the bound as JSON text in :data:`REST`."""
-        fields: dict[str, str | None] = {
-            name: value if value is None or type(value) is str else _as_text(value)
-            for name, value in zip(SYSTEM, event.system, strict=True)
-        }
-        rest: dict[str, Any] = {}
-        columns = self._columns
-        for name, value in event.data:
-            column = columns.get(name) or self._column(name)
-            if column == REST:
-                rest[name] = value
-            elif column not in fields:
-                fields[column] = value if value is None or type(value) is str else _as_text(value)
-        if rest:
-            fields[REST] = json_text(rest)
-        return fields
-
-    def _column(self, name: str) -> str:
-        if len(self._columns) >= MAX_COLUMNS or len(name) > _LONGEST_NAME:
-            return REST
-        bare = "".join(name.split())
-        column = self._columns[name] = f"_{bare}" if bare in _RESERVED or not bare else bare
-        return column
-
-
-def _as_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
-    column = as_column(value)
-    return column if column is None or isinstance(column, str) else str(column)
+    get = record.get
+    system = tuple([_any(get, names) for names in _FLAT_SYSTEM])
+    time = _any(get, _FLAT_TIMES)
+    for folder in _FLAT_DATA:
+        if isinstance(data := record.get(folder), dict):
+            record = _first(chain(_named(data), ((name, value) for name, value in record.items() if name != folder)))
+    return WindowsEvent(system, record, flat=True, time=time)

@@ -19,7 +19,7 @@ from pollwatch.formats.framing import WEB_SHAPE, Rows, Shape, Value, as_int64, e
 from pollwatch.formats.framing_auth import decoder_of
 from pollwatch.formats.framing_json import Flat, Flattener, json_records, read_object
 from pollwatch.formats.framing_login import address
-from pollwatch.formats.framing_wincolumns import Gatherer
+from pollwatch.formats.framing_wincolumns import Gatherer, Names
 from pollwatch.formats.framing_windows import PRODUCT as WINDOWS
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
@@ -84,7 +84,7 @@ class JsonLinesParser:
 
         self._zone = context.zone
         self._flatten = Flattener()
-        self._names = framing_winevent.Names()
+        self._names = Names()
         self._reader = MessageReader()
 
     def parse(self, block: LineBlock) -> Parsed:

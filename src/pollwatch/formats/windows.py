@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock, is_damaged
 from pollwatch.formats.framing_json import read_object
-from pollwatch.formats.framing_wincolumns import Gatherer
-from pollwatch.formats.framing_winevent import Names, read
+from pollwatch.formats.framing_wincolumns import Gatherer, Names
+from pollwatch.formats.framing_winevent import read
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 NOT_AN_EVENT = "JSON, but no Windows event: it has no event id"
