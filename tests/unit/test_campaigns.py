@@ -144,14 +144,46 @@ def test_who_says_that_it_saw_a_common_address_too_is_named_beside_it(watch: Wat
 
 
 def test_a_chain_is_one_campaign_and_a_common_technique_links_nothing(watch: Watch) -> None:
-    """Three incidents whose ends share nothing hang together; a fourth with only the same technique stands alone."""
+    """Two members name both of what the ends name, so all hang together; a fifth with only the technique does not."""
     watch.tell("Alder", seen(1, [X], ["evil.example"]))
     watch.tell("Birch", seen(1, [Y], ["EVIL.example"], day=1))
-    watch.tell("Cedar", seen(1, [Y], day=2))
-    watch.tell("Dogwood", seen(1, [Z], day=3))
+    watch.tell("Cedar", seen(1, [Y], ["evil.example"], day=2))
+    watch.tell("Dogwood", seen(1, [Y], day=3))
+    watch.tell("Dogwood", seen(2, [Z], day=4))
     (found,) = watch.find()
-    assert names(found) == ["Alder", "Birch", "Cedar"]
+    assert names(found) == ["Alder", "Birch", "Cedar", "Dogwood"]
     assert {each.observable.value for each in found.common} == {"evil.example", Y}
+
+
+def test_attack_one_planted_address_never_makes_two_campaigns_one(watch: Watch) -> None:
+    """Attack: Dogwood tells of incidents with both campaigns' addresses, and then of all of it as one."""
+    for number, (name, address) in enumerate((("Alder", X), ("Birch", X), ("Alder", Y), ("Cedar", Y))):
+        watch.tell(name, seen(number, [address], day=number))
+    for number in range(4):
+        watch.tell("Birch", seen(20 + number, [f"192.0.2.{number}"]))
+    honest = {frozenset(each.id for each in found.parts) for found in watch.find()}
+    assert [names(each) for each in watch.find()] == [["Alder", "Cedar"], ["Alder", "Birch"]]
+    planted = [watch.tell("Dogwood", seen(number, [X, Y], day=9)) for number in (1, 2)]
+    own = {each.incident["id"] for each in planted}
+    assert {frozenset(each.id for each in found.parts) - own for found in watch.find()} == honest
+    assert len(campaigns.having(watch.find(), planted[0].incident["id"])) == 2
+    maker, me = watch.table.maker("Dogwood"), watch.identity("Dogwood")
+    told = campaign.to_stix("All of it", "", planted, maker, me)
+    (head,) = (each for each in told if each["type"] == "campaign")
+    theirs = [each for each in watch.held if each["type"] == "incident" and each["id"] not in own]
+    watch.keep([*told, *(maker.relationship(each, "related-to", head) for each in theirs)])
+    found = {frozenset(each.id for each in one.parts): one for one in watch.find()}
+    assert {each - own for each in found if len(each) < 10} == honest, "a word on others' incidents hides nothing"
+    (word,) = (one for each, one in found.items() if len(each) == 10)
+    assert [(each.name, each.member.name) for each in word.told] == [("All of it", "Dogwood")]
+
+
+def test_what_two_members_name_together_makes_one_campaign(watch: Watch) -> None:
+    """The same two addresses in incidents of two members: those that name only one of them belong to it too."""
+    for name, addresses in (("Alder", [X]), ("Birch", [X, Y]), ("Cedar", [X, Y]), ("Dogwood", [Y])):
+        watch.tell(name, seen(1, addresses))
+    (found,) = watch.find()
+    assert sorted(names(found)) == ["Alder", "Birch", "Cedar", "Dogwood"]
 
 
 def test_what_a_member_told_as_one_campaign_is_one_in_its_name(watch: Watch) -> None:
@@ -164,7 +196,7 @@ def test_what_a_member_told_as_one_campaign_is_one_in_its_name(watch: Watch) -> 
     (found,) = watch.find()
     assert names(found) == ["Birch", "Birch"]
     assert [(each.name, each.member.name) for each in found.told] == [("Night owl", "Birch")]
-    assert campaigns.one([found], found.told[0].id) is found
+    assert campaigns.having([found], found.told[0].id) == (found,)
     assert not found.weak
 
 
@@ -255,6 +287,6 @@ def test_an_id_that_fits_no_campaign_or_several_is_refused(watch: Watch) -> None
     found = watch.find()
     assert len(found) == 2
     with pytest.raises(PolicyError, match="no campaign"):
-        campaigns.one(found, "incident--0000")
+        campaigns.having(found, "incident--0000")
     with pytest.raises(PolicyError, match="several"):
-        campaigns.one(found, "incident--")
+        campaigns.having(found, "incident--")

@@ -1,10 +1,12 @@
 """Campaigns: incidents of several members and elections that may be the same hand's work, by what was shared.
 
-Two incidents are linked where both name the same address or domain, or where a member told of a campaign that both
-are part of. Links join into groups, so that a chain of three is one campaign though its ends share nothing. Techniques
-are shown and link nothing: everybody uses them. A link is a reason to look, not a proof. Addresses are shared,
-rented, hijacked, and planted; whoever tells of an incident chooses what it names. So every link says which members
-reported it and how many of all incidents have it, and what is known to be shared by many counts as weak.
+Incidents are linked where all name the same address or domain, or where a member told of a campaign that they are part
+of. Two such links join into one campaign only where incidents of two members each name both: whoever plants one
+address, or tells of one incident with the addresses of two campaigns in it, does not make them one. So an incident can
+be part of several campaigns, and what a member told as one is joined to nothing by that. Techniques are shown and link
+nothing: everybody uses them. A link is a reason to look, not a proof. Addresses are shared, rented, hijacked, and
+planted; whoever tells of an incident chooses what it names. So every link says which members reported it and how many
+of all incidents have it, and what is known to be shared by many counts as weak.
 
 Nobody can link another's incident to anything by signing for it: what an incident names is read from its own author's
 objects alone.
@@ -13,9 +15,9 @@ objects alone.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations
 from typing import Final
 
 from pollwatch.attribution.record import Judged
@@ -183,40 +185,38 @@ def find(
     read = _Reading(objects, author, calendar)
     common = read.common(warnings)
     told = read.told()
-    said = [each.incidents for each in told]
-    groups = _joined(read.parts, [*said, *(each.incidents for each in common if each.links)])
-    firm = _joined(read.parts, [*said, *(each.incidents for each in common if not each.weak)])
-    named = {each for one in told for each in one.incidents}
-    wanted = (group for group in groups if len(group) >= _MIN_INCIDENTS or group & named)
+    groups = _groups(read.parts, told, (each for each in common if each.links))
+    firm = _groups(read.parts, told, (each for each in common if not each.weak))
     campaigns = (
         Campaign(
             tuple(sorted((read.parts[each] for each in group), key=lambda part: (part.first_us or 0, part.id))),
             tuple(each for each in common if len(group.intersection(each.incidents)) >= _MIN_INCIDENTS),
             tuple(each for each in told if group.intersection(each.incidents)),
             tuple(each for each in judged if each.claim.assertion.incident in group),
-            weak=group not in firm,
+            weak=not any(group <= each for each in firm),
         )
-        for group in wanted
+        for group in groups
     )
     return tuple(sorted(campaigns, key=lambda each: (-(each.first_us or 0), each.parts[0].id)))
 
 
-def one(campaigns: Iterable[Campaign], identifier: str) -> Campaign:
-    """The campaign with an incident or told campaign of this STIX id, or the beginning of it.
+def having(campaigns: Iterable[Campaign], identifier: str) -> tuple[Campaign, ...]:
+    """The campaigns with an incident or told campaign of this STIX id, or the beginning of it.
 
     Raises:
-        PolicyError: none has, or several have.
+        PolicyError: none has, or the beginning fits several ids.
     """
-    fitting = [
-        campaign
-        for campaign in campaigns
-        if any(each.startswith(identifier) for each in (*_ids(campaign.parts), *_ids(campaign.told)))
-    ]
-    if not fitting:
+    found: dict[str, list[Campaign]] = defaultdict(list)
+    for campaign in campaigns:
+        named: tuple[Part | Told, ...] = (*campaign.parts, *campaign.told)
+        for each in named:
+            if each.id.startswith(identifier):
+                found[each.id].append(campaign)
+    if not found:
         raise PolicyError(f"no campaign has an incident {identifier[:80]!r}; see: pollwatch campaigns list")
-    if len(fitting) > 1:
-        raise PolicyError(f"{identifier[:80]!r} begins ids in several campaigns; give more of it")
-    return fitting[0]
+    if len(found) > 1:
+        raise PolicyError(f"{identifier[:80]!r} begins several ids; give more of it")
+    return tuple(*found.values())
 
 
 class _Reading:
@@ -311,10 +311,6 @@ class _Reading:
         return self._author(str(each.get("created_by_ref")))
 
 
-def _ids(found: Iterable[Part | Told]) -> list[str]:
-    return [each.id for each in found]
-
-
 def _latest(objects: Iterable[StixObject]) -> dict[str, StixObject]:
     """The last version of each object; what was taken back is gone."""
     found: dict[str, StixObject] = {}
@@ -325,23 +321,36 @@ def _latest(objects: Iterable[StixObject]) -> dict[str, StixObject]:
     return {key: each for key, each in found.items() if each.get("revoked") is not True}
 
 
-def _joined(parts: Iterable[str], links: Iterable[Sequence[str]]) -> set[frozenset[str]]:
-    """Connected components: each part with all that links lead to from it."""
-    leader = {each: each for each in parts}
+def _groups(parts: Mapping[str, Part], told: Iterable[Told], common: Iterable[Common]) -> set[frozenset[str]]:
+    """The incidents of each campaign. One that lies within another is told there, unless that is a word on others'."""
+    linked = _joined({frozenset(each.incidents) for each in common}, parts)
+    said = {frozenset(each.incidents): {parts[one].member for one in each.incidents} == {each.member} for each in told}
+    whole = linked | {each for each, own in said.items() if own}
+    return {each for each in linked | said.keys() if not any(each < other for other in whole)}
 
-    def root(each: str) -> str:
+
+def _joined(links: Collection[frozenset[str]], parts: Mapping[str, Part]) -> set[frozenset[str]]:
+    """Links as they join: any two that have incidents of two members in common."""
+    leader = {each: each for each in links}
+
+    def root(each: frozenset[str]) -> frozenset[str]:
         while leader[each] != each:
             leader[each] = leader[leader[each]]  # halves the path: a long chain is walked once
             each = leader[each]
         return each
 
-    for link in links:
-        for one, other in pairwise(link):
-            leader[root(one)] = root(other)
-    groups: dict[str, set[str]] = defaultdict(set)
-    for each in leader:
-        groups[root(each)].add(each)
-    return {frozenset(each) for each in groups.values()}
+    beside: dict[str, list[frozenset[str]]] = defaultdict(list)
+    for each in links:
+        for incident in each:
+            beside[incident].append(each)
+    for near in beside.values():
+        for one, other in combinations(near, 2):
+            if root(one) != root(other) and len({parts[each].member.identity for each in one & other}) > 1:
+                leader[root(one)] = root(other)
+    groups: dict[frozenset[str], frozenset[str]] = defaultdict(frozenset)
+    for each in links:
+        groups[root(each)] |= each
+    return set(groups.values())
 
 
 def _observables(indicator: StixObject) -> list[Observable]:

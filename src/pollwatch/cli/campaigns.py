@@ -30,7 +30,9 @@ def command() -> None:
 
     Incidents, our own as released and others' as received, are one campaign where they name the same address or
     domain, or where a member told of them as one. That is a reason to look, and no proof: addresses are shared, rented,
-    hijacked and planted. What most incidents have in common links nothing; what warning lists know links weakly.
+    hijacked and planted. Two addresses make one campaign only where incidents of two members name both: one incident
+    that names them can be part of both campaigns, and joins them to nothing. What most incidents have in common links
+    nothing; what warning lists know links weakly.
     """
 
 
@@ -52,22 +54,24 @@ def list_command(*, case_dir: Path, config_file: Path | None, as_json: bool) -> 
     return 0
 
 
-@command.command(epilog="Exit codes: 0 shown, 6 no campaign has an incident of that id, or several do.")
+@command.command(epilog="Exit codes: 0 shown, 6 no campaign has an incident of that id, or several ids begin so.")
 @click.argument("incident")
 @options.required_case_dir
 @options.config_file
 @options.as_json
 def show(*, incident: str, case_dir: Path, config_file: Path | None, as_json: bool) -> int:
-    """Show the campaign that an INCIDENT is part of, by its STIX id, the beginning of it, or a told campaign's id."""
+    """Show the campaigns that an INCIDENT is part of, by its STIX id, the beginning of it, or a told campaign's id."""
     from pollwatch.attribution import campaigns
 
     found = _view(case_dir, config_file)
-    campaign = campaigns.one(found.campaigns, incident)
+    having = campaigns.having(found.campaigns, incident)
     if as_json:
-        click.echo(pretty({"schema": _SCHEMA, "campaigns": [_document(campaign, found)]}))
+        shown: list[Json] = [_document(each, found) for each in having]
+        click.echo(pretty({"schema": _SCHEMA, "campaigns": shown}))
         return 0
-    for line in _lines(campaign, found.words):
-        click.echo(printable(line, _LINE))
+    for each in having:
+        for line in _lines(each, found.words):
+            click.echo(printable(line, _LINE))
     return 0
 
 
