@@ -23,7 +23,7 @@ Flat: TypeAlias = "dict[str, str | int | None]"
 MAX_DEPTH = 100
 MAX_COLUMNS = 1_000
 _FLAT_DEPTH = 16
-_LONGEST_NAME = 256
+LONGEST_NAME = 256
 #: The column that keeps, as one JSON object, the fields that get no column of their own.
 REST = "_rest"
 
@@ -112,14 +112,19 @@ class Flattener:
         names = self._names
         for name, value in _leaves(record, "", 1):
             if name not in names:
-                if len(names) >= MAX_COLUMNS or len(name) > _LONGEST_NAME:
+                if len(names) >= MAX_COLUMNS or len(name) > LONGEST_NAME:
                     rest[name] = value
                     continue
                 names.add(name)
-            flat[f"_{name}" if name in _RESERVED else name] = as_column(value)
+            flat[flat_name(name)] = as_column(value)
         if rest:
             flat[REST] = json_text(rest)
         return flat
+
+
+def flat_name(name: str) -> str:
+    """The column of a field's full name."""
+    return f"_{name}" if name in _RESERVED else name
 
 
 def _leaves(record: dict[str, Any], prefix: str, level: int) -> Iterator[tuple[str, Any]]:

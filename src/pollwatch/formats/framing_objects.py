@@ -1,0 +1,229 @@
+"""JSON records in columns, without a Python object per record: what ``framing_json`` does, for blocks that are large.
+
+``Objects`` learns the fields of one input and finds, per record, where each value lies (``kernels.objects``).
+Records of the same fields in the same order form a *sequence*; whoever knows the format says once per sequence what
+its columns are called, and once per distinct value what the record is. The values become dictionary columns.
+A record that is rare or hard is left to the caller, who reads it as always.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pollwatch.events.block import LineBlock
+from pollwatch.formats.framing_json import LONGEST_NAME, MAX_COLUMNS, as_column, depth, flat_name, read_object
+from pollwatch.kernels import objects, texts
+
+#: Smaller blocks are not worth the import of the kernels.
+WORTH_IT = 2_000
+_MOST_SEQUENCES = 4_096
+_MOST_BYTES = 1 << 30
+_DEEPEST_ODD = 50
+_ODD_FOLDER = '{{"v":{}}}'
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Cells:
+    """A tokenised block: each cell's field, its place in ``data`` and how it reads; and the records they are of.
+
+    Attributes:
+        row_end: how many cells there are after each record.
+        row_state: ``objects.FAST``, or ``objects.SLOW`` for a record that is left to the caller.
+    """
+
+    data: npt.NDArray[np.uint8]
+    node: Ints
+    start: Ints
+    length: Ints
+    kind: npt.NDArray[np.uint8]
+    row_end: Ints
+    row_state: npt.NDArray[np.uint8]
+
+    def cut(self, count: int) -> None:
+        """Keep the first cells."""
+        self.node, self.start, self.length = self.node[:count], self.start[:count], self.length[:count]
+        self.kind = self.kind[:count]
+
+    def leave_cells(self, cells: Ints) -> None:
+        """Leave the records of these cells to the caller."""
+        self.row_state[np.searchsorted(self.row_end, cells, side="right")] = objects.SLOW
+
+    def column(self, cells: Ints) -> Texts:
+        """The values of some cells."""
+        codes, data, offsets = texts.encode(self.data, self.start[cells], self.length[cells], self.kind[cells])
+        values = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+        return Texts(codes, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """One column: a code per record, -1 for null; and the distinct texts."""
+
+    codes: Ints
+    values: pa.StringArray
+
+    def spread(self, rows: Ints, length: int) -> Texts:
+        """The same for more records: those at ``rows`` have what was here, the others null."""
+        if len(rows) == length:
+            return self
+        codes = np.full(length, -1, np.int32)
+        codes[rows] = self.codes
+        return Texts(codes, self.values)
+
+    def array(self) -> pa.DictionaryArray:
+        """As Arrow."""
+        return pa.DictionaryArray.from_arrays(pa.array(self.codes, mask=self.codes < 0), self.values)
+
+
+class Objects:
+    """The fields that one input's records have had so far: a tree of keys, each node with its full name."""
+
+    def __init__(self) -> None:
+        """Start before the first record."""
+        self.flat: list[str] = []
+        self._path: list[tuple[str, ...]] = []
+        self._by_name: dict[str, int] = {}
+        self._table = np.zeros(1 << (8 * MAX_COLUMNS).bit_length(), np.int32)
+        self._hash = np.zeros(MAX_COLUMNS, np.uint64)
+        self._parent = np.full(MAX_COLUMNS, -1, np.int32)
+        self._key = np.zeros(MAX_COLUMNS + 1, np.int32)
+        self._keys = texts.padded(b"")
+        self._flags = np.zeros(MAX_COLUMNS, np.uint8)
+
+    def read(self, block: LineBlock) -> Cells | None:
+        """Where each value of a block lies; None where the input has more fields than columns, or is too large."""
+        data = b"\n".join(block.raw)
+        lengths = np.fromiter(map(len, block.raw), np.int64, len(block))
+        if len(data) > _MOST_BYTES:
+            return None
+        ends = np.cumsum(lengths + 1) - 1
+        cells = self._tokenise(texts.padded(data), ends - lengths, ends)
+        if cells is not None:
+            _leave_broken_text(cells, data, block)
+            _settle_odd(cells)
+        return cells
+
+    def outline(self, nodes: Ints) -> dict[str, Any]:
+        """A record of these fields, in order, each of whose values is the :func:`mark` of its place among them."""
+        record: dict[str, Any] = {}
+        for place, node in enumerate(nodes.tolist()):
+            *folders, last = self._path[node]
+            inside = record
+            for folder in folders:
+                inside = inside.setdefault(folder, {})
+            inside[last] = mark(place)
+        return record
+
+    def _tokenise(self, data: npt.NDArray[np.uint8], starts: Longs, ends: Longs) -> Cells | None:
+        rows = len(starts)
+        size = max(rows * 24, 2 * objects.MOST_CELLS)
+        node, start, length = (np.empty(size, np.int32) for _ in range(3))
+        kind, row_end, row_state = np.empty(size, np.uint8), np.empty(rows, np.int32), np.empty(rows, np.uint8)
+        cells = Cells(data, node, start, length, kind, row_end, row_state)
+        spans, memory, why = np.stack([starts, ends], axis=1), objects.memory(MAX_COLUMNS), objects.NEW_KEY
+        words = texts.words(data)
+        while why != objects.DONE:
+            key_words = texts.words(self._keys)
+            tree = objects.Tree(self._table, self._hash, self._parent, self._key, key_words, self._flags)
+            out = objects.Out(cells.node, cells.start, cells.length, cells.kind)
+            why = objects.tokenise(data, words, spans, tree, memory, out, cells.row_end, cells.row_state)
+            if why == objects.FULL:
+                for name in objects.Out._fields:
+                    setattr(cells, name, np.concatenate([getattr(cells, name)] * 2))
+            elif why == objects.NEW_KEY:
+                _, parent, begin, length = memory.ask.tolist()
+                if not self._learn(parent, data[begin : begin + length].tobytes()):
+                    return None
+        cells.cut(int(cells.row_end[-1]))
+        return cells
+
+    def _learn(self, parent: int, key: bytes) -> bool:
+        """Give a key a node; False when there is no room for one more."""
+        node = len(self.flat)
+        if node == MAX_COLUMNS:
+            return False
+        path = (*(self._path[parent - 1] if parent else ()), key.decode("utf-8", "replace"))
+        name = ".".join(path)
+        flat = flat_name(name)
+        if flat in self._by_name or len(name) > LONGEST_NAME or "\ufffd" in name:
+            self._flags[[node, self._by_name.get(flat, node)]] = objects.AMBIGUOUS
+        self.flat.append(flat)
+        self._path.append(path)
+        self._by_name[flat] = node
+        begin = int(self._key[node])
+        self._keys = texts.padded(self._keys[:begin].tobytes() + key)
+        self._key[node + 1] = begin + len(key)
+        self._parent[node] = parent
+        self._hash[node] = objects.place(self._table, texts.words(self._keys), begin, len(key), parent, node)
+        return True
+
+
+_MARK = "\0"
+
+
+def mark(place: int) -> str:
+    """Stands for a value that is not looked at, in an outline."""
+    return f"{_MARK}{place}"
+
+
+def marked(value: object) -> int | None:
+    """The place that a value marks; None where it is no mark."""
+    return int(value[1:]) if isinstance(value, str) and value.startswith(_MARK) and value[1:].isdecimal() else None
+
+
+def sequences(cells: Cells) -> tuple[Ints, list[Ints]]:
+    """A number per record for the sequence of its fields (-1: left to the caller), and each sequence's nodes."""
+    number, firsts = objects.signatures(cells.row_end, cells.row_state, cells.node, _MOST_SEQUENCES)
+    begins = [int(cells.row_end[row - 1]) if row else 0 for row in firsts.tolist()]
+    ends = cells.row_end[firsts].tolist()
+    return number, [cells.node[begin:end] for begin, end in zip(begins, ends, strict=True)]
+
+
+def _leave_broken_text(cells: Cells, data: bytes, block: LineBlock) -> None:
+    """Records that are no UTF-8 are decoded by guessing; that is for the caller."""
+    if data.isascii():
+        return
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        for row, raw in enumerate(block.raw):
+            try:
+                raw.decode("utf-8")
+            except UnicodeDecodeError:
+                cells.row_state[row] = objects.SLOW
+
+
+def _settle_odd(cells: Cells) -> None:
+    """Put the text of arrays, fractions and the like behind the block, and point their cells at it."""
+    odd = np.flatnonzero(cells.kind == objects.ODD).astype(np.int32)
+    if not odd.size:
+        return
+    cells.kind[odd] = texts.PLAIN
+    found = cells.column(odd)
+    settled = [_settled(raw) for raw in found.values.to_pylist()]
+    written = [b"" if text is None else text.encode() for text in settled]
+    lengths = np.fromiter(map(len, written), np.int32, len(written))
+    starts = (len(cells.data) + np.cumsum(lengths) - lengths).astype(np.int32)
+    cells.data = np.concatenate([cells.data, np.frombuffer(b"".join(written), np.uint8)])
+    cells.start[odd], cells.length[odd] = starts[found.codes], lengths[found.codes]
+    lost = np.fromiter((text is None for text in settled), bool, len(settled))
+    cells.leave_cells(odd[lost[found.codes]])
+
+
+def _settled(raw: str) -> str | None:
+    """A JSON value as a column's text; None where it is no JSON, or none that every reader takes alike."""
+    if depth(raw) > _DEEPEST_ODD:
+        return None
+    record = read_object(_ODD_FOLDER.format(raw))
+    if not isinstance(record, dict) or list(record) != ["v"]:
+        return None
+    value = as_column(record["v"])
+    return value if value is None else str(value)

@@ -1,0 +1,527 @@
+"""JSON objects, one per record, become cells: which field, where its value lies in the buffer, how it reads.
+
+Nested objects are followed; a field is a node of a tree: its parent (0 = the record itself) and its key. Nodes are
+numbered by the caller, who is asked once per new key. A record is left to a slower reader (``SLOW``) when it is not
+JSON as the standard has it, or holds what is rare and hard: half surrogates, keys with escapes, a key twice, nesting
+beyond a limit. So what is not SLOW is read here exactly as any strict reader would.
+
+Arrays, empty objects and numbers that are no plain integers are cells of kind ``ODD``: their bytes only; whether
+they are JSON is for the caller to say.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pollwatch.kernels.compiled import compiled
+from pollwatch.kernels.texts import ESCAPED, NULL, PLAIN
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Ints: TypeAlias = npt.NDArray[np.int32]
+Longs: TypeAlias = npt.NDArray[np.int64]
+Spans: TypeAlias = npt.NDArray[np.int64]
+"""Of shape (records, 2)."""
+Places: TypeAlias = npt.NDArray[np.int32]
+"""Of shape (places, 2)."""
+Hashes: TypeAlias = npt.NDArray[np.uint64]
+Words: TypeAlias = npt.NDArray[np.uint64]
+"""The eight bytes from each place of a buffer on, as :func:`texts.words` gives them."""
+
+#: The bytes are some other JSON value.
+ODD = 3
+#: Why :func:`tokenise` returned.
+DONE, NEW_KEY, FULL = 0, 1, 2
+#: What became of a record.
+FAST, SLOW = 0, 1
+#: Objects within objects; what lies deeper is for the slower reader.
+DEEPEST = 15
+#: A node whose records are all left to the slower reader.
+AMBIGUOUS = 1
+#: Cells that a record may have here.
+MOST_CELLS = 4_096
+
+_QUOTE, _BACKSLASH, _OPEN, _CLOSE, _COLON, _COMMA, _MINUS = 0x22, 0x5C, 0x7B, 0x7D, 0x3A, 0x2C, 0x2D
+_BRACKET, _UNBRACKET = 0x5B, 0x5D
+_BROKEN, _UNKNOWN = -1, -2
+_ONES, _TOPS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_QUOTES, _BACKSLASHES = np.uint64(0x2222222222222222), np.uint64(0x5C5C5C5C5C5C5C5C)
+_SPACES = np.uint64(0x2020202020202020)
+_SPREAD, _ALL = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xFFFFFFFFFFFFFFFF)
+_TRUE, _FALSE, _NULL = (np.frombuffer(word, np.uint8) for word in (b"true", b"false", b"null"))
+
+
+class Tree(NamedTuple):
+    """The known fields.
+
+    Attributes:
+        table: node number + 1 by the hash of parent and key, 0 = free; its length is a power of two.
+        hashed: each node's hash.
+        parent: each node's parent, as a node number + 1.
+        key: where each node's key begins in ``key_words``; one more at last.
+        key_words: of the keys' bytes.
+        flags: :data:`AMBIGUOUS` or 0 per node.
+    """
+
+    table: Ints
+    hashed: Hashes
+    parent: Ints
+    key: Ints
+    key_words: Words
+    flags: Bytes
+
+
+class Out(NamedTuple):
+    """What is found: of each cell its node, where its value begins, how long it is and how it reads."""
+
+    node: Ints
+    start: Ints
+    length: Ints
+    kind: Bytes
+
+
+class Memory(NamedTuple):
+    """What one call remembers.
+
+    Attributes:
+        seen: per node, the last record that had it, + 1.
+        guess: the nodes of the record before, in their order.
+        parents: the objects that are open, as node numbers + 1.
+        ask: the record reached; then, of a new key, its parent, where it begins and how long it is.
+    """
+
+    seen: Ints
+    guess: Ints
+    parents: Ints
+    ask: Longs
+
+
+def memory(nodes: int) -> Memory:
+    """That of a call with so many nodes."""
+    seen, guess, parents = np.zeros(nodes, np.int32), np.zeros(MOST_CELLS, np.int32), np.zeros(DEEPEST + 1, np.int32)
+    return Memory(seen, guess, parents, np.zeros(4, np.int64))
+
+
+@compiled
+def tokenise(
+    data: Bytes, words: Words, spans: Spans, tree: Tree, memory: Memory, out: Out, row_end: Ints, row_state: Bytes
+) -> int:
+    """Read records from the one that ``memory.ask`` names on; returns why it stopped.
+
+    Args:
+        data: the buffer.
+        words: of the buffer.
+        spans: where each record begins and ends.
+        tree: the fields known so far.
+        memory: goes on from call to call.
+        out: the cells; when it is full, :data:`FULL` is returned, to be called again with more room.
+        row_end: out: how many cells there are after each record.
+        row_state: out: :data:`FAST` or :data:`SLOW`.
+    """
+    # Taken apart once: a field of a tuple costs two atomic counts whenever it is named.
+    seen, guess, parents, ask = memory
+    cell_node, cell_start, cell_length, cell_kind = out
+    for row in range(ask[0], len(spans)):
+        ask[0] = row
+        begin = row_end[row - 1] if row else 0
+        if begin + MOST_CELLS > len(cell_node):
+            return FULL
+        cell = _record(
+            data, words, spans[row, 0], spans[row, 1], tree, seen, guess, parents, ask,
+            cell_node, cell_start, cell_length, cell_kind, begin, row + 1,
+        )  # fmt: skip
+        if cell == _UNKNOWN:
+            _unsee(seen, row)  # or the record's own keys would count as seen twice when it is read again
+            return NEW_KEY
+        row_state[row] = SLOW if cell < 0 else FAST
+        row_end[row] = begin if cell < 0 else cell
+    return DONE
+
+
+@compiled
+def _record(
+    data: Bytes,
+    words: Words,
+    at: int,
+    end: int,
+    tree: Tree,
+    seen: Ints,
+    guess: Ints,
+    parents: Ints,
+    ask: Longs,
+    cell_node: Ints,
+    cell_start: Ints,
+    cell_length: Ints,
+    cell_kind: Bytes,
+    cell: int,
+    stamp: int,
+) -> int:
+    """How many cells there are after this record; or that it is broken, or has an unknown key."""
+    table, hashed, node_parent, node_key, key_words, flags = tree
+    at = _space(data, at, end)
+    if at >= end or data[at] != _OPEN:
+        return _BROKEN
+    at = _space(data, at + 1, end)
+    if at < end and data[at] == _CLOSE:
+        return cell if _space(data, at + 1, end) == end else _BROKEN
+    depth = 0
+    for nth in range(MOST_CELLS):
+        # A key and its node: most records have the fields of the one before.
+        if at >= end or data[at] != _QUOTE:
+            return _BROKEN
+        key, parent = at + 1, parents[depth]
+        close, kind = _string(data, words, key, end)
+        if kind != PLAIN:
+            return _BROKEN
+        node = guess[nth]
+        start = node_key[node]
+        if node_parent[node] != parent or not _is_key(
+            words, key, close - key, key_words, start, node_key[node + 1] - start
+        ):
+            node = _find(words, key, close - key, parent, table, hashed, node_parent, node_key, key_words)
+            if node < 0:
+                ask[1], ask[2], ask[3] = parent, key, close - key
+                return _UNKNOWN
+            guess[nth] = node
+        if flags[node] or seen[node] == stamp:
+            return _BROKEN
+        seen[node] = stamp
+        at = _space(data, close + 1, end)
+        if at >= end or data[at] != _COLON:
+            return _BROKEN
+        at = _space(data, at + 1, end)
+        if at >= end:
+            return _BROKEN
+        # Its value: an object with fields is followed, all else is a cell.
+        inside = _space(data, at + 1, end) if data[at] == _OPEN else end
+        if inside < end and data[inside] == _QUOTE:
+            if depth == DEEPEST:
+                return _BROKEN
+            depth += 1
+            parents[depth] = node + 1
+            at = inside
+            continue
+        start = at
+        at, kind = _value(data, words, at, end)
+        if at < 0:
+            return _BROKEN
+        text = data[start] == _QUOTE
+        cell_node[cell] = node
+        cell_start[cell] = start + 1 if text else start
+        cell_length[cell] = at - start - 2 if text else at - start
+        cell_kind[cell] = kind
+        cell += 1
+        # What follows: the ends of objects, or a comma and the next key.
+        at = _space(data, at, end)
+        while at < end and data[at] == _CLOSE:
+            at = _space(data, at + 1, end)
+            depth -= 1
+            if depth < 0:
+                return cell if at == end else _BROKEN
+        if at >= end or data[at] != _COMMA:
+            return _BROKEN
+        at = _space(data, at + 1, end)
+    return _BROKEN
+
+
+@compiled
+def _unsee(seen: Ints, row: int) -> None:
+    """Forget that this record had them."""
+    for node in range(len(seen)):
+        if seen[node] == row + 1:
+            seen[node] = 0
+
+
+@compiled
+def _space(data: Bytes, at: int, end: int) -> int:
+    while at < end and (data[at] == 0x20 or data[at] == 0x09 or data[at] == 0x0A or data[at] == 0x0D):
+        at += 1
+    return at
+
+
+@compiled
+def _string(data: Bytes, words: Words, at: int, end: int) -> tuple[int, int]:
+    """Where the string that begins here closes, and how it reads; half surrogates and raw control characters break.
+
+    Eight bytes at a time while none of them is a quote, a backslash or a control character.
+    """
+    kind = PLAIN
+    while at < end:
+        if at + 8 <= end and _unremarkable(words[at]):
+            at += 8
+            continue
+        byte = data[at]
+        if byte == _QUOTE:
+            return at, kind
+        if byte < 0x20:
+            break
+        at += 1
+        if byte == _BACKSLASH:
+            kind = ESCAPED
+            at = _escape(data, at, end)
+            if at < 0:
+                break
+    return at, _BROKEN
+
+
+@compiled
+def _unremarkable(word: np.uint64) -> bool:
+    quote, backslash = word ^ _QUOTES, word ^ _BACKSLASHES
+    found = ((quote - _ONES) & ~quote) | ((backslash - _ONES) & ~backslash) | ((word - _SPACES) & ~word)
+    return bool(found & _TOPS == np.uint64(0))
+
+
+@compiled
+def _escape(data: Bytes, at: int, end: int) -> int:
+    if at >= end:
+        return _BROKEN
+    byte = data[at]
+    if byte != 0x75:
+        for each in (0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74):
+            if byte == each:
+                return at + 1
+        return _BROKEN
+    if at + 5 > end:
+        return _BROKEN
+    point = 0
+    for i in range(1, 5):
+        digit = data[at + i]
+        if 0x30 <= digit <= 0x39:
+            point = point * 16 + digit - 0x30
+        elif 0x61 <= digit | 0x20 <= 0x66:
+            point = point * 16 + (digit | 0x20) - 0x57
+        else:
+            return _BROKEN
+    return _BROKEN if 0xD800 <= point <= 0xDFFF else at + 5
+
+
+@compiled
+def _value(data: Bytes, words: Words, at: int, end: int) -> tuple[int, int]:
+    """Where a value that is followed no further ends, and its kind; -1 where it is none."""
+    byte = data[at]
+    if byte == _QUOTE:
+        close, kind = _string(data, words, at + 1, end)
+        return (close + 1 if kind >= 0 else _BROKEN), kind
+    if byte == 0x6E:
+        return _word(data, at, end, _NULL), NULL
+    if byte == 0x74:
+        return _word(data, at, end, _TRUE), PLAIN
+    if byte == 0x66:
+        return _word(data, at, end, _FALSE), PLAIN
+    if byte == _BRACKET or byte == _OPEN:
+        return _nested(data, words, at, end), ODD
+    return _number(data, at, end)
+
+
+@compiled
+def _word(data: Bytes, at: int, end: int, word: Bytes) -> int:
+    if at + len(word) > end:
+        return _BROKEN
+    for i in range(len(word)):
+        if data[at + i] != word[i]:
+            return _BROKEN
+    return at + len(word)
+
+
+@compiled
+def _number(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """A plain integer of at most 18 digits reads as it is written; what else may be a number is odd."""
+    start = at
+    if at < end and data[at] == _MINUS:
+        at += 1
+    digits = at
+    while at < end and 0x30 <= data[at] <= 0x39:
+        at += 1
+    whole = at - digits
+    kind = PLAIN if 0 < whole <= 18 and (data[digits] != 0x30 or (whole == 1 and digits == start)) else ODD
+    while at < end and (
+        0x30 <= data[at] <= 0x39
+        or data[at] == 0x2E
+        or data[at] == 0x2B
+        or data[at] == _MINUS
+        or data[at] | 0x20 == 0x65
+    ):
+        kind = ODD
+        at += 1
+    return (at if at > start else _BROKEN), kind
+
+
+@compiled
+def _nested(data: Bytes, words: Words, at: int, end: int) -> int:
+    """Where the brackets that open here are closed again, strings left out."""
+    depth = 0
+    while at < end:
+        byte = data[at]
+        if byte == _QUOTE:
+            at, kind = _string(data, words, at + 1, end)
+            if kind < 0:
+                return _BROKEN
+        elif byte == _BRACKET or byte == _OPEN:
+            depth += 1
+        elif byte == _UNBRACKET or byte == _CLOSE:
+            depth -= 1
+            if depth == 0:
+                return at + 1
+        at += 1
+    return _BROKEN
+
+
+@compiled
+def _key_hash(words: Words, at: int, length: int, parent: int) -> np.uint64:
+    hashed = np.uint64(parent + 1) * _SPREAD
+    for i in range(0, length, 8):
+        word = words[at + i]
+        if length - i < 8:
+            word &= _ALL >> np.uint64(8 * (8 - length + i))
+        hashed = (hashed ^ word) * _SPREAD
+        hashed ^= hashed >> np.uint64(32)
+    return hashed
+
+
+@compiled
+def _is_key(words: Words, at: int, length: int, key_words: Words, start: int, key_length: int) -> bool:
+    if length != key_length:
+        return False
+    for i in range(0, length, 8):
+        differs = words[at + i] ^ key_words[start + i]
+        if length - i < 8:
+            differs &= _ALL >> np.uint64(8 * (8 - length + i))
+        if differs:
+            return False
+    return True
+
+
+@compiled
+def _find(
+    words: Words,
+    key: int,
+    length: int,
+    parent: int,
+    table: Ints,
+    hashed: Hashes,
+    node_parent: Ints,
+    node_key: Ints,
+    key_words: Words,
+) -> int:
+    wanted = _key_hash(words, key, length, parent)
+    mask = len(table) - 1
+    slot = np.int64(wanted) & mask
+    while table[slot] > 0:
+        node = int(table[slot]) - 1
+        start = node_key[node]
+        if (
+            hashed[node] == wanted
+            and node_parent[node] == parent
+            and _is_key(words, key, length, key_words, start, node_key[node + 1] - start)
+        ):
+            return node
+        slot = (slot + 1) & mask
+    return -1
+
+
+@compiled
+def place(table: Ints, key_words: Words, start: int, length: int, parent: int, node: int) -> np.uint64:
+    """Put a node into the table; returns its hash."""
+    hashed = _key_hash(key_words, start, length, parent)
+    slot = np.int64(hashed) & (len(table) - 1)
+    while table[slot] > 0:
+        slot = (slot + 1) & (len(table) - 1)
+    table[slot] = node + 1
+    return hashed
+
+
+@compiled
+def signatures(row_end: Ints, row_state: Bytes, cell_node: Ints, limit: int) -> tuple[Ints, Ints]:
+    """A number per record for the sequence of its nodes, and the first record of each number.
+
+    Records that are SLOW have -1, and so have those whose sequence would be beyond the ``limit`` of numbers.
+    """
+    n = len(row_end)
+    result = np.full(n, -1, np.int32)
+    firsts = np.empty(limit, np.int32)
+    hashes = np.empty(limit, np.uint64)
+    slots = 16
+    while slots < 2 * limit:
+        slots *= 2
+    table = np.full(slots, -1, np.int32)
+    known = 0
+    for row in range(n):
+        if row_state[row] == SLOW:
+            continue
+        begin, end = row_end[row - 1] if row else 0, row_end[row]
+        hashed = np.uint64(end - begin) * _SPREAD
+        for cell in range(begin, end):
+            hashed = (hashed ^ np.uint64(cell_node[cell])) * _SPREAD
+            hashed ^= hashed >> np.uint64(29)
+        slot = np.int64(hashed ^ hashed >> np.uint64(32)) & (slots - 1)
+        number = table[slot]
+        while number >= 0 and not (hashes[number] == hashed and _alike(row_end, cell_node, firsts[number], row)):
+            slot = (slot + 1) & (slots - 1)
+            number = table[slot]
+        if number < 0:
+            if known == limit:
+                continue
+            number = known
+            table[slot] = number
+            hashes[number] = hashed
+            firsts[number] = row
+            known += 1
+        result[row] = number
+    return result, firsts[:known].copy()
+
+
+@compiled
+def _alike(row_end: Ints, cell_node: Ints, row: int, other: int) -> bool:
+    begin, other_begin = row_end[row - 1] if row else 0, row_end[other - 1] if other else 0
+    length = row_end[row] - begin
+    if row_end[other] - other_begin != length:
+        return False
+    for i in range(length):
+        if cell_node[begin + i] != cell_node[other_begin + i]:
+            return False
+    return True
+
+
+@compiled
+def by_column(
+    row_end: Ints, row_sequence: Ints, sequence_at: Ints, columns_of: Places, columns: int
+) -> tuple[Ints, Ints, Ints]:
+    """The cells of each column, in the order of their records.
+
+    Args:
+        row_end: as of :func:`tokenise`.
+        row_sequence: each record's number as of :func:`signatures`; -1 leaves it out.
+        sequence_at: where the places of each sequence begin in ``columns_of``.
+        columns_of: for each place in a sequence the two columns that its cell stands in; -1 = none.
+        columns: how many columns there are.
+
+    Returns:
+        Cells, the record of each, and where each column's cells begin (one more at last).
+    """
+    begins = np.zeros(columns + 1, np.int32)
+    for row in range(len(row_end)):
+        if row_sequence[row] >= 0:
+            begin = row_end[row - 1] if row else 0
+            base = sequence_at[row_sequence[row]]
+            for i in range(row_end[row] - begin):
+                for column in columns_of[base + i]:
+                    if column >= 0:
+                        begins[column + 1] += 1
+    for column in range(columns):
+        begins[column + 1] += begins[column]
+    place = begins[:columns].copy()
+    cells = np.empty(begins[columns], np.int32)
+    rows = np.empty(begins[columns], np.int32)
+    for row in range(len(row_end)):
+        if row_sequence[row] >= 0:
+            begin = row_end[row - 1] if row else 0
+            base = sequence_at[row_sequence[row]]
+            for i in range(row_end[row] - begin):
+                for column in columns_of[base + i]:
+                    if column >= 0:
+                        cells[place[column]] = begin + i
+                        rows[place[column]] = row
+                        place[column] += 1
+    return cells, rows, begins

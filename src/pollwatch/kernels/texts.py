@@ -1,0 +1,168 @@
+r"""Texts that lie somewhere in a buffer become a dictionary: each distinct text once, and a code for each place.
+
+A place is a start and a length. Its *kind* says how the bytes there read: as they are, as a JSON string with escapes,
+or not at all (null). The escapes must be right already; ``kernels.objects`` has seen to it.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pollwatch.kernels.compiled import compiled
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Ints: TypeAlias = npt.NDArray[np.int32]
+Words: TypeAlias = npt.NDArray[np.uint64]
+
+#: The bytes are the text.
+PLAIN = 0
+#: The bytes are the inside of a JSON string with backslashes in it.
+ESCAPED = 1
+#: There is no text.
+NULL = 2
+
+_WORD = 8
+_BACKSLASH, _U = 0x5C, 0x75
+_SHORT_FROM = np.frombuffer(b"bfnrt", np.uint8)
+_SHORT_TO = np.frombuffer(b"\b\f\n\r\t", np.uint8)
+_BASIS, _SPREAD = np.uint64(0xCBF29CE484222325), np.uint64(0x9E3779B97F4A7C15)
+#: Texts made to collide must not make a table a list: beyond so many tries a text stands in the dictionary twice.
+MOST_TRIES = 64
+
+
+def padded(data: bytes | Bytes) -> Bytes:
+    """The bytes with seven more behind them, so that :func:`words` can be taken from each place."""
+    return np.concatenate([np.frombuffer(data, np.uint8), np.zeros(_WORD - 1, np.uint8)])
+
+
+def words(data: Bytes) -> Words:
+    """The eight bytes from each place on (little end first), of a padded buffer. A view: nothing is copied."""
+    return np.lib.stride_tricks.as_strided(
+        data[: len(data) // _WORD * _WORD].view("<u8"), (max(len(data) - _WORD + 1, 0),), (1,), writeable=False
+    )
+
+
+@compiled
+def encode(data: Bytes, starts: Ints, lengths: Ints, kinds: Bytes) -> tuple[Ints, Bytes, Ints]:
+    """A code per place (-1 = null), the distinct texts one behind the other, and where each begins (one more at last).
+
+    Codes count up in order of first appearance. At most 2^31 - 1 bytes of text; the caller sees to it.
+    """
+    n = len(starts)
+    total = 0
+    for row in range(n):
+        total += lengths[row]
+    texts = np.empty(total, np.uint8)
+    offsets = np.zeros(n + 1, np.int32)
+    codes = np.empty(n, np.int32)
+    slots = 16
+    while slots < 2 * n:
+        slots *= 2
+    table = np.full(slots, -1, np.int32)
+    hashes = np.empty(n, np.uint64)
+    distinct, at = 0, 0
+    for row in range(n):
+        kind = kinds[row]
+        if kind == NULL:
+            codes[row] = -1
+            continue
+        text = data[starts[row] : starts[row] + lengths[row]]
+        if kind == ESCAPED:
+            text = texts[at : _unescape(text, texts, at)]
+        hashed = _hash(text)
+        slot = np.int64(hashed) & (slots - 1)
+        code, tries = table[slot], 0
+        while code >= 0 and not (hashes[code] == hashed and _same(texts[offsets[code] : offsets[code + 1]], text)):
+            slot = (slot + 1) & (slots - 1)
+            tries += 1
+            code = table[slot] if tries < MOST_TRIES else -1
+        if code < 0:
+            code = distinct
+            table[slot] = code
+            hashes[code] = hashed
+            if kind == PLAIN:
+                texts[at : at + len(text)] = text
+            at += len(text)
+            distinct += 1
+            offsets[distinct] = at
+        codes[row] = code
+    return codes, texts[:at].copy(), offsets[: distinct + 1].copy()
+
+
+@compiled
+def _unescape(text: Bytes, out: Bytes, at: int) -> int:
+    i, end = 0, len(text)
+    while i < end:
+        byte = text[i]
+        i += 1
+        if byte == _BACKSLASH:
+            byte = text[i]
+            i += 1
+            if byte == _U:
+                at = _utf8(_hex4(text, i), out, at)
+                i += 4
+                continue
+            for each in range(5):
+                if byte == _SHORT_FROM[each]:
+                    byte = _SHORT_TO[each]
+                    break
+        out[at] = byte
+        at += 1
+    return at
+
+
+@compiled
+def _hex4(data: Bytes, at: int) -> int:
+    value = 0
+    for i in range(4):
+        byte = data[at + i]
+        value = value * 16 + (byte - 48 if byte < 58 else (byte | 32) - 87)
+    return value
+
+
+@compiled
+def _utf8(point: int, out: Bytes, at: int) -> int:
+    """Write a character of the basic plane that is no surrogate."""
+    if point < 0x80:
+        out[at] = point
+        return at + 1
+    if point < 0x800:
+        out[at] = 0xC0 | point >> 6
+        out[at + 1] = 0x80 | point & 63
+        return at + 2
+    out[at] = 0xE0 | point >> 12
+    out[at + 1] = 0x80 | point >> 6 & 63
+    out[at + 2] = 0x80 | point & 63
+    return at + 3
+
+
+@compiled
+def _hash(text: Bytes) -> np.uint64:
+    """Eight bytes at a time; the compiler makes one load of them."""
+    length = len(text)
+    hashed = _BASIS ^ np.uint64(length)
+    words = length >> 3
+    for k in range(words):
+        word = np.uint64(0)
+        for i in range(8):
+            word |= np.uint64(text[8 * k + i]) << np.uint64(8 * i)
+        hashed = (hashed ^ word) * _SPREAD
+        hashed ^= hashed >> np.uint64(29)
+    word = np.uint64(0)
+    for i in range(8 * words, length):
+        word = word << np.uint64(8) | np.uint64(text[i])
+    hashed = (hashed ^ word) * _SPREAD
+    return hashed ^ hashed >> np.uint64(32)
+
+
+@compiled
+def _same(text: Bytes, other: Bytes) -> bool:
+    if len(text) != len(other):
+        return False
+    for i in range(len(text)):
+        if text[i] != other[i]:
+            return False
+    return True
