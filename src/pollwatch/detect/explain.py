@@ -103,8 +103,8 @@ def _test(test: Test) -> str:  # noqa: PLR0911 - one line per kind of test
         case SameAs(field, starts, ends):
             verb = "contains" if starts and ends else "begins with" if starts else "ends with" if ends else "equals"
             return f"{verb} the field {field}"
-        case PartOfTime(part, number):
-            return f"has {part.value} {number}"
+        case PartOfTime(part, number, op):
+            return f"has {part.value} {op.value} {number}"
 
 
 def _text(parts: tuple[str | Wild, ...]) -> str:

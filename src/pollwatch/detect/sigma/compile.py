@@ -6,10 +6,10 @@ from base64 import b64encode
 from typing import Any
 
 from sigma import conditions, modifiers, types
-from sigma.exceptions import SigmaError
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
 
 from pollwatch.detect.sigma import regex
+from pollwatch.detect.sigma.condition import MOST_TESTS, joined, parsed, size
 from pollwatch.detect.sigma.plan import (
     And,
     Cidr,
@@ -36,6 +36,8 @@ _ENCODINGS: dict[type[Any], str] = {
     modifiers.SigmaUTF16Modifier: "utf-16",  # with its byte order mark
     modifiers.SigmaUTF16BEModifier: "utf-16-be",
 }
+# Sigma has a name for it that pySigma has not.
+modifiers.modifier_mapping.setdefault("utf16le", modifiers.SigmaWideModifier)
 _BASE64 = (modifiers.SigmaBase64Modifier, modifiers.SigmaBase64OffsetModifier)
 _FLAGS = {
     types.SigmaRegularExpressionFlag.IGNORECASE: "i",
@@ -51,52 +53,47 @@ def condition(rule: SigmaRule) -> Node:
     Raises:
         RuleError: something in it is not understood.
     """
-    for detection in rule.detection.detections.values():
-        _encode_rightly(detection)
-    try:
-        parsed = [each.parsed for each in rule.detection.parsed_condition]
-    except (SigmaError, RecursionError, AttributeError, TypeError) as error:
-        raise RuleError(f"the condition is not understood: {error}") from error
-    return _joined(Or, [_node(each) for each in parsed])
+    selections = {name: _detection(each) for name, each in rule.detection.detections.items()}
+    alternatives = [parsed(str(text), selections) for text in rule.detection.condition]
+    if not alternatives:
+        raise RuleError("has no condition")
+    if sum(map(size, alternatives)) > MOST_TESTS:
+        raise RuleError(f"comes to more than {MOST_TESTS} tests; split it")
+    return joined(Or, alternatives)
 
 
-def _joined(kind: type[And | Or], children: list[Node]) -> Node:
-    return children[0] if len(children) == 1 else kind(tuple(children))
+def _detection(detection: SigmaDetection) -> Node:
+    """A selection: the items of a map all together, of a list one of them."""
+    items = [
+        _detection(each) if isinstance(each, SigmaDetection) else _item(each) for each in detection.detection_items
+    ]
+    return joined(And if detection.item_linking is conditions.ConditionAND else Or, items)
 
 
-def _node(tree: object) -> Node:
-    match tree:
-        case conditions.ConditionAND():
-            return _joined(And, [_node(child) for child in _children(tree)])
-        case conditions.ConditionOR():
-            return _joined(Or, [_node(child) for child in _children(tree)])
-        case conditions.ConditionNOT():
-            return Not(_node(_children(tree)[0]))
-        case conditions.ConditionFieldEqualsValueExpression(field=field, value=value):
-            return _field_test(field, value)
-        case conditions.ConditionValueExpression(value=value):
-            return _keyword(value)
-        case None:
-            raise RuleError("the condition names no selection that exists (an '1 of x*' without any x)")
-        case _:
-            raise RuleError(f"the condition holds a {type(tree).__name__}, which is not understood")
-
-
-def _children(tree: conditions.ConditionItem) -> list[object]:
-    if not tree.args:
-        raise RuleError("the condition names no selection that exists (an '1 of x*' without any x)")
-    return list(tree.args)
+def _item(item: SigmaDetectionItem) -> Node:
+    """A field (or none) with its values."""
+    values = _encoded(item) or item.value
+    if not values:
+        tests = [_field_test(item.field, types.SigmaNull())] if item.field is not None else []
+    elif item.field is None:
+        tests = [_keyword(value) for value in values]
+    else:
+        tests = [_field_test(item.field, value) for value in values]
+    if not tests:
+        raise RuleError("a keyword must be text or a regular expression, not nothing")
+    node = joined(And if item.value_linking is conditions.ConditionAND else Or, tests)
+    return Not(node) if item.negated else node
 
 
 def _field_test(field: str, value: types.SigmaType) -> Node:
     if isinstance(value, types.SigmaExpansion):
-        return _joined(Or, [_field_test(field, each) for each in value.values])
+        return joined(Or, [_field_test(field, each) for each in value.values])
     return Leaf(field, _test(value))
 
 
 def _keyword(value: types.SigmaType) -> Node:
     if isinstance(value, types.SigmaExpansion):
-        return _joined(Or, [_keyword(each) for each in value.values])
+        return joined(Or, [_keyword(each) for each in value.values])
     test = Text((str(value),)) if isinstance(value, types.SigmaNumber) else _test(value)
     if isinstance(test, Text):
         front = () if test.parts[:1] == (Wild.MANY,) else (Wild.MANY,)
@@ -118,9 +115,10 @@ def _test(value: types.SigmaType) -> Test:  # noqa: C901, PLR0911 - one line per
         case types.SigmaNumber():
             return Number(Compare.EQ, value.number)
         case types.SigmaCompareExpression():
-            if isinstance(value.number, types.SigmaTimestampPart):
-                raise RuleError("a part of a time can be compared for equality only")
-            return Number(_COMPARE[value.op], value.number.number)
+            op, number = _COMPARE[value.op], value.number
+            if isinstance(number, types.SigmaTimestampPart):
+                return PartOfTime(TimePart[number.timestamp_part.name], int(number.number), op)
+            return Number(op, number.number)
         case types.SigmaCIDRExpression():
             return Cidr(str(value.network))
         case types.SigmaNull():
@@ -161,23 +159,22 @@ def _parts(value: types.SigmaString) -> tuple[str | Wild, ...]:
 def _resolved(value: types.SigmaString) -> None:
     for part in value.s:
         if isinstance(part, types.Placeholder):
-            raise RuleError(f"placeholder %{part.name}% has no value here; write the values into the rule")
+            raise RuleError(
+                f"placeholder %{part.name}% has no value; give it one in a file placeholders.yml beside the rules"
+            )
 
 
-def _encode_rightly(detection: SigmaDetection) -> None:
-    """Redo base64 of UTF-16 text on bytes: pySigma passes it through UTF-8, which spoils marks and non-ASCII."""
-    for item in detection.detection_items:
-        if isinstance(item, SigmaDetection):
-            _encode_rightly(item)
-        elif any(modifier in _BASE64 for modifier in item.modifiers):
-            _encode_item(item)
+def _encoded(item: SigmaDetectionItem) -> list[types.SigmaType] | None:
+    """The values in base64, made from bytes: pySigma passes UTF-16 through UTF-8, which spoils marks and non-ASCII.
 
-
-def _encode_item(item: SigmaDetectionItem) -> None:
-    at = next(index for index, modifier in enumerate(item.modifiers) if modifier in _BASE64)
+    None where there is no base64, or where pySigma's own way is right (windash and the like before it).
+    """
+    at = next((index for index, modifier in enumerate(item.modifiers) if modifier in _BASE64), None)
+    if at is None or item.original_value is None:
+        return None
     before, after = item.modifiers[:at], item.modifiers[at + 1 :]
-    if item.original_value is None or any(modifier not in _ENCODINGS for modifier in before):
-        return  # windash and the like: pySigma's own way is right for ASCII
+    if any(modifier not in _ENCODINGS for modifier in before):
+        return None
     encoding = _ENCODINGS[before[-1]] if before else "utf-8"
     offsets = item.modifiers[at] is modifiers.SigmaBase64OffsetModifier
     values: list[types.SigmaType] = []
@@ -187,7 +184,7 @@ def _encode_item(item: SigmaDetectionItem) -> None:
         data = "".join(str(part) for part in value.s).encode(encoding)
         texts = _offsets(data) if offsets else [b64encode(data).decode()]
         values.append(types.SigmaExpansion([types.SigmaString.from_str(text) for text in texts]))
-    item.value = SigmaDetectionItem(item.field, after, values).value
+    return SigmaDetectionItem(item.field, after, values).value
 
 
 def _offsets(data: bytes) -> list[str]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from pollwatch.detect.sigma import compiled
+from pollwatch.detect.sigma import compiled, placeholders
 from pollwatch.detect.sigma.cache import Cache, of_user
 from pollwatch.detect.sigma.compiled import Compiled, Refusal
+from pollwatch.detect.sigma.placeholders import Values
 from pollwatch.detect.sigma.plan import (
     Alternative,
     And,
@@ -93,7 +93,7 @@ def _files(root: Path) -> dict[str, str]:
         f"{folder}/{name}"
         for folder, _, names in os.walk(root)
         for name in names
-        if name.endswith(_SUFFIXES) and os.path.isfile(f"{folder}/{name}")  # noqa: PTH113 - the same
+        if name.endswith(_SUFFIXES) and name != placeholders.FILE and os.path.isfile(f"{folder}/{name}")  # noqa: PTH113 - the same
     ]
     return {path: path[start:] for path in sorted(found, key=lambda path: path.split("/"))}
 
@@ -108,6 +108,7 @@ def _compiled(
     """Each file compiled: as it was kept where its bytes are the same, else now."""
     kept = compiled.read(cache, root)
     pack: dict[str, Compiled] = {}
+    values = _values(root, refused)
     changed: dict[str, bytes] = {}
     for file, name in files.items():
         try:
@@ -115,7 +116,7 @@ def _compiled(
         except RuleError as error:
             refused.append(Refused(file, "", error))
             continue
-        if name in kept and kept[name].digest == sha256(data).digest():
+        if name in kept and kept[name].digest == values.digest(data):
             pack[name] = kept[name]
         else:
             changed[file] = data
@@ -123,12 +124,21 @@ def _compiled(
         from pollwatch.detect.sigma.understand import understood  # noqa: PLC0415 - pySigma takes most of a second
 
         for number, (file, data) in enumerate(changed.items(), 1):
-            pack[files[file]] = understood(data, files[file], file)
+            pack[files[file]] = understood(data, files[file], file, values)
             if progress is not None:
                 progress(number, len(changed))
     if changed or len(pack) != len(kept):
         compiled.write(cache, root, pack)
     return {file: pack[name] for file, name in files.items() if name in pack}
+
+
+def _values(root: Path, refused: list[Refused]) -> Values:
+    """What placeholders stand for in the rules of a folder."""
+    try:
+        return placeholders.read(root if root.is_dir() else root.parent)
+    except RuleError as error:
+        refused.append(Refused(str(root / placeholders.FILE), "", error))
+        return placeholders.NO_VALUES
 
 
 def _content(file: str) -> bytes:

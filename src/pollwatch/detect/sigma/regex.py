@@ -1,8 +1,8 @@
 """Regular expressions that cannot stop the engine.
 
 Where RE2 takes a pattern it runs there: linear time, whatever the text (Arrow carries RE2). What RE2 refuses
-(look-around, back-references) runs in Python's ``re``, but only if no unbounded repeat holds another one, and
-only on the first :data:`CAP` characters of a text.
+(look-around, back-references) runs in Python's ``re``, but only if no repeat holds another one and no more than two
+that have no end follow one another, and only on the beginning of a text: :data:`CAPS`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ import pyarrow.compute as pc
 from pollwatch.detect.sigma.plan import Regex
 from pollwatch.errors import RuleError
 
-CAP = 2_048
+#: Characters of a text that ``re`` looks at, by how many endless repeats follow one another: the time it may take
+#: grows with the length to the power of one more than that.
+CAPS = (2_048, 2_048, 256)
+_MANY_TIMES = 8
+_REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
+_ENDLESS = 100
 _LARGEST_CLASS = 24
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 
@@ -34,10 +39,16 @@ def check(test: Regex) -> None:
     if _linear(test):
         return
     pattern = _python(test)
-    if _nested_repeat(parser.parse(pattern.pattern, pattern.flags)):
+    tree = parser.parse(pattern.pattern, pattern.flags)
+    if _nested_repeat(tree):
         raise RuleError(
             f"regular expression {test.pattern[:80]!r} uses look-around or back-references and repeats a repeat;"
             " it could take forever on a long line. Rewrite it without one of the two"
+        )
+    if _degree(tree) >= len(CAPS):
+        raise RuleError(
+            f"regular expression {test.pattern[:80]!r} uses look-around or back-references and has more than"
+            f" {len(CAPS) - 1} endless repeats in a row; it could take forever on a long line"
         )
 
 
@@ -46,8 +57,8 @@ def found(test: Regex, values: Sequence[str]) -> list[bool]:
     if _linear(test):
         result: list[bool] = pc.match_substring_regex(pa.array(values, pa.string()), _re2(test)).to_pylist()
         return result
-    search = _python(test).search
-    return [search(value[:CAP]) is not None for value in values]
+    search, cap = _python(test).search, _cap(test)
+    return [search(value[:cap]) is not None for value in values]
 
 
 def _re2(test: Regex) -> str:
@@ -74,27 +85,50 @@ def _python(test: Regex) -> re.Pattern[str]:
         raise RuleError(f"regular expression {test.pattern[:80]!r} is not understood: {error}") from error
 
 
-def _nested_repeat(items: Any, inside: bool = False) -> bool:  # noqa: ANN401, C901, FBT001, FBT002 - CPython's parse tree
+@lru_cache(maxsize=8_192)
+def _cap(test: Regex) -> int:
+    pattern = _python(test)
+    return CAPS[min(_degree(parser.parse(pattern.pattern, pattern.flags)), len(CAPS) - 1)]
+
+
+def _nested_repeat(items: Any, inside: bool = False) -> bool:  # noqa: ANN401, FBT001, FBT002 - CPython's parse tree
+    """Whether a repeat of open length stands in one that repeats many times."""
     for code, argument in items:
-        if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
-            _, most, body = argument
-            unbounded = most is codes.MAXREPEAT or most > 1_000
-            if (inside and unbounded) or _nested_repeat(body, inside or unbounded):
+        if code in _REPEATS:
+            least, most, body = argument
+            if inside and most > 1 and least != most:
                 return True
-        elif code is codes.BRANCH:
-            if any(_nested_repeat(branch, inside) for branch in argument[1]):
+            if _nested_repeat(body, inside or most >= _MANY_TIMES):
                 return True
-        elif code is codes.SUBPATTERN:
-            if _nested_repeat(argument[3], inside):
-                return True
-        elif code in (codes.ASSERT, codes.ASSERT_NOT):
-            if _nested_repeat(argument[1], inside):
-                return True
-        elif code is codes.GROUPREF_EXISTS:
-            branches = [branch for branch in argument[1:] if branch is not None]
-            if any(_nested_repeat(branch, inside) for branch in branches):
-                return True
+        elif any(_nested_repeat(part, inside) for part in _within(code, argument)):
+            return True
     return False
+
+
+def _degree(items: Any) -> int:  # noqa: ANN401 - CPython's own parse tree
+    """How many endless repeats follow one another; what looks ahead or behind is done with before what follows."""
+    row = apart = 0
+    for code, argument in items:
+        if code in _REPEATS:
+            row += (argument[1] > _ENDLESS) + _degree(argument[2])
+        elif code in (codes.ASSERT, codes.ASSERT_NOT):
+            apart = max(apart, _degree(argument[1]))
+        else:
+            row += max(map(_degree, _within(code, argument)), default=0)
+    return max(row, apart)
+
+
+def _within(code: Any, argument: Any) -> list[Any]:  # noqa: ANN401 - CPython's own parse tree
+    """The parts of a group, choice, look-around or condition."""
+    if code is codes.BRANCH:
+        return list(argument[1])
+    if code is codes.SUBPATTERN:
+        return [argument[3]]
+    if code in (codes.ASSERT, codes.ASSERT_NOT):
+        return [argument[1]]
+    if code is codes.GROUPREF_EXISTS:
+        return [branch for branch in argument[1:] if branch is not None]
+    return [argument] if code is codes.ATOMIC_GROUP else []
 
 
 def necessary(test: Regex) -> frozenset[str] | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,12 +16,13 @@ from sigma.correlations import SigmaCorrelationRule
 from sigma.exceptions import SigmaError
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaLogSource, SigmaRule
-from sigma.rule.base import SigmaYAMLLoader
 
 from pollwatch.detect.sigma import compile as compiler
+from pollwatch.detect.sigma import limits
 from pollwatch.detect.sigma.compiled import Compiled, Refusal
 from pollwatch.detect.sigma.correlated import correlation, prepared
 from pollwatch.detect.sigma.info import rule_info
+from pollwatch.detect.sigma.placeholders import NO_VALUES, Values
 from pollwatch.detect.sigma.plan import CorrelationRule, EventRule, FilterRule
 from pollwatch.errors import RuleError
 from pollwatch.events.batch import LogSource
@@ -31,19 +31,20 @@ from pollwatch.events.batch import LogSource
 _NOT_SIGMA: Final = (SigmaError, AttributeError, TypeError, ValueError, LookupError, AssertionError, RecursionError)
 
 
-def understood(data: bytes, name: str, path: str) -> Compiled:
+def understood(data: bytes, name: str, path: str, values: Values = NO_VALUES) -> Compiled:
     """What one rule file says.
 
     Args:
         data: its bytes.
         name: its path within its folder of rules: the identity of a rule that states none.
         path: where it is, for people.
+        values: what placeholders stand for.
     """
-    digest = sha256(data).digest()
+    digest = values.digest(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python's remarks on the regular expressions of rules
         try:
-            parsed = _parsed(data)
+            parsed = _parsed(data, values)
         except RuleError as error:
             return Compiled(digest, refused=(Refusal("", "", str(error)),))
         made: list[EventRule | CorrelationRule | FilterRule] = []
@@ -62,10 +63,10 @@ def understood(data: bytes, name: str, path: str) -> Compiled:
     )
 
 
-def _parsed(data: bytes) -> list[Any]:
+def _parsed(data: bytes, values: Values) -> list[Any]:
     """The rules and filters in a file, as pySigma understands them."""
     try:
-        documents = list(yaml.load_all(data.decode("utf-8"), SigmaYAMLLoader))
+        documents = [limits.filled_in(each, values.texts) for each in limits.documents(data.decode("utf-8"))]
     except (UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise RuleError(f"not readable as YAML: {_one_line(error)}") from error
     for number, document in enumerate(documents, 1):

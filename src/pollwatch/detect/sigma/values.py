@@ -54,8 +54,8 @@ def holds(test: Test, values: Sequence[Value]) -> list[bool]:  # noqa: PLR0911 -
             return [_compares(op, as_number(value), number) for value in values]
         case Cidr():
             return [_inside(test, value) for value in values]
-        case PartOfTime(part, number):
-            return [_part_of(part, value) == number for value in values]
+        case PartOfTime(part, number, op):
+            return [_compares(op, _part_of(part, value), number) for value in values]
         case SameAs():
             raise TypeError("a field reference needs the whole event")
 
