@@ -10,7 +10,6 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
@@ -18,7 +17,7 @@ from pollwatch.formats.framing import as_int64, as_text, epoch_us, iso_us
 from pollwatch.formats.framing_json import MAX_COLUMNS, REST, as_column, json_text
 from pollwatch.formats.framing_windows import logsource
 from pollwatch.formats.framing_winevent import EVENT_ID, FLAT_NAMES, SYSTEM, WindowsEvent
-from pollwatch.formats.framing_winnames import add_actors, add_audited
+from pollwatch.formats.framing_winnames import Columns, add_actors, add_audited
 
 if TYPE_CHECKING:  # Arrow is heavy: asking which formats there are must not wait for it
     import pyarrow as pa
@@ -26,7 +25,7 @@ if TYPE_CHECKING:  # Arrow is heavy: asking which formats there are must not wai
 _LONGEST_NAME = 256
 _RESERVED = frozenset({*SYSTEM, TIME, NUMBER, REST})
 #: A log has fewer kinds of events than this in a block; more of them are made one, at the price of touching each.
-_MOST_KINDS = 256
+MOST_KINDS = 256
 _NOTHING = type(None)
 
 
@@ -96,12 +95,18 @@ class Gatherer:
     def batches(self, path: str) -> list[EventBatch]:
         """All of them."""
         return [
-            EventBatch(source, path, _together([self._table(source, kind) for kind in _few(list(kinds.values()))]))
-            for source, kinds in self._kinds.items()
+            EventBatch(source, path, self._table(source, list(kinds.values()))) for source, kinds in self._kinds.items()
         ]
 
-    def _table(self, source: LogSource, kind: _Kind) -> pa.Table:
-        """One kind's events: the event's own fields, those of its data, and what we add."""
+    def _table(self, source: LogSource, kinds: list[_Kind]) -> pa.Table:
+        if len(kinds) > MOST_KINDS:
+            numbers = [number for kind in kinds for number in kind.numbers]
+            times = [time_us for kind in kinds for time_us in kind.times]
+            return _together([_arrow(source, self._unlike(kinds), numbers, times)])
+        return _together([_arrow(source, self._alike(kind), kind.numbers, kind.times) for kind in kinds])
+
+    def _alike(self, kind: _Kind) -> Columns:
+        """One kind's events: the event's own fields, and those of its data."""
         columns: dict[str, Sequence[Any]] = dict(zip(SYSTEM, zip(*kind.systems, strict=True), strict=True))
         rest: dict[str, Sequence[Any]] = {}
         for name, values in zip(kind.data[0], zip(*(each.values() for each in kind.data), strict=True), strict=True):
@@ -112,24 +117,35 @@ class Gatherer:
                 columns.setdefault(column, values)
         if rest:
             columns[REST] = [json_text(dict(zip(rest, row, strict=True))) for row in zip(*rest.values(), strict=True)]
-        texts = {name: _texts(values) for name, values in columns.items()}
-        add_audited(source, texts)
-        add_actors(texts)
-        return _arrow(texts, kind)
+        return {name: _texts(values) for name, values in columns.items()}
+
+    def _unlike(self, kinds: list[_Kind]) -> Columns:
+        """Events of more kinds than a log has, field by field; what that costs follows the number of fields given."""
+        cells: dict[str, dict[int, Any]] = defaultdict(dict)
+        systems = [system for kind in kinds for system in kind.systems]
+        row = -1
+        for kind in kinds:
+            for data in kind.data:
+                row += 1
+                rest = {}
+                for name, value in data.items():
+                    column = self._names.column(name, flat=kind.flat)
+                    if column == REST:
+                        rest[name] = value
+                    else:
+                        cells[column].setdefault(row, value)
+                if rest:
+                    cells[REST][row] = json_text(rest)
+        spread = {name: _spread(given, len(systems)) for name, given in cells.items() if name not in SYSTEM}
+        return dict(zip(SYSTEM, map(_texts, zip(*systems, strict=True)), strict=True)) | spread
 
 
-def _few(kinds: list[_Kind]) -> list[_Kind]:
-    """The kinds as they are, or all events as one kind where there are too many."""
-    if len(kinds) <= _MOST_KINDS:
-        return kinds
-    names = dict.fromkeys(chain.from_iterable(each.data[0] for each in kinds))
-    one = _Kind(flat=any(each.flat for each in kinds))
-    for each in kinds:
-        one.numbers += each.numbers
-        one.times += each.times
-        one.systems += each.systems
-        one.data += [dict.fromkeys(names) | data for data in each.data]
-    return [one]
+def _spread(given: dict[int, Any], length: int) -> Sequence[str | None]:
+    """A column of which some rows are given."""
+    values: list[str | None] = [None] * length
+    for row, value in zip(given, _texts(list(given.values())), strict=True):
+        values[row] = value
+    return values
 
 
 def _texts(values: Sequence[Any]) -> Sequence[str | None]:
@@ -143,15 +159,18 @@ def _texts(values: Sequence[Any]) -> Sequence[str | None]:
     return [str(each) if isinstance(each, int) else each for each in columns]
 
 
-def _arrow(columns: dict[str, Sequence[str | None]], kind: _Kind) -> pa.Table:
+def _arrow(source: LogSource, columns: Columns, numbers: list[int], times: list[int | None]) -> pa.Table:
+    """Columns as Arrow, with what we add to them."""
     import pyarrow as pa  # noqa: PLC0415 - heavy: see above
 
+    add_audited(source, columns)
+    add_actors(columns)
     arrays = {name: _array(values) for name, values in columns.items()}
     arrays[EVENT_ID] = pa.array(map(as_int64, columns[EVENT_ID]), pa.int64())
-    arrays[TIME] = pa.array(kind.times, pa.int64())
+    arrays[TIME] = pa.array(times, pa.int64())
     number = pa.field(NUMBER, pa.int64(), nullable=False)
     schema = pa.schema([*(pa.field(name, array.type) for name, array in arrays.items()), number])
-    return pa.table([*arrays.values(), pa.array(kind.numbers, pa.int64())], schema=schema)
+    return pa.table([*arrays.values(), pa.array(numbers, pa.int64())], schema=schema)
 
 
 def _array(values: Sequence[str | None]) -> pa.Array:

@@ -1,0 +1,185 @@
+"""Windows events: out of binary logs, whole or damaged, and out of hostile JSON, to the rules that are meant."""
+
+from __future__ import annotations
+
+import random  # noqa: TID251 - seeded
+from pathlib import Path
+
+import pytest
+
+from evtx_maker import CHUNK_BYTES, FIRST_RECORD, HEADER_BYTES, event, log
+from pollwatch.clock import rfc3339
+from pollwatch.detect.engine import Engine
+from pollwatch.errors import FormatError
+from pollwatch.events.batch import NUMBER, TIME, LogSource
+from pollwatch.events.block import LineBlock
+from pollwatch.formats.framing_json import MAX_COLUMNS, REST
+from pollwatch.formats.framing_wincolumns import MOST_KINDS
+from pollwatch.formats.interface import ParseContext
+from pollwatch.formats.windows import Windows
+from pollwatch.node.case.reading import InputCount, ReadOptions, lines, read
+from pollwatch.sources.files import expand
+
+STARTED = event("Security", 4688, 1, {"NewProcessName": r"C:\Temp\evil.exe", "SubjectUserName": "clerk"})
+INSTALLED = event("System", 7045, 2, {"ServiceName": "evil"})
+Row = dict[str, object]
+
+
+def scanned(folder: Path, data: bytes) -> tuple[InputCount, list[tuple[int, LogSource | str, Row]]]:
+    """What a scan makes of a file: its counts, and each record's number with its event or why it is quarantined."""
+    path = folder / "Log.evtx"
+    path.write_bytes(data)
+    (source,), _ = expand([str(path)])
+    count = InputCount(source.path)
+    found: list[tuple[int, LogSource | str, Row]] = []
+    for _block, parsed in read(source, ReadOptions(), count):
+        found += [(each.number, each.reason, {}) for each in parsed.quarantined]
+        found += [(row[NUMBER], batch.logsource, row) for batch in parsed.batches for row in batch.table.to_pylist()]
+    assert [number for number, _, _ in sorted(found)] == list(range(1, count.lines + 1))
+    assert count.parsed + count.quarantined == count.lines
+    return count, sorted(found, key=lambda each: each[0])
+
+
+def test_binary_log(tmp_path: Path) -> None:
+    """Events of all chunks come out in order, numbered through, and a second look finds the same text again."""
+    count, found = scanned(tmp_path, log([[STARTED, INSTALLED], [], [STARTED]]))
+    assert (count.format, count.lines, count.quarantined) == ("windows", 3, 0)
+    started, installed = LogSource("process_creation", "windows", "security"), LogSource("", "windows", "system")
+    assert [what for _, what, _ in found] == [started, installed, started]
+    assert found[0][2]["Image"] == r"C:\Temp\evil.exe"
+    assert rfc3339(count.first_us) == "2026-11-03T20:00:01.500000Z"
+    (source,), _ = expand([str(tmp_path / "Log.evtx")])
+    ((number, raw, text),) = lines(source, {2})
+    assert (number, raw.decode()) == (2, text)
+    assert '"ServiceName":"evil"' in text
+
+
+def test_cut_log(tmp_path: Path) -> None:
+    """A log that was copied half: what is there is read, and one record says where the file ends."""
+    whole = log([[STARTED] * 20, [INSTALLED] * 20])
+    _, found = scanned(tmp_path, whole[: HEADER_BYTES + CHUNK_BYTES + 3_000])
+    assert sum(isinstance(what, LogSource) for _, what, _ in found) > 20
+    assert found[-1][1] == "damaged: the file ends inside chunk 1 at byte 69632, after 3000 of 65536 bytes"
+    _, ((_, why, _),) = scanned(tmp_path, whole[:100])
+    assert why == "damaged: the file ends inside its header, after 100 of 4096 bytes"
+
+
+def test_damage_stays_where_it_is(tmp_path: Path) -> None:
+    """Attack: one event is overwritten, and a whole chunk; all other events still come out."""
+    data = bytearray(log([[STARTED] * 5, [STARTED], [INSTALLED] * 3]))
+    data[HEADER_BYTES + FIRST_RECORD + 26 : HEADER_BYTES + FIRST_RECORD + 40] = b"\xff" * 14
+    data[HEADER_BYTES + CHUNK_BYTES : HEADER_BYTES + CHUNK_BYTES + 8] = b"garbage!"
+    count, found = scanned(tmp_path, bytes(data))
+    assert count.parsed == 7
+    reasons = [what for _, what, _ in found if isinstance(what, str)]
+    assert reasons[0].startswith("damaged: chunk 0 at byte 4096: Failed to parse record number 1")
+    assert reasons[1].startswith("damaged: chunk 1 at byte 69632: Failed to parse chunk")
+
+
+def test_any_damage_is_survived(tmp_path: Path) -> None:
+    """Attack: logs with bytes changed anywhere, or nothing but noise behind the first ones; nothing is raised."""
+    noise = random.Random(6)  # noqa: S311 - seeded
+    whole = log([[STARTED, INSTALLED] * 10])
+    for _ in range(60):
+        data = bytearray(whole[: noise.randrange(8, len(whole))] if noise.random() < 0.3 else whole)
+        for _ in range(noise.choice([1, 5, 50])):
+            data[noise.randrange(8, min(len(data), 12_000))] = noise.randrange(256)
+        count, _ = scanned(tmp_path, bytes(data))
+        assert count.format in {"windows", "jsonlines"} or not count.lines
+    scanned(tmp_path, b"ElfFile\x00" + noise.randbytes(200_000))
+
+
+def test_only_the_name_is_evtx(tmp_path: Path) -> None:
+    """A file that is none, whatever it is called, is of no known format and says so."""
+    with pytest.raises(FormatError, match="no recognised format"):
+        scanned(tmp_path, b"MZ" + bytes(range(256)) * 20)
+
+
+def parsed(*records: str) -> list[tuple[LogSource, Row]]:
+    """What the format makes of JSON records, in order."""
+    block = LineBlock("x.json", 1, [each.encode() for each in records], records)
+    found = Windows().parser(ParseContext("x.json", 0)).parse(block)
+    assert sum(map(len, found.batches)) + len(found.quarantined) == len(records)
+    rows = [(batch.logsource, row) for batch in found.batches for row in batch.table.to_pylist()]
+    return sorted(rows, key=lambda each: int(str(each[1][NUMBER])))
+
+
+def test_hostile_json() -> None:
+    """Attack: deep, huge, of the wrong types, with our own names; kept or quarantined, never a crash."""
+    deep = '{"Event":{"System":{"EventID":1},"EventData":' + '{"a":' * 1_000 + "1" + "}" * 1_002
+    flat = '{"EventID":1,"Channel":"Security",'
+    rows = parsed(
+        deep,
+        flat + '"time_us":1,"number":"x","_rest":[],"norm.user":"root","":1}',
+        flat + f'"Big":"{"x" * 10_000_000}"}}',
+        '{"Event":{"System":{"EventID":[1],"Channel":{"a":1},"TimeCreated":7,"Provider":"p"},"EventData":"x"}}',
+        '{"Event":{"System":{"EventID":1e400},"UserData":[1],"RenderingInfo":null}}',
+        '{"winlog":{"event_id":{},"event_data":7,"user_data":[]},"@timestamp":[]}',
+        '{"win":{"system":{"eventID":"1"},"eventdata":{"data":["a",{"Name":7}]}}}',
+        '{"Event":7,"EventID":true,"Channel":null,"EventData":{"Data":{"#text":null}}}',
+        "[]",
+    )
+    ours = rows[0][1]
+    assert (ours[NUMBER], ours["_number"], ours[TIME], ours["_time_us"], ours["__rest"]) == (2, "x", None, "1", "[]")
+    assert ours["norm.user"] is None
+    assert len(str(rows[1][1]["Big"])) == 10_000_000
+    assert len(rows) == 7
+
+
+def test_ever_new_names_and_kinds() -> None:
+    """Attack: another field in every event, to make columns or tables without end; the rest stands together."""
+    events = [f'{{"EventID":{i},"Channel":"Security","f{i}":"{i}","g{i}":1}}' for i in range(MOST_KINDS * 4)]
+    rows = parsed(*events)
+    assert len(rows[0][1]) <= MAX_COLUMNS + 20
+    assert rows[7][1]["f7"] == "7"
+    assert all(row.get(f"f{i}") == str(i) or f'"f{i}":"{i}"' in str(row[REST]) for i, (_, row) in enumerate(rows))
+
+
+RULE = """
+title: t
+id: 6f0b2a44-0000-4000-8000-0000000000{number:02}
+status: test
+description: d
+level: high
+logsource: {logsource}
+detection:
+  s: {{{selection}}}
+  condition: s
+"""
+
+
+@pytest.mark.parametrize(
+    ("logsource", "selection", "fields", "fires"),
+    [
+        ("{product: windows, service: security}", r"EventID: 4688, NewProcessName|endswith: '\a.exe'", "4688", True),
+        ("{category: process_creation, product: windows}", r"Image|endswith: '\a.exe', User: 'C\clerk'", "4688", True),
+        ("{category: process_creation, product: linux}", r"Image|endswith: '\a.exe'", "4688", False),
+        ("{product: windows, service: sysmon}", r"Image|endswith: '\a.exe'", "4688", False),
+        ("{category: process_creation}", "ParentImage: null", "4688", True),
+        ("{category: registry_event, product: windows}", "TargetObject: HKLM\\K, EventType: DeleteValue", "12", True),
+        ("{category: registry_delete, product: windows}", "TargetObject: HKLM\\K", "12", True),
+        ("{category: registry_add, product: windows}", "TargetObject: HKLM\\K", "12", False),
+        ("{category: registry_set, product: windows}", r"TargetObject: HKLM\S\V, Details: x", "4657", True),
+        ("{category: registry_event, product: windows, service: sysmon}", "Details: x", "4657", False),
+        ("{category: file_delete, product: windows}", "TargetFilename: f", "26", True),
+        ("{category: network_connection, product: windows}", "Initiated: 'true', DestinationPort: 443", "5156", True),
+        ("{product: windows}", "EventID: 5156", "5156", True),
+    ],
+)
+def test_routes(logsource: str, selection: str, fields: str, *, fires: bool, tmp_path: Path) -> None:
+    """An event meets the rules for its log and those for its category, under the names of either."""
+    records = {
+        "4688": ("Security", r'"NewProcessName":"C:\\a.exe","SubjectUserName":"clerk","SubjectDomainName":"C"'),
+        "12": ("Microsoft-Windows-Sysmon/Operational", r'"EventType":"DeleteValue","TargetObject":"HKLM\\K"'),
+        "26": ("Microsoft-Windows-Sysmon/Operational", '"TargetFilename":"f"'),
+        "4657": ("Security", r'"ObjectName":"\\REGISTRY\\MACHINE\\S","ObjectValueName":"V","NewValue":"x"'),
+        "5156": ("Security", '"Direction":"%%14593","DestPort":443'),
+    }
+    channel, data = records[fields]
+    record = f'{{"Event":{{"System":{{"EventID":{fields},"Channel":"{channel}"}},"EventData":{{{data}}}}}}}'
+    rule = tmp_path / "rule.yml"
+    rule.write_text(RULE.format(number=1, logsource=logsource, selection=selection))
+    engine = Engine.load([rule], shipped=False)
+    assert not engine.report.refused
+    (batch,) = Windows().parser(ParseContext("x", 0)).parse(LineBlock("x", 1, [record.encode()], [record])).batches
+    assert bool(engine.match(batch).hits) == fires
