@@ -228,6 +228,10 @@ SCENES = {
 }
 
 
+#: The calls of each scene, once they were listed: they are the same whatever is done to one of them.
+_CALLS: dict[str, list[Call]] = {}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", SCENES)
 def test_every_broken_call_is_survived(name: str, fault: str, tmp_path: Path) -> None:
@@ -244,7 +248,7 @@ def test_every_broken_call_is_survived(name: str, fault: str, tmp_path: Path) ->
             shutil.copytree(start, folder)
         return folder
 
-    everything = calls(fresh(), scene, tmp_path / "record")
+    everything = _CALLS.get(name) or _CALLS.setdefault(name, calls(fresh(), scene, tmp_path / "record"))
     share = 1 if ALL else scene.share
     chosen = everything[list(FAULTS).index(fault) * 4 % share :: share]
     outcomes: Counter[int] = Counter()

@@ -1,4 +1,4 @@
-"""``pollwatch scan`` as its users run it: a process, with files, pipes and exit codes."""
+"""``pollwatch scan`` from its arguments to its output and exit code; where pipes matter, as a process."""
 
 import bz2
 import gzip
@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from referencing import Registry, Resource
 
+from commands import here, process
 from pollwatch.incidents.export import SCHEMA_FILES, schema
 
 ATTACKER = "198.51.100.7"
@@ -44,21 +45,13 @@ def week() -> str:
     return "".join(rows)
 
 
-def run(*arguments: str, stdin: bytes | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run pollwatch; its exit code is the test's business."""
-    return subprocess.run(
-        [sys.executable, "-m", "pollwatch", *arguments],
-        input=stdin,
-        capture_output=True,
-        check=False,
-        timeout=120,
-        cwd=cwd,
-    )
-
-
-def scan(*arguments: str, stdin: bytes | None = None) -> dict[str, Any]:
+def scan(*arguments: str) -> dict[str, Any]:
     """Scan with --json and check the document against its published schema."""
-    done = run("scan", "--json", *arguments, stdin=stdin)
+    return checked(here("scan", "--json", *arguments))
+
+
+def checked(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+    """The document that a scan wrote."""
     assert done.returncode == 0, done.stderr.decode()
     document: dict[str, Any] = json.loads(done.stdout)
     check(document, "scan-1.json")
@@ -84,7 +77,7 @@ def log(tmp_path: Path) -> Path:
 
 def test_json_document(log: Path) -> None:
     """The contract: inputs add up, the attack is one incident that names its source, tool, technique and lines."""
-    document = scan(str(log), "--with-lines")
+    document = checked(process("scan", "--json", str(log), "--with-lines"))
     (counted,) = document["inputs"]
     assert (counted["lines"], counted["parsed"], counted["quarantined"]) == (260, 260, 0)
     assert counted["first"] == "2026-11-03T20:00:00Z"
@@ -98,7 +91,7 @@ def test_json_document(log: Path) -> None:
 
 def test_jsonl_stream(log: Path) -> None:
     """One record a line: the input, the incident, the summary."""
-    done = run("scan", "--jsonl", str(log))
+    done = here("scan", "--jsonl", str(log))
     records = [json.loads(each) for each in done.stdout.splitlines()]
     assert [each["record"] for each in records] == ["input", "incident", "summary"]
     for each in records:
@@ -129,7 +122,7 @@ def test_every_wrapping_gives_the_same(log: Path, ending: str, compress: Callabl
 
 def test_stdin(log: Path) -> None:
     """A pipe works, and its path is ``-``."""
-    document = scan("-", stdin=log.read_bytes())
+    document = checked(process("scan", "--json", "-", stdin=log.read_bytes()))
     assert document["inputs"][0]["path"] == "-"
     assert len(document["incidents"]) == 1
 
@@ -142,17 +135,17 @@ def test_since_and_until(log: Path) -> None:
 
 def test_exit_codes(log: Path, tmp_path: Path) -> None:
     """Each kind of trouble has its code, and a sentence that names what to do."""
-    assert run("scan", str(log)).returncode == 0
-    assert run("scan", str(log), "--fail-on", "medium").returncode == 1
-    assert run("scan", str(log), "--fail-on", "critical").returncode == 0
-    assert run("scan").returncode == 2
-    assert run("scan", str(log), "--json", "--jsonl").returncode == 2
-    assert run("scan", str(tmp_path / "none.log")).returncode == 3
-    assert b"none.log" in run("scan", str(tmp_path / "none.log")).stderr
-    assert run("scan", str(log), "--format", "webblog").returncode == 3
-    assert b"weblog" in run("scan", str(log), "--format", "webblog").stderr
+    assert here("scan", str(log)).returncode == 0
+    assert process("scan", str(log), "--fail-on", "medium").returncode == 1
+    assert here("scan", str(log), "--fail-on", "critical").returncode == 0
+    assert here("scan").returncode == 2
+    assert here("scan", str(log), "--json", "--jsonl").returncode == 2
+    assert process("scan", str(tmp_path / "none.log")).returncode == 3
+    assert b"none.log" in here("scan", str(tmp_path / "none.log")).stderr
+    assert here("scan", str(log), "--format", "webblog").returncode == 3
+    assert b"weblog" in here("scan", str(log), "--format", "webblog").stderr
     (tmp_path / "pollwatch.toml").write_text("[node]\nnmae = 'x'\n")
-    done = run("scan", str(log), cwd=tmp_path)
+    done = here("scan", str(log), cwd=tmp_path)
     assert done.returncode == 6
     assert b"nmae" in done.stderr
 
@@ -163,7 +156,7 @@ def test_damaged_and_unknown_inputs(log: Path, tmp_path: Path) -> None:
     damaged.write_bytes(gzip.compress(log.read_bytes() * 50)[:-200])
     unknown = tmp_path / "poem.txt"
     unknown.write_text("Roses are red\nviolets are blue\n")
-    done = run("scan", "--json", str(damaged), str(unknown))
+    done = here("scan", "--json", str(damaged), str(unknown))
     assert done.returncode == 3
     first, second = json.loads(done.stdout)["inputs"]
     assert first["lines"] > 1000
@@ -181,7 +174,7 @@ def test_own_rules_are_added(log: Path, tmp_path: Path) -> None:
         "logsource: {category: webserver}\ndetection:\n  s: {cs-uri-query: 'number=7'}\n  condition: s\n"
     )
     (folder / "broken.yml").write_text("title: x\ndetection: {condition: nowhere}\n")
-    done = run("scan", "--json", str(log), "--rules", str(folder))
+    done = here("scan", "--json", str(log), "--rules", str(folder))
     assert done.returncode == 0
     titles = {rule["title"] for incident in json.loads(done.stdout)["incidents"] for rule in incident["rules"]}
     assert "Number 7 was looked up" in titles
@@ -216,20 +209,20 @@ def test_case_is_idempotent(log: Path, tmp_path: Path) -> None:
 
 def test_explain_shows_the_decision() -> None:
     """One line: how formats scored, its fields, and which rules fit and why."""
-    done = run("explain", line(1, ATTACKER, "GET /?id=1%27%20or%201=1--", 200).strip(), "--json")
+    done = here("explain", line(1, ATTACKER, "GET /?id=1%27%20or%201=1--", 200).strip(), "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout)
     assert document["format"] == "weblog"
     assert document["fields"]["c-ip"] == ATTACKER
     assert any(rule["fits"] for rule in document["rules"])
     assert any(not rule["fits"] and rule["parts"] for rule in document["rules"])
-    assert run("explain", "Roses are red").returncode == 3
+    assert here("explain", "Roses are red").returncode == 3
 
 
 def test_quarantine_shows_what_was_not_understood(log: Path) -> None:
     """Each line that was not understood, with its number and the reason."""
     log.write_text(log.read_text() + "garbage here\n\n")
-    done = run("sources", "quarantine", str(log), "--json")
+    done = here("sources", "quarantine", str(log), "--json")
     rows = [json.loads(each) for each in done.stdout.splitlines()]
     assert [row["number"] for row in rows] == [261, 262]
     assert all(row["reason"] for row in rows)

@@ -8,19 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from commands import here, process
+
 LINE = '203.0.113.9 - - [03/Nov/2026:21:04:11 +0100] "GET /?id=1%27%20or%201=1 HTTP/1.1" 200 9 "-" "curl/8"\n'
-
-
-def run(*arguments: str | bytes, stdin: bytes = b"", **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """One command line, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "pollwatch", *arguments],
-        input=stdin,
-        capture_output=True,
-        check=False,
-        timeout=60,
-        env=os.environ | variables,
-    )
 
 
 @pytest.fixture
@@ -49,22 +39,22 @@ def test_a_reader_that_goes_away_is_no_finding(log: Path) -> None:
 def test_a_time_beyond_any_calendar_is_a_usage_error(log: Path) -> None:
     """`--since` of millions of years ago is said to be no time, not an internal error."""
     for option, value in (("--since", "99999999999w"), ("--until", "0001-01-01T00:00:00+14:00")):
-        assert run("scan", str(log), option, value).returncode == 2
+        assert here("scan", str(log), option, value).returncode == 2
 
 
 def test_a_line_that_is_no_utf8_is_explained() -> None:
     """`explain` takes any bytes, as a file may hold them, on stdin and as an argument."""
     attack = LINE.replace("curl", "c\xfcrl").encode("latin-1")
-    assert run("explain", "-", stdin=attack).returncode == 0
-    assert run("explain", attack.strip()).returncode == 0
-    assert run("explain", b"x\xff\x1b[31m").returncode == 3
+    assert process("explain", "-", stdin=attack).returncode == 0
+    assert process("explain", attack.strip()).returncode == 0
+    assert process("explain", b"x\xff\x1b[31m").returncode == 3
 
 
 def test_a_format_that_does_not_exist_is_said_once(log: Path, tmp_path: Path) -> None:
     """A misspelt `--format` is told before anything is read, not once for each input."""
     other = tmp_path / "b.log"
     other.write_text(LINE)
-    done = run("scan", str(log), str(other), "--format", "webblog")
+    done = here("scan", str(log), str(other), "--format", "webblog")
     assert (done.returncode, done.stdout, done.stderr.count(b"webblog")) == (3, b"", 1)
 
 
