@@ -140,8 +140,9 @@ TIMES = st.datetimes(*(dt.datetime(year, 1, 1) for year in (1981, 2199))).flatma
 def test_times_in_columns_equal_times_one_by_one(logged: list[str]) -> None:
     """Whatever stands in the column: what is read there is what the slower reader reads."""
     encoded = [text.encode("utf-8", "replace") for text in logged]
-    offsets = np.concatenate([[0], np.cumsum([len(each) for each in encoded])]).astype(np.int32)
-    times, zoned = moments.iso_times(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+    lengths = np.array([len(each) for each in encoded], np.int32)
+    starts = (np.cumsum(lengths) - lengths).astype(np.int32)
+    times, zoned = moments.iso_times(np.frombuffer(b"".join(encoded), np.uint8), starts, lengths)
     for text, time_us, named in zip(logged, times.tolist(), zoned.tolist(), strict=True):
         if time_us != moments.UNUSUAL:
             assert time_us == iso_us(text), text
@@ -153,7 +154,8 @@ def test_texts_made_to_collide_do_not_make_the_dictionary_slow() -> None:
     data = np.frombuffer(b"abcabcx", np.uint8)
     starts, lengths = np.array([0, 3, 6, 0], np.int32), np.array([3, 3, 1, 3], np.int32)
     kinds = np.array([texts.PLAIN, texts.PLAIN, texts.PLAIN, texts.NULL], np.uint8)
-    codes, written, offsets = texts.encode(data, starts, lengths, kinds)
+    cells = np.arange(4, dtype=np.int32)
+    codes, written, offsets = texts.encode(data, cells, starts, lengths, kinds, texts.Scratch())
     assert codes.tolist() == [0, 0, 1, -1]
     assert bytes(written) == b"abcx"
     assert offsets.tolist() == [0, 3, 4]

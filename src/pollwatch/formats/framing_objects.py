@@ -8,19 +8,18 @@ A record that is rare or hard is left to the caller, who reads it as always.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pollwatch.events.block import LineBlock
+from pollwatch.events.block import LineBlock, RawLines
 from pollwatch.formats.framing_json import LONGEST_NAME, MAX_COLUMNS, as_column, depth, flat_name, read_object
 from pollwatch.kernels import objects, texts
 
-#: Smaller blocks are not worth the import of the kernels.
-WORTH_IT = 2_000
 _MOST_SEQUENCES = 4_096
 _MOST_BYTES = 1 << 30
 _DEEPEST_ODD = 50
@@ -37,6 +36,8 @@ class Cells:
     Attributes:
         row_end: how many cells there are after each record.
         row_state: ``objects.FAST``, or ``objects.SLOW`` for a record that is left to the caller.
+        scratch: to encode in.
+        odd: cells that were arrays, objects without fields or fractions, and now are their text.
     """
 
     data: npt.NDArray[np.uint8]
@@ -46,6 +47,8 @@ class Cells:
     kind: npt.NDArray[np.uint8]
     row_end: Ints
     row_state: npt.NDArray[np.uint8]
+    scratch: texts.Scratch
+    odd: Ints = field(default_factory=lambda: np.empty(0, np.int32))
 
     def cut(self, count: int) -> None:
         """Keep the first cells."""
@@ -58,7 +61,7 @@ class Cells:
 
     def column(self, cells: Ints) -> Texts:
         """The values of some cells."""
-        codes, data, offsets = texts.encode(self.data, self.start[cells], self.length[cells], self.kind[cells])
+        codes, data, offsets = texts.encode(self.data, cells, self.start, self.length, self.kind, self.scratch)
         values = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
         return Texts(codes, values)
 
@@ -78,6 +81,10 @@ class Texts:
         codes[rows] = self.codes
         return Texts(codes, self.values)
 
+    def texts(self, codes: Ints) -> list[str | None]:
+        """The texts of some codes."""
+        return list(self.values.take(pa.array(codes, mask=codes < 0)).to_pylist())
+
     def array(self) -> pa.DictionaryArray:
         """As Arrow."""
         return pa.DictionaryArray.from_arrays(pa.array(self.codes, mask=self.codes < 0), self.values)
@@ -91,6 +98,7 @@ class Objects:
         self.flat: list[str] = []
         self._path: list[tuple[str, ...]] = []
         self._by_name: dict[str, int] = {}
+        self._scratch = texts.Scratch()
         self._table = np.zeros(1 << (8 * MAX_COLUMNS).bit_length(), np.int32)
         self._hash = np.zeros(MAX_COLUMNS, np.uint64)
         self._parent = np.full(MAX_COLUMNS, -1, np.int32)
@@ -100,16 +108,18 @@ class Objects:
 
     def read(self, block: LineBlock) -> Cells | None:
         """Where each value of a block lies; None where the input has more fields than columns, or is too large."""
-        data = b"\n".join(block.raw)
-        lengths = np.fromiter(map(len, block.raw), np.int64, len(block))
+        data, starts, ends = _buffer(block.raw)
         if len(data) > _MOST_BYTES:
             return None
-        ends = np.cumsum(lengths + 1) - 1
-        cells = self._tokenise(texts.padded(data), ends - lengths, ends)
+        cells = self._tokenise(texts.padded(data), starts, ends)
         if cells is not None:
             _leave_broken_text(cells, data, block)
             _settle_odd(cells)
         return cells
+
+    def path(self, node: int) -> tuple[str, ...]:
+        """The keys from the record down to a field."""
+        return self._path[node]
 
     def outline(self, nodes: Ints) -> dict[str, Any]:
         """A record of these fields, in order, each of whose values is the :func:`mark` of its place among them."""
@@ -127,7 +137,7 @@ class Objects:
         size = max(rows * 24, 2 * objects.MOST_CELLS)
         node, start, length = (np.empty(size, np.int32) for _ in range(3))
         kind, row_end, row_state = np.empty(size, np.uint8), np.empty(rows, np.int32), np.empty(rows, np.uint8)
-        cells = Cells(data, node, start, length, kind, row_end, row_state)
+        cells = Cells(data, node, start, length, kind, row_end, row_state, self._scratch)
         spans, memory, why = np.stack([starts, ends], axis=1), objects.memory(MAX_COLUMNS), objects.NEW_KEY
         words = texts.words(data)
         while why != objects.DONE:
@@ -164,6 +174,16 @@ class Objects:
         self._parent[node] = parent
         self._hash[node] = objects.place(self._table, texts.words(self._keys), begin, len(key), parent, node)
         return True
+
+
+def _buffer(raw: Sequence[bytes]) -> tuple[bytes, Longs, Longs]:
+    """The records in one run of bytes, and where each begins and ends."""
+    if isinstance(raw, RawLines):
+        first, last = int(raw.starts[0]), int(raw.ends[-1])
+        return raw.data[first:last], raw.starts - first, raw.ends - first
+    lengths = np.fromiter(map(len, raw), np.int64, len(raw))
+    ends = np.cumsum(lengths + 1) - 1
+    return b"\n".join(raw), ends - lengths, ends
 
 
 _MARK = "\0"
@@ -206,6 +226,7 @@ def _settle_odd(cells: Cells) -> None:
     odd = np.flatnonzero(cells.kind == objects.ODD).astype(np.int32)
     if not odd.size:
         return
+    cells.odd = odd
     cells.kind[odd] = texts.PLAIN
     found = cells.column(odd)
     settled = [_settled(raw) for raw in found.values.to_pylist()]

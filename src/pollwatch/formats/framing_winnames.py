@@ -10,7 +10,7 @@ All of it is done on columns of a kind of events: names that such events do not 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -59,14 +59,32 @@ _ADDRESSES = ("IpAddress", "ClientAddress", "ClientIP", "Address", "SourceNetwor
 _CALLERS = ("SourceIp", "SourceAddress")  # of a connection; our own where it was begun here
 _PEERS = ("WorkstationName", "Workstation", "ClientName")
 
+#: All fields that :func:`add_spoken` and :func:`add_actors` look at.
+LOOKED_AT = frozenset(
+    {
+        *(EVENT_ID, WINDOWS_ACTORS.target, *_SUBJECTS, *_ADDRESSES, *_CALLERS, *_PEERS),
+        *("SubjectDomainName", "Direction", "Initiated", "ObjectName", "ObjectValueName"),
+    }
+)
+
+
+def audited(source: LogSource) -> Mapping[str, str]:
+    """The names that rules of a category use for fields of the Security log, with those fields' own names."""
+    return _AUDITED[source.category] if source.service == SECURITY and source.category else {}
+
 
 def add_audited(source: LogSource, columns: Columns) -> None:
     """Add the names that rules of a category use for what the Security log says; those that are there stay."""
-    if source.service != SECURITY or not source.category:
-        return
-    for name, logged in _AUDITED[source.category].items():
+    for name, logged in audited(source).items():
         if logged in columns:
             columns.setdefault(name, columns[logged])
+    add_spoken(source, columns)
+
+
+def add_spoken(source: LogSource, columns: Columns) -> None:
+    """Add what rules of a category expect in other words than the Security log's."""
+    if not audited(source):
+        return
     if "SubjectUserName" in columns and "User" not in columns:
         accounts = columns["SubjectUserName"]
         domains = columns.get("SubjectDomainName", [None] * len(accounts))

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pollwatch.events.batch import Parsed, Quarantined
+from pollwatch.events.batch import EventBatch, Parsed, Quarantined
 from pollwatch.events.block import LineBlock, is_damaged
 from pollwatch.formats.framing_json import read_object
 from pollwatch.formats.framing_wincolumns import Gatherer, Names
 from pollwatch.formats.framing_winevent import read
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
+if TYPE_CHECKING:  # numba is heavy
+    from pollwatch.formats.framing_winblocks import WindowsBlocks
+
 NOT_AN_EVENT = "JSON, but no Windows event: it has no event id"
+#: Smaller blocks are not worth the import of what reads them in columns.
+WORTH_IT = 2_000
 _MIXED = 0.8  # on the registry's scale: where other records stand among them, a format that reads both comes first
 
 
@@ -43,18 +49,21 @@ class Windows:
 class WindowsParser:
     """Reads one input's events, in order."""
 
-    __slots__ = ("_names", "_zone")
+    __slots__ = ("_blocks", "_names", "_zone")
 
     def __init__(self, zone: dt.tzinfo) -> None:
         """Start before the first event; the zone is that of times that name none."""
         self._zone = zone
         self._names = Names()
+        self._blocks: WindowsBlocks | None = None
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every record becomes one event or one quarantined record."""
+        batches, left = self.in_columns(block)
         gathered = Gatherer(self._names, self._zone)
         quarantined: list[Quarantined] = []
-        for number, text in enumerate(block.text, block.first_number):
+        for row in left:
+            number, text = block.first_number + row, block.text[row]
             record = read_object(text)
             if isinstance(record, str):
                 quarantined.append(Quarantined(number, text if is_damaged(text) else record))
@@ -62,4 +71,14 @@ class WindowsParser:
                 quarantined.append(Quarantined(number, NOT_AN_EVENT))
             else:
                 gathered.add(number, event)
-        return Parsed(gathered.batches(block.path), quarantined)
+        return Parsed([*batches, *gathered.batches(block.path)], quarantined)
+
+    def in_columns(self, block: LineBlock) -> tuple[list[EventBatch], Sequence[int]]:
+        """What can be read at once where that is worth it, and the rows that are left."""
+        if len(block) < WORTH_IT or (self._blocks is not None and not self._blocks.worth_it):
+            return [], range(len(block))
+        if self._blocks is None:
+            from pollwatch.formats.framing_winblocks import WindowsBlocks  # noqa: PLC0415 - heavy: numba
+
+            self._blocks = WindowsBlocks(self._names, self._zone)
+        return self._blocks.read(block)

@@ -19,16 +19,16 @@ _US = 1_000_000
 
 
 @compiled
-def iso_times(texts: Bytes, offsets: Ints) -> tuple[Longs, Bytes]:
+def iso_times(data: Bytes, starts: Ints, lengths: Ints) -> tuple[Longs, Bytes]:
     """Microseconds since 1970 of ``YYYY-MM-DD[T ]HH:MM:SS[.digits][Z|+HH:MM|+HHMM]``, and whether a zone was named.
 
     Digits beyond microseconds are cut. What is written otherwise, or is no moment, is :data:`UNUSUAL`.
     """
-    n = len(offsets) - 1
+    n = len(starts)
     times = np.full(n, UNUSUAL, np.int64)
     zoned = np.zeros(n, np.uint8)
     for i in range(n):
-        text = texts[offsets[i] : offsets[i + 1]]
+        text = data[starts[i] : starts[i] + lengths[i]]
         if len(text) >= 19 and _usual(text):
             us, named = _time(text)
             times[i] = us

@@ -15,6 +15,7 @@ from pollwatch.kernels.compiled import compiled
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
+Hashes: TypeAlias = npt.NDArray[np.uint64]
 Words: TypeAlias = npt.NDArray[np.uint64]
 
 #: The bytes are the text.
@@ -45,31 +46,76 @@ def words(data: Bytes) -> Words:
     )
 
 
-@compiled
-def encode(data: Bytes, starts: Ints, lengths: Ints, kinds: Bytes) -> tuple[Ints, Bytes, Ints]:
-    """A code per place (-1 = null), the distinct texts one behind the other, and where each begins (one more at last).
+class Scratch:
+    """Memory that :func:`encode` works in: kept from call to call, since fresh pages cost more than the work."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.table = np.empty(0, np.int32)
+        self.hashes = np.empty(0, np.uint64)
+        self.offsets = np.empty(0, np.int32)
+        self.texts = np.empty(0, np.uint8)
+
+    def room(self, places: int, size: int) -> None:
+        """Make room for so many places of so many bytes together."""
+        if places >= len(self.offsets):
+            slots = 1 << (2 * places + 16).bit_length()
+            self.table, self.hashes = np.empty(slots, np.int32), np.empty(places + 1, np.uint64)
+            self.offsets = np.empty(places + 1, np.int32)
+        if size > len(self.texts):
+            self.texts = np.empty(size * 2, np.uint8)
+
+
+def encode(
+    data: Bytes, cells: Ints, starts: Ints, lengths: Ints, kinds: Bytes, scratch: Scratch
+) -> tuple[Ints, Bytes, Ints]:
+    """A code per cell (-1 = null), the distinct texts one behind the other, and where each begins (one more at last).
 
     Codes count up in order of first appearance. At most 2^31 - 1 bytes of text; the caller sees to it.
+
+    Args:
+        data: where the texts lie.
+        cells: which places to take.
+        starts: of each place.
+        lengths: of each place, in bytes.
+        kinds: how each place reads.
+        scratch: to work in.
     """
-    n = len(starts)
-    total = 0
-    for row in range(n):
-        total += lengths[row]
-    texts = np.empty(total, np.uint8)
-    offsets = np.zeros(n + 1, np.int32)
-    codes = np.empty(n, np.int32)
+    scratch.room(len(cells), int(lengths[cells].sum(dtype=np.int64)))
+    codes, distinct = _encode(
+        data, cells, starts, lengths, kinds, scratch.table, scratch.hashes, scratch.offsets, scratch.texts
+    )
+    offsets = scratch.offsets[: distinct + 1].copy()
+    return codes, scratch.texts[: offsets[-1]].copy(), offsets
+
+
+@compiled
+def _encode(
+    data: Bytes,
+    cells: Ints,
+    starts: Ints,
+    lengths: Ints,
+    kinds: Bytes,
+    table: Ints,
+    hashes: Hashes,
+    offsets: Ints,
+    texts: Bytes,
+) -> tuple[Ints, int]:
+    n = len(cells)
     slots = 16
     while slots < 2 * n:
         slots *= 2
-    table = np.full(slots, -1, np.int32)
-    hashes = np.empty(n, np.uint64)
+    table[:slots] = -1
+    codes = np.empty(n, np.int32)
+    offsets[0] = 0
     distinct, at = 0, 0
     for row in range(n):
-        kind = kinds[row]
+        place = cells[row]
+        kind = kinds[place]
         if kind == NULL:
             codes[row] = -1
             continue
-        text = data[starts[row] : starts[row] + lengths[row]]
+        text = data[starts[place] : starts[place] + lengths[place]]
         if kind == ESCAPED:
             text = texts[at : _unescape(text, texts, at)]
         hashed = _hash(text)
@@ -89,7 +135,7 @@ def encode(data: Bytes, starts: Ints, lengths: Ints, kinds: Bytes) -> tuple[Ints
             distinct += 1
             offsets[distinct] = at
         codes[row] = code
-    return codes, texts[:at].copy(), offsets[: distinct + 1].copy()
+    return codes, distinct
 
 
 @compiled

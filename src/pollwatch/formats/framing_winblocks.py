@@ -1,0 +1,238 @@
+"""Large blocks of Windows events in columns, without a Python object per event.
+
+What an event's fields are called depends on which fields it has, and which logsource it is of on three values. So
+``framing_winevent`` reads one outline per sequence of fields, ``framing_windows`` one event per distinct combination
+of those values, and ``framing_winnames`` one per distinct combination of what it looks at. What is rare (a sequence
+that has no outline, a time in an unusual notation) is left to be read one by one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
+from pollwatch.events.block import LineBlock
+from pollwatch.formats.framing import as_int64, plausible_mask
+from pollwatch.formats.framing_json import REST
+from pollwatch.formats.framing_objects import Cells, Ints, Longs, Objects, Texts, marked, sequences
+from pollwatch.formats.framing_wincolumns import Names
+from pollwatch.formats.framing_windows import logsource
+from pollwatch.formats.framing_winevent import CHANNEL, EVENT_ID, SYSTEM, read
+from pollwatch.formats.framing_winnames import LOOKED_AT, Columns, add_actors, add_spoken, audited
+from pollwatch.kernels import moments, objects
+
+_DONE = ("EventType", "OperationType")
+#: Below this share of events, columns are not worth their cost for an input.
+_WORTH_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Sequence:
+    """Events of the same fields in the same order: for each column its place among the fields, and the time's."""
+
+    columns: dict[str, int]
+    time: int | None
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The events of one logsource in a block: their rows, in order."""
+
+    source: LogSource
+    rows: Longs
+
+
+class WindowsBlocks:
+    """Reads the blocks of one input, in order, for whom they are large."""
+
+    def __init__(self, names: Names, zone: dt.tzinfo) -> None:
+        """Start before the first block.
+
+        Args:
+            names: of the input.
+            zone: of times that name none.
+        """
+        self._names = names
+        self._utc = zone is dt.UTC
+        self._fields = Objects()
+        self._known: dict[bytes, _Sequence | None] = {}
+        self.worth_it = True
+        """Whether the last block was mostly read here."""
+
+    def read(self, block: LineBlock) -> tuple[list[EventBatch], list[int]]:
+        """The events of a block, and the rows of those records that are left to be read one by one."""
+        cells = self._fields.read(block)
+        if cells is None:
+            self.worth_it = False
+            return [], list(range(len(block)))
+        self._leave_lists(cells)
+        number, nodes = sequences(cells)
+        known = [self._sequence(each) for each in nodes]
+        fits = np.array([each is not None for each in known] + [False])
+        number[~fits[number]] = -1
+        plans = [each or _Sequence({}, None, 0) for each in known]
+        times = self._times(cells, number, plans)
+        batches = [
+            EventBatch(group.source, block.path, self._table(group, cells, number, plans, times, block.first_number))
+            for group in _groups(cells, number, plans)
+        ]
+        left = np.flatnonzero(number < 0)
+        self.worth_it = len(left) < len(block) * (1 - _WORTH_SHARE)
+        return batches, left.tolist()
+
+    def _leave_lists(self, cells: Cells) -> None:
+        """Values without names of their own stand in lists, whose elements are looked at one by one."""
+        lists = [node for node in range(len(self._fields.flat)) if "Data" in self._fields.path(node)[-2:]]
+        cells.leave_cells(cells.odd[np.isin(cells.node[cells.odd], lists)])
+
+    def _sequence(self, nodes: Ints) -> _Sequence | None:
+        """What events of these fields look like; None where only their values tell."""
+        key = nodes.tobytes()
+        if key not in self._known:
+            self._known[key] = self._outlined(nodes)
+        return self._known[key]
+
+    def _outlined(self, nodes: Ints) -> _Sequence | None:
+        event = read(self._fields.outline(nodes))
+        if event is None:
+            return None
+        found: dict[str, object] = {name: value for name, value in zip(SYSTEM, event.system, strict=True) if value}
+        for name, value in event.data.items():
+            found.setdefault(self._names.column(name, flat=event.flat), value)
+        places = {name: marked(value) for name, value in found.items()}
+        time = marked(event.time)
+        columns = {name: place for name, place in places.items() if place is not None}
+        if len(columns) < len(places) or REST in columns or EVENT_ID not in columns or (event.time and time is None):
+            return None
+        return _Sequence(columns, time, len(nodes))
+
+    def _times(self, cells: Cells, number: Ints, plans: list[_Sequence]) -> pa.Array:
+        """Each record's time; those whose notation is unusual are left aside."""
+        where, rows, _ = _by_column(cells, number, plans, [{0: each.time} for each in plans], 1)
+        logged, named = moments.iso_times(cells.data, cells.start[where], cells.length[where])
+        usual = (logged != moments.UNUSUAL) & ((named > 0) | self._utc)
+        number[rows[~usual]] = -1
+        times = np.full(len(number), moments.UNUSUAL, np.int64)
+        times[rows[usual]] = logged[usual]
+        return pa.array(times, mask=~plausible_mask(times))
+
+    def _table(
+        self, group: _Group, cells: Cells, number: Ints, plans: list[_Sequence], times: pa.Array, first_number: int
+    ) -> pa.Table:
+        mine = np.full(len(number), -1, np.int32)
+        mine[group.rows] = number[group.rows]
+        columns = _columns(group, cells, mine, plans)
+        _add_told(group.source, columns, mine[group.rows], plans)
+        arrays = {name: texts.array() for name, texts in columns.items()}
+        ids = columns[EVENT_ID]
+        known = pa.array([as_int64(text) for text in ids.values.to_pylist()], pa.int64())
+        arrays[EVENT_ID] = known.take(pa.array(ids.codes, mask=ids.codes < 0))
+        for name in SYSTEM:
+            arrays.setdefault(name, pa.nulls(len(group.rows), pa.string()))
+        arrays[TIME] = times.take(pa.array(group.rows))
+        number_field = pa.field(NUMBER, pa.int64(), nullable=False)
+        schema = pa.schema([*(pa.field(name, array.type) for name, array in arrays.items()), number_field])
+        return pa.table([*arrays.values(), pa.array(group.rows + first_number, pa.int64())], schema=schema)
+
+
+def _by_column(
+    cells: Cells, number: Ints, plans: list[_Sequence], wanted: list[dict[int, int | None]], columns: int
+) -> tuple[Ints, Ints, Ints]:
+    """The cells of each column; ``wanted`` says per sequence at which place each column stands, if at any."""
+    at = np.concatenate([[0], np.cumsum([each.length for each in plans])]).astype(np.int32)
+    places = np.full((int(at[-1]), 2), -1, np.int32)
+    for begin, each in zip(at.tolist(), wanted, strict=False):
+        for column, place in each.items():
+            if place is not None:
+                slot = places[begin + place]
+                slot[0 if slot[0] < 0 else 1] = column
+    return objects.by_column(cells.row_end, number, at, places, columns)
+
+
+def _groups(cells: Cells, number: Ints, plans: list[_Sequence]) -> list[_Group]:
+    """The logsources of a block's events."""
+    heads = []
+    for names in ((EVENT_ID,), (CHANNEL,), _DONE):
+        places = [next((each.columns[name] for name in names if name in each.columns), None) for each in plans]
+        where, rows, _ = _by_column(cells, number, plans, [{0: place} for place in places], 1)
+        heads.append(cells.column(where).spread(rows, len(number)))
+    read = np.flatnonzero(number >= 0)
+    firsts, inverse = _distinct([head.codes[read] for head in heads])
+    texts = [head.texts(head.codes[read[firsts]]) for head in heads]
+    sources = [
+        logsource(channel or "", as_int64(event_id), done or "") for event_id, channel, done in zip(*texts, strict=True)
+    ]
+    order = {source: nth for nth, source in enumerate(dict.fromkeys(sources))}
+    group = np.array([order[source] for source in sources], np.int64)[inverse] if len(read) else inverse
+    return [_Group(source, read[group == nth]) for source, nth in order.items()]
+
+
+def _distinct(codes: list[Ints]) -> tuple[Longs, Longs]:
+    """Where each distinct combination of codes stands first, and each row's combination."""
+    together = np.zeros(len(codes[0]) if codes else 0, np.int64)
+    for each in codes:
+        together = together * (int(each.max(initial=0)) + 2) + each + 1
+        # Numbered anew each time: products of many dictionaries would not fit.
+        _, firsts, together = np.unique(together, return_index=True, return_inverse=True)
+    return firsts, together
+
+
+def _columns(group: _Group, cells: Cells, mine: Ints, plans: list[_Sequence]) -> dict[str, Texts]:
+    """A group's columns, by the names that its rules use."""
+    renamed = audited(group.source)
+    named = []
+    for nth in np.unique(mine[group.rows]).tolist():
+        own = plans[nth].columns
+        extra = {name: own[logged] for name, logged in renamed.items() if logged in own and name not in own}
+        named.append((nth, own | extra))
+    order = {name: nth for nth, name in enumerate(dict.fromkeys(name for _, own in named for name in own))}
+    wanted: list[dict[int, int | None]] = [{} for _ in plans]
+    for nth, own in named:
+        wanted[nth] = {order[name]: place for name, place in own.items()}
+    where, rows, begins = _by_column(cells, mine, plans, wanted, len(order))
+    places = np.searchsorted(group.rows, rows).astype(np.int32)
+    return {
+        name: cells.column(where[begins[nth] : begins[nth + 1]]).spread(
+            places[begins[nth] : begins[nth + 1]], len(group.rows)
+        )
+        for name, nth in order.items()
+    }
+
+
+def _add_told(source: LogSource, columns: dict[str, Texts], mine: Ints, plans: list[_Sequence]) -> None:
+    """Add who acts and what else the fields tell: once per distinct combination of what is looked at.
+
+    Which of the fields there are counts too, so events are taken by that.
+    """
+    aspects = [frozenset(each.columns) & LOOKED_AT for each in plans]
+    numbers = {aspect: nth for nth, aspect in enumerate(dict.fromkeys(aspects))}
+    aspect_of = np.array([numbers[aspect] for aspect in aspects], np.int64)[mine]
+    told: dict[str, tuple[Longs, list[str | None]]] = {}
+    for aspect, nth in numbers.items():
+        rows = np.flatnonzero(aspect_of == nth)
+        if rows.size:
+            looked_at = {name: columns[name] for name in sorted(aspect)}
+            firsts, inverse = _distinct([texts.codes[rows] for texts in looked_at.values()])
+            few: Columns = {name: texts.texts(texts.codes[rows[firsts]]) for name, texts in looked_at.items()}
+            few.setdefault("Computer", [None] * len(firsts))
+            before = set(few)
+            add_spoken(source, few)
+            add_actors(few)
+            for name in few.keys() - before:
+                codes, values = told.setdefault(name, (np.full(len(mine), -1, np.int64), []))
+                codes[rows] = inverse + len(values)
+                values += few[name]
+    for name, (codes, values) in told.items():
+        columns[name] = _coded(codes, values)
+
+
+def _coded(codes: Longs, values: list[str | None]) -> Texts:
+    """Values that repeat or are null, as a column."""
+    numbers = {value: nth for nth, value in enumerate(dict.fromkeys(each for each in values if each is not None))}
+    moved = np.array([*(numbers.get(value, -1) if value is not None else -1 for value in values), -1], np.int32)
+    return Texts(moved[codes], pa.array(list(numbers), pa.string()))

@@ -1,0 +1,104 @@
+"""Large blocks of Windows events, read in columns, hold what the same events hold when they are read one by one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pollwatch.events.batch import NUMBER, Parsed
+from pollwatch.events.block import LineBlock
+from pollwatch.formats import windows
+
+ACCOUNTS = st.sampled_from(["anna", "SYSTEM", "PC-1$", "-", "", "VOTE\\bob", "Ünïcode"])
+TEXTS = st.sampled_from(["C:\\Windows\\cmd.exe", "", "-", "a\nb", "%%1904", "ключ"]) | st.text(max_size=8)
+VALUES = TEXTS | st.none() | st.integers(-5, 2**64) | st.booleans() | st.floats(allow_nan=False) | st.just([1, "x"])
+TIMES = st.sampled_from(
+    ["2026-11-03T20:00:01.123456Z", "2026-11-03 20:00:01", "2026-11-03T21:00:01+01:00", "", "yesterday", "1793736800"]
+)
+IDS = st.sampled_from([1, 3, 13, 4624, 4625, 4657, 4688, 5156, "4688", "x", 4104, None])
+CHANNELS = st.sampled_from(["Security", "Microsoft-Windows-Sysmon/Operational", "System", "Unheard/Of", 7])
+DATA = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("SubjectUserName", "TargetUserName", "User", "SubjectDomainName"), ACCOUNTS),
+        **dict.fromkeys(("NewProcessName", "Image", "ProcessName", "CommandLine", "Data", "with space"), VALUES),
+        **dict.fromkeys(("ObjectName", "ObjectValueName", "WorkstationName"), TEXTS),
+        "EventType": st.sampled_from(["SetValue", "DeleteValue", "%%1906", 3]),
+        "IpAddress": st.sampled_from(["10.1.2.3", "::1", "-", "10.1.2.3:80"]),
+        "Direction": st.sampled_from(["%%14592", "%%14593", None]),
+        "UtcTime": TIMES,
+    },
+)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> dict[str, Any]:
+    """One event in one of the shapes that programs write."""
+    data, event_id, channel, time = draw(DATA), draw(IDS), draw(CHANNELS), draw(TIMES)
+    shape = draw(st.sampled_from(["flat", "nested", "shipped", "other"]))
+    if shape == "flat":
+        return {"EventID": event_id, "Channel": channel, "Hostname": "PC-1.vote", "@timestamp": time} | data
+    if shape == "nested":
+        created = {"#attributes": {"SystemTime": time}}
+        system = {"EventID": event_id, "Channel": channel, "Computer": "PC-1", "TimeCreated": created}
+        return {"Event": {"System": system, "EventData": data}}
+    if shape == "shipped":
+        return {"@timestamp": time, "winlog": {"event_id": event_id, "channel": channel, "event_data": data}}
+    return data
+
+
+def told(parsed: Parsed) -> tuple[dict[int, tuple[str, dict[str, Any]]], dict[int, str]]:
+    """Each event's logsource and fields that are not null, by number; and each quarantined record's reason."""
+    found: dict[int, tuple[str, dict[str, Any]]] = {}
+    for batch in parsed.batches:
+        numbers = batch.table[NUMBER].to_pylist()
+        assert numbers == sorted(set(numbers))
+        for row in batch.table.to_pylist():
+            assert row[NUMBER] not in found
+            found[row[NUMBER]] = str(batch.logsource), {name: v for name, v in row.items() if v is not None}
+    return found, {each.number: each.reason for each in parsed.quarantined}
+
+
+def both_ways(lines: Sequence[bytes], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Read the lines in columns and one by one, and compare; returns how many records columns left aside."""
+    block = LineBlock("x", 7, lines, [line.decode() for line in lines])
+    one_by_one = told(windows.WindowsParser(dt.UTC).parse(block))
+    with monkeypatch.context() as patched:
+        patched.setattr(windows, "WORTH_IT", 0)
+        parser = windows.WindowsParser(dt.UTC)
+        _, left = parser.in_columns(block)
+        assert told(windows.WindowsParser(dt.UTC).parse(block)) == one_by_one
+    return len(left)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(events(), min_size=1, max_size=12))
+def test_columns_hold_what_single_events_hold(records: list[dict[str, Any]]) -> None:
+    """Any mixture of shapes, fields, values of any type and times in any notation."""
+    with pytest.MonkeyPatch.context() as patch:
+        both_ways([msgspec.json.encode(record) for record in records], patch)
+
+
+def test_usual_events_are_read_in_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of the events that a Windows machine logs by the thousand is left to be read by itself."""
+    time = "2026-11-03T20:00:01.123456Z"
+    process = {"SubjectUserName": "anna", "NewProcessName": "C:\\Windows\\cmd.exe", "CommandLine": 'cmd /c "dir"'}
+    system = {
+        "EventID": 4688,
+        "Channel": "Security",
+        "Computer": "PC-1",
+        "TimeCreated": {"#attributes": {"SystemTime": time}},
+    }
+    flat = {"EventID": 1, "Channel": "Microsoft-Windows-Sysmon/Operational", "UtcTime": "2026-11-03 20:00:01.123"}
+    lines = [
+        msgspec.json.encode(each)
+        for _ in range(20)
+        for each in ({"Event": {"System": system, "EventData": process}}, flat | process)
+    ]
+    assert both_ways(lines, monkeypatch) == 0
