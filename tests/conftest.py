@@ -73,8 +73,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def kept_cache() -> Iterator[None]:
-    """Compiled warning lists stay from one run to the next: they are named by what they were compiled from."""
+    """Compiled warning lists and rules stay from one run to the next: they are named by what they were compiled from.
+
+    What whoever runs the tests has configured for themselves, rules of others above all, stays out.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", "/nonexistent/pollwatch-tests")
         patch.setenv("XDG_CACHE_HOME", str(Path(tempfile.gettempdir()) / f"pollwatch-tests-{getpass.getuser()}"))
         yield
 

@@ -24,6 +24,7 @@ VERBS: dict[str, str] = {
     "demo": "demo",
     "scan": "scan",
     "explain": "explain",
+    "rules": "rules",
     "sources": "sources",
     "incidents": "incidents",
     "indicators": "indicators",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -12,6 +13,12 @@ from pollwatch.cli import options
 from pollwatch.clock import UTC, SystemClock
 from pollwatch.errors import UsageError
 from pollwatch.i18n import _
+
+if TYPE_CHECKING:
+    from pollwatch.node.case.scan import ScanReport
+
+#: So many rules that did not load are named; of more than these, only how many.
+_REFUSED = 5
 
 
 @click.command(epilog="Exit codes: 0 fine, 1 findings (with --fail-on), 3 an input could not be read.")
@@ -84,15 +91,25 @@ def command(  # noqa: PLR0913 - one parameter per option
             click.echo(compact(record))
     else:
         present.scan(report, minimum=minimum, case_dir=case_dir, quiet=quiet)
-    for failure in report.failures:
-        options.complain(failure.message)
-    for remark in report.remarks:
-        options.complain(remark)
-    for refused in report.refused:
-        options.complain(str(refused))
-    if report.passed_over:
-        options.complain(present.passed_over([each.path for each in report.passed_over]))
+    _complain(report)
     if report.failures:
         return 3
     worst = max((incident.severity for incident in report.incidents), default=None)
     return int(fail_on is not None and worst is not None and worst >= Severity.parse(fail_on))
+
+
+def _complain(report: ScanReport) -> None:
+    """Say on stderr what could not be read, which rules did not load, and what was passed over."""
+    from pollwatch.cli import present
+
+    for failure in report.failures:
+        options.complain(failure.message)
+    for remark in report.remarks:
+        options.complain(remark)
+    for refused in report.refused[:_REFUSED]:
+        options.complain(str(refused))
+    if len(report.refused) > _REFUSED:
+        words = _("{n} more rules did not load; `pollwatch rules list --refused` says which and why")
+        options.complain(words.format(n=len(report.refused) - _REFUSED))
+    if report.passed_over:
+        options.complain(present.passed_over([each.path for each in report.passed_over]))

@@ -9,8 +9,18 @@ checked, also what a nearer one overrides: a mistake does not wait for the day t
 
 from __future__ import annotations
 
-from pollwatch.config.load import check_formats, load
+from pollwatch.config.load import check_formats, folder_of_user, load
 from pollwatch.config.reference import reference
 from pollwatch.config.settings import FIELDS, Config, NodeSettings, Origin, SourceSetting
 
-__all__ = ["FIELDS", "Config", "NodeSettings", "Origin", "SourceSetting", "check_formats", "load", "reference"]
+__all__ = [
+    "FIELDS",
+    "Config",
+    "NodeSettings",
+    "Origin",
+    "SourceSetting",
+    "check_formats",
+    "folder_of_user",
+    "load",
+    "reference",
+]

@@ -99,11 +99,17 @@ def _places(cwd: Path, env: Mapping[str, str], explicit: Path | None, system: Pa
         explicit = Path(named)
     if explicit is not None:
         return [cwd / explicit]
+    own = folder_of_user(env)
+    folders = [cwd, *([own] if own is not None else []), system]
+    return [path for path in (folder / NAME for folder in folders) if _is_there(path)]
+
+
+def folder_of_user(env: Mapping[str, str]) -> Path | None:
+    """Where the user's own configuration is; None where there is no home."""
     home = Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else None
     if home is None and env.get("HOME"):
         home = Path(env["HOME"]) / ".config"
-    folders = [cwd, *([home / "pollwatch"] if home is not None else []), system]
-    return [path for path in (folder / NAME for folder in folders) if _is_there(path)]
+    return None if home is None else home / "pollwatch"
 
 
 def _is_there(path: Path) -> bool:

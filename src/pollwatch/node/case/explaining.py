@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pollwatch.events.block import LineBlock
 from pollwatch.events.text import add_normalised
 from pollwatch.formats.interface import ParseContext
 from pollwatch.node.case import reading
+from pollwatch.node.rules import installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def explain(text: str, fmt: str, zone: dt.tzinfo, rule_dirs: Sequence[Path], now
         str(batch.logsource),
         time_us,
         tuple((name, str(value)) for name, value in row.items() if value is not None),
-        Engine.load(rule_dirs).explain(batch),
+        Engine.load([*installed.folders(os.environ, None), *rule_dirs]).explain(batch),
     )
 
 

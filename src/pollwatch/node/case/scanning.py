@@ -18,6 +18,7 @@ from pollwatch.node.case import foldered
 from pollwatch.node.case.progress import progress_bar
 from pollwatch.node.case.reading import ReadOptions
 from pollwatch.node.case.scan import ScanOptions, ScanReport, scan
+from pollwatch.node.rules import installed
 from pollwatch.sources.files import expand
 from pollwatch.sources.interface import Failure, Source
 from pollwatch.sources.stdin import spool_stream
@@ -47,7 +48,7 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
     settings = config.load(Path.cwd(), os.environ, request.config_file)
     options = ScanOptions(
         read=ReadOptions(request.format, request.zone or UTC, settings.reading_of),
-        rule_dirs=request.rule_dirs,
+        rule_dirs=(*installed.folders(os.environ, request.case_dir), *request.rule_dirs),
         since_us=request.since_us,
         until_us=request.until_us,
         calendar=settings.calendar,

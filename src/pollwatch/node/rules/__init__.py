@@ -1,0 +1,1 @@
+"""Rules as people handle them: imported, listed, tested, measured against ATT&CK and against a log."""
