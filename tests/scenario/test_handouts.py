@@ -10,16 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 import stix_validator
-from dossier_drill import NOW_US, Drill, begin
+from dossier_drill import Drill, begin
 from dossier_scenes import ARABIC, DENIAL, DISSENT, HOSTILE, material
 from pollwatch.cli.main import root
-from pollwatch.events.observable import Kind, normalised
 from pollwatch.node.attribution import dossiers
-from pollwatch.node.charter.jointfolder import Membership
 from pollwatch.report.dossier import custody, factsheet, sheet
-from pollwatch.report.dossier.custody import Custody, Handled, Matched, Original, Sent
-from pollwatch.sharing.matching.entering import Leaf
-from pollwatch.sharing.matching.runs import Mode, Run, Runs, State
+from pollwatch.report.dossier.custody import Custody, Handled, Original
 
 HANDING = ("--by", "Oksana", "--to", "Prosecutor", "--reason", "Request 7 | <b>now</b>")
 
@@ -77,26 +73,6 @@ def test_the_chain_of_custody_says_who_held_and_who_got_it(drill: Drill, packed:
     assert "<b>now" not in (packed / "custody-en.html").read_text("utf-8")
 
 
-def test_the_chain_of_custody_says_what_left_by_wire_and_what_entered_a_matching(drill: Drill, tmp_path: Path) -> None:
-    """Each delivery that was tried, by the ledger's hashes; and a run with the incident's address in its set."""
-    membership = Membership.open(drill.case)
-    address = normalised(Kind.IPV4, "198.51.100.9")
-    leaves = (Leaf(address, NOW_US, 1), Leaf(normalised(Kind.IPV4, "192.0.2.1"), NOW_US, 2), Leaf(None, pad=b"p" * 32))
-    run = Run("r-7", Mode.PAIR, ARABIC, 1, True, State.COMPLETED, NOW_US, b"", None, b"s", b"n", leaves, b"")
-    Runs(membership.folder.matching).add(run)
-    _measure(drill, "prosecutor", drill.incident, "--out", str(tmp_path), *HANDING)
-    chain = json.loads((tmp_path / "custody.json").read_bytes())
-    assert {each["sha256"] for each in chain["left"]} == {each["sha256"] for each in chain["told"]}
-    assert {(each["receiver"], each["request"].split()[0]) for each in chain["left"]} == {(ARABIC, "POST")}
-    assert chain["left_unread"] is None
-    assert [(each["run"], each["items"], each["size"], each["opened"]) for each in chain["matched"]] == [
-        ("r-7", 1, 3, None)
-    ]
-    shown = (tmp_path / "custody-en.md").read_text("utf-8")
-    assert "no audit of it is known here" in shown
-    assert all(each["sha256"] in shown for each in chain["left"])
-
-
 def test_making_it_is_on_record_and_in_the_next_chain(drill: Drill, packed: Path, tmp_path: Path) -> None:
     """A copy that was made shows in the custody of every later one, by the hash that stands for all of it."""
     digest = hashlib.sha256((packed / dossiers.SUMS).read_bytes()).hexdigest()
@@ -143,11 +119,7 @@ def test_hostile_words_stay_words(made: str) -> None:
     """Attack 20: a denial, a path and a name that would be HTML, Markdown or a turned line in a paper."""
     case = material()
     held = Handled(case.as_of_us, HOSTILE, HOSTILE)
-    sent = Sent((case.as_of_us, case.as_of_us), 1, HOSTILE, f"GET /{HOSTILE}", 200, 9, "cd" * 32)
-    run = Matched(case.as_of_us, HOSTILE, "r-1", "completed", 1, 64, 3, HOSTILE)
-    chain = Custody(
-        (Original(HOSTILE, "ab" * 32, 1, 1),), (), (held,), (), (sent,), (run,), HOSTILE, "Ada", HOSTILE[:90], HOSTILE
-    )
+    chain = Custody((Original(HOSTILE, "ab" * 32, 1, 1),), (), (held,), (), HOSTILE[:90], HOSTILE[:90], HOSTILE)
     shown = factsheet.make(case) if made == "factsheet" else custody.sheet(chain, case)
     page, text = sheet.html(shown), sheet.markdown(shown)
     assert "<script" not in page

@@ -51,12 +51,12 @@ def prosecutor(  # noqa: PLR0913 - one argument per option
 ) -> int:
     """Write a package about INCIDENT for a prosecutor: dossier, evidence bundle, record and chain of custody.
 
-    The chain of custody says what was read, when it was sealed, who worked on it, who was told before, what of it left
-    over the network, and in which private matchings what it names was entered. It shows more than you released to
-    other members: read it before you hand it over. That it was made is noted with the incident.
+    The chain of custody says what was read, when it was sealed, who worked on it, and who was told before. It shows
+    more than you released to other members: read it before you hand it over. That it was made is noted with the
+    incident.
     """
     from pollwatch.node.measures import handouts
-    from pollwatch.node.measures.chains import Handing
+    from pollwatch.node.measures.handouts import Handing
 
     handing = Handing(person, addressee, reason)
     packed = handouts.package(case_dir, incident, out, handing, SystemClock(), config_file=config_file)

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from pollwatch.detect.sigma import regex
 from pollwatch.detect.sigma.plain import DERIVED, resolve
-from pollwatch.detect.sigma.plan import SameAs, Test, Value
-from pollwatch.detect.sigma.values import holds, same_as
-from pollwatch.events.batch import EventBatch, is_text
+from pollwatch.detect.sigma.plan import Regex, SameAs, Test, Value
+from pollwatch.detect.sigma.values import LONGEST, as_text, holds, same_as
+from pollwatch.detect.texts import Texts, folded
+from pollwatch.events.batch import ABSENT, EventBatch, encoded, is_text
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -31,57 +32,74 @@ class Column:
         """Keep the column; nothing is computed yet."""
         self._array = array
         self.is_text = is_text(array.type)
-        self._codes: npt.NDArray[np.int32] | None = None
-        self._values: list[Value] = []
-        self._text: pl.Series | None = None
+        self.is_integer = pa.types.is_int64(array.type)
+        self._encoded: tuple[npt.NDArray[np.int32], pa.Array] | None = None
+        self._values: list[Value] | None = None
+        self._texts: Texts | None = None
         self._verdicts: dict[Test, npt.NDArray[np.int8]] = {}
 
-    def _encode(self) -> npt.NDArray[np.int32]:
-        if self._codes is None:
-            encoded = self._array.combine_chunks()
-            if isinstance(encoded, pa.ChunkedArray):
-                encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else pa.array([], self._array.type)
-            encoded = encoded.dictionary_encode()
-            values = encoded.dictionary
+    def _encode(self) -> tuple[npt.NDArray[np.int32], pa.Array]:
+        if self._encoded is None:
+            codes, values = encoded(self._array)
             # A null has no code of its own: it gets the one behind the last.
-            self._codes = pc.fill_null(encoded.indices, len(values)).to_numpy(zero_copy_only=False)
-            self._values = [*values.to_pylist(), None]
-            if self.is_text:
-                self._text = pl.Series(values.cast(pa.large_string()), dtype=pl.String)
-        return self._codes
+            self._encoded = np.where(codes == ABSENT, np.int32(len(values)), codes), values
+        return self._encoded
 
     @property
     def codes(self) -> npt.NDArray[np.int32]:
         """Each row's code."""
-        return self._encode()
+        return self._encode()[0]
+
+    @property
+    def distinct(self) -> pa.Array:
+        """Each code's value, but for that of null, which is the code behind the last."""
+        return self._encode()[1]
 
     @property
     def values(self) -> list[Value]:
         """Each code's value; the last is null."""
-        self._encode()
+        if self._values is None:
+            self._values = [*self.distinct.to_pylist(), None]
         return self._values
+
+    @property
+    def texts(self) -> Texts:
+        """Each code's text as it is compared where case does not count; of a number the text that it reads as."""
+        if self._texts is None:
+            values = self.distinct
+            self._texts = folded(values if self.is_text else pa.array(map(as_text, values.to_pylist()), pa.string()))
+        return self._texts
 
     def test(self, test: Test, rows: Rows) -> Mask:
         """Which of the rows fulfil the test."""
         codes = self.codes[rows]
         verdicts = self._verdicts.get(test)
         if verdicts is None:
-            verdicts = self._verdicts[test] = np.full(len(self.values), _UNKNOWN, dtype=np.int8)
+            verdicts = self._verdicts[test] = np.full(len(self.distinct) + 1, _UNKNOWN, dtype=np.int8)
         known = verdicts[codes]
         if (known == _UNKNOWN).any():
             asked = np.unique(codes[known == _UNKNOWN])
-            verdicts[asked] = np.fromiter(holds(test, [self._values[code] for code in asked.tolist()]), dtype=np.int8)
+            absent = asked == len(self.distinct)
+            verdicts[asked[~absent]] = self.holds(test, asked[~absent])
+            verdicts[asked[absent]] = holds(test, [None])[0]
             known = verdicts[codes]
         result: Mask = known == _YES
         return result
 
+    def holds(self, test: Test, codes: npt.NDArray[np.int32]) -> Mask:
+        """For which of the codes, none of null, a test holds: not all of many values become Python's."""
+        values = self.distinct.take(pa.array(codes))
+        if isinstance(test, Regex) and self.is_text:
+            return regex.found_in(test, values, LONGEST)
+        return np.array(holds(test, values.to_pylist()), bool)
+
     def literals(self, literals: list[str]) -> tuple[Rows, list[str]]:
         """Codes and lower-case literals that stand in these codes' values, pair by pair."""
-        self._encode()
-        if self._text is None or not literals:
+        if not self.is_text or not literals:
             return np.empty(0, dtype=np.int64), []
         # The long s folds to s in a regular expression that ignores case, but lower-casing leaves it.
-        lower = self._text.str.to_lowercase().str.replace_all("\u017f", "s", literal=True)
+        texts = pl.Series(self.distinct.cast(pa.large_string()), dtype=pl.String)
+        lower = texts.str.to_lowercase().str.replace_all("\u017f", "s", literal=True)
         codes = lower.str.contains_any(literals).arg_true()
         if not len(codes):
             return np.empty(0, dtype=np.int64), []
@@ -93,7 +111,7 @@ class Column:
 
     def rows_of(self, codes: Rows) -> Rows:
         """The rows that hold one of these codes."""
-        wanted = np.zeros(len(self.values), dtype=bool)
+        wanted = np.zeros(len(self.distinct) + 1, dtype=bool)
         wanted[codes] = True
         return np.flatnonzero(wanted[self.codes])
 
@@ -139,7 +157,7 @@ class Columns:
         hit = np.zeros(len(rows), dtype=bool)
         for column in self.keyword_columns():
             # An absent text holds no keyword, whatever the test says of null.
-            present = column.codes[rows] != len(column.values) - 1
+            present = column.codes[rows] != len(column.distinct)
             hit |= column.test(test, rows) & present
         return hit
 

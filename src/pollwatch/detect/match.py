@@ -1,14 +1,17 @@
 """``match``: which rules fit which rows of a batch.
 
-First one scan per column for the literals that the rules' tests need (``sigma.witness``); then each rule's tree
-is walked over the few rows where it can still hold, asking the tests themselves.
+Many rules on many events go through kernels (``matcher``), which take a moment to load. For the others there is one
+scan per column for the literals that the rules' tests need (``sigma.witness``); then each rule's tree is walked over
+the few rows where it can still hold, asking the tests themselves.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +19,14 @@ from pollwatch.detect.columns import Column, Columns, Mask, Rows
 from pollwatch.detect.sigma.plan import And, EventRule, Leaf, Node, Not, Number, Or
 from pollwatch.detect.sigma.route import narrowed, routes
 from pollwatch.detect.sigma.witness import literals
+from pollwatch.detect.walk import fitting
 from pollwatch.events.batch import EventBatch, LogSource
+
+if TYPE_CHECKING:
+    from pollwatch.detect.matcher import Matcher
+
+#: Rules times events from which on the kernels are quicker: once they are loaded, and counting that they must be.
+_WORTH_IT, _WORTH_LOADING = 20_000, 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,15 @@ class Plan:
 
     rules: tuple[Planned, ...]
     literals: dict[str | None, tuple[str, ...]]
+    _matcher: list[Matcher] = field(default_factory=list)
+
+    def matcher(self) -> Matcher:
+        """The same rules for the kernels; made on first use, since that loads a compiler."""
+        if not self._matcher:
+            from pollwatch.detect.matcher import Matcher  # noqa: PLC0415 - numba takes half a second to import
+
+            self._matcher.append(Matcher([planned.condition for planned in self.rules]))
+        return self._matcher[0]
 
 
 def plan(rules: Sequence[EventRule], logsource: LogSource) -> Plan:
@@ -108,33 +127,43 @@ def _cost(node: Node) -> int:
 
 
 def match(plan: Plan, batch: EventBatch) -> Matches:
-    """Which rules of the plan fit which rows. Pure."""
-    search = _Search(plan, batch)
+    """Which rules of the plan fit which rows. Pure: what a plan learns on the way changes its speed only."""
+    columns = Columns(batch)
+    fits = plan.matcher().match(columns) if _worth_compiling(plan, batch) else _searched(plan, columns)
     hits: dict[str, Rows] = {}
-    for planned in plan.rules:
-        rows = search.possible(planned.condition)
-        if rows is None:
-            rows = search.every
-        if not rows.size:
-            continue
-        fitting = rows[search.holds(planned.condition, rows)]
-        if fitting.size:
-            rule_id = planned.rule.info.id
-            hits[rule_id] = np.union1d(hits[rule_id], fitting) if rule_id in hits else fitting
+    for at, rows in sorted(fits.items()):
+        rule_id = plan.rules[at].rule.info.id
+        hits[rule_id] = np.union1d(hits[rule_id], rows) if rule_id in hits else rows
     return Matches(batch, tuple(RuleHits(rule_id, rows) for rule_id, rows in hits.items()))
+
+
+def _worth_compiling(plan: Plan, batch: EventBatch) -> bool:
+    work = len(plan.rules) * len(batch)
+    return work >= (_WORTH_IT if "numba" in sys.modules else _WORTH_LOADING)
+
+
+def _searched(plan: Plan, columns: Columns) -> dict[int, Rows]:
+    search = _Search(plan, columns)
+    fits: dict[int, Rows] = {}
+    for at, planned in enumerate(plan.rules):
+        rows = search.possible(planned.condition)
+        fit = search.fitting(planned.condition, search.every if rows is None else rows)
+        if fit.size:
+            fits[at] = fit
+    return fits
 
 
 class _Search:
     """One batch under search: its columns, and where each literal stands."""
 
-    def __init__(self, plan: Plan, batch: EventBatch) -> None:
-        self.columns = Columns(batch)
+    def __init__(self, plan: Plan, columns: Columns) -> None:
+        self.columns = columns
         self.every = np.arange(self.columns.length, dtype=np.int64)
         self._none = self.every[:0]
         self._found: dict[tuple[str | None, str], list[Rows]] = defaultdict(list)
         self._scanned: set[str | None] = set()
-        for field, texts in plan.literals.items():
-            self._scan(field, texts)
+        for name, texts in plan.literals.items():
+            self._scan(name, texts)
 
     def _scan(self, field: str | None, texts: tuple[str, ...]) -> None:
         columns = self.columns.keyword_columns() if field is None else [self.columns.column(field)]
@@ -193,29 +222,9 @@ class _Search:
                     break
         return least
 
-    def holds(self, node: Node, rows: Rows) -> Mask:
-        """Which of the rows fulfil the condition; each child is asked only where it can still matter."""
-        match node:
-            case Leaf():
-                return self._leaf(node, rows)
-            case Not(child):
-                return ~self.holds(child, rows)
-            case And(children):
-                result = np.ones(len(rows), dtype=bool)
-                for child in children:
-                    left = np.flatnonzero(result)
-                    if not left.size:
-                        break
-                    result[left] = self.holds(child, rows[left])
-                return result
-            case Or(children):
-                result = np.zeros(len(rows), dtype=bool)
-                for child in children:
-                    left = np.flatnonzero(~result)
-                    if not left.size:
-                        break
-                    result[left] = self.holds(child, rows[left])
-                return result
+    def fitting(self, node: Node, rows: Rows) -> Rows:
+        """Those of the rows that fulfil the condition."""
+        return rows[fitting(node, rows, self._leaf)]
 
     def _leaf(self, leaf: Leaf, rows: Rows) -> Mask:
         standing = self._standing(leaf)

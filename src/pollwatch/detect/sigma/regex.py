@@ -14,6 +14,8 @@ from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -59,6 +61,16 @@ def found(test: Regex, values: Sequence[str]) -> list[bool]:
         return result
     search, cap = _python(test).search, _cap(test)
     return [search(value[:cap]) is not None for value in values]
+
+
+def found_in(test: Regex, values: pa.Array, longest: int) -> npt.NDArray[np.bool_]:
+    """The same of texts as Arrow holds them, none of them null, of which the first ``longest`` characters count."""
+    if not _linear(test):
+        return np.array(found(test, [value[:longest] for value in values.to_pylist()]), bool)
+    if (pc.max(pc.binary_length(values)).as_py() or 0) > longest:
+        values = pc.utf8_slice_codeunits(values, 0, longest)
+    result: npt.NDArray[np.bool_] = pc.match_substring_regex(values, _re2(test)).to_numpy(zero_copy_only=False)
+    return result
 
 
 def _re2(test: Regex) -> str:
@@ -136,39 +148,49 @@ def necessary(test: Regex) -> frozenset[str] | None:
 
     None where no such set is known. Longer sets and shorter literals are still right, only less useful.
     """
+    return max(alternatives(test), key=_quality, default=None)
+
+
+def alternatives(test: Regex) -> list[frozenset[str]]:
+    """All such sets that are known: each by itself is necessary."""
     if "[:" in test.pattern and ":]" in test.pattern:
-        return None  # RE2 reads [[:alpha:]] as a class, Python reads it as brackets
+        return []  # RE2 reads [[:alpha:]] as a class, Python reads it as brackets
     try:
         tree = parser.parse(test.pattern, _python(test).flags)
     except (RuleError, re.error):
-        return None
-    return _necessary(tree)
+        return []
+    return _alternatives(tree)
 
 
-def _necessary(items: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
-    """The best set of a sequence: each of its parts must be there, so the one with the rarest literals."""
-    candidates: list[frozenset[str] | None] = []
+def _alternatives(items: Any) -> list[frozenset[str]]:  # noqa: ANN401 - CPython's own parse tree
+    """The sets of a sequence: each of its parts must be there."""
+    found: list[frozenset[str]] = []
     run = ""
     for code, argument in items:
         if code is codes.LITERAL and argument < 0x80:
             run += chr(argument).lower()
             continue
-        candidates += [frozenset({run}) if run else None, _part(code, argument)]
+        found += [*([frozenset({run})] if run else []), *_part(code, argument)]
         run = ""
-    candidates.append(frozenset({run}) if run else None)
-    return max((each for each in candidates if each), key=_quality, default=None)
+    return [*found, *([frozenset({run})] if run else [])]
 
 
-def _part(code: Any, argument: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
+def _best(items: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
+    """The set with the rarest literals."""
+    return max(_alternatives(items), key=_quality, default=None)
+
+
+def _part(code: Any, argument: Any) -> list[frozenset[str]]:  # noqa: ANN401 - CPython's own parse tree
     if code is codes.SUBPATTERN:
-        return _necessary(argument[3])
+        return _alternatives(argument[3])
     if code is codes.BRANCH:
-        branches = [_necessary(branch) for branch in argument[1]]
+        branches = [_best(branch) for branch in argument[1]]
         known = [branch for branch in branches if branch]
-        return frozenset[str]().union(*known) if len(known) == len(branches) else None
+        return [frozenset[str]().union(*known)] if len(known) == len(branches) else []
     if code in (codes.MAX_REPEAT, codes.MIN_REPEAT) and argument[0] > 0:
-        return _necessary(argument[2])
-    return _class(argument) if code is codes.IN else None
+        return _alternatives(argument[2])
+    only = _class(argument) if code is codes.IN else None
+    return [only] if only else []
 
 
 def _class(argument: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pollwatch import canonical
@@ -99,9 +98,8 @@ def overview(membership: Membership, record: Record) -> tuple[Owed, ...]:
     Raises:
         PeerError: a log cannot be read now.
     """
-    name = membership.charter.matching.auditor
-    auditor = membership.charter.member(name) if name else None
-    found = {} if auditor is None else findings(record.papers(auditor), auditor)
+    auditor = membership.charter.matching.auditor
+    found = _findings(record, membership.charter.member(auditor)) if auditor else {}
     owed: list[Owed] = []
     for member in membership.charter.members:
         for each in record.papers(member):
@@ -133,10 +131,9 @@ def _check_logged(record: Record, opening: bytes, membership: Membership) -> Non
 
 
 def _judged(record: Record, me: Member, run: str, of: str) -> bool:
-    return (run, of) in findings(record.papers(me), me)
+    return (run, of) in _findings(record, me)
 
 
-def findings(found: Iterable[bytes], auditor: Member) -> dict[tuple[str, str], Finding]:
-    """What an auditor found, by run and whose set it was, among the papers about matching in its log."""
-    parsed = (reading.read_or_none(each, auditor) for each in found)
+def _findings(record: Record, auditor: Member) -> dict[tuple[str, str], Finding]:
+    parsed = (reading.read_or_none(each, auditor) for each in record.papers(auditor))
     return {(each.run, each.of): each for each in parsed if isinstance(each, Finding)}

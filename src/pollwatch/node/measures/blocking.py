@@ -91,7 +91,7 @@ def preview(desk: Desk, incident: str, only: Iterable[str] = ()) -> Preview:
     with Case.open(desk.case_dir, desk.clock, create=False) as case:
         found = case.incident(incident)
         values = tuple(only) or (*found.actors.ip, *found.actors.domain)
-        blocked = list(dict.fromkeys(each for each in map(observable, values) if each is not None))
+        blocked = list(dict.fromkeys(each for each in map(_observable, values) if each is not None))
         if not blocked:
             raise PolicyError(f"{found.id} names no address and no domain that could be blocked")
         near = neighbours.look(case.events(), {each.value for each in blocked}, case.accused(found))
@@ -134,7 +134,7 @@ def export(desk: Desk, seen: Preview, ruling: Ruling, form: str, out: Path) -> s
     return digest
 
 
-def observable(text: str) -> Observable | None:
+def _observable(text: str) -> Observable | None:
     """An address, network or domain; None for all else that an incident may name."""
     try:
         found = guessed(text)

@@ -10,15 +10,28 @@ from typing import Final
 from pollwatch.canonical import pretty
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError
+from pollwatch.evidence.seal import Seal
+from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.records import Case
-from pollwatch.node.attribution import dossiers
+from pollwatch.node.attribution import dossiers, lookup
 from pollwatch.node.charter.jointfolder import Membership
-from pollwatch.node.measures import chains
-from pollwatch.node.measures.chains import Handing
+from pollwatch.node.evidence import rail
+from pollwatch.node.evidence.openings import Openings
 from pollwatch.report.dossier import custody, factsheet, sheet
+from pollwatch.report.dossier.custody import Custody, Handled, Original, SealedBatch, Told
 from pollwatch.report.dossier.material import Material
+from pollwatch.sharing.ledger import Ledger
 
 _KEPT: Final = frozenset({dossiers.RECORD, dossiers.CHARTER, dossiers.ORDER})
+
+
+@dataclass(frozen=True, slots=True)
+class Handing:
+    """Who decided to hand something over, to whom, and why."""
+
+    person: str
+    addressee: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,7 @@ def package(
     membership = Membership.open(case_dir)
     with Case.open(case_dir, clock, create=False) as case:
         own = case.incident(incident)
-    chain = chains.of(membership, own, handing, clock)
+    chain = _custody(membership, own, handing, clock)
 
     def drawn(material: Material, language: str) -> dict[str, bytes]:
         if material.proof is None:
@@ -83,3 +96,40 @@ def fact_sheet(case_dir: Path, incident: str, out: Path, clock: Clock, *, langua
 
     dossiers.make(case_dir, incident, out, clock, languages=(language,), drawn=drawn, kept=_KEPT)
     return Packed(out, sha256((out / dossiers.SUMS).read_bytes()).hexdigest())
+
+
+def _custody(membership: Membership, own: Incident, handing: Handing, clock: Clock) -> Custody:
+    case_dir, paths = membership.folder.case, own.lines.by_path
+    with Case.open(case_dir, clock, create=False) as case:
+        originals = tuple(
+            Original(each.path, each.digest, each.size_bytes, each.lines)
+            for each in case.inputs()
+            if each.path in paths
+        )
+        changes = case.history(own.id)
+    handled = tuple(Handled(each.at_us, each.who, f"{each.kind} ({each.status}): {each.text}") for each in changes)
+    with rail.opened(case_dir, clock) as evidence:
+        sealed = tuple(each for path in sorted(paths) for each in _batches(evidence.openings, path))
+    about = lookup.incident_object_id(membership, own.id).encode("ascii")
+    told = tuple(
+        Told(
+            each.at_us,
+            each.release.receiver,
+            each.release.released_by,
+            each.release.legal_basis,
+            each.release.sha256,
+            each.received_us,
+        )
+        for each in Ledger(membership.folder.record).containing(about)
+    )
+    return Custody(originals, sealed, handled, told, handing.person, handing.addressee, handing.reason)
+
+
+def _batches(openings: Openings, path: str) -> list[SealedBatch]:
+    found = []
+    for each in openings.batches_of(path):
+        seal = openings.seal_covering(each.entry + 1)
+        at_us = None if seal is None else Seal.parse(seal.data).at_us
+        entry = None if seal is None else seal.entry
+        found.append(SealedBatch(path, each.first_number, each.lines, each.entry, entry, at_us, each.erased))
+    return found

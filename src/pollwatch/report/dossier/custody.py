@@ -77,77 +77,13 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """Bytes about the case that left over HTTP.
-
-    Attributes:
-        between_us: when the first and the last left.
-        times: how often.
-        receiver: to whom; empty for a stranger.
-        request: method, path and query.
-        status: of our answer; 0 for a request of ours.
-        size_bytes: of the bytes.
-        sha256: of them, in hex.
-    """
-
-    between_us: tuple[int, int]
-    times: int
-    receiver: str
-    request: str
-    status: int
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """A run of private matching in which something that the incident names was entered.
-
-    Attributes:
-        at_us: when we joined it.
-        peer: with whom; for a group, its initiator.
-        run: its id.
-        state: where it stands.
-        items: how many addresses and names of the incident entered.
-        size: of our whole set, with filling.
-        opened: how many places of it were opened to the auditor; None where none were, as far as is known here.
-        problem: what did not fit; empty where all did.
-    """
-
-    at_us: int
-    peer: str
-    run: str
-    state: str
-    items: int
-    size: int
-    opened: int | None
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
 class Custody:
-    """All of it, and for whom the package is made.
-
-    Attributes:
-        originals: what was read.
-        sealed: when it was sealed.
-        handled: what people did with it.
-        told: what was told by a person's decision.
-        sent: what left over HTTP that names the case.
-        matched: where something of it entered a private matching.
-        unread: why ``sent`` may lack something; empty where it lacks nothing.
-        person: who decided that the package is made.
-        addressee: to whom it goes.
-        reason: why.
-    """
+    """All of it, and for whom the package is made: the person who decided it, to whom it goes, and why."""
 
     originals: tuple[Original, ...]
     sealed: tuple[SealedBatch, ...]
     handled: tuple[Handled, ...]
     told: tuple[Told, ...]
-    sent: tuple[Sent, ...]
-    matched: tuple[Matched, ...]
-    unread: str
     person: str
     addressee: str
     reason: str
@@ -163,10 +99,6 @@ def sheet(custody: Custody, material: Material) -> Sheet:
     ]
     sealed = [_sealed(material, each) for each in custody.sealed]
     told = [_told(material, each) for each in custody.told]
-    sent = [_sent(material, each) for each in custody.sent]
-    if custody.unread:
-        sent.append(_("The gateway's own record could not be read: {reason}").format(reason=name(custody.unread, 400)))
-    matched = [_matched(material, each) for each in custody.matched]
     commands = [each.command for each in material.files if each.command]
     return Sheet(
         _("en"),
@@ -183,10 +115,6 @@ def sheet(custody: Custody, material: Material) -> Sheet:
             Section(_("When it was sealed"), tuple(sealed) or (_("Nothing of it was sealed."),)),
             Section(_("Who had it in hand"), tuple(handled) or (_("No person's work on it is on record."),)),
             Section(_("Who got it before"), tuple(told) or (_("Nobody, as far as the ledger says."),)),
-            Section(_("What left over the network"), tuple(sent) or (_("Nothing that names it."),)),
-            Section(
-                _("What entered a private matching"), tuple(matched) or (_("Nothing that it names, as is known here."),)
-            ),
             Section(_("What this rests on"), _rests()),
             Section(_("Check it yourself"), commands=("sha256sum -c SHA256SUMS", *commands)),
         ),
@@ -196,14 +124,7 @@ def sheet(custody: Custody, material: Material) -> Sheet:
 def _rests() -> tuple[str, ...]:
     return (
         _("Times of sealing are the issuer's; cosignatures of other members hold them in place."),
-        _(
-            "Who had it in hand, and what left over the network, is the issuer's own record. Seals, ledger and "
-            "matchings are committed to in its logs."
-        ),
-        _(
-            "What left over the network is found by the incident's id and by the hashes of what was told. Pages of the "
-            "logs are left out: they hold commitments."
-        ),
+        _("Who had it in hand is the issuer's own record. Seals and ledger are committed to in its logs."),
         _("The originals stay with the office. The dossier beside this sheet says in plain words what happened."),
     )
 
@@ -232,46 +153,6 @@ def _told(material: Material, each: Told) -> str:
         basis=name(each.basis),
         digest=each.sha256,
         receipt=receipt,
-    )
-
-
-def _sent(material: Material, each: Sent) -> str:
-    first, last = (material.when(us, seconds=True) for us in each.between_us)
-    text = (
-        _("{first} to {last}, {times}×: asked {member} {request}; {size} B, SHA-256 {digest}")
-        if not each.status
-        else _("{first} to {last}, {times}×: answered {member} {request} with {status}; {size} B, SHA-256 {digest}")
-    )
-    return text.format(
-        first=first,
-        last=last,
-        times=each.times,
-        member=name(each.receiver) or _("a stranger"),
-        request=name(each.request, 300),
-        status=each.status,
-        size=each.size_bytes,
-        digest=each.sha256,
-    )
-
-
-def _matched(material: Material, each: Matched) -> str:
-    text = _(
-        "{when}: run {run} with {member} ({state}): {items} of its addresses and names, in a set of {size}; {audit}"
-    )
-    if each.opened is None:
-        audit = _("no audit of it is known here")
-    elif each.problem:
-        audit = _("what was opened to the auditor does not hold: {problem}").format(problem=name(each.problem, 400))
-    else:
-        audit = _("{opened} places were opened to the auditor, and hold").format(opened=each.opened)
-    return text.format(
-        when=material.when(each.at_us, seconds=True),
-        run=each.run,
-        member=name(each.peer),
-        state=each.state,
-        items=each.items,
-        size=each.size,
-        audit=audit,
     )
 
 
@@ -309,32 +190,5 @@ def document(custody: Custody) -> Json:
                 "received": rfc3339(each.received_us),
             }
             for each in custody.told
-        ],
-        "left": [
-            {
-                "first": rfc3339(each.between_us[0]),
-                "last": rfc3339(each.between_us[1]),
-                "times": each.times,
-                "receiver": each.receiver,
-                "request": each.request,
-                "status": each.status,
-                "size": each.size_bytes,
-                "sha256": each.sha256,
-            }
-            for each in custody.sent
-        ],
-        "left_unread": custody.unread or None,
-        "matched": [
-            {
-                "time": rfc3339(each.at_us),
-                "peer": each.peer,
-                "run": each.run,
-                "state": each.state,
-                "items": each.items,
-                "size": each.size,
-                "opened": each.opened,
-                "problem": each.problem or None,
-            }
-            for each in custody.matched
         ],
     }

@@ -1,0 +1,257 @@
+"""Many rules on many events: what each rule needs is looked for first, and only rows that have it are asked.
+
+What to look for is learned from the first batch of a logsource (``learning``). All literals that are wanted of a field
+are looked for at once in the field's distinct values (``kernels.literals``); rows that hold a hit are candidates and
+are asked the rest of the rule's condition (``kernels.conditions``). What a kernel cannot answer, the tests themselves
+answer, as they do for the plain evaluator. Where so many more rows are candidates than was to be expected that the data
+must have changed, it is learned anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pollwatch.detect.columns import Column, Columns, Mask, Rows
+from pollwatch.detect.learning import SAMPLE, Learned, equal_codes, found, learn, searched
+from pollwatch.detect.questions import Questions
+from pollwatch.detect.sigma.plan import Leaf, Node
+from pollwatch.detect.sigma.witness import Entry, Need, needs
+from pollwatch.detect.walk import fitting
+from pollwatch.kernels import conditions
+
+#: Learn anew where so many times more rows were asked than was to be expected, and so many per row besides.
+_DRIFT, _SLACK = 3, 2
+#: Batches after which that may happen again.
+_PATIENCE = 16
+#: Bytes of verdicts kept per column: of texts whose values repeat, and of all tests that only Python can make.
+_MOST_KEPT = 16 << 20
+#: Candidates that are held at a time, unless one rule may have more.
+_MOST_CANDIDATES = 1 << 20
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+
+class Matcher:
+    """The rules of one logsource."""
+
+    def __init__(self, rules: Sequence[Node]) -> None:
+        """Take the rules' conditions; :meth:`match` speaks of them by their places."""
+        self._rules = tuple(rules)
+        numbers: dict[Entry, int] = {}
+        self._needs: list[Need | None] = [
+            needs(each, lambda entry: numbers.setdefault(entry, len(numbers))) for each in self._rules
+        ]
+        self._entries = list(numbers)
+        self._questions = Questions(self._rules)
+        self._atoms = self._questions.atoms()
+        self._learned: Learned | None = None
+        self._wait = 0
+
+    def match(self, columns: Columns) -> dict[int, Rows]:
+        """Which rules fit which rows; rows in order."""
+        learned = self._learned
+        if learned is None or (learned.rows < SAMPLE and columns.length > 2 * learned.rows):
+            learned = learn(columns, self._rules, self._needs, self._entries, self._questions)
+            self._learned = learned
+        fits, asked = _Batch(columns, self._questions, self._atoms, learned, len(self._entries)).settled(self._rules)
+        self._wait = max(0, self._wait - 1)
+        drifted = asked > columns.length * (_SLACK + _DRIFT * learned.expected)
+        if drifted and columns.length >= SAMPLE and not self._wait:
+            self._learned, self._wait = None, _PATIENCE
+        return fits
+
+
+class _Batch:
+    """One batch under search."""
+
+    def __init__(
+        self, columns: Columns, questions: Questions, atoms: conditions.Atoms, learned: Learned, entry_count: int
+    ) -> None:
+        self._columns = columns
+        self._questions = questions
+        self._learned = learned
+        self._entry_count = entry_count
+        self._places: dict[int, int] = {}
+        self._slots: list[Column] = []
+        self._field_slots = [self._slot(columns.column(field)) for field in questions.fields]
+        if None in learned.indexes:
+            for column in columns.keyword_columns():
+                self._slot(column)
+        sizes = [len(column.distinct) for column in self._slots]
+        self._first = np.cumsum([0, *sizes]).astype(np.int64)
+        self._atoms = self._bound(atoms)
+        self._cells = self._held()
+
+    def _slot(self, column: Column | None) -> int:
+        """The place of a column among those of this search; -1 where there is none."""
+        if column is None:
+            return -1
+        place = self._places.setdefault(id(column), len(self._slots))
+        if place == len(self._slots):
+            self._slots.append(column)
+        return place
+
+    def _bound(self, atoms: conditions.Atoms) -> conditions.Atoms:
+        """The atoms with their columns; what a column's kind does not allow the kernel to test becomes foreign."""
+        field = self._questions.field()
+        slot = np.array([*self._field_slots, conditions.NOT_ONE])[np.where(field >= 0, field, len(self._field_slots))]
+        kind = atoms.table[:, conditions.KIND]
+        kind_of_slot = np.array([*map(_kind, self._slots), _NEITHER, _NEITHER])[slot]
+        number = (kind >= conditions.LESS) & (kind <= conditions.UNEQUAL)
+        wrong = ((kind == conditions.TEXT) & (kind_of_slot != _TEXT)) | (number & (kind_of_slot != _NUMBER))
+        table = atoms.table.copy()
+        table[:, conditions.COLUMN] = slot
+        table[wrong, conditions.KIND] = conditions.FOREIGN
+        table[:, conditions.KEPT] = self._kept(table)
+        return atoms._replace(table=table)
+
+    def _kept(self, table: Longs) -> Longs:
+        """Where the verdicts of each atom are kept; -1 = they are not."""
+        kind, slot = table[:, conditions.KIND], table[:, conditions.COLUMN]
+        sizes = np.append(np.diff(self._first), [0, 0])
+        foreign = (kind == conditions.FOREIGN) & (slot >= 0)
+        text = (kind == conditions.TEXT) & (slot >= 0) & (2 * sizes <= self._columns.length)[slot]
+        kept = np.zeros(len(kind), bool)
+        for some in (foreign, text):
+            per_slot = np.bincount(slot[kept | some], minlength=len(sizes))
+            kept |= some & (sizes * per_slot <= _MOST_KEPT)[slot]
+        needed = np.where(kept, sizes[slot], 0)
+        return np.where(kept, np.cumsum(needed) - needed, -1)
+
+    def _held(self) -> conditions.Cells:
+        """What the rows hold, all columns together."""
+        length = self._columns.length
+        codes = np.empty((len(self._slots), length), np.int32)
+        values = int(self._first[-1])
+        begins, ends = np.zeros(values, np.int64), np.zeros(values, np.int64)
+        odd, numbers = np.zeros(values, np.uint8), np.zeros(values, np.int64)
+        buffers, at = [np.empty(0, np.uint8)], 0
+        for slot, column in enumerate(self._slots):
+            size = len(column.distinct)
+            here = slice(int(self._first[slot]), int(self._first[slot]) + size)
+            codes[slot] = np.where(column.codes == size, np.int32(-1), column.codes)
+            kind = _kind(column)
+            if kind == _TEXT:
+                texts = column.texts
+                begins[here], ends[here], odd[here] = texts.begins + at, texts.ends + at, texts.odd
+                buffers.append(texts.buffer)
+                at += len(texts.buffer)
+            elif kind == _NUMBER:
+                numbers[here] = column.distinct.to_numpy(zero_copy_only=False)
+        return conditions.Cells(
+            codes=codes,
+            first=self._first,
+            texts=np.concatenate(buffers),
+            begins=begins,
+            ends=ends,
+            odd=odd,
+            numbers=numbers,
+            verdicts=np.zeros(self._room(), np.uint8),
+            wanted=np.zeros(len(self._atoms.table), np.uint8),
+        )
+
+    def _room(self) -> int:
+        """How many verdicts are kept."""
+        table = self._atoms.table
+        kept = table[:, conditions.KEPT] >= 0
+        return int(np.diff(self._first)[table[kept, conditions.COLUMN]].sum())
+
+    def settled(self, rules: Sequence[Node]) -> tuple[dict[int, Rows], int]:
+        """Which rules fit which rows, and how many candidates were asked."""
+        learned, cells = self._learned, self._cells
+        entries, values, wanted = self._found()
+        hit_starts, hit_values = conditions.grouped(entries, values, self._entry_count)
+        row_starts, rows = conditions.rows_of_values(cells.codes, cells.first, int(self._first[-1]), wanted)
+        room = max(_MOST_CANDIDATES, 2 * self._columns.length)
+        which, where = np.empty(room, np.int32), np.empty(room, np.int32)
+        rule, asked, fits = 0, 0, dict[int, Rows]()
+        while rule < len(rules):
+            count, rule = conditions.candidates(
+                rule,
+                self._columns.length,
+                learned.everywhere,
+                learned.starts,
+                learned.entries,
+                hit_starts,
+                hit_values,
+                row_starts,
+                rows,
+                which,
+                where,
+            )
+            asked += count
+            fits |= self._settled(rules, which[:count], where[:count])
+        return fits, asked
+
+    def _settled(self, rules: Sequence[Node], which: Ints, where: Ints) -> dict[int, Rows]:
+        """Which of some candidates fit."""
+        chains, atoms, cells = self._learned.chains, self._atoms, self._cells
+        state = np.full(len(which), conditions.OPEN, np.uint8)
+        conditions.settle(which, where, state, chains, atoms, cells)
+        while (wanted := np.flatnonzero(cells.wanted)).size:
+            cells.wanted[:] = 0
+            for atom in wanted.tolist():
+                self._fill(atom)
+            conditions.settle(which, where, state, chains, atoms, cells)
+        kept = np.flatnonzero(state != conditions.FAILING)
+        return self._gathered(rules, which[kept], where[kept].astype(np.int64), state[kept])
+
+    def _found(self) -> tuple[Ints, Longs, Bytes]:
+        """Entries and the values in which they were found, pair by pair, and the columns in which any was."""
+        entries, values = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+        wanted = np.zeros(len(self._slots), np.uint8)
+
+        def add(column: Column, mine: Ints, codes: Ints) -> None:
+            slot = self._slot(column)
+            entries.append(mine)
+            values.append(codes + self._first[slot])
+            wanted[slot] |= len(mine) > 0
+
+        for field, (index, numbers) in self._learned.indexes.items():
+            for column in searched(self._columns, field):
+                which, codes = found(index, column)
+                add(column, numbers[which], codes)
+        for field, equals in self._learned.equals.items():
+            number_column = self._columns.column(field)
+            if number_column is not None:
+                mine, codes_ = equal_codes(number_column, equals)
+                add(number_column, np.array(mine, np.int32), np.array(codes_, np.int32))
+        return np.concatenate(entries), np.concatenate(values), wanted
+
+    def _fill(self, atom: int) -> None:
+        """Ask a test of those values of its column of which the kernel wants to know."""
+        slot, kept = self._atoms.table[atom, [conditions.COLUMN, conditions.KEPT]].tolist()
+        verdicts = self._cells.verdicts[kept : kept + len(self._slots[slot].distinct)]
+        codes = np.flatnonzero(verdicts == conditions.ASKED).astype(np.int32)
+        held = self._slots[slot].holds(self._questions.tests[atom], codes)
+        verdicts[codes] = np.where(held, conditions.YES, conditions.NO)
+
+    def _gathered(self, rules: Sequence[Node], which: Ints, where: Longs, state: Bytes) -> dict[int, Rows]:
+        fits: dict[int, Rows] = {}
+        order = np.lexsort((where, which))
+        which, where, state = which[order], where[order], state[order]
+        bounds = np.flatnonzero(np.diff(which, prepend=-1, append=-1))
+        for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            rule, rows, states = int(which[begin]), where[begin:end], state[begin:end]
+            fit = states == conditions.FITTING
+            still_open = np.flatnonzero(states == conditions.OPEN)
+            if still_open.size:
+                fit[still_open] = fitting(rules[rule], rows[still_open], self._ask)
+            if fit.any():
+                fits[rule] = rows[fit]
+        return fits
+
+    def _ask(self, leaf: Leaf, rows: Rows) -> Mask:
+        return self._columns.test(leaf.field, leaf.test, rows)
+
+
+_NEITHER, _TEXT, _NUMBER = 0, 1, 2
+
+
+def _kind(column: Column) -> int:
+    return _TEXT if column.is_text else _NUMBER if column.is_integer else _NEITHER

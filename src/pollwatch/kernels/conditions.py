@@ -1,0 +1,385 @@
+"""Conditions of many rules asked of many rows at once.
+
+A condition is a chain of questions: each asks an *atom* of a row and says where to go on *yes* and on *no*, until it
+ends in :data:`FITS` or :data:`FAILS`. An atom is a test of one column. What a kernel cannot test (a regular
+expression, an address range) is *foreign*: its verdict is looked up in a cache that others fill, per value of the
+column; where that is not filled, or not kept, the candidate stays :data:`OPEN` and somebody else decides.
+
+Only *candidates* are asked: the rows that hold a value which one of the rule's entries was found in.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pollwatch.kernels.compiled import compiled
+from pollwatch.kernels.literals import AT_END, AT_START
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Ints: TypeAlias = npt.NDArray[np.int32]
+Longs: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+#: Where a chain ends, in place of its next question.
+FITS, FAILS = -1, -2
+#: What becomes of a candidate.
+OPEN, FITTING, FAILING = 0, 1, 2
+#: Kinds of atoms: always the same wherever the column has a value; literals in order; a number that compares so.
+CONSTANT, TEXT, LESS, LESS_EQUAL, MORE, MORE_EQUAL, EQUAL, UNEQUAL, FOREIGN = range(9)
+#: Marks on an atom besides those on literals: case counts; a literal holds :data:`ANY`.
+CASED, HOLES = 4, 8
+#: A byte of a literal that stands for any character. No UTF-8 holds it.
+ANY = 0xFF
+#: Verdicts; 0 = not known, and ASKED that somebody is to say.
+NO, YES, ASKED = 1, 2, 3
+#: In place of an atom's column: there is none such, so that every row is absent; or it is of no one column.
+NO_COLUMN, NOT_ONE = -1, -2
+#: What :class:`Atoms` says of each atom.
+KIND, COLUMN, ABSENT, MARKS, PART, PART_END, KEPT = range(7)
+#: What :class:`Chains` says of each question.
+ATOM, ON_YES, ON_NO = range(3)
+#: Beyond this, integers and floating-point numbers do not compare exactly.
+_EXACT = 1 << 53
+_FOLD = np.uint8(0x20)
+_HOLE = np.uint8(ANY)
+
+
+class Atoms(NamedTuple):
+    """What can be asked of a row.
+
+    Attributes:
+        table: per atom its kind; column; verdict where the row has no value; marks (``AT_START``, ``AT_END``,
+            :data:`CASED`, :data:`HOLES`) of a text; first literal and the one after its last; and where its verdicts
+            per value begin in ``Cells.verdicts`` (-1 = they are not kept).
+        number: per atom the number to compare with; of a constant its verdict.
+        literals, starts: the literals' bytes, and where each begins (one more at last).
+    """
+
+    table: Longs
+    number: Floats
+    literals: Bytes
+    starts: Longs
+
+
+class Cells(NamedTuple):
+    """What the rows hold.
+
+    Attributes:
+        codes: per column and row the value's number in its column; -1 = absent.
+        first: per column the number of its first value among all.
+        texts: all columns' texts; ``begins`` and ``ends`` say where each value's lies.
+        odd: per value; 1 = the text is folded already, so that it says nothing of case.
+        numbers: per value, of columns of numbers.
+        verdicts: what is known of values; written to.
+        wanted: per atom; set where one of its verdicts was made :data:`ASKED`.
+    """
+
+    codes: Ints
+    first: Longs
+    texts: Bytes
+    begins: Longs
+    ends: Longs
+    odd: Bytes
+    numbers: Longs
+    verdicts: Bytes
+    wanted: Bytes
+
+
+class Chains(NamedTuple):
+    """The conditions: per rule its first question; per question its atom and where to go on from a yes and a no."""
+
+    first: Ints
+    questions: Ints
+
+
+@compiled
+def rows_of_values(codes: Ints, first: Longs, values: int, wanted: Bytes) -> tuple[Longs, Ints]:
+    """The rows that hold each wanted value, one value's behind the other's, and where each value's begin.
+
+    Args:
+        codes: per column and row.
+        first: per column the number of its first value among all.
+        values: how many there are in all.
+        wanted: per column; 1 = its values are wanted.
+    """
+    starts = np.zeros(values + 1, np.int64)
+    for column in range(len(codes)):
+        if wanted[column]:
+            for row in range(codes.shape[1]):
+                if codes[column, row] >= 0:
+                    starts[first[column] + codes[column, row] + 1] += 1
+    for value in range(values):
+        starts[value + 1] += starts[value]
+    rows = np.empty(starts[values], np.int32)
+    at = starts.copy()
+    for column in range(len(codes)):
+        if wanted[column]:
+            for row in range(codes.shape[1]):
+                if codes[column, row] >= 0:
+                    value = first[column] + codes[column, row]
+                    rows[at[value]] = row
+                    at[value] += 1
+    return starts, rows
+
+
+@compiled
+def grouped(entries: Ints, values: Longs, count: int) -> tuple[Longs, Longs]:
+    """The values in which each of ``count`` entries was found, one entry's behind the other's, and where they begin."""
+    starts = np.zeros(count + 1, np.int64)
+    for entry in entries:
+        starts[entry + 1] += 1
+    for entry in range(count):
+        starts[entry + 1] += starts[entry]
+    result = np.empty(len(values), np.int64)
+    at = starts.copy()
+    for i in range(len(entries)):
+        result[at[entries[i]]] = values[i]
+        at[entries[i]] += 1
+    return starts, result
+
+
+@compiled
+def candidates(
+    rule: int,
+    length: int,
+    everywhere: Bytes,
+    entry_starts: Ints,
+    entries: Ints,
+    hit_starts: Longs,
+    hit_values: Longs,
+    row_starts: Longs,
+    rows: Ints,
+    which: Ints,
+    where: Ints,
+) -> tuple[int, int]:
+    """The rows that each rule is to be asked of, from ``rule`` on until there is no room for another rule's.
+
+    Args:
+        rule: the first.
+        length: how many rows there are.
+        everywhere: per rule; 1 = every row is a candidate.
+        entry_starts: per rule its first one in ``entries``, one more at last.
+        entries: what a rule needs one of.
+        hit_starts: per entry its first one in ``hit_values``, one more at last.
+        hit_values: the values in which entries were found.
+        row_starts: per value its first one in ``rows``, one more at last.
+        rows: the rows that hold values.
+        which: written to: rules, one for each pair. At least ``length`` long.
+        where: written to: their rows.
+
+    Returns:
+        How many pairs, and the rule to go on with.
+    """
+    seen = np.full(length, -1, np.int32)
+    count = 0
+    while rule < len(everywhere) and count + length <= len(which):
+        if everywhere[rule]:
+            for row in range(length):
+                which[count] = rule
+                where[count] = row
+                count += 1
+            rule += 1
+            continue
+        for i in range(entry_starts[rule], entry_starts[rule + 1]):
+            for hit in range(hit_starts[entries[i]], hit_starts[entries[i] + 1]):
+                for k in range(row_starts[hit_values[hit]], row_starts[hit_values[hit] + 1]):
+                    row = rows[k]
+                    if seen[row] != rule:
+                        seen[row] = rule
+                        which[count] = rule
+                        where[count] = row
+                        count += 1
+        rule += 1
+    return count, rule
+
+
+def settle(which: Ints, where: Ints, state: Bytes, chains: Chains, atoms: Atoms, cells: Cells) -> None:
+    """Ask open candidates; ``state`` is written to. What stays :data:`OPEN` has an answer that is not known here."""
+    _settle(
+        which,
+        where,
+        state,
+        chains.first,
+        chains.questions,
+        atoms.table,
+        atoms.number,
+        atoms.literals,
+        atoms.starts,
+        cells.codes,
+        cells.first,
+        cells.texts,
+        cells.begins,
+        cells.ends,
+        cells.odd,
+        cells.numbers,
+        cells.verdicts,
+        cells.wanted,
+    )
+
+
+@compiled
+def _settle(
+    which: Ints,
+    where: Ints,
+    state: Bytes,
+    chain_first: Ints,
+    questions: Ints,
+    table: Longs,
+    number: Floats,
+    literals: Bytes,
+    starts: Longs,
+    codes: Ints,
+    value_first: Longs,
+    texts: Bytes,
+    begins: Longs,
+    ends: Longs,
+    odd: Bytes,
+    numbers: Longs,
+    verdicts: Bytes,
+    wanted: Bytes,
+) -> None:
+    for i in range(len(which)):
+        if state[i] != OPEN:
+            continue
+        row = where[i]
+        at = chain_first[which[i]]
+        while at >= 0:
+            atom = questions[at, ATOM]
+            column = table[atom, COLUMN]
+            kind = table[atom, KIND]
+            verdict = 0
+            code = -1
+            if column >= 0:
+                code = int(codes[column, row])
+            if column == NOT_ONE:
+                break
+            if code < 0:
+                verdict = int(table[atom, ABSENT])
+            elif kind == CONSTANT:
+                verdict = YES if number[atom] else NO
+            else:
+                kept = table[atom, KEPT]
+                if kept >= 0:
+                    verdict = int(verdicts[kept + code])
+                if verdict == ASKED:
+                    break
+                if verdict == 0:
+                    value = value_first[column] + code
+                    if kind == TEXT:
+                        marks = table[atom, MARKS]
+                        if not (odd[value] and marks & (CASED | HOLES)):
+                            verdict = _text(
+                                texts,
+                                begins[value],
+                                ends[value],
+                                literals,
+                                starts,
+                                table[atom, PART],
+                                table[atom, PART_END],
+                                marks,
+                            )
+                    elif kind != FOREIGN:
+                        verdict = _number(kind, numbers[value], number[atom])
+                    if kept >= 0:
+                        if verdict:
+                            verdicts[kept + code] = verdict
+                        else:
+                            verdicts[kept + code] = ASKED
+                            wanted[atom] = 1
+                if verdict == 0:
+                    break
+            at = questions[at, ON_YES] if verdict == YES else questions[at, ON_NO]
+        if at == FITS:
+            state[i] = FITTING
+        elif at == FAILS:
+            state[i] = FAILING
+
+
+@compiled
+def _number(kind: int, mine: int, other: float) -> int:
+    if mine > _EXACT or mine < -_EXACT:
+        return 0
+    if kind == LESS:
+        holds = mine < other
+    elif kind == LESS_EQUAL:
+        holds = mine <= other
+    elif kind == MORE:
+        holds = mine > other
+    elif kind == MORE_EQUAL:
+        holds = mine >= other
+    elif kind == EQUAL:
+        holds = mine == other
+    else:
+        holds = mine != other
+    return YES if holds else NO
+
+
+@compiled
+def _text(texts: Bytes, at: int, end: int, literals: Bytes, starts: Longs, first: int, last: int, marks: int) -> int:
+    """Whether literals stand in a text one after the other, the first and last where the marks say."""
+    cased = marks & CASED != 0
+    if marks & AT_START and marks & AT_END and last - first < 2 and end - at != starts[last] - starts[first]:
+        return NO
+    for part in range(first, last):
+        begin, length = starts[part], starts[part + 1] - starts[part]
+        if length > end - at:
+            return NO
+        if part == last - 1 and marks & AT_END:
+            if not _same(texts, end - length, literals, begin, length, cased):
+                return NO
+            at = end
+        elif part == first and marks & AT_START:
+            if not _same(texts, at, literals, begin, length, cased):
+                return NO
+            at += length
+        else:
+            at = _find(texts, at, end, literals, begin, length, cased)
+            if at < 0:
+                return NO
+            at += length
+    return YES
+
+
+@compiled
+def _find(
+    texts: Bytes,
+    at: int,
+    end: int,
+    literals: Bytes,
+    begin: int,
+    length: int,
+    cased: bool,  # noqa: FBT001 - a kernel takes no keywords
+) -> int:
+    """Where a literal stands next; -1 = nowhere."""
+    wanted = literals[begin]
+    other = wanted
+    if not cased and 0x61 <= wanted <= 0x7A:
+        other = np.uint8(wanted - _FOLD)
+    last = end - length
+    while at <= last:
+        byte = texts[at]
+        if (byte == wanted or byte == other or wanted == _HOLE) and _same(texts, at, literals, begin, length, cased):
+            return at
+        at += 1
+    return -1
+
+
+@compiled
+def _same(
+    texts: Bytes,
+    at: int,
+    literals: Bytes,
+    begin: int,
+    length: int,
+    cased: bool,  # noqa: FBT001 - a kernel takes no keywords
+) -> bool:
+    for k in range(length):
+        byte = texts[at + k]
+        if not cased and 0x41 <= byte <= 0x5A:
+            byte |= _FOLD
+        if byte != literals[begin + k] and literals[begin + k] != _HOLE:
+            return False
+    return True

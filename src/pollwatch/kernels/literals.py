@@ -1,0 +1,284 @@
+"""Many literals looked for in many texts at once, ASCII case ignored.
+
+Of each literal one *gram* is picked: four bytes of it (two, of literals shorter than four) that are rare in texts like
+those to be searched. A search looks at each byte of a text once: the last four bytes are hashed, and only where a
+literal's gram has that hash is the literal itself compared. So the cost hardly grows with the number of literals, and
+common ones (``.exe``) cost nothing as long as something in them is rare.
+
+Literals are lower-case already; texts are folded here, byte by byte. What case means beyond ASCII is the caller's care.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pollwatch.kernels.compiled import compiled
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Ints: TypeAlias = npt.NDArray[np.int32]
+Longs: TypeAlias = npt.NDArray[np.int64]
+Words: TypeAlias = npt.NDArray[np.uint32]
+
+#: Marks on a literal: it counts only where a text begins with it, or ends with it.
+AT_START, AT_END = 1, 2
+#: Literals are no longer than this, so that comparing one is cheap.
+LONGEST = 48
+#: So many literals may share a gram; more would make every place where it stands expensive.
+MOST_SHARED = 64
+#: Bits of a gram's hash.
+_LEAST_BITS, _MOST_BITS = 14, 22
+_PAIRS = 1 << 16
+_SPREAD = np.uint32(2_654_435_761)
+_BYTE, _BIT, _WORD, _PLACE, _FIVE = np.uint32(8), np.uint32(1), np.uint32(32), np.uint32(31), np.uint32(5)
+_FOLD = np.uint8(0x20)
+
+
+class Index(NamedTuple):
+    """Literals ready to be looked for.
+
+    Attributes:
+        literals, starts: the literals' bytes one behind the other, and where each begins (one more at last).
+        marks: per literal; :data:`AT_START`, :data:`AT_END`.
+        bits: of a hash.
+        filter: one bit per hash: some literal's gram has it.
+        heads, following: per hash its first literal, and per literal the next one of that hash; -1 = none.
+        grams, ends: per literal its gram, and where in it the gram ends.
+        pair_filter, pair_heads: the same for literals shorter than four bytes, by their first two bytes themselves.
+        byte_heads: the same for literals of one byte, which stand in the filter with any byte before them.
+        short: there are such.
+    """
+
+    literals: Bytes
+    starts: Longs
+    marks: Bytes
+    bits: int
+    filter: Words
+    heads: Ints
+    following: Ints
+    grams: Words
+    ends: Ints
+    pair_filter: Words
+    pair_heads: Ints
+    byte_heads: Ints
+    short: bool
+
+
+def bits_for(literals: int) -> int:
+    """How many bits of hash keep chance hits rare among so many literals."""
+    return int(min(_MOST_BITS, max(_LEAST_BITS, int(literals).bit_length() + 6)))
+
+
+@compiled
+def gram_counts(texts: Bytes, starts: Longs, ends: Longs, bits: int) -> Ints:
+    """How often each hash of a gram occurs in texts."""
+    counts = np.zeros(1 << bits, np.int32)
+    shift = np.uint32(32 - bits)
+    for text in range(len(starts)):
+        gram = np.uint32(0)
+        for at in range(starts[text], ends[text]):
+            gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(texts[at] | _FOLD))
+            if at - starts[text] >= 3:
+                counts[np.uint32(gram * _SPREAD) >> shift] += 1
+    return counts
+
+
+@compiled
+def _indexed(
+    literals: Bytes, starts: Longs, common: Ints, bits: int
+) -> tuple[Words, Ints, Ints, Words, Ints, Words, Ints, Ints, bool]:
+    """The parts of an :class:`Index`, picking for each literal the gram that is rarest by ``common``."""
+    n = len(starts) - 1
+    shift = np.uint32(32 - bits)
+    filter_ = np.zeros((1 << bits) >> 5, np.uint32)
+    heads = np.full(1 << bits, -1, np.int32)
+    shared = np.zeros(1 << bits, np.int32)
+    following = np.full(n, -1, np.int32)
+    grams = np.zeros(n, np.uint32)
+    ends = np.zeros(n, np.int32)
+    pair_filter = np.zeros(_PAIRS >> 5, np.uint32)
+    pair_heads = np.full(_PAIRS, -1, np.int32)
+    byte_heads = np.full(256, -1, np.int32)
+    short = False
+    for i in range(n):
+        begin, length = starts[i], starts[i + 1] - starts[i]
+        if length == 1:
+            short = True
+            byte = np.uint32(literals[begin] | _FOLD)
+            for before in range(256):
+                pair = np.uint32(np.uint32(before) << _BYTE) | byte
+                pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
+            following[i] = byte_heads[byte]
+            byte_heads[byte] = i
+            continue
+        if length < 4:
+            short = True
+            pair = np.uint32(np.uint32(literals[begin] | _FOLD) << _BYTE) | np.uint32(literals[begin + 1] | _FOLD)
+            pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
+            following[i] = pair_heads[pair]
+            pair_heads[pair] = i
+            ends[i] = 1
+            continue
+        gram, best = np.uint32(0), np.int64(-1)
+        for at in range(length):
+            gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(literals[begin + at] | _FOLD))
+            if at >= 3:
+                hashed = np.uint32(gram * _SPREAD) >> shift
+                cost = np.int64(common[hashed]) + 8 * np.int64(shared[hashed])
+                if shared[hashed] < MOST_SHARED and (best < 0 or cost < best):
+                    best = cost
+                    grams[i] = gram
+                    ends[i] = at
+        if best < 0:
+            ends[i] = -1
+            continue
+        hashed = np.uint32(grams[i] * _SPREAD) >> shift
+        filter_[hashed >> _FIVE] |= _BIT << (hashed & _PLACE)
+        shared[hashed] += 1
+        following[i] = heads[hashed]
+        heads[hashed] = i
+    return filter_, heads, following, grams, ends, pair_filter, pair_heads, byte_heads, short
+
+
+def index(literals: Bytes, starts: Longs, marks: Bytes, common: Ints, bits: int) -> Index:
+    """Make literals ready to be looked for.
+
+    Args:
+        literals: lower-case, from 1 to :data:`LONGEST` bytes each, one behind the other.
+        starts: where each begins, one more at last.
+        marks: :data:`AT_START`, :data:`AT_END` or none, per literal.
+        common: of texts like those to be searched, from :func:`gram_counts`.
+        bits: the same as for ``common``.
+
+    Returns:
+        The index. A literal whose ``ends`` is -1 found no place in it and is never found.
+    """
+    return Index(literals, starts, marks, bits, *_indexed(literals, starts, common, bits))
+
+
+@compiled
+def _hits(
+    texts: Bytes,
+    begins: Longs,
+    ends: Longs,
+    owners: Ints,
+    literals: Bytes,
+    starts: Longs,
+    marks: Bytes,
+    bits: int,
+    filter_: Words,
+    heads: Ints,
+    following: Ints,
+    grams: Words,
+    gram_ends: Ints,
+    pair_filter: Words,
+    pair_heads: Ints,
+    byte_heads: Ints,
+    short: bool,  # noqa: FBT001 - a kernel takes no keywords
+) -> tuple[Ints, Ints]:
+    found = np.empty(4_096, np.int32)
+    where = np.empty(4_096, np.int32)
+    count = 0
+    last = np.full(len(starts) - 1, -1, np.int32)
+    shift = np.uint32(32 - bits)
+    for text in range(len(begins)):
+        begin, end, owner = begins[text], ends[text], owners[text]
+        gram = np.uint32(0)
+        at = begin - 1
+        while True:
+            at, gram = _next(texts, at + 1, end, gram, shift, filter_, pair_filter, short)
+            if at == end:
+                break
+            wide, narrow, single = np.int32(-1), np.int32(-1), np.int32(-1)
+            if at - begin >= 3:
+                wide = heads[np.uint32(gram * _SPREAD) >> shift]
+            if short:
+                single = byte_heads[gram & np.uint32(0xFF)]
+                if at > begin:
+                    narrow = pair_heads[gram & np.uint32(0xFFFF)]
+            while wide >= 0 or narrow >= 0 or single >= 0:
+                if wide >= 0:
+                    candidate = wide
+                    wide = following[wide]
+                    if grams[candidate] != gram:
+                        continue
+                elif narrow >= 0:
+                    candidate = narrow
+                    narrow = following[narrow]
+                else:
+                    candidate = single
+                    single = following[single]
+                if last[candidate] == owner:
+                    continue
+                first = at - gram_ends[candidate]
+                length = starts[candidate + 1] - starts[candidate]
+                mark = marks[candidate]
+                if first < begin or first + length > end:
+                    continue
+                if (mark & AT_START and first != begin) or (mark & AT_END and first + length != end):
+                    continue
+                if not _stands(texts, first, literals, starts[candidate], length):
+                    continue
+                last[candidate] = owner
+                if count == len(found):
+                    found = np.concatenate((found, np.empty(count, np.int32)))
+                    where = np.concatenate((where, np.empty(count, np.int32)))
+                found[count] = candidate
+                where[count] = owner
+                count += 1
+    return found[:count].copy(), where[:count].copy()
+
+
+@compiled
+def _next(
+    texts: Bytes,
+    at: int,
+    end: int,
+    gram: np.uint32,
+    shift: np.uint32,
+    filter_: Words,
+    pair_filter: Words,
+    short: bool,  # noqa: FBT001 - a kernel takes no keywords
+) -> tuple[int, np.uint32]:
+    """The next place, from ``at`` on, where a literal may stand, and the gram that ends there; else the end."""
+    while at < end:
+        gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(texts[at] | _FOLD))
+        hashed = np.uint32(np.uint32(gram * _SPREAD) >> shift)
+        if (filter_[hashed >> _FIVE] >> (hashed & _PLACE)) & _BIT:
+            break
+        if short:
+            pair = gram & np.uint32(0xFFFF)
+            if (pair_filter[pair >> _FIVE] >> (pair & _PLACE)) & _BIT:
+                break
+        at += 1
+    return at, gram
+
+
+@compiled
+def _stands(texts: Bytes, at: int, literals: Bytes, start: int, length: int) -> bool:
+    """Whether a literal stands at a place of a text."""
+    for k in range(length):
+        byte = texts[at + k]
+        if 0x41 <= byte <= 0x5A:
+            byte |= _FOLD
+        if byte != literals[start + k]:
+            return False
+    return True
+
+
+def hits(index: Index, texts: Bytes, begins: Longs, ends: Longs, owners: Ints) -> tuple[Ints, Ints]:
+    """Which literals stand in which texts.
+
+    Args:
+        index: the literals.
+        texts: the bytes.
+        begins: where in them each text begins.
+        ends: where it ends.
+        owners: what each text belongs to, counted up from 0; texts of one owner lie together.
+
+    Returns:
+        Literals and owners, pair by pair, none twice.
+    """
+    return _hits(texts, begins, ends, owners, *index)
