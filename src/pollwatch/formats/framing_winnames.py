@@ -53,7 +53,7 @@ _HIVES = (
 
 #: Events about an account that somebody logs in to; in all others, the subject acts.
 _LOGINS = frozenset({"4624", "4625", "4634", "4647", "4768", "4769", "4770", "4771", "4772", "4773", "4776", "4777"})
-_SUBJECTS = ("SubjectUserName", "User", "SourceUser", "TargetUserName", "AccountName")
+_SUBJECTS = ("SubjectUserName", "User", "SourceUser", "TargetUserName", "DetectionUser")
 _MACHINE = frozenset({"", "-", "system", "local service", "network service", "anonymous logon", "iusr", "n/a"})
 _ADDRESSES = ("IpAddress", "ClientAddress", "ClientIP", "Address", "SourceNetworkAddress")
 _CALLERS = ("SourceIp", "SourceAddress")  # of a connection; our own where it was begun here

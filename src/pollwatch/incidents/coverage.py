@@ -62,6 +62,7 @@ def coverage(seen: Collection[LogSource], telemetry: Telemetry | None = None) ->
     def has(source: LogSource, column: str = "") -> bool:
         return telemetry.has(source, column) if telemetry else source in seen
 
+    sources = telemetry.events if telemetry else seen
     return [
         _web(web=has(WEB), errors=has(WEB_ERROR)),
         _injection(web=has(WEB), sizes=has(WEB, "sc-bytes"), ids=has(IDS)),
@@ -70,7 +71,7 @@ def coverage(seen: Collection[LogSource], telemetry: Telemetry | None = None) ->
         _logins(auth=has(AUTH), address=has(AUTH, "src_ip")),
         _web_logins(web=has(WEB), named=has(WEB, "cs-username")),
         _network(ids=has(IDS), flow=has(FLOW), dns=has(DNS)),
-        _endpoint(auth=has(AUTH)),
+        _endpoint(auth=has(AUTH), programs=any(each.category == "process_creation" for each in sources)),
     ]
 
 
@@ -153,8 +154,10 @@ def _network(*, ids: bool, flow: bool, dns: bool) -> CoverageAnswer:
     return CoverageAnswer(question, _("partly") if lacking else _yes(), missing)
 
 
-def _endpoint(*, auth: bool) -> CoverageAnswer:
+def _endpoint(*, auth: bool, programs: bool) -> CoverageAnswer:
     question = _("Could it be seen what an intruder did on a machine?")
+    if programs:
+        return CoverageAnswer(question, _("partly"), "")
     missing = _("no record of started programs was given")
     if auth:
         return CoverageAnswer(question, _("partly: commands run with administrator rights"), missing)
