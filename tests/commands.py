@@ -41,6 +41,12 @@ def here(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProces
             signal.signal(each, handler)
 
 
+def told(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same as text."""
+    done = here(*arguments, cwd=cwd)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
 def _written(stream: io.TextIOWrapper) -> bytes:
     stream.seek(0)
     return stream.read().encode("utf-8")

@@ -109,6 +109,47 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+#: What takes longest, longest first: begun late, the other processes would wait for it with nothing left to do.
+LONGEST = (
+    "scenario/test_demo_joint.py",
+    "scenario/test_who_did_it.py",
+    "scenario/hostile/test_hostile_matching.py",
+    "scenario/test_log_faults.py",
+    "scenario/hostile/test_hostile_logs.py",
+    "scenario/test_evidence_commands.py",
+    "unit/test_matching_crash.py",
+    "e2e/test_taxii_openapi.py",
+    "scenario/test_two_rivals.py",
+    "scenario/test_group_matching.py",
+    "contract/detect/test_rules.py",
+    "scenario/test_known_attacks.py",
+    "scenario/hostile/test_oracle.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the tests, each of which gets a run of them first, let every such run begin with long ones.
+
+    Modules stay together: what they share is made once.
+    """
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if count == 1:
+        return
+    folder = Path(__file__).parent
+    long: dict[str, list[pytest.Item]] = {each: [] for each in LONGEST}
+    rest = []
+    for item in items:
+        long.get(item.path.relative_to(folder).as_posix(), rest).append(item)
+    share = -(-len(items) // count)
+    ordered: list[pytest.Item] = []
+    for worker in range(count):
+        ordered += [item for name in LONGEST[worker::count] for item in long[name]]
+        room = max(0, (worker + 1) * share - len(ordered))
+        ordered += rest[:room]
+        del rest[:room]
+    items[:] = ordered + rest
+
+
 ALLOWED_SKIPS = ("../shared", "no Go")
 """On CI nothing may be skipped in silence, but for what only the workshop has and for a missing Go toolchain."""
 _unexplained: list[str] = []

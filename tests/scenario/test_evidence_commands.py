@@ -1,4 +1,4 @@
-"""``pollwatch seal``, ``verify`` and ``evidence`` as their users run them: processes, files and exit codes."""
+"""``pollwatch seal``, ``verify`` and ``evidence`` as their users give them: arguments, files and exit codes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import told as run
 from pollwatch.evidence import checkpoint, monitor
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keys import Signer
@@ -18,12 +19,6 @@ LINES = [
     f'HTTP/1.1" 500 {900 + n} "-" "sqlmap/1.8"\n'
     for n in range(40)
 ]
-
-
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run pollwatch; its exit code is the test's business."""
-    command = [sys.executable, "-m", "pollwatch", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=cwd)
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from commands import told
 from evidence_scenes import LINES, an_incident, fetch
 from pollwatch.clock import US_PER_S, ManualClock
 from pollwatch.errors import ProofError, StoreError
@@ -303,8 +303,7 @@ def test_the_command_turns_it_on_and_off(tmp_path: Path) -> None:
     )
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pollwatch", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        return told(*arguments, cwd=tmp_path)
 
     done = run("evidence", "sealer", "--case", "c", "--every", "1h", "--once")
     assert (done.returncode, done.stderr.strip()) == (0, "seal 0")
