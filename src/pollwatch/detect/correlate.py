@@ -170,12 +170,12 @@ def advance(rule: CorrelationRule, table: Table, new: list[Fresh], closed_us: in
     """
     order = table.append(new)
     ended, covered, by = (np.empty(table.size, np.int64) for _ in range(3))
-    found = Found(ended, covered, by, np.zeros(2, np.int64))
+    found = Found(ended, covered, by, np.zeros(3, np.int64))
     if len(order):
         table.make_room(len(order))
-        loops = table.loops(len(order))
-        loops.slide(order, table.nodes(), table.group_states(), table.slots, table.measure, found)
-    n_ended, n_covered = found.sizes.tolist()
+        table.loops().slide(order, table.nodes(), table.group_states(), table.slots, table.measure, found)
+    n_ended, n_covered, worked = found.sizes.tolist()
+    table.worked += worked
     ended, covered, by = ended[:n_ended], covered[:n_covered], by[:n_covered]
     if not rule.slides:
         covered, by = _judge(rule, table, closed_us)
@@ -193,7 +193,7 @@ def _judge(rule: CorrelationRule, table: Table, closed_us: int | None) -> tuple[
     if not len(due):
         return none, none
     nodes, edges = np.empty(table.size, np.int64), np.empty(table.size, np.int64)
-    n = table.loops(0).collect(due, table.nodes(), table.group_states(), rule.span_us, closed_us, nodes, edges)
+    n = table.loops().collect(due, table.nodes(), table.group_states(), rule.span_us, closed_us, nodes, edges)
     edges = edges[:n]
     nodes = nodes[: edges[-1]]
     window = np.repeat(np.arange(n), np.diff(edges, prepend=0))

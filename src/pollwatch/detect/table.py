@@ -21,8 +21,8 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 _FEW = 64
 _MANY_GROUPS = 50_000
 _FULL = 0.6
-#: So much work is done by the loops as machine code.
-_MUCH_NEW, _MUCH = 4_096, 65_536
+#: After so much work the loops run as machine code: to load that takes as long as so much work without it.
+_MUCH = 200_000
 
 _TYPES = {
     "time": np.int64,
@@ -76,6 +76,7 @@ class Table:
         dropped: observations forgotten for want of memory.
         late: observations that fell into a window that had been judged.
         kept: how many were left when the last were forgotten.
+        worked: nodes that the loops have put in their place in this process.
     """
 
     key_fields: int
@@ -92,6 +93,7 @@ class Table:
     dropped: int = 0
     late: int = 0
     kept: int = 0
+    worked: int = 0
 
     def __post_init__(self) -> None:
         """Columns without rows, where none are given."""
@@ -133,9 +135,9 @@ class Table:
         """The groups as the loops take them."""
         return Groups(*(self.states[name][: self.groups] for name in Groups._fields))
 
-    def loops(self, new: int) -> windows.Loops:
-        """The loops as they are fastest for so much that is new."""
-        return windows.fast() if new >= _MUCH_NEW or self.size >= _MUCH else windows.PLAIN
+    def loops(self) -> windows.Loops:
+        """The loops as they are fastest for what there is to do."""
+        return windows.fast() if self.worked >= _MUCH else windows.PLAIN
 
     def take(self, rows: npt.NDArray[Any]) -> Observations:
         """Some of the observations."""
@@ -256,8 +258,7 @@ class Table:
     def keep(self, rows: Flags) -> None:
         """Forget the other observations: of each group the oldest."""
         if not rows.all():
-            loops = self.loops(0)
-            loops.settle(self.nodes(), self.group_states(), self.slots, self.measure, rows.view(np.uint8))
+            self.loops().settle(self.nodes(), self.group_states(), self.slots, self.measure, rows.view(np.uint8))
             renumbered = np.cumsum(rows, dtype=np.int64) - 1
             self.columns = {name: array[: self.size][rows] for name, array in self.columns.items()}
             self.size = len(self.columns["time"])

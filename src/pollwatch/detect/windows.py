@@ -16,8 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -122,7 +121,7 @@ class Found(NamedTuple):
         ended: nodes that newly end a fulfilled window.
         covered: nodes that newly stand in a fulfilled window.
         by: for each of these, the node that ends that window.
-        sizes: how many of ``ended`` and ``covered`` there are.
+        sizes: how many of ``ended`` and ``covered`` there are, and how many nodes were put in their place for that.
     """
 
     ended: Longs
@@ -324,6 +323,7 @@ def slide(order: Longs, nodes: Nodes, groups: Groups, slots: Slots, measure: Mea
                 node = np.int64(pending)
                 pending = nodes.after[pending]
             _put(nodes, groups, slots, measure, node)
+            found.sizes[2] += 1
             if measure.what == NOTHING or not _fulfilled(nodes, groups, measure, node):
                 continue
             if not nodes.flags[node] & ENDED:
@@ -421,11 +421,10 @@ _PARTS = (_later, _count, _slot, _fulfilled, _chain, _opens, _take_back, _reach_
 @cache
 def fast() -> Loops:
     """The loops as machine code: compiled the first time on a machine, which takes seconds, and kept on disk."""
-    try:
-        numba: Any = import_module("numba")  # half a second, for those who need it
-        extending: Any = import_module("numba.extending")
-    except ImportError:
-        return PLAIN
+    from numba.extending import register_jitable  # noqa: PLC0415 - numba takes half a second, for those who need it
+
+    from pollwatch.kernels.compiled import compiled  # noqa: PLC0415 - the same
+
     for part in _PARTS:
-        extending.register_jitable(part)
-    return Loops(*(numba.njit(cache=True, nogil=True)(each) for each in PLAIN))
+        register_jitable(part)
+    return Loops(compiled(slide), compiled(settle), compiled(collect))

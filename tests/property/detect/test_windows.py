@@ -227,7 +227,7 @@ boolean = st.builds(
 correlations = st.one_of(plain, ordered, boolean)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(correlations, events, cuts)
 def test_windows_equal_the_definition(rule: CorrelationRule, rows: list[Event], where: list[int]) -> None:
     """Order of arrival and the cuts between batches change nothing about which lines are in some window."""
@@ -235,7 +235,7 @@ def test_windows_equal_the_definition(rule: CorrelationRule, rows: list[Event], 
     assert lines_of(detected(engine(rule), rows, [cut for cut in where if cut <= len(rows)])) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(correlations, events, cuts)
 def test_saved_and_restored_detects_the_same(rule: CorrelationRule, rows: list[Event], where: list[int]) -> None:
     """A state that goes through bytes after every batch leads to the very same detections."""
@@ -243,7 +243,7 @@ def test_saved_and_restored_detects_the_same(rule: CorrelationRule, rows: list[E
     assert detected(made, rows, at, saved=True) == detected(made, rows, at)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(correlations, st.lists(events, min_size=2, max_size=4))
 def test_what_is_forgotten_was_not_needed(rule: CorrelationRule, parts: list[list[Event]]) -> None:
     """Forgetting after every batch what no window can need any more changes no detection's lines."""
@@ -253,3 +253,14 @@ def test_what_is_forgotten_was_not_needed(rule: CorrelationRule, parts: list[lis
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(table, "_FEW", -1_000)
         assert lines_of(detected(engine(rule), rows, at)) == expected  # type: ignore[arg-type]  # the same
+
+
+@settings(max_examples=40, deadline=None)
+@given(correlations, events, cuts)
+def test_machine_code_finds_the_same(rule: CorrelationRule, rows: list[Event], where: list[int]) -> None:
+    """The loops as machine code and as Python lead to the very same detections."""
+    made, at = engine(rule), [cut for cut in where if cut <= len(rows)]
+    plainly = detected(made, rows, at)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "_MUCH", 0)
+        assert detected(made, rows, at) == plainly
