@@ -42,7 +42,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*arguments: str | Path) -> Result:
     """A command as its user types it."""
-    return CliRunner().invoke(root, [str(each) for each in arguments])
+    return CliRunner().invoke(root, [str(each) for each in arguments], standalone_mode=False)
+
+
+def code(*arguments: str | Path) -> int:
+    """What a command ends with."""
+    result = run(*arguments)
+    assert result.exception is None, result.exception
+    assert isinstance(result.return_value, int)
+    return result.return_value
 
 
 def document(*arguments: str | Path) -> dict[str, object]:
@@ -97,7 +105,7 @@ def test_an_import_is_used_listed_replaced_and_removed(home: Path) -> None:
     assert titles("--from", "sigma") == ["Rule 2"]
     assert len(list((home / "config/pollwatch/rules").iterdir())) == 2, "the replaced rules are gone"
 
-    assert run("rules", "remove", "sigma").exit_code == 0
+    assert code("rules", "remove", "sigma") == 0
     assert list((home / "config/pollwatch/rules").iterdir()) == []
     assert "sigma" not in {each["name"] for each in document("rules", "list")["sources"]}  # type: ignore[attr-defined]
     assert run("rules", "remove", "sigma").exception.__class__.__name__ == "UsageError"
@@ -244,3 +252,130 @@ def test_names_are_checked(home: Path) -> None:
         assert "cannot be an import's name" in str(run("rules", "import", source, "--name", name).exception)
     assert "no folder 'nowhere'" in str(run("rules", "import", source, "--folder", "nowhere").exception)
     assert document("rules", "import", source, "--folder", "deprecated")["loaded"] == 1
+
+
+SAMPLED = (
+    RULE
+    + """
+pollwatch:
+  samples:
+    fire:
+      - request: GET /needle{0}
+    silent:
+      - request: GET /{1}
+"""
+)
+
+
+def test_rules_are_tried_on_their_own_samples(home: Path) -> None:
+    """A rule that fires on what it must not, or has a sample that nothing reads, is named; the others are counted."""
+    folder = home / "rules"
+    folder.mkdir()
+    (folder / "good.yml").write_text(SAMPLED.format(1, "hay"), encoding="utf-8")
+    (folder / "bad.yml").write_text(SAMPLED.format(2, "needle2"), encoding="utf-8")
+    (folder / "odd.yml").write_text(
+        SAMPLED.format(3, "hay").replace("request: GET /hay", "what: ever"), encoding="utf-8"
+    )
+    (folder / "many.yml").write_text(SAMPLED.format(4, "hay\n        times: 1000000000"), encoding="utf-8")
+    result = run("rules", "test", "Rule 1", "Rule 2", "Rule 3", "Rule 4", "--rules", folder, "--json")
+    assert result.return_value == 1
+    told = json.loads(result.stdout)
+    assert (told["passed"], told["failed"], told["untried"]) == (3, 1, 2)
+    (wrong,) = [each for each in told["trials"] if each["passed"] is False]
+    assert (wrong["title"], wrong["kind"], wrong["told"]) == ("Rule 2", "silent", "it fires")
+    assert code("rules", "test", "Rule 1", "--rules", folder) == 0
+
+
+EVENT = """{{"Event": {{"System": {{"Provider": {{"Name": "Microsoft-Windows-Sysmon"}}, "EventID": 1,
+ "Channel": "Microsoft-Windows-Sysmon/Operational", "Computer": "pc", "EventRecordID": 1,
+ "TimeCreated": {{"SystemTime": "2026-11-03T20:00:00.000Z"}}}},
+ "EventData": {{"Image": "C:\\\\{0}.exe", "CommandLine": "{0}"}}}}}}"""
+
+
+def test_rules_are_tried_on_recordings(home: Path) -> None:
+    """SigmaHQ's layout beside the rules: a recording that fires, one that does not, one for a rule that is not here."""
+    checkout(home / "sigma", 1)
+    rule = RULE.format(5).replace("{category: webserver}", "{category: process_creation, product: windows}")
+    rule = rule.replace("cs-uri|contains: '/needle5'", "Image|endswith: '\\bad.exe'")
+    (home / "sigma/rules/windows.yml").write_text(rule, encoding="utf-8")
+    for number, image in ((5, "bad"), (5, "good"), (6, "bad")):
+        rule_id = f"11111111-2222-4333-8444-00000000000{number}"
+        folder = home / "sigma/regression_data/rules" / f"{image}{number}"
+        folder.mkdir(parents=True)
+        (folder / f"{rule_id}.json").write_text(" ".join(EVENT.format(image).split("\n")) + "\n", encoding="utf-8")
+        tests = f"[{{type: evtx, match_count: 1, path: ../../../../etc/{rule_id}.evtx}}]"
+        info = f"rule_metadata: [{{id: {rule_id}}}]\nregression_tests_info: {tests}\n"
+        (folder / "info.yml").write_text(info, encoding="utf-8")
+    (home / "sigma/regression_data/info.yml").write_text("rule_metadata: 3\n", encoding="utf-8")
+    result = run("rules", "test", "--rules", home / "sigma/rules", "11111111-2222-4333-8444-000000000005", "--json")
+    assert result.return_value == 1
+    trials = {Path(each["what"]).parent.name: each for each in json.loads(result.stdout)["trials"]}
+    assert (trials["bad5"]["passed"], trials["good5"]["passed"]) == (True, False)
+    assert "bad6" not in trials
+    assert trials["regression_data"]["passed"] is None
+
+
+def test_rules_are_counted_and_timed_on_logs(home: Path) -> None:
+    """How often each rule fires on a log, and what each costs; a log that is not there ends with 3."""
+    folder = checkout(home / "sigma", 1, 2) / "rules"
+    (home / "web.log").write_text(LINE * 3, encoding="utf-8")
+    tally = document("rules", "test", "--rules", folder, "--log", home / "web.log")
+    fired = {each["title"]: each["events"] for each in tally["rules"]}  # type: ignore[attr-defined]
+    assert (tally["events"], fired["Rule 1"], "Rule 2" in fired) == (3, 3, False)
+    cost = document("rules", "profile", home / "web.log", "--rules", folder, "--top", "1000")
+    by_title = {each["title"]: each for each in cost["rules"]}  # type: ignore[attr-defined]
+    assert (by_title["Rule 1"]["hits"], by_title["Rule 2"]["hits"], by_title["Rule 2"]["events"]) == (3, 0, 3)
+    seconds = [each["seconds"] for each in cost["rules"]]  # type: ignore[attr-defined]
+    assert seconds == sorted(seconds, reverse=True)
+    assert "A root login" not in by_title
+    for verb in ("profile", "coverage"):
+        assert code("rules", verb, home / "nowhere.log") == 3
+
+
+def test_coverage_tells_what_logs_can_feed(home: Path) -> None:
+    """A technique under its present name; fed only where the logs have events, and values, that a rule looks at."""
+    folder = home / "rules"
+    folder.mkdir()
+    revoked = RULE.format(1).replace("attack.t1190", "attack.t1146")
+    (folder / "r1.yml").write_text(revoked, encoding="utf-8")
+    absent = RULE.format(2).replace("attack.t1190", "attack.t1070.003").replace("cs-uri|", "cs-cookie|")
+    (folder / "r2.yml").write_text(absent, encoding="utf-8")
+    (home / "web.log").write_text(LINE, encoding="utf-8")
+
+    def both(*arguments: str | Path) -> dict[str, list[str] | None]:
+        found = document("rules", "coverage", *arguments, "--rules", folder)["techniques"]
+        (mine,) = [each for each in found if each["technique"] == "T1070.003"]  # type: ignore[attr-defined]
+        return {key: mine[key] and sorted(each[-1] for each in mine[key]) for key in ("rules", "fed")}
+
+    assert {"1", "2"} <= set(both()["rules"] or ())
+    assert both()["fed"] is None
+    assert both(home / "web.log")["fed"] == ["1"]
+    assert code("scan", home / "web.log", "--case", home / "case") == 0
+    assert both("--case", home / "case")["fed"] == ["1"]
+    assert code("rules", "coverage", "--layer", home / "layer.json", "--rules", folder, home / "web.log") == 0
+    layer = json.loads((home / "layer.json").read_text())
+    assert layer["domain"] == "enterprise-attack"
+    assert {each["techniqueID"]: each["score"] for each in layer["techniques"]}["T1070.003"] == 1
+
+
+def test_a_rule_of_others_is_shown_inert(home: Path) -> None:
+    """A rule that writes to the terminal by escape sequences is shown with them spelled out, wherever it says them."""
+    evil = "\\e[2J\\e]0;owned\\a\\u202e"
+    text = RULE.format(1).replace("title: Rule 1", f'title: "Rule {evil}"\nauthor: "{evil}"\ndescription: "{evil}"')
+    text = text.replace("'/needle1'", f'"/needle{evil}"') + "# \x1b[31mred\n"
+    (home / "r.yml").write_text(text.replace("# \x1b", "# "), encoding="utf-8")
+    (home / "raw.yml").write_text(RULE.format(2) + "# \u202ered\n", encoding="utf-8")
+    rule_id = "11111111-2222-4333-8444-000000000001"
+    for arguments in (("show", rule_id), ("list", "--from", home / "r.yml")):
+        result = run("rules", *arguments, "--rules", home / "r.yml")
+        assert result.exit_code == 0, result.output
+        assert not {"\x1b", "\x07", "\u202e"}.intersection(result.output)
+        assert "\\x1b[2J" in result.output
+    shown = run("rules", "show", "Rule 2", "--rules", home / "raw.yml").output
+    assert "\\u202ered" in shown
+    assert "cs-uri contains '/needle2'" in shown
+    assert "webserver/*/*" in shown
+    told = document("rules", "show", "Rule 2", "--rules", home / "raw.yml")
+    assert told["condition"] == ["cs-uri contains '/needle2'"]
+    assert told["asked_of"] == ["webserver/*/*", "webserver/*/error"]
+    assert "is said of" in str(run("rules", "show", "11111111", "--rules", home).exception)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from pollwatch.i18n import _
 
 if TYPE_CHECKING:
     from pollwatch.node.rules.ruleset import Ruleset
+    from pollwatch.sources.interface import Failure
 
 
 @click.group(name="rules")
@@ -63,6 +65,154 @@ def list_(  # noqa: PLR0913 - one argument per option
     else:
         words.tell_list(ruleset, found)
     return 0
+
+
+@command.command(name="show")
+@click.argument("rule")
+@options.rule_dirs
+@options.case_dir
+@options.as_json
+def show(*, rule: str, rule_dirs: tuple[Path, ...], case_dir: Path | None, as_json: bool) -> int:
+    """Show a RULE: what it means, which events it is asked of, what it looks for first, its samples, its YAML.
+
+    RULE is an id, the first letters of one, a name or a title.
+    """
+    from pollwatch.cli import ruleshown
+
+    ruleset = _open(case_dir, rule_dirs)
+    found = ruleset.find(rule)
+    if as_json:
+        click.echo(pretty(ruleshown.document(ruleset, found)))
+    else:
+        ruleshown.tell(ruleset, found)
+    return 0
+
+
+@command.command(name="test", epilog="Exit codes: 0 all did as they should, 1 some did not, 3 a log could not be read.")
+@click.argument("rules", nargs=-1, metavar="[RULE]...")
+@options.rule_dirs
+@options.case_dir
+@click.option("--recordings", multiple=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
+              metavar="DIR",
+              help="SigmaHQ's recordings.  [default: regression_data in or beside the --rules]")  # fmt: skip
+@click.option("--log", "logs", multiple=True, metavar="PATH", help="Say how often rules fire on this log instead.")
+@click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read the logs as this format.")
+@options.as_json
+def test(
+    *,
+    rules: tuple[str, ...],
+    rule_dirs: tuple[Path, ...],
+    case_dir: Path | None,
+    recordings: tuple[Path, ...],
+    logs: tuple[str, ...],
+    fmt: str,
+    as_json: bool,
+) -> int:
+    """Try rules on the samples in them and on recordings of attacks, or on logs of yours; all of them, or each RULE."""
+    from pollwatch.cli import ruletrials as words
+    from pollwatch.node.case.reading import ReadOptions
+    from pollwatch.node.rules import trying
+
+    ruleset = _open(case_dir, rule_dirs)
+    chosen = [ruleset.find(each) for each in rules] or list(ruleset.rules)
+    if logs:
+        failures: list[Failure] = []
+        tally = trying.Tally.of(ruleset.engine, trying.events(logs, ReadOptions(fmt), failures))
+        if as_json:
+            click.echo(pretty(words.tally_document(chosen, tally)))
+        else:
+            words.tell_tally(chosen, tally)
+        return _unread(failures)
+    folders = list(recordings) or trying.recordings(origin.folder for origin in ruleset.origins[1:])
+    wanted = frozenset(each.info.id for each in chosen) if rules else frozenset()
+    trials = [*trying.on_samples(ruleset, chosen), *trying.on_recordings(ruleset, folders, wanted)]
+    if as_json:
+        click.echo(pretty(words.trials_document(trials)))
+    else:
+        words.tell_trials(trials)
+    return int(any(each.passed is False for each in trials))
+
+
+@command.command(name="coverage", epilog="Exit codes: 0 fine, 3 a log or the layer's file could not be used.")
+@click.argument("logs", nargs=-1, metavar="[LOG]...")
+@options.rule_dirs
+@options.case_dir
+@click.option("--layer", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE",
+              help="Write an ATT&CK Navigator layer here; - is stdout.")  # fmt: skip
+@options.as_json
+def coverage(
+    *, logs: tuple[str, ...], rule_dirs: tuple[Path, ...], case_dir: Path | None, layer: Path | None, as_json: bool
+) -> int:
+    """Say which ATT&CK techniques the rules are about, in which logs, and which of them could fire at all.
+
+    With LOGs, or with the case's events, a rule counts as fed where there are events that it is asked of, with a
+    value in a field that it looks at. That a technique is covered does not say that every way to do it is seen.
+    """
+    from pollwatch.cli import ruletrials as words
+    from pollwatch.errors import StoreError
+    from pollwatch.node.case.reading import ReadOptions
+    from pollwatch.node.rules import covering, trying
+
+    ruleset = _open(case_dir, rule_dirs)
+    failures: list[Failure] = []
+    telemetry = None
+    if logs:
+        telemetry = covering.telemetry_of(trying.events(logs, ReadOptions(), failures))
+    elif case_dir is not None:
+        telemetry = covering.telemetry_of_case(case_dir, SystemClock())
+    found = covering.covered(ruleset, ruleset.rules, telemetry)
+    if layer is not None:
+        text = pretty(words.layer(found)) + "\n"
+        try:
+            if str(layer) == "-":
+                sys.stdout.write(text)
+            else:
+                layer.write_text(text, "utf-8")
+        except OSError as error:
+            raise StoreError(f"{layer}: {error.strerror or error}") from error
+    elif as_json:
+        click.echo(pretty(words.coverage_document(found)))
+    else:
+        words.tell_coverage(found)
+    return _unread(failures)
+
+
+@command.command(name="profile", epilog="Exit codes: 0 fine, 3 a log could not be read.")
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@options.rule_dirs
+@options.case_dir
+@click.option("--events", default=50_000, show_default=True, type=click.IntRange(1), metavar="N",
+              help="Look at the first N events.")  # fmt: skip
+@click.option("--top", default=20, show_default=True, type=click.IntRange(1), metavar="N", help="Show the N dearest.")
+@click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read the logs as this format.")
+@options.as_json
+def profile(
+    *,
+    logs: tuple[str, ...],
+    rule_dirs: tuple[Path, ...],
+    case_dir: Path | None,
+    events: int,
+    top: int,
+    fmt: str,
+    as_json: bool,
+) -> int:
+    """Say what each rule costs on LOGs, dearest first, and how often it fires.
+
+    Each rule is timed alone. Rules that run together share what they look for, so that all together cost much less
+    than the sum.
+    """
+    from pollwatch.cli import ruletrials as words
+    from pollwatch.node.case.reading import ReadOptions
+    from pollwatch.node.rules import trying
+
+    ruleset = _open(case_dir, rule_dirs)
+    failures: list[Failure] = []
+    found, count = trying.costs(ruleset.rules, trying.events(logs, ReadOptions(fmt), failures), events)
+    if as_json:
+        click.echo(pretty(words.costs_document(found[:top], count, len(found))))
+    else:
+        words.tell_costs(found[:top], count, len(found))
+    return _unread(failures)
 
 
 @command.command(
@@ -122,3 +272,10 @@ def _open(case_dir: Path | None, rule_dirs: tuple[Path, ...]) -> Ruleset:
     for remark in ruleset.engine.report.remarks:
         options.complain(remark)
     return ruleset
+
+
+def _unread(failures: Sequence[Failure]) -> int:
+    """Complain about logs that could not be read; the exit code."""
+    for failure in failures:
+        options.complain(failure.message)
+    return 3 if failures else 0

@@ -1,6 +1,8 @@
-"""An ATT&CK Navigator layer of a case (layer format 4.5): which techniques were seen, how badly, how often."""
+"""ATT&CK Navigator layers (format 4.5): which techniques a case shows, and which the rules could show."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from pollwatch.canonical import Json
 from pollwatch.events.printable import printable
@@ -16,23 +18,52 @@ def navigator_layer(case: CaseReport) -> dict[str, Json]:
     for incident in case.incidents:
         for technique in incident.techniques:
             seen.setdefault(technique, []).append(incident)
+    return _layer(
+        exercise_words(case.exercise) + printable(case.title, 120),
+        _("Techniques that pollwatch saw in this case; the score is the worst severity, 1 to 5."),
+        5,
+        [_technique(technique, incidents) for technique, incidents in sorted(seen.items())],
+    )
+
+
+def coverage_layer(rules: Mapping[str, int], comments: Mapping[str, str]) -> dict[str, Json]:
+    """A layer of what rules are about.
+
+    Args:
+        rules: by technique: how many rules could fire.
+        comments: by technique: in which logs. For people.
+    """
+    return _layer(
+        _("pollwatch: what the rules can show"),
+        _("Techniques with rules; the score is how many rules there are, or how many the logs at hand can make fire."),
+        max(rules.values(), default=1),
+        [_entry(technique, count, comments.get(technique, "")) for technique, count in sorted(rules.items())],
+    )
+
+
+def _layer(name: str, description: str, most: int, techniques: Sequence[Json]) -> dict[str, Json]:
     return {
-        "name": exercise_words(case.exercise) + printable(case.title, 120),
+        "name": name,
         "versions": {"layer": "4.5", "navigator": "5.1.0"},
         "domain": "enterprise-attack",
-        "description": _("Techniques that pollwatch saw in this case; the score is the worst severity, 1 to 5."),
+        "description": description,
         "sorting": 3,
         "hideDisabled": False,
-        "gradient": {"colors": ["#ffe9c9", "#e0552d", "#8b0f33"], "minValue": 1, "maxValue": 5},
-        "techniques": [_technique(technique, incidents) for technique, incidents in sorted(seen.items())],
+        "gradient": {"colors": ["#ffe9c9", "#e0552d", "#8b0f33"], "minValue": 1, "maxValue": most},
+        "techniques": list(techniques),
     }
 
 
 def _technique(technique: str, incidents: list[Incident]) -> dict[str, Json]:
+    comment = "; ".join(f"{incident.id} {printable(incident.title, 80)}" for incident in incidents[:20])
+    return _entry(technique, max(int(incident.severity) for incident in incidents) + 1, comment)
+
+
+def _entry(technique: str, score: int, comment: str) -> dict[str, Json]:
     return {
         "techniqueID": technique,
-        "score": max(int(incident.severity) for incident in incidents) + 1,
-        "comment": "; ".join(f"{incident.id} {printable(incident.title, 80)}" for incident in incidents[:20]),
+        "score": score,
+        "comment": comment,
         "enabled": True,
         "showSubtechniques": True,
     }

@@ -141,6 +141,15 @@ def _values(root: Path, refused: list[Refused]) -> Values:
         return placeholders.NO_VALUES
 
 
+def text_of(file: str) -> str:
+    """A rule file's text, whatever its bytes.
+
+    Raises:
+        RuleError: it cannot be read, or is too large for a rule.
+    """
+    return _content(file).decode("utf-8", "replace")
+
+
 def _content(file: str) -> bytes:
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)

@@ -25,6 +25,7 @@ from pollwatch.errors import RuleError
 #: When the first line of every sample happens: an election night.
 START = dt.datetime(2026, 11, 3, 20, 0, tzinfo=UTC)
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+_MOST_LINES = 10_000
 _KEYS = {"line", "request", "status", "agent", "ip", "referer", "times", "every"}
 
 
@@ -45,13 +46,13 @@ def samples(path: Path) -> dict[str, Samples]:
     try:
         documents = [each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if isinstance(each, dict)]
         return {str(each.get("id")): _samples(each) for each in documents}
-    except (RuleError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (RuleError, OSError, ValueError, OverflowError, TypeError, yaml.YAMLError, RecursionError) as error:
         raise RuleError(f"{path}: samples not understood: {error}") from error
 
 
 def _samples(document: Mapping[str, Any]) -> Samples:
     own = document.get("pollwatch") or {}
-    stated = own.get("samples") or {}
+    stated = (own.get("samples") or {}) if isinstance(own, dict) else own
     if not isinstance(stated, dict) or set(stated) - {"fire", "silent"}:
         raise RuleError("'samples' holds fire and silent, nothing else")
     return Samples(tuple(_lines(stated.get("fire") or ())), tuple(_lines(stated.get("silent") or ())))
@@ -64,7 +65,10 @@ def _lines(entries: Sequence[Any]) -> list[str]:
         made = {"line": entry} if isinstance(entry, str) else entry
         if not isinstance(made, dict) or set(made) - _KEYS or ("line" in made) == ("request" in made):
             raise RuleError(f"a sample is a line, or a mapping with 'line' or 'request': {entry!r}")
-        for number in range(1, int(made.get("times", 1)) + 1):
+        times = int(made.get("times", 1))
+        if times + len(lines) > _MOST_LINES:
+            raise RuleError(f"samples of more than {_MOST_LINES} lines")
+        for number in range(1, times + 1):
             lines.append(_filled(made, number, moment))
             moment += dt.timedelta(seconds=float(made.get("every", 1)))
     return lines
