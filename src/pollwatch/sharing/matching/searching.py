@@ -1,4 +1,4 @@
-"""Making and searching the tables of a group run, over several processes where that pays (numpy from here on)."""
+"""Making and searching the tables of a group run, by several threads (numpy from here on)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Final
 import numpy as np
 
 from pollwatch.sharing.matching import tables
-from pollwatch.sharing.matching.mersenne import Values
 from pollwatch.sharing.matching.tables import Hit, Shape
 from pollwatch.sharing.matching.workers import Workers
 
 #: So many bins are one job.
-_BINS: Final = 1 << 17
+_BINS: Final = 1 << 16
 
 
 def make(outputs: Sequence[bytes], places: Sequence[int], number: int, shape: Shape) -> tuple[bytes, bytes]:
@@ -42,14 +41,8 @@ def find(shares: Sequence[bytes], shape: Shape, workers: Workers) -> tuple[Hit, 
         FormatError: some shares are of another size, or not in their one spelling.
     """
     values = [tables.read(each, shape) for each in shares]
-    jobs = []
-    for first in range(0, shape.cells, _BINS):
-        end = min(first + _BINS, shape.cells)
-        jobs.append((first, shape, [each[first:end] for each in values]))
-    found = workers.map(_found, jobs, len(shares) * shape.threshold * 1_000)
-    return tuple(hit for part in found for hit in part)
 
+    def part(first: int) -> tuple[Hit, ...]:
+        return tables.find(values, shape, first, min(first + _BINS, shape.cells))
 
-def _found(job: tuple[int, Shape, list[Values]]) -> list[Hit]:
-    first, shape, values = job
-    return [Hit(first + hit.cell, hit.holders) for hit in tables.find(values, shape, 0, len(values[0]))]
+    return tuple(hit for found in workers.map_arrays(part, range(0, shape.cells, _BINS)) for hit in found)
