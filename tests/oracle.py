@@ -219,40 +219,8 @@ def week(folder: Path, addresses: int, seed: int) -> Iterator[Experiment]:
         yield Experiment(alder, cedar, clock, folder, probes)
 
 
-def auc(probes: Sequence[Probe], *, timing: bool, seed: int = 0) -> float:
-    """How well a classifier that has learnt from other addresses tells which undisclosed ones were seen; 0.5 = a coin.
-
-    Logistic regression on standardised columns, ten-fold, averaged over twenty ways to fold.
-    """
+def table(probes: Sequence[Probe], *, timing: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What Cedar noted about each undisclosed address, and whether that one was seen."""
     secret = [each for each in probes if not each.told]
     columns = np.array([each.sight + (each.quickness if timing else []) for each in secret], dtype=np.float64)
-    truth = np.array([each.seen for each in secret])
-    varied = columns[:, columns.std(axis=0) > 0]
-    if not varied.shape[1]:
-        return 0.5
-    random = np.random.default_rng(seed)
-    found = [_folded(varied, truth, random) for _ in range(20)]
-    return float(np.mean(found))
-
-
-def _folded(columns: NDArray[np.float64], truth: NDArray[np.bool_], random: np.random.Generator) -> float:
-    order = random.permutation(len(truth))
-    scores = np.zeros(len(truth))
-    for fold in np.array_split(order, 10):
-        learn = np.setdiff1d(order, fold)
-        centre, spread = columns[learn].mean(axis=0), columns[learn].std(axis=0) + 1e-9
-        weights = _fit((columns[learn] - centre) / spread, truth[learn].astype(np.float64))
-        scores[fold] = np.column_stack([(columns[fold] - centre) / spread, np.ones(len(fold))]) @ weights
-    positive, negative = scores[truth], scores[~truth]
-    above = (positive[:, None] > negative[None, :]).mean() + (positive[:, None] == negative[None, :]).mean() / 2
-    return float(above)
-
-
-def _fit(columns: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights by gradient descent with a ridge; the last one is the constant."""
-    table = np.column_stack([columns, np.ones(len(columns))])
-    weights = np.zeros(table.shape[1])
-    for _step in range(300):
-        expected = 1 / (1 + np.exp(-(table @ weights)))
-        weights -= 0.5 * (table.T @ (expected - truth) / len(truth) + 0.01 * weights)
-    return weights
+    return columns, np.array([each.seen for each in secret])
