@@ -7,6 +7,8 @@ and both rules for process creation and rules for the Security log cover it. Wha
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pollwatch.events.batch import LogSource
 
 PRODUCT = "windows"
@@ -115,6 +117,7 @@ _REGISTRY = {"registry_add", "registry_set"}
 _DELETED = ("Delete", "%%1906")
 
 
+@lru_cache(maxsize=1024)
 def logsource(channel: str, event_id: int | None, done: str = "") -> LogSource:
     """The logsource of an event; an unknown channel has no service.
 
