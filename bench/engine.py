@@ -1,0 +1,261 @@
+"""The detection engine beside its peers: the same events, the same rules, one core, in one run; prints a table.
+
+    python bench/engine.py --rules DIR [--events 300000] [--peers rsigma,sqlite] [--lanes low,high,evtx,raw,web]
+                           [--evtx DIR] [--sweep] [--cores] [--results bench/RESULTS.md]
+
+Lanes: *low* and *high* are generated process creations (``lanes.py``); *evtx* is every event of the ``.evtx`` files
+under ``--evtx``, as flat JSON lines; *raw* the same in the nested form that evtx_dump writes; *web* an access log.
+Time is from the file to the matches, rules loaded and compiled before: ours is taken inside the process, that of a
+peer which cannot say it is its whole run less a run on an empty file. Every process is pinned to one core.
+
+rsigma: ``cargo install rsigma --locked``, found on PATH or named by RSIGMA; once with every rule on every event, once
+with its logsource routing, for which each event names its own logsource. sqlite: pySigma's own backend, one query a
+rule over a table of the events (how Zircolite works), on fewer events since it is slow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import lanes
+from recorded import recorded
+
+OUT = Path(__file__).parent / "out"
+SQL_EVENTS = 2_000
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(slots=True)
+class Run:
+    """What one engine did on one lane."""
+
+    engine: str
+    events: int
+    seconds: float
+    peak_mib: float
+    matches: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def per_second(self) -> float:
+        """Events a second."""
+        return self.events / max(self.seconds, 1e-9)
+
+
+def ours(path: Path, rules: Path) -> Run:
+    """pollwatch, in a process of its own."""
+    command = [sys.executable, __file__, "--worker", str(path), "--rules", str(rules)]
+    said, _, peak = _run(command)
+    document = json.loads(said)
+    return Run("pollwatch", document["events"], document["seconds"], peak, Counter(document["matches"]))
+
+
+def worker(path: Path, rules: Path, *, shipped: bool) -> None:
+    """Read and match one file; prints what was found as JSON."""
+    from pollwatch.detect.engine import Engine  # noqa: PLC0415 - only the worker's
+    from pollwatch.node.case import reading  # noqa: PLC0415
+    from pollwatch.sources.files import expand  # noqa: PLC0415
+
+    engine = Engine.load([] if shipped else [rules], shipped=shipped)
+    (source,), _ = expand([str(path)])
+    count = reading.InputCount(source.path)
+    matches: Counter[str] = Counter()
+    started = time.perf_counter()
+    for _, parsed in reading.read(source, reading.ReadOptions(), count):
+        for batch in parsed.batches:
+            matches.update({hits.rule_id: len(hits.rows) for hits in engine.match(batch).hits})
+    seconds = time.perf_counter() - started
+    print(json.dumps({"events": count.parsed, "seconds": seconds, "matches": matches}))  # noqa: TID251 - for people
+
+
+def rsigma(path: Path, rules: Path, events: int, *, routing: bool) -> Run:
+    """The peer in Rust. Generated events name no logsource: it is told theirs."""
+    program = os.environ.get("RSIGMA") or shutil.which("rsigma") or ""
+    command = [program, "engine", "eval", "--rules", str(rules), "--quiet", "--output-format", "ndjson"]
+    command += ["--input-format", "json", *(["--logsource-routing"] if routing else [])]
+    if routing and not path.name.startswith(("engine-evtx", "engine-raw")):
+        command += ["--event-logsource", "product=windows,service=sysmon,category=process_creation"]
+    with tempfile.NamedTemporaryFile(suffix=".ndjson") as empty:
+        _, idle, _ = _run([*command, "--event", f"@{empty.name}"])
+    said, seconds, peak = _run([*command, "--event", f"@{path}"])
+    found = Counter(_rule_of(line) for line in said.splitlines() if line.startswith("{"))
+    return Run("rsigma, routed" if routing else "rsigma", events, seconds - idle, peak, found)
+
+
+def _rule_of(line: str) -> str:
+    document = json.loads(line)
+    return str(document.get("rule_id") or document.get("id") or document.get("rule", {}).get("id"))
+
+
+def sqlite(path: Path, rules: Path) -> Run:
+    """One SQL query a rule over a table of the events."""
+    from sigma.backends.sqlite import sqliteBackend  # noqa: PLC0415 - only where this peer is asked for
+    from sigma.collection import SigmaCollection  # noqa: PLC0415
+    from sigma.exceptions import SigmaError  # noqa: PLC0415
+
+    backend, queries = sqliteBackend(), []
+    for file in sorted(rules.rglob("*.yml")):
+        try:
+            queries += [(file.name, query) for query in backend.convert(SigmaCollection.from_yaml(file.read_text()))]
+        except (SigmaError, AttributeError, TypeError, ValueError):
+            continue
+    started = time.perf_counter()
+    with path.open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line, _ in zip(lines, range(SQL_EVENTS), strict=False)]
+    names = sorted({name for row in rows for name in row})
+    base = sqlite3.connect(":memory:")
+    base.execute(f"CREATE TABLE logs ({', '.join(_quoted(name) for name in names)})")
+    marks = ", ".join("?" * len(names))
+    values = ([_plain(row.get(name)) for name in names] for row in rows)
+    base.executemany(f"INSERT INTO logs VALUES ({marks})", values)  # noqa: S608 - marks only
+    found: Counter[str] = Counter()
+    for name, query in queries:
+        try:
+            found[name] += len(base.execute(query.replace("<TABLE_NAME>", "logs")).fetchall())
+        except sqlite3.Error:  # a column is missing: the rule is lost, which is what this peer is known for
+            continue
+    return Run("sqlite", len(rows), time.perf_counter() - started, 0.0, +found)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
+
+
+def _run(command: list[str]) -> tuple[str, float, float]:
+    """What a process says, pinned to one core; its seconds and its peak memory in MiB."""
+    started = time.perf_counter()
+    with subprocess.Popen(["taskset", "-c", "1", *command], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command[0]} ended with {process.returncode}")
+    return said, time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+def lane(name: str, events: int, evtx: Path | None) -> tuple[Path, int]:
+    """The file of a lane and how many events it holds; made where it is not there yet."""
+    path = OUT / f"engine-{name}-{events}.ndjson"
+    if not path.exists():
+        if name in ("low", "high"):
+            lanes.structured(path, events, high=name == "high")
+        elif evtx is not None:
+            recorded(path, evtx, nested=name == "raw")
+        else:
+            raise SystemExit(f"lane {name} needs --evtx DIR")
+    with path.open("rb") as lines:
+        return path, sum(1 for _ in lines)
+
+
+def differences(mine: Run, other: Run, rules: Path) -> list[str]:
+    """Rules whose matches are not as many."""
+    titles = _titles(rules)
+    names = sorted(rule for rule in mine.matches.keys() | other.matches.keys() if mine.matches[rule] != other.matches[rule])
+    return [f"{titles.get(rule, rule)} ({rule}): {mine.matches[rule]} and {other.matches[rule]}" for rule in names]
+
+
+def _titles(rules: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for file in rules.rglob("*.yml"):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        title, rule = (re.search(rf"^{name}: *(.+)$", text, re.MULTILINE) for name in ("title", "id"))
+        if title and rule:
+            found[rule[1].strip()] = title[1].strip()
+    return found
+
+
+def altered(rules: Path, copies: int, into: Path) -> Path:
+    """The rules and copies of them whose texts are altered by a letter, so that no literal is shared."""
+    for file in rules.rglob("*.yml"):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        for copy in range(copies):
+            changed = re.sub(r"(?m)^id: .{4}", f"id: {copy:04x}", text) if copy else text
+            if copy:
+                changed = re.sub(r"(?m)^(\s+- '?[^\s'].{4,}?)('?)$", rf"\1q{copy}\2", changed)
+            target = into / f"{copy}-{file.relative_to(rules).as_posix().replace('/', '-')}"
+            target.write_text(changed, encoding="utf-8")
+    return into
+
+
+def main() -> None:
+    """Generate, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rules", type=Path, required=True)
+    parser.add_argument("--events", type=int, default=300_000)
+    parser.add_argument("--lanes", default="low,high")
+    parser.add_argument("--peers", default="rsigma")
+    parser.add_argument("--evtx", type=Path, help="a folder of .evtx files, for the lanes evtx and raw")
+    parser.add_argument("--sweep", action="store_true", help="100, 1,000, all and four times all rules on lane high")
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--shipped", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        worker(arguments.worker, arguments.rules, shipped=arguments.shipped)
+        return
+    OUT.mkdir(exist_ok=True)
+    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}")
+    for name in arguments.lanes.split(","):
+        compare(name, arguments)
+    if arguments.sweep:
+        sweep(arguments)
+
+
+def compare(name: str, arguments: argparse.Namespace) -> None:
+    """One lane, all engines."""
+    path, events = lane(name, arguments.events, arguments.evtx)
+    ours(path, arguments.rules)  # compiles what is kept on disk
+    mine = ours(path, arguments.rules)
+    runs = [mine]
+    if "rsigma" in arguments.peers:
+        runs += [rsigma(path, arguments.rules, events, routing=routing) for routing in (True, False)]
+    if "sqlite" in arguments.peers:
+        runs.append(sqlite(path, arguments.rules))
+    print(f"\nlane {name}: {events:,} events, {path.stat().st_size / events:.0f} bytes each")
+    for run in runs:
+        ratio = mine.per_second / run.per_second
+        print(
+            f"  {run.engine:16} {run.per_second:10,.0f} events/s  {ratio:7.2f} x  {run.peak_mib:6.0f} MiB"
+            f"  {sum(run.matches.values()):8,} matches of {len(run.matches)} rules"
+        )
+    if "rsigma" in arguments.peers:
+        for line in differences(mine, runs[1], arguments.rules)[:40]:
+            print(f"    differs: {line}")
+
+
+def sweep(arguments: argparse.Namespace) -> None:
+    """How the number of rules matters."""
+    path, _ = lane("high", arguments.events, None)
+    files = sorted(arguments.rules.rglob("*.yml"))
+    print("\nrules: events/s on lane high")
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (100, 1_000, len(files), 4 * len(files)):
+            some = Path(folder) / str(count)
+            some.mkdir()
+            if count > len(files):
+                altered(arguments.rules, 4, some)
+            else:
+                for nth, file in enumerate(files[:: max(1, len(files) // count)][:count]):
+                    shutil.copy(file, some / f"{nth}-{file.name}")
+            ours(path, some)
+            print(f"  {count:6,} {ours(path, some).per_second:10,.0f}")
+
+
+if __name__ == "__main__":
+    main()
