@@ -6,7 +6,8 @@
 Lanes: *low* and *high* are generated process creations (``lanes.py``); *evtx* is every event of the ``.evtx`` files
 under ``--evtx``, as flat JSON lines; *raw* the same in the nested form that evtx_dump writes; *web* an access log.
 Time is from the file to the matches, rules loaded and compiled before: ours is taken inside the process, that of a
-peer which cannot say it is its whole run less a run on an empty file. Every process is pinned to one core.
+peer which cannot say it is its whole run less a run on an empty file. All seconds are of processor time, so that what
+else the machine does matters less, and every process is pinned to one core.
 
 rsigma: ``cargo install rsigma --locked``, found on PATH or named by RSIGMA; once with every rule on every event, once
 with its logsource routing, for which each event names its own logsource. sqlite: pySigma's own backend, one query a
@@ -72,11 +73,11 @@ def worker(path: Path, rules: Path, *, shipped: bool) -> None:
     (source,), _ = expand([str(path)])
     count = reading.InputCount(source.path)
     matches: Counter[str] = Counter()
-    started = time.perf_counter()
+    started = time.process_time()
     for _, parsed in reading.read(source, reading.ReadOptions(), count):
         for batch in parsed.batches:
             matches.update({hits.rule_id: len(hits.rows) for hits in engine.match(batch).hits})
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     print(json.dumps({"events": count.parsed, "seconds": seconds, "matches": matches}))  # noqa: TID251 - for people
 
 
@@ -111,7 +112,7 @@ def sqlite(path: Path, rules: Path) -> Run:
             queries += [(file.name, query) for query in backend.convert(SigmaCollection.from_yaml(file.read_text()))]
         except (SigmaError, AttributeError, TypeError, ValueError):
             continue
-    started = time.perf_counter()
+    started = time.process_time()
     with path.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line, _ in zip(lines, range(SQL_EVENTS), strict=False)]
     names = sorted({name for row in rows for name in row})
@@ -126,7 +127,7 @@ def sqlite(path: Path, rules: Path) -> Run:
             found[name] += len(base.execute(query.replace("<TABLE_NAME>", "logs")).fetchall())
         except sqlite3.Error:  # a column is missing: the rule is lost, which is what this peer is known for
             continue
-    return Run("sqlite", len(rows), time.perf_counter() - started, 0.0, +found)
+    return Run("sqlite", len(rows), time.process_time() - started, 0.0, +found)
 
 
 def _quoted(name: str) -> str:
@@ -138,8 +139,7 @@ def _plain(value: object) -> object:
 
 
 def _run(command: list[str]) -> tuple[str, float, float]:
-    """What a process says, pinned to one core; its seconds and its peak memory in MiB."""
-    started = time.perf_counter()
+    """What a process says, pinned to one core; its seconds of processor time and its peak memory in MiB."""
     with subprocess.Popen(["taskset", "-c", "1", *command], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = process.stdout.read()
@@ -147,7 +147,7 @@ def _run(command: list[str]) -> tuple[str, float, float]:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command[0]} ended with {process.returncode}")
-    return said, time.perf_counter() - started, usage.ru_maxrss / 1024
+    return said, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def lane(name: str, events: int, evtx: Path | None) -> tuple[Path, int]:
@@ -167,7 +167,9 @@ def lane(name: str, events: int, evtx: Path | None) -> tuple[Path, int]:
 def differences(mine: Run, other: Run, rules: Path) -> list[str]:
     """Rules whose matches are not as many."""
     titles = _titles(rules)
-    names = sorted(rule for rule in mine.matches.keys() | other.matches.keys() if mine.matches[rule] != other.matches[rule])
+    names = sorted(
+        rule for rule in mine.matches.keys() | other.matches.keys() if mine.matches[rule] != other.matches[rule]
+    )
     return [f"{titles.get(rule, rule)} ({rule}): {mine.matches[rule]} and {other.matches[rule]}" for rule in names]
 
 
@@ -210,7 +212,8 @@ def main() -> None:
         worker(arguments.worker, arguments.rules, shipped=arguments.shipped)
         return
     OUT.mkdir(exist_ok=True)
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}")
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}")
     for name in arguments.lanes.split(","):
         compare(name, arguments)
     if arguments.sweep:

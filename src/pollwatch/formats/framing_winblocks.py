@@ -22,7 +22,7 @@ from pollwatch.formats.framing_objects import Cells, Ints, Longs, Objects, Texts
 from pollwatch.formats.framing_wincolumns import Names
 from pollwatch.formats.framing_windows import logsource
 from pollwatch.formats.framing_winevent import CHANNEL, EVENT_ID, SYSTEM, read
-from pollwatch.formats.framing_winnames import LOOKED_AT, Columns, add_actors, add_spoken, audited
+from pollwatch.formats.framing_winnames import Columns, add_actors, add_spoken, audited, looked_at
 from pollwatch.kernels import moments, objects
 
 _DONE = ("EventType", "OperationType")
@@ -209,16 +209,16 @@ def _add_told(source: LogSource, columns: dict[str, Texts], mine: Ints, plans: l
 
     Which of the fields there are counts too, so events are taken by that.
     """
-    aspects = [frozenset(each.columns) & LOOKED_AT for each in plans]
+    aspects = [looked_at(each.columns) for each in plans]
     numbers = {aspect: nth for nth, aspect in enumerate(dict.fromkeys(aspects))}
     aspect_of = np.array([numbers[aspect] for aspect in aspects], np.int64)[mine]
     told: dict[str, tuple[Longs, list[str | None]]] = {}
     for aspect, nth in numbers.items():
         rows = np.flatnonzero(aspect_of == nth)
         if rows.size:
-            looked_at = {name: columns[name] for name in sorted(aspect)}
-            firsts, inverse = _distinct([texts.codes[rows] for texts in looked_at.values()])
-            few: Columns = {name: texts.texts(texts.codes[rows[firsts]]) for name, texts in looked_at.items()}
+            asked = {name: columns[name] for name in sorted(aspect)}
+            firsts, inverse = _distinct([texts.codes[rows] for texts in asked.values()])
+            few: Columns = {name: texts.texts(texts.codes[rows[firsts]]) for name, texts in asked.items()}
             few.setdefault("Computer", [None] * len(firsts))
             before = set(few)
             add_spoken(source, few)

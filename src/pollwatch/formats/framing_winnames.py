@@ -10,7 +10,7 @@ All of it is done on columns of a kind of events: names that such events do not 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -59,10 +59,16 @@ _ADDRESSES = ("IpAddress", "ClientAddress", "ClientIP", "Address", "SourceNetwor
 _CALLERS = ("SourceIp", "SourceAddress")  # of a connection; our own where it was begun here
 _PEERS = ("WorkstationName", "Workstation", "ClientName")
 
-#: All fields that :func:`add_spoken` and :func:`add_actors` look at.
-LOOKED_AT = frozenset(
+
+def looked_at(fields: Collection[str]) -> frozenset[str]:
+    """Those of an event's fields that :func:`add_spoken` and :func:`add_actors` look at."""
+    machine = () if set(_PEERS).isdisjoint(fields) else (WINDOWS_ACTORS.target,)
+    return (_LOOKED_AT | set(machine)).intersection(fields)
+
+
+_LOOKED_AT = frozenset(
     {
-        *(EVENT_ID, WINDOWS_ACTORS.target, *_SUBJECTS, *_ADDRESSES, *_CALLERS, *_PEERS),
+        *(EVENT_ID, *_SUBJECTS, *_ADDRESSES, *_CALLERS, *_PEERS),
         *("SubjectDomainName", "Direction", "Initiated", "ObjectName", "ObjectValueName"),
     }
 )

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from pollwatch.events.block import LineBlock
@@ -256,4 +257,5 @@ def _is_json(line: str) -> bool:
 
 def sample(block: LineBlock, limit: int = 200) -> list[str]:
     """The first non-empty records of a block, for detection of its format."""
-    return [scrub(text) for text in block.text if text.strip()][:limit]
+    records = (block.text[at] for at in range(len(block)))  # not all of them: most are not looked at
+    return [scrub(text) for text in islice((each for each in records if each.strip()), limit)]
