@@ -27,19 +27,16 @@ class Requests:
     strptime: str = ""
     fitting: Counter[Layout] = field(default_factory=Counter)
 
-    def read_layouts(self, texts: Sequence[str], layouts: Sequence[Layout], carried: Sequence[str]) -> list[int]:
-        """Read every line that fits a layout, bare or behind a transport's header.
+    def read_layouts(
+        self, texts: Sequence[str], places: Sequence[int], layouts: Sequence[Layout], carried: Sequence[str]
+    ) -> list[int]:
+        """Read every line that fits a layout, bare or behind a transport's header; ``places`` in the block ascend.
 
         Returns:
             The places of the lines that fit none.
         """
         self.strptime = layouts[0].strptime if layouts else ""
-        lines = pl.DataFrame(
-            {
-                NUMBER: pl.int_range(len(texts), dtype=pl.Int64, eager=True),
-                "text": pl.Series(list(texts), dtype=pl.String),
-            }
-        )
+        lines = pl.DataFrame({NUMBER: pl.Series(places, dtype=pl.Int64), "text": pl.Series(texts, dtype=pl.String)})
         left = self._each_layout(lines, layouts)
         for header in carried:
             if not len(left):

@@ -46,7 +46,8 @@ FIELDS = (
     "extra",  # what stood behind the fields of a known layout
 )
 
-_LOOPBACK = ("127.0.0.1", "::1")
+#: A peer on this machine: our own proxy.
+LOOPBACK = ("127.0.0.1", "::1")
 _WELL_FORMED = r"^(?P<method>[A-Z]+) (?P<uri>/[^ ]*) (?P<version>HTTP/[0-9](?:\.[0-9])?)$"
 
 
@@ -80,13 +81,13 @@ def web_table(fields: pl.DataFrame, notation: Notation) -> pa.Table:
     frame = _with_target(_with_request(frame))
     web = {
         "c-ip": _client(frame),
-        "cs-username": _sent(frame, "user").replace('""', ""),  # Apache's way to say: sent, and empty
+        "cs-username": _user(frame),
         "cs-method": _text(frame, "method"),
         "cs-uri": _text(frame, "uri"),
         "cs-uri-stem": _text(frame, "stem"),
         "cs-uri-query": _text(frame, "query"),
         "cs-version": _text(frame, "version"),
-        "cs-host": _mapped(_text(frame, "host"), host_name),
+        "cs-host": _host(frame),
         "sc-status": _number(frame, "status"),
         "sc-bytes": _number(frame, "bytes"),
         "cs-referer": _sent(frame, "referer"),
@@ -98,9 +99,23 @@ def web_table(fields: pl.DataFrame, notation: Notation) -> pa.Table:
     web |= {name: _sent(frame, name) for name in frame.columns if name not in known}
     if "extra" in frame.columns and frame["extra"].null_count() < len(frame):
         web["extra"] = frame["extra"]
-    web[TIME] = _times_us(frame, notation)
+    web[TIME] = times_us(frame, notation)
     web[NUMBER] = frame[NUMBER]
     return to_arrow(web)
+
+
+def meaning(field: str, texts: pl.Series) -> pl.Series:
+    """What the texts of one field mean, where no other field has a say: client, user, host, referer and agent."""
+    frame = texts.alias(field).to_frame()
+    match field:
+        case "client":
+            return _client(frame)
+        case "user":
+            return _user(frame)
+        case "host":
+            return _host(frame)
+        case _:
+            return _sent(frame, field)
 
 
 def to_arrow(columns: Mapping[str, pl.Series]) -> pa.Table:
@@ -138,6 +153,14 @@ def _mapped(column: pl.Series, change: Callable[[str | None], str | None]) -> pl
     return column.replace(changed) if changed else column
 
 
+def _user(frame: pl.DataFrame) -> pl.Series:
+    return _sent(frame, "user").replace('""', "")  # Apache's way to say: sent, and empty
+
+
+def _host(frame: pl.DataFrame) -> pl.Series:
+    return _mapped(_text(frame, "host"), host_name)
+
+
 def _client(frame: pl.DataFrame) -> pl.Series:
     """The first hop that is not our own.
 
@@ -147,7 +170,7 @@ def _client(frame: pl.DataFrame) -> pl.Series:
     client = _text(frame, "client")
     odd = ~client.str.contains(r"^(?:[0-9]{1,3}\.){3}[0-9]{1,3}$")
     client = _where(client, odd, client_address)
-    own = (client.is_null() | client.is_in(_LOOPBACK)).arg_true()
+    own = (client.is_null() | client.is_in(LOOPBACK)).arg_true()
     if not len(own) or "forwarded" not in frame.columns:
         return client
     seen = [text and client_address(text) for text in frame["forwarded"].gather(own)]
@@ -225,7 +248,8 @@ def _time_taken_us(frame: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(first.is_between(0, 1e15)).then(first))[:, 0].cast(pl.Int64, strict=False)
 
 
-def _times_us(frame: pl.DataFrame, notation: Notation) -> pl.Series:
+def times_us(frame: pl.DataFrame, notation: Notation) -> pl.Series:
+    """The times of the field ``time``, null where there is none or it cannot be meant."""
     column = _text(frame, "time")
     if notation.strptime:
         read = {text: _strptime_us(text, notation) for text in column.unique() if text}

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from re import Pattern
 from re import compile as compile_pattern
+from typing import TYPE_CHECKING
 
 from pollwatch.events.batch import EventBatch, Parsed, Quarantined
-from pollwatch.events.block import LineBlock
+from pollwatch.events.block import LineBlock, RawLines
 from pollwatch.events.taxonomy import WEB
 from pollwatch.formats.accessline import Fields, read_access
 from pollwatch.formats.accessobject import read_object
@@ -25,6 +26,9 @@ from pollwatch.formats.errorline import ErrorLine, read_error
 from pollwatch.formats.framing import EMPTY_LINE, WEB_ERROR_SHAPE, Rows
 from pollwatch.formats.logformat import Layout, compile_layout
 from pollwatch.formats.transport import CARRIED, carried
+
+if TYPE_CHECKING:
+    from pollwatch.formats.webspans import Read
 
 _COMBINED = (
     r'(?s)^(?P<f0>[^ ]+) (?P<f1>[^ .:]+) (?P<f2>[^ ]+) \[(?P<f3>[^\]"]+)\] "(?P<f4>(?:[^"\\]|\\.)*)" '
@@ -58,7 +62,7 @@ LAYOUTS = (
 
 @dataclass(slots=True)
 class WebLines:
-    """Reads blocks of one input.
+    """Reads blocks of one input, in order.
 
     Attributes:
         zone: of times that name none.
@@ -67,6 +71,8 @@ class WebLines:
             layout is: a loose reading could take for the client what only the client itself wrote.
         otherwise: what becomes of a line that is neither request nor error message: an event, or a reason to
             quarantine it.
+        seen_error: told of every error message.
+        lines_before: how many lines of the input came before the next block.
     """
 
     zone: dt.tzinfo
@@ -74,13 +80,18 @@ class WebLines:
     loose: bool
     otherwise: Callable[[str], ErrorLine | str]
     seen_error: Callable[[ErrorLine], None] = field(default=lambda _line: None)
+    lines_before: int = 0
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every line becomes one event or one quarantined line."""
         from pollwatch.formats.webcolumns import Requests  # noqa: PLC0415 - heavy: polars
+        from pollwatch.formats.webspans import joined  # noqa: PLC0415 - heavy: polars
 
+        fast = self._fast(block)
+        places = range(len(block)) if fast is None else fast.left(len(block))
+        texts = list(block.text) if fast is None else [block.text[at] for at in places]
         requests = Requests(self.zone)
-        left = requests.read_layouts(block.text, self.layouts, CARRIED)
+        left = requests.read_layouts(texts, places, self.layouts, CARRIED)
         self.layouts = requests.most_fitting_first(self.layouts)
         errors, quarantined = Rows(WEB_ERROR_SHAPE), []
         for at in left:
@@ -93,9 +104,22 @@ class WebLines:
             else:
                 errors.add(number, found.time_us, found.values)
         batches = errors.batches(block.path)
-        if (table := requests.table(block.first_number)) is not None:
+        table = requests.table(block.first_number)
+        if fast is not None and len(fast.places):
+            table = joined(fast, table, block.first_number)
+        if table is not None:
             batches.insert(0, EventBatch(WEB, block.path, table))
         return Parsed(batches, quarantined)
+
+    def _fast(self, block: LineBlock) -> Read | None:
+        """What compiled code can read of a block that is worth it, None for others."""
+        from pollwatch.formats import webspans  # noqa: PLC0415 - heavy: polars
+        from pollwatch.formats.webfields import Notation  # noqa: PLC0415 - heavy: polars
+
+        before, self.lines_before = self.lines_before, self.lines_before + len(block)
+        if not self.loose or not isinstance(block.raw, RawLines) or not webspans.worth(block.raw, before):
+            return None
+        return webspans.read(block.raw, Notation(self.zone))
 
     def _read_line(self, text: str) -> Fields | ErrorLine | str:
         if not text or text.isspace():

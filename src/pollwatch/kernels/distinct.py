@@ -1,0 +1,94 @@
+"""Texts that stand in one run of bytes: which are equal, and the different ones gathered."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pollwatch.kernels.compiled import compiled
+from pollwatch.kernels.words import find, hash_of, same
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int32]
+Words = npt.NDArray[np.uint64]
+
+#: How far a text is sought before it is taken as new. Equal texts may so get two codes; who sends texts that
+#: are made to collide gains nothing.
+_MOST_TRIES = 16
+_UPPER, _LOWER = np.uint64(0xFFFFFFFF00000000), np.uint64(0xFFFFFFFF)
+_FREE, _NEXT = np.uint64(0), np.uint64(1)
+ABSENT = -1
+
+
+@compiled
+def code_texts(
+    data: Bytes, starts: Ints, ends: Ints, slots: Words, codes: Ints, firsts: Ints, lasts: Ints, used: int
+) -> int:
+    """Give each text a code: that of an equal one met before, else the next.
+
+    Args:
+        data: the bytes.
+        starts: where each text begins; one that begins at :data:`ABSENT` is none, and gets that as its code.
+        ends: where each ends.
+        slots: by hash, half of it and the code behind the last; 0 where free. A power of two of them, more than texts.
+        codes: of each text; filled.
+        firsts: where the text of each code begins; filled on.
+        lasts: where it ends; filled on.
+        used: how many codes there are.
+
+    Returns:
+        How many codes there are now.
+    """
+    mask = np.uint64(len(slots) - 1)
+    before = ABSENT
+    for row in range(len(starts)):
+        start = int(starts[row])
+        if start < 0:
+            codes[row] = ABSENT
+            continue
+        end = int(ends[row])
+        length = end - start
+        if before >= 0 and lasts[before] - firsts[before] == length and same(data, int(firsts[before]), start, length):
+            codes[row] = before
+            continue
+        mixed = hash_of(data, start, end)
+        mark = mixed & _UPPER
+        slot = mixed & mask
+        before = used
+        for _ in range(_MOST_TRIES):
+            kept = slots[slot]
+            if kept == _FREE:
+                slots[slot] = mark | np.uint64(used + 1)
+                break
+            if (kept & _UPPER) == mark:
+                code = int(kept & _LOWER) - 1
+                if lasts[code] - firsts[code] == length and same(data, int(firsts[code]), start, length):
+                    before = code
+                    break
+            slot = (slot + _NEXT) & mask
+        codes[row] = before
+        if before == used:
+            firsts[used] = start
+            lasts[used] = end
+            used += 1
+    return used
+
+
+@compiled
+def gathered(data: Bytes, starts: Ints, ends: Ints, offsets: Ints, target: Bytes) -> None:
+    """Copy texts one behind the other; ``offsets`` says where each ends, as Arrow does."""
+    at = 0
+    offsets[0] = 0
+    for row in range(len(starts)):
+        start = starts[row]
+        for place in range(ends[row] - start):
+            target[at + place] = data[start + place]
+        at += ends[row] - start
+        offsets[row + 1] = at
+
+
+@compiled
+def cut_at(data: Bytes, starts: Ints, ends: Ints, byte: int, middles: Ints) -> None:
+    """Where in each text a byte first stands; the text's end where it does not."""
+    for row in range(len(starts)):
+        middles[row] = find(data, starts[row], ends[row], byte)
