@@ -9,6 +9,7 @@ from textwrap import indent
 import pyarrow as pa
 import pytest
 
+from pollwatch.detect import state as memory
 from pollwatch.detect.engine import Engine
 from pollwatch.errors import StoreError
 from pollwatch.events.batch import EventBatch
@@ -317,3 +318,35 @@ def test_damaged_state_is_refused(tmp_path: Path) -> None:
             made.restore(broken)
     with pytest.raises(StoreError, match="start without it"):
         made.restore(data[:-7])
+
+
+def test_memory_has_one_bound_and_what_is_dropped_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More observations than may be held: the oldest go and are counted, and what is recent is still detected."""
+    monkeypatch.setattr(memory, "MOST", 50)
+    monkeypatch.setattr(memory, "_MANY_NAMES", 20)
+    text = correlation("c", CONDITION.format(type="value_count", condition="gte: 20, field: bytes"), 1)
+    text += correlation("d", CONDITION.format(type="event_count", condition="gte: 9"), 2)
+    made = engine(tmp_path, bases("a") + text)
+    state, found = made.start(), list[Detection]()
+    for at in range(40):
+        rows = [*every([at / 100] * 4, user=f"u{at}"), *every([at / 100], user="slow", amount=at)]
+        state, some = made.step(state, made.match(batch(rows, 1 + 5 * at)), None)
+        found += some
+        assert sum(map(len, state.tables.values())) <= 50
+        assert len(state.names.texts) < 150
+    assert state.dropped > 0
+    rows = [row for at in range(20) for row in every([1], user="fast", amount=at)]
+    state, some = made.step(state, made.match(batch(rows, 1_000)), None)
+    assert lines(some, "c") == [list(range(1_000, 1_020))]
+
+
+def test_counting_needs_no_more_memory_than_it_must(tmp_path: Path) -> None:
+    """Of a flood that goes on for a week only so much is held as the next line needs to be counted."""
+    text = CONDITION.format(type="event_count", condition="gte: 5").replace("10m", "7d")
+    made = engine(tmp_path, bases("a") + correlation("c", text))
+    state = made.start()
+    for at in range(60):
+        rows = every([at + part / 100 for part in range(100)])
+        state, _ = made.step(state, made.match(batch(rows, 1 + 100 * at)), at * MINUTE)
+    assert sum(map(len, state.tables.values())) < 400
+    assert state.dropped == 0
