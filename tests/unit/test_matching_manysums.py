@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Sequence
 
 import pytest
+import wasmtime
 
-from pollwatch.errors import FormatError
+from pollwatch.errors import ConfigError, FormatError
 from pollwatch.sharing.matching import curvecode, fieldcode, manysums, ristretto, voprf
 from pollwatch.sharing.matching.ristretto import ORDER, Element, Scalar
 
@@ -151,3 +152,18 @@ def test_the_same_bytes_are_points_as_for_libsodium() -> None:
         taken += 1
         assert manysums.weighted_sum([data], [one]) == point
     assert taken
+
+
+def test_a_process_without_executable_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a hardened unit denies memory that can be written and executed, the error says which setting to change."""
+
+    def denied(_engine: object, _text: str) -> object:
+        raise wasmtime.WasmtimeError("unable to make memory executable")
+
+    points, weights = _points(1), [ristretto.scalar_of(1)]
+    manysums.compiled.cache_clear()
+    monkeypatch.setattr(wasmtime, "Module", denied)
+    with pytest.raises(ConfigError, match=r"unable to make memory executable.*MemoryDenyWriteExecute"):
+        ristretto.weighted_sum(points, weights)
+    monkeypatch.undo()
+    assert ristretto.weighted_sum(points, weights) == points[0]

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import wasmtime
 
+from pollwatch.errors import ConfigError
 from pollwatch.sharing.matching import curvecode, fieldcode
 from pollwatch.sharing.matching.fieldcode import NUMBER_BYTES, PRIME, ROOT_OF_MINUS_ONE
 
@@ -50,7 +51,7 @@ def start(room: int) -> tuple[wasmtime.Store, Any]:
 
     It is started anew for each sum: threads do not meet, and the memory is given back.
     """
-    engine, module = _compiled()
+    engine, module = compiled()
     store = wasmtime.Store(engine)
     found: Any = wasmtime.Instance(store, module, []).exports(store)
     found["memory"].grow(store, -(-(curvecode.FREE + room) // _PAGE))
@@ -59,11 +60,22 @@ def start(room: int) -> tuple[wasmtime.Store, Any]:
 
 
 @cache
-def _compiled() -> tuple[wasmtime.Engine, wasmtime.Module]:
+def compiled() -> tuple[wasmtime.Engine, wasmtime.Module]:
+    """The program, once for each process.
+
+    Raises:
+        ConfigError: this process may not make memory executable.
+    """
     settings = wasmtime.Config()
     settings.wasm_wide_arithmetic = True
     engine = wasmtime.Engine(settings)
-    return engine, wasmtime.Module(engine, curvecode.text())
+    try:
+        return engine, wasmtime.Module(engine, curvecode.text())
+    except wasmtime.WasmtimeError as error:
+        raise ConfigError(
+            f"what sums the points of a proof cannot be compiled ({str(error).splitlines()[0]}); if this process may "
+            "not make memory executable, let its systemd unit say MemoryDenyWriteExecute=no"
+        ) from error
 
 
 def number(data: bytes) -> int:
