@@ -30,11 +30,12 @@ from pollwatch.evidence import checkpoint
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.members.charter import SignedCharter
 from pollwatch.members.rules import Quorum
-from pollwatch.node.attribution import casefile, lookup, ordering
+from pollwatch.node.attribution import casefile, dossiers, lookup, ordering
 from pollwatch.node.attribution.attributing import Speaker
 from pollwatch.node.evidence import rail
 from pollwatch.node.logs import publishing, watching
 from pollwatch.node.sharing import joint, releasing
+from pollwatch.sharing.ledger import Ledger
 from pollwatch.stix import bundle
 from said_scenes import BLOCS, DAY_S, DECISION, Scene, scene
 
@@ -335,3 +336,20 @@ def test_at_two_a_neutral_witness_raises_the_grade(two: Scene, tmp_path: Path) -
     assert "nobody else has cosigned that (asserted)" in without
     options = ("--order", str(tmp_path / "order.json"), "--policy", str(tmp_path / "policy"))
     assert re.search(r"cosigned by elm not later than \S+ \(cross-bloc\)", checked(two, record, tmp_path, *options))
+
+
+def test_whoever_was_only_told_encloses_what_it_received(two: Scene, tmp_path: Path) -> None:
+    """Cedar saw nothing itself: its dossier holds what Alder told it, byte for byte, and says from whom it has that."""
+    two.claim("Cedar")
+    incident = lookup.incident_object_id(two.members["Alder"], "PW-1")
+    cedar = two.speaker("Cedar").membership
+    made = dossiers.make(cedar.folder.case, incident, tmp_path, two.clock)
+    assert made.proof is None
+    first, *_rest = (each.release.body for each in Ledger(two.members["Alder"].folder.record).all("Cedar"))
+    assert (tmp_path / "received-1.json").read_bytes() == first
+    assert not (tmp_path / "received-2.json").exists()
+    page = (tmp_path / "dossier-en.html").read_text("utf-8")
+    assert re.search(r"received-1\.json</td>\s*<td[^>]*>\W*Alder", page)
+    command = ["verify", str(tmp_path / "received-1.json"), "--charter", str(tmp_path / "charter.note")]
+    assert "pollwatch verify received-1.json --charter charter.note" in page
+    assert CliRunner().invoke(root, command, catch_exceptions=False).exit_code == 0

@@ -57,8 +57,9 @@ def command(
 
     INCIDENT is one of this case's that was released with `pollwatch share`, or the STIX id of one that was received.
     Cover sheet, timeline over the election calendar, claims with denial and dissent beside them, statements, competing
-    explanations, inquiries, evidence, and how anybody checks all that. Denial and dissent cannot be left out. The same
-    case gives the same bytes. Of an incident of your own it shows what your case says, which is more than you released:
+    explanations, inquiries, evidence, and how anybody checks all that. Denial and dissent cannot be left out. Of an
+    incident that was received, what you were told of it is enclosed as it came, with who told it. The same case gives
+    the same bytes. Of an incident of your own it shows what your case says, which is more than you released:
     read it, and its marking, before you pass it on.
     """
     from pollwatch.node.attribution import dossiers

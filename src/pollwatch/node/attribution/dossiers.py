@@ -38,9 +38,11 @@ from pollwatch.node.charter.jointfolder import Membership
 from pollwatch.node.evidence import bundling, rail
 from pollwatch.node.evidence.bundling import Extras
 from pollwatch.node.evidence.sealing import CaseEvidence
+from pollwatch.node.gateway import pushing
 from pollwatch.report.dossier import contents, page, pdf
-from pollwatch.report.dossier.material import Checkpoint, Enclosed, Material, Place
+from pollwatch.report.dossier.material import Checkpoint, Enclosed, Material, Place, Received
 from pollwatch.sharing.collection import Collection
+from pollwatch.sharing.inbox import Mail
 from pollwatch.stix import bundle, constants
 from pollwatch.stix.constants import StixObject
 from pollwatch.stix.leaf import Leaf
@@ -53,7 +55,10 @@ POLICY: Final = "policy.txt"
 SUMS: Final = "SHA256SUMS"
 _PAGE: Final = "verify.html"
 #: What an earlier paper of any kind left in a folder, and must not lie beside the new one: it may say more.
-_OURS: Final = (EVIDENCE, POLICY, _PAGE, "dossier-*.pdf", "dossier-*.html", "custody-*", "custody.json", "factsheet-*")
+_OURS: Final = (
+    *(EVIDENCE, POLICY, _PAGE, "received-*.json"),
+    *("dossier-*.pdf", "dossier-*.html", "custody-*", "custody.json", "factsheet-*"),
+)
 #: Which papers have chapters of their own; all else that was said goes with the measures.
 _CHAPTERS: Final = frozenset(
     (*("inquiry", "answer", "notice", "hypothesis", "item", "rating"), *("retraction", "closing", "measure", "outcome"))
@@ -135,6 +140,8 @@ def make(  # noqa: PLR0913 - all but the first four are what a caller may choose
         POLICY: membership.charter.policy(membership.me).encode("utf-8"),
         ORDER: ordering.order_of(membership, whole, clock),
     }
+    told = {} if own is not None or kept is not None else _told(membership, whole, clock)
+    enclosed |= {name: mail.body for name, mail in told.items()}
     as_of_us = max(_times(membership, whole, own))
     with speaking(languages[0]):  # of the bundle's cover sheet
         sealed = _sealed(membership, own, whole, enclosed, as_of_us, clock)
@@ -145,6 +152,7 @@ def make(  # noqa: PLR0913 - all but the first four are what a caller may choose
     for language in languages:
         with speaking(language):
             material = _material(membership, main, whole, own, seen, sealed, enclosed)
+            material = _with(material, told)
             material = material if zone is None else replace(material, zone=zone)
             papers |= (drawn or draw)(material, language)
     _write(out, {name: data for name, data in enclosed.items() if kept is None or name in kept} | papers)
@@ -170,6 +178,23 @@ def _identifier(membership: Membership, incident: str, seen: Gathered | None) ->
 def _own(membership: Membership, identifier: str, seen: Gathered | None) -> Incident | None:
     mine = (each for each in (seen.incidents if seen else ()))
     return next((each for each in mine if lookup.incident_object_id(membership, each.id) == identifier), None)
+
+
+def _told(membership: Membership, whole: Sequence[StixObject], clock: Clock) -> dict[str, Mail]:
+    """The first delivery of the case by each that told us of it; none that tells of other incidents too.
+
+    Raises:
+        PeerError: the gateway, where they are kept, cannot be reached.
+    """
+    incidents = {each["id"] for each in whole if each["type"] == "incident"}
+    first: dict[str, Mail] = {}
+    with pushing.opened(membership, clock) as outpost:
+        for number in outpost.mail(fetched=True):
+            mail = outpost.one_mail(number)
+            named = {each["id"] for each in bundle.read(mail.body) if each["type"] == "incident"}
+            if named and named <= incidents:
+                first.setdefault(mail.sender, mail)
+    return {f"received-{number}.json": mail for number, mail in enumerate(first.values(), 1)}
 
 
 def _times(membership: Membership, whole: Sequence[StixObject], own: Incident | None) -> list[int]:
@@ -281,6 +306,12 @@ def _material(
     return material if seen is None else replace(material, zone=seen.zone)
 
 
+def _with(material: Material, told: Mapping[str, Mail]) -> Material:
+    """The same with what the issuer was told of the case, under the strictest marking of any of it."""
+    received = [Received(name, each.sender, each.sent_us, each.received_us) for name, each in told.items()]
+    return replace(material, received=received, tlp=max((material.tlp, *(each.tlp for each in told.values()))))
+
+
 def _is_other(each: StixObject) -> bool:
     """Whether something that was said has no chapter of its own."""
     said = each["type"] == "note" and records.is_spoken(each)
@@ -302,7 +333,7 @@ def _command(name: str) -> str:
     return {
         EVIDENCE: f"pollwatch verify {EVIDENCE} --policy {POLICY}",
         RECORD: f"pollwatch verify {RECORD} --charter {CHARTER} --order {ORDER}",
-    }.get(name, "")
+    }.get(name, f"pollwatch verify {name} --charter {CHARTER}" if name.startswith("received-") else "")
 
 
 def draw(material: Material, language: str) -> dict[str, bytes]:

@@ -70,6 +70,23 @@ class Enclosed:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """A delivery by which the issuer was told of the incident, enclosed as it came.
+
+    Attributes:
+        name: of the file.
+        sender: who brought it.
+        sent_us: when, as the sender says.
+        received_us: when, by the issuer's clock.
+    """
+
+    name: str
+    sender: str
+    sent_us: int
+    received_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """One case at one moment.
 
@@ -94,6 +111,7 @@ class Material:
         tlp: marking of the whole.
         as_of_us: when the last of what is shown was said or seen.
         zone: the office's, for times; UTC stands beside it.
+        received: what the issuer was told of it, where it has no evidence of its own; oldest first.
     """
 
     issuer: Member
@@ -116,6 +134,7 @@ class Material:
     tlp: Tlp
     as_of_us: int
     zone: dt.tzinfo = UTC
+    received: Sequence[Received] = ()
 
     def believable(self, us: int) -> bool:
         """Whether a time that somebody states can be drawn: within a generation, and not long after what is known."""

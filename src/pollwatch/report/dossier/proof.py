@@ -124,7 +124,8 @@ def _enclosed(material: Material) -> Table:
 
 def _proven(material: Material) -> list[Block]:
     if material.proof is None:
-        return [Notice(_("No evidence bundle is enclosed: {reason}").format(reason=name(material.unproven, 400)))]
+        notice = Notice(_("No evidence bundle is enclosed: {reason}").format(reason=name(material.unproven, 400)))
+        return [notice, *_told(material)]
     said = {"proven": _("The evidence bundle proves"), "said": _("It only says")}
     blocks: list[Block] = [Facts(((_("Grade"), words.grade(material.proof.grade)),))]
     for weight, head in said.items():
@@ -132,6 +133,21 @@ def _proven(material: Material) -> list[Block]:
         if chosen:
             blocks += [Heading(head), Items(chosen)]
     return blocks
+
+
+def _told(material: Material) -> list[Block]:
+    """From whom the issuer has what it did not see itself, byte for byte as it came."""
+    if not material.received:
+        return []
+    rows = tuple(
+        (each.name, name(each.sender), material.when(each.sent_us), material.when(each.received_us))
+        for each in material.received
+    )
+    text = _(
+        "This is what the issuer was told, the first time by each that told it, as it came; what is in it is signed by "
+        "its authors. Who brought it, and when, is the issuer's word."
+    )
+    return [Para(text), Table((_("File"), _("From"), _("Sent"), _("Received")), rows, (3, 3, 4, 4))]
 
 
 def _commitments(material: Material) -> Table:
