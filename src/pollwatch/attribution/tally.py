@@ -135,7 +135,8 @@ def _voice(
     arrived: Mapping[str, Notice],
 ) -> Voice:
     mine = (each for each in about if each.author == member)
-    said = tuple(sorted(mine, key=lambda each: (times[each.id], each.id)))
+    # What was dated back came after what shows that, which has the same time.
+    said = tuple(sorted(mine, key=lambda each: (times[each.id], times[each.id] != each.created, each.id)))
     closes = ids.timestamp(statement.draft.closes_us)
     late = [each for each in said if times[each.id] > closes]
     received = arrived.get(member.identity)
