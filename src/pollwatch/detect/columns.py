@@ -99,7 +99,7 @@ class Column:
             return np.empty(0, dtype=np.int64), []
         # The long s folds to s in a regular expression that ignores case, but lower-casing leaves it.
         texts = pl.Series(self.distinct.cast(pa.large_string()), dtype=pl.String)
-        lower = texts.str.to_lowercase().str.replace_all("\u017f", "s", literal=True)
+        lower = texts.str.slice(0, LONGEST).str.to_lowercase().str.replace_all("\u017f", "s", literal=True)
         codes = lower.str.contains_any(literals).arg_true()
         if not len(codes):
             return np.empty(0, dtype=np.int64), []

@@ -30,7 +30,7 @@ _COMMON = 0.7
 _CHEAP, _REPEATED, _VARIED, _FOREIGN = 0.1, 1.0, 8.0, 1_000.0
 #: The entry of a literal of fewer bytes costs a second look at every byte.
 _SHORT, _SHORT_COST = 4, 0.0001
-_NO_CODES = np.empty(0, np.int32)
+_NOTHING = np.empty(0, np.int64)
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -41,7 +41,7 @@ class Learned:
     """What is looked for, and in which order conditions ask.
 
     Attributes:
-        indexes: per field (None: every text column) the literals, and which entry each is.
+        indexes: per field (None: every other text column) the literals, keywords among them, and which entry each is.
         equals: per field number -> entry.
         everywhere: per rule; 1 = nothing is looked for, every row is asked.
         starts, entries: per rule its entries.
@@ -118,7 +118,10 @@ def learn(
         expected += min(cost, 1.0)
     indexes: dict[str | None, tuple[Index, Ints]] = {}
     used = sorted(set(chosen_))
-    for field, numbers in _needles(entries, used).items():
+    needles = _needles(entries, used)
+    keywords = needles.pop(None, [])
+    for field, own in [*needles.items(), *([(None, list[int]())] if keywords else [])]:
+        numbers = [*own, *keywords]
         indexes[field] = sample.index(field, [entries[number] for number in numbers]), np.array(numbers, np.int32)
     equals: dict[str, dict[float, int]] = defaultdict(dict)
     for number in used:
@@ -202,7 +205,7 @@ class _Sample:
         """Literals ready to be looked for in a field."""
         needles = [entry for entry in entries if isinstance(entry, Needle)]
         bits = bits_for(len(needles))
-        common = np.zeros(1 << bits, np.int32)
+        common = gram_counts(np.empty(0, np.uint8), _NOTHING, _NOTHING, bits)
         for column in searched(self._columns, field):
             codes, _ = self._values(column)
             texts = column.texts

@@ -55,11 +55,21 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The rules of one logsource, and the literals to scan each field for (None: every text column)."""
+    """The rules of one logsource."""
 
     rules: tuple[Planned, ...]
-    literals: dict[str | None, tuple[str, ...]]
+    _literals: list[dict[str | None, tuple[str, ...]]] = field(default_factory=list)
     _matcher: list[Matcher] = field(default_factory=list)
+
+    def literals(self) -> dict[str | None, tuple[str, ...]]:
+        """The literals to scan each field for (None: every text column); made on first use."""
+        if not self._literals:
+            wanted: dict[str | None, set[str]] = defaultdict(set)
+            for each in self.rules:
+                for leaf in _leaves(each.condition):
+                    wanted[leaf.field].update(literals(leaf) or ())
+            self._literals.append({name: tuple(sorted(texts)) for name, texts in wanted.items() if texts})
+        return self._literals[0]
 
     def matcher(self) -> Matcher:
         """The same rules for the kernels; made on first use, since that loads a compiler."""
@@ -80,11 +90,7 @@ def plan(rules: Sequence[EventRule], logsource: LogSource) -> Plan:
         if not conditions and rule.logsource.covers(logsource):
             conditions = [rule.condition]
         planned += [Planned(rule, _ordered(each)) for each in conditions]
-    wanted: dict[str | None, set[str]] = defaultdict(set)
-    for each in planned:
-        for leaf in _leaves(each.condition):
-            wanted[leaf.field].update(literals(leaf) or ())
-    return Plan(tuple(planned), {field: tuple(sorted(texts)) for field, texts in wanted.items() if texts})
+    return Plan(tuple(planned))
 
 
 def _leaves(node: Node) -> list[Leaf]:
@@ -162,7 +168,7 @@ class _Search:
         self._none = self.every[:0]
         self._found: dict[tuple[str | None, str], list[Rows]] = defaultdict(list)
         self._scanned: set[str | None] = set()
-        for name, texts in plan.literals.items():
+        for name, texts in plan.literals().items():
             self._scan(name, texts)
 
     def _scan(self, field: str | None, texts: tuple[str, ...]) -> None:

@@ -150,6 +150,7 @@ class _Batch:
             begins=begins,
             ends=ends,
             odd=odd,
+            signs=np.zeros((values, conditions.SIGN_WORDS), np.uint64),
             numbers=numbers,
             verdicts=np.zeros(self._room(), np.uint8),
             wanted=np.zeros(len(self._atoms.table), np.uint8),
@@ -212,10 +213,14 @@ class _Batch:
             values.append(codes + self._first[slot])
             wanted[slot] |= len(mine) > 0
 
+        done: set[int] = set()
         for field, (index, numbers) in self._learned.indexes.items():
             for column in searched(self._columns, field):
+                if field is None and id(column) in done:
+                    continue  # each field's literals have the keywords among them
                 which, codes = found(index, column)
                 add(column, numbers[which], codes)
+                done.add(id(column))
         for field, equals in self._learned.equals.items():
             number_column = self._columns.column(field)
             if number_column is not None:

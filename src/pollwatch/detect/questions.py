@@ -118,12 +118,10 @@ class Questions:
         table[:, conditions.PART] = self._parts[:-1]
         table[:, conditions.PART_END] = self._parts[1:]
         table[:, conditions.KEPT] = -1
-        return conditions.Atoms(
-            table=table,
-            number=np.array(self._number, np.float64),
-            literals=np.frombuffer(b"".join(self._literals), np.uint8),
-            starts=np.cumsum([0, *map(len, self._literals)]).astype(np.int64),
-        )
+        literals = np.frombuffer(b"".join(self._literals), np.uint8)
+        starts = np.cumsum([0, *map(len, self._literals)]).astype(np.int64)
+        number = np.array(self._number, np.float64)
+        return conditions.Atoms(table, number, literals, starts, conditions.signed(literals, starts))
 
     def field(self) -> npt.NDArray[np.int32]:
         """Per atom its field's number in ``fields``; :data:`NO_FIELD` for keywords and references to fields."""

@@ -16,12 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.literals import AT_END, AT_START
+from pollwatch.kernels.literals import AT_END, AT_START, lower
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
 Longs: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
+Signs: TypeAlias = npt.NDArray[np.uint64]
+"""Of shape (texts, :data:`SIGN_WORDS`)."""
+Words: TypeAlias = npt.NDArray[np.uint64]
 
 #: Where a chain ends, in place of its next question.
 FITS, FAILS = -1, -2
@@ -41,10 +44,16 @@ NO_COLUMN, NOT_ONE = -1, -2
 KIND, COLUMN, ABSENT, MARKS, PART, PART_END, KEPT = range(7)
 #: What :class:`Chains` says of each question.
 ATOM, ON_YES, ON_NO = range(3)
+#: 64-bit words of a text's sign.
+SIGN_WORDS = 8
 #: Beyond this, integers and floating-point numbers do not compare exactly.
 _EXACT = 1 << 53
 _FOLD = np.uint8(0x20)
 _HOLE = np.uint8(ANY)
+_SPREAD = np.uint32(2_654_435_761)
+_SHIFT, _PLACE, _ONE = np.uint32(23), np.uint64(63), np.uint64(1)
+#: A bit of the last word that says that a sign has been made.
+_MADE = np.uint64(1 << 63)
 
 
 class Atoms(NamedTuple):
@@ -56,12 +65,14 @@ class Atoms(NamedTuple):
             per value begin in ``Cells.verdicts`` (-1 = they are not kept).
         number: per atom the number to compare with; of a constant its verdict.
         literals, starts: the literals' bytes, and where each begins (one more at last).
+        signs: per literal what :func:`signed` says of it.
     """
 
     table: Longs
     number: Floats
     literals: Bytes
     starts: Longs
+    signs: Signs
 
 
 class Cells(NamedTuple):
@@ -72,6 +83,7 @@ class Cells(NamedTuple):
         first: per column the number of its first value among all.
         texts: all columns' texts; ``begins`` and ``ends`` say where each value's lies.
         odd: per value; 1 = the text is folded already, so that it says nothing of case.
+        signs: per value what :func:`signed` says of it, once it was asked for; written to.
         numbers: per value, of columns of numbers.
         verdicts: what is known of values; written to.
         wanted: per atom; set where one of its verdicts was made :data:`ASKED`.
@@ -83,6 +95,7 @@ class Cells(NamedTuple):
     begins: Longs
     ends: Longs
     odd: Bytes
+    signs: Signs
     numbers: Longs
     verdicts: Bytes
     wanted: Bytes
@@ -208,12 +221,14 @@ def settle(which: Ints, where: Ints, state: Bytes, chains: Chains, atoms: Atoms,
         atoms.number,
         atoms.literals,
         atoms.starts,
+        atoms.signs,
         cells.codes,
         cells.first,
         cells.texts,
         cells.begins,
         cells.ends,
         cells.odd,
+        cells.signs,
         cells.numbers,
         cells.verdicts,
         cells.wanted,
@@ -231,12 +246,14 @@ def _settle(
     number: Floats,
     literals: Bytes,
     starts: Longs,
+    literal_signs: Signs,
     codes: Ints,
     value_first: Longs,
     texts: Bytes,
     begins: Longs,
     ends: Longs,
     odd: Bytes,
+    signs: Signs,
     numbers: Longs,
     verdicts: Bytes,
     wanted: Bytes,
@@ -270,7 +287,17 @@ def _settle(
                     value = value_first[column] + code
                     if kind == TEXT:
                         marks = table[atom, MARKS]
-                        if not (odd[value] and marks & (CASED | HOLES)):
+                        if odd[value] and marks & (CASED | HOLES):
+                            verdict = 0
+                        elif (
+                            not marks & (AT_START | AT_END)
+                            and table[atom, PART] < table[atom, PART_END]
+                            and not _may_stand(
+                                texts, begins[value], ends[value], signs[value], literal_signs[table[atom, PART]]
+                            )
+                        ):
+                            verdict = NO
+                        else:
                             verdict = _text(
                                 texts,
                                 begins[value],
@@ -296,6 +323,37 @@ def _settle(
             state[i] = FITTING
         elif at == FAILS:
             state[i] = FAILING
+
+
+@compiled
+def _may_stand(texts: Bytes, begin: int, end: int, sign: Words, literal: Words) -> bool:
+    """Whether a text has every pair of bytes that a literal has, as far as their signs tell."""
+    if not sign[SIGN_WORDS - 1] & _MADE:
+        _sign(texts, begin, end, sign)
+    for word in range(SIGN_WORDS):
+        if literal[word] & ~sign[word]:
+            return False
+    return True
+
+
+@compiled
+def _sign(texts: Bytes, begin: int, end: int, sign: Words) -> None:
+    for at in range(begin + 1, end):
+        before, byte = texts[at - 1], texts[at]
+        if before != _HOLE and byte != _HOLE:
+            pair = np.uint32(np.uint32(np.uint32(lower(before)) << np.uint32(8)) | np.uint32(lower(byte)))
+            bit = np.uint64(np.uint32(pair * _SPREAD) >> _SHIFT)
+            sign[bit >> np.uint64(6)] |= _ONE << (bit & _PLACE)
+    sign[SIGN_WORDS - 1] |= _MADE
+
+
+@compiled
+def signed(texts: Bytes, starts: Longs) -> Signs:
+    """A sign per text: one bit for each pair of bytes that follow one another, case ignored; pairs may share a bit."""
+    signs = np.zeros((len(starts) - 1, SIGN_WORDS), np.uint64)
+    for text in range(len(starts) - 1):
+        _sign(texts, starts[text], starts[text + 1], signs[text])
+    return signs
 
 
 @compiled
@@ -377,9 +435,7 @@ def _same(
     cased: bool,  # noqa: FBT001 - a kernel takes no keywords
 ) -> bool:
     for k in range(length):
-        byte = texts[at + k]
-        if not cased and 0x41 <= byte <= 0x5A:
-            byte |= _FOLD
+        byte = texts[at + k] if cased else lower(texts[at + k])
         if byte != literals[begin + k] and literals[begin + k] != _HOLE:
             return False
     return True

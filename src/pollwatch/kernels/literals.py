@@ -34,6 +34,7 @@ _PAIRS = 1 << 16
 _SPREAD = np.uint32(2_654_435_761)
 _BYTE, _BIT, _WORD, _PLACE, _FIVE = np.uint32(8), np.uint32(1), np.uint32(32), np.uint32(31), np.uint32(5)
 _FOLD = np.uint8(0x20)
+_TWO_BYTES = np.uint32(0xFFFF)
 
 
 class Index(NamedTuple):
@@ -46,7 +47,7 @@ class Index(NamedTuple):
         filter: one bit per hash: some literal's gram has it.
         heads, following: per hash its first literal, and per literal the next one of that hash; -1 = none.
         grams, ends: per literal its gram, and where in it the gram ends.
-        pair_filter, pair_heads: the same for literals shorter than four bytes, by their first two bytes themselves.
+        pair_filter, pair_heads: the same for literals shorter than four bytes, by two of their bytes themselves.
         byte_heads: the same for literals of one byte, which stand in the filter with any byte before them.
         short: there are such.
     """
@@ -72,17 +73,37 @@ def bits_for(literals: int) -> int:
 
 
 @compiled
+def lower(byte: np.uint8) -> np.uint8:
+    """A byte of a text, lower-case if it is a letter of ASCII."""
+    return np.uint8(byte | _FOLD) if 0x41 <= byte <= 0x5A else byte
+
+
+@compiled
 def gram_counts(texts: Bytes, starts: Longs, ends: Longs, bits: int) -> Ints:
-    """How often each hash of a gram occurs in texts."""
-    counts = np.zeros(1 << bits, np.int32)
+    """How often each hash of a gram occurs in texts, and behind these how often each pair of bytes does."""
+    counts = np.zeros((1 << bits) + _PAIRS, np.int32)
     shift = np.uint32(32 - bits)
     for text in range(len(starts)):
         gram = np.uint32(0)
         for at in range(starts[text], ends[text]):
-            gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(texts[at] | _FOLD))
+            gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(lower(texts[at])))
+            if at > starts[text]:
+                counts[(1 << bits) + np.int64(gram & _TWO_BYTES)] += 1
             if at - starts[text] >= 3:
                 counts[np.uint32(gram * _SPREAD) >> shift] += 1
     return counts
+
+
+@compiled
+def _rarest_pair(literals: Bytes, begin: int, length: int, common: Ints) -> tuple[np.uint32, int]:
+    """The rarest two bytes that follow one another in a literal, and where in it they end."""
+    rarest, place = np.uint32(0), 0
+    for at in range(1, length):
+        first, second = np.uint32(literals[begin + at - 1]), np.uint32(literals[begin + at])
+        pair = np.uint32(np.uint32(first << _BYTE) | second)
+        if place == 0 or common[pair] < common[rarest]:
+            rarest, place = pair, at
+    return rarest, place
 
 
 @compiled
@@ -106,7 +127,7 @@ def _indexed(
         begin, length = starts[i], starts[i + 1] - starts[i]
         if length == 1:
             short = True
-            byte = np.uint32(literals[begin] | _FOLD)
+            byte = np.uint32(literals[begin])
             for before in range(256):
                 pair = np.uint32(np.uint32(before) << _BYTE) | byte
                 pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
@@ -115,15 +136,14 @@ def _indexed(
             continue
         if length < 4:
             short = True
-            pair = np.uint32(np.uint32(literals[begin] | _FOLD) << _BYTE) | np.uint32(literals[begin + 1] | _FOLD)
+            pair, ends[i] = _rarest_pair(literals, begin, length, common[1 << bits :])
             pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
             following[i] = pair_heads[pair]
             pair_heads[pair] = i
-            ends[i] = 1
             continue
         gram, best = np.uint32(0), np.int64(-1)
         for at in range(length):
-            gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(literals[begin + at] | _FOLD))
+            gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(literals[begin + at]))
             if at >= 3:
                 hashed = np.uint32(gram * _SPREAD) >> shift
                 cost = np.int64(common[hashed]) + 8 * np.int64(shared[hashed])
@@ -197,7 +217,7 @@ def _hits(
             if short:
                 single = byte_heads[gram & np.uint32(0xFF)]
                 if at > begin:
-                    narrow = pair_heads[gram & np.uint32(0xFFFF)]
+                    narrow = pair_heads[gram & _TWO_BYTES]
             while wide >= 0 or narrow >= 0 or single >= 0:
                 if wide >= 0:
                     candidate = wide
@@ -244,12 +264,12 @@ def _next(
 ) -> tuple[int, np.uint32]:
     """The next place, from ``at`` on, where a literal may stand, and the gram that ends there; else the end."""
     while at < end:
-        gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(texts[at] | _FOLD))
+        gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(lower(texts[at])))
         hashed = np.uint32(np.uint32(gram * _SPREAD) >> shift)
         if (filter_[hashed >> _FIVE] >> (hashed & _PLACE)) & _BIT:
             break
         if short:
-            pair = gram & np.uint32(0xFFFF)
+            pair = gram & _TWO_BYTES
             if (pair_filter[pair >> _FIVE] >> (pair & _PLACE)) & _BIT:
                 break
         at += 1
@@ -260,10 +280,7 @@ def _next(
 def _stands(texts: Bytes, at: int, literals: Bytes, start: int, length: int) -> bool:
     """Whether a literal stands at a place of a text."""
     for k in range(length):
-        byte = texts[at + k]
-        if 0x41 <= byte <= 0x5A:
-            byte |= _FOLD
-        if byte != literals[start + k]:
+        if lower(texts[at + k]) != literals[start + k]:
             return False
     return True
 
