@@ -104,3 +104,22 @@ def test_what_was_dated_back_is_counted_as_late() -> None:
         "Dogwood": (Part.UNREACHED, 1, 1),
     }
     assert all(each.said for each in tally.voices[1:])
+
+
+def test_what_was_dated_back_stands_after_what_shows_it() -> None:
+    """Attack: a dissenter signs after its dissent and dates that back; both times are one, and neither's id decides."""
+    table = scenes.four()
+    about = Draft("Finding", "So.", (Named.of(table.incident),), (), scenes.T + 86_400_000_000)
+    draft = statement.from_stix(
+        table.say(statement.to_stix(about, table.maker("Alder"))), table.member("Alder"), table.charter.members
+    )
+    for number in range(16):  # of each two, now the one and now the other has the smaller id
+        dissent, signed = (
+            table.say(opinions.to_stix(draft.subject, stance, f"{number}", table.maker("Birch", after_s)))
+            for stance, after_s in ((Stance.DISAGREE, 172_800), (Stance.AGREE, 60))
+        )
+        late = {Named.of(signed).digest: dissent["created"]}
+        (tally,) = records.read(table.everything(), table.charter, late).tallies
+        (voice,) = (each for each in tally.voices if each.member.name == "Birch")
+        assert [each.id for each in voice.said] == [dissent["id"], signed["id"]]
+        del table.said[-2:]
