@@ -67,7 +67,7 @@ def exit_codes_page() -> str:
     """The exit codes, from the error tree."""
     rows = {
         0: "fine",
-        1: "findings (only with `--fail-on LEVEL`)",
+        1: "findings (only with `--fail-on LEVEL`); a rule did not do as it should (`rules test`)",
         130: "interrupted (Ctrl-C)",
         143: "terminated (SIGTERM)",
     }

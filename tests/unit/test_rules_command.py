@@ -200,6 +200,8 @@ def test_bombs_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "long.zip").write_bytes(whole[: end + 12] + b"\xff\xff\xff\x7f" + whole[end + 16 :])
     (home / "zip64.zip").write_bytes(whole[:end] + b"PK\x06\x07" + bytes(16) + whole[end:])
     (home / "noise.zip").write_bytes(os.urandom(5_000))
+    start = whole.find(b".yml") + 8
+    (home / "spoilt.zip").write_bytes(whole[:start] + bytes(60) + whole[start + 60 :])
     (home / "cut.zip").write_bytes(whole[: len(whole) // 2])
     twice = io.BytesIO()
     with zipfile.ZipFile(twice, "w") as archive:
@@ -208,6 +210,7 @@ def test_bombs_are_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             archive.writestr(*GOOD)
     (home / "twice.zip").write_bytes(twice.getvalue())
     for name, reason in (
+        ("spoilt", "no zip"),
         ("long", "list of members"), ("zip64", "zip64"), ("noise", "no zip"), ("cut", "no zip"), ("twice", "twice"),
     ):  # fmt: skip
         error = run("rules", "import", home / f"{name}.zip").exception

@@ -11,6 +11,7 @@ import os
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -31,6 +32,11 @@ _LARGEST_DIRECTORY_BYTES: Final = 32 << 20
 _TAIL_BYTES: Final = (1 << 16) + 22
 _END, _END_64 = b"PK\x05\x06", b"PK\x06\x07"
 _DEEPEST, _LONGEST = 16, 240
+#: What ``zipfile`` raises on bytes that are no zip, or a damaged or unusual one.
+_NOT_ZIP: Final = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(NotImplementedError, RuntimeError, EOFError, ValueError),
+)
 
 
 @dataclass(slots=True)
@@ -113,7 +119,7 @@ def _from_zip(source: Path, opened: BinaryIO, folders: Sequence[str]) -> Taken:
                     continue
                 with archive.open(member) as inside:
                     _add(source, taken, name, inside)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error) as error:
+    except _NOT_ZIP as error:
         raise SourceError(f"{source}: is no zip that can be read: {error}") from error
     return taken
 
