@@ -22,6 +22,8 @@ from pollwatch.kernels import objects, texts
 
 _MOST_SEQUENCES = 4_096
 _MOST_BYTES = 1 << 30
+#: Behind a block, for the text of its arrays and fractions; where that is more, the block is copied.
+_ROOM = 1 << 18
 _DEEPEST_ODD = 50
 _ODD_FOLDER = '{{"v":{}}}'
 
@@ -111,10 +113,10 @@ class Objects:
         data, starts, ends = _buffer(block.raw)
         if len(data) > _MOST_BYTES:
             return None
-        cells = self._tokenise(texts.padded(data), starts, ends)
+        cells = self._tokenise(texts.padded(data, _ROOM), starts, ends)
         if cells is not None:
             _leave_broken_text(cells, data, block)
-            _settle_odd(cells)
+            _settle_odd(cells, len(data))
         return cells
 
     def path(self, node: int) -> tuple[str, ...]:
@@ -221,7 +223,7 @@ def _leave_broken_text(cells: Cells, data: bytes, block: LineBlock) -> None:
                 cells.row_state[row] = objects.SLOW
 
 
-def _settle_odd(cells: Cells) -> None:
+def _settle_odd(cells: Cells, end: int) -> None:
     """Put the text of arrays, fractions and the like behind the block, and point their cells at it."""
     odd = np.flatnonzero(cells.kind == objects.ODD).astype(np.int32)
     if not odd.size:
@@ -232,8 +234,12 @@ def _settle_odd(cells: Cells) -> None:
     settled = [_settled(raw) for raw in found.values.to_pylist()]
     written = [b"" if text is None else text.encode() for text in settled]
     lengths = np.fromiter(map(len, written), np.int32, len(written))
-    starts = (len(cells.data) + np.cumsum(lengths) - lengths).astype(np.int32)
-    cells.data = np.concatenate([cells.data, np.frombuffer(b"".join(written), np.uint8)])
+    starts = (end + np.cumsum(lengths) - lengths).astype(np.int32)
+    behind = np.frombuffer(b"".join(written), np.uint8)
+    if end + len(behind) > len(cells.data):
+        cells.data = np.concatenate([cells.data[:end], behind])
+    else:
+        cells.data[end : end + len(behind)] = behind
     cells.start[odd], cells.length[odd] = starts[found.codes], lengths[found.codes]
     lost = np.fromiter((text is None for text in settled), bool, len(settled))
     cells.leave_cells(odd[lost[found.codes]])

@@ -32,11 +32,16 @@ _WORTH_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Sequence:
-    """Events of the same fields in the same order: for each column its place among the fields, and the time's."""
+    """Events of the same fields in the same order: for each column its place among the fields, and the time's.
+
+    Attributes:
+        aspect: the columns that tell who acts and what is called otherwise.
+    """
 
     columns: dict[str, int]
     time: int | None
     length: int
+    aspect: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ class WindowsBlocks:
         columns = {name: place for name, place in places.items() if place is not None}
         if len(columns) < len(places) or REST in columns or EVENT_ID not in columns or (event.time and time is None):
             return None
-        return _Sequence(columns, time, len(nodes))
+        return _Sequence(columns, time, len(nodes), looked_at(columns))
 
     def _times(self, cells: Cells, number: Ints, plans: list[_Sequence]) -> pa.Array:
         """Each record's time; those whose notation is unusual are left aside."""
@@ -209,9 +214,8 @@ def _add_told(source: LogSource, columns: dict[str, Texts], mine: Ints, plans: l
 
     Which of the fields there are counts too, so events are taken by that.
     """
-    aspects = [looked_at(each.columns) for each in plans]
-    numbers = {aspect: nth for nth, aspect in enumerate(dict.fromkeys(aspects))}
-    aspect_of = np.array([numbers[aspect] for aspect in aspects], np.int64)[mine]
+    numbers = {aspect: nth for nth, aspect in enumerate(dict.fromkeys(each.aspect for each in plans))}
+    aspect_of = np.array([numbers[each.aspect] for each in plans], np.int64)[mine]
     told: dict[str, tuple[Longs, list[str | None]]] = {}
     for aspect, nth in numbers.items():
         rows = np.flatnonzero(aspect_of == nth)

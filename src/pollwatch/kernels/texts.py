@@ -34,9 +34,12 @@ _BASIS, _SPREAD = np.uint64(0xCBF29CE484222325), np.uint64(0x9E3779B97F4A7C15)
 MOST_TRIES = 64
 
 
-def padded(data: bytes | Bytes) -> Bytes:
-    """The bytes with seven more behind them, so that :func:`words` can be taken from each place."""
-    return np.concatenate([np.frombuffer(data, np.uint8), np.zeros(_WORD - 1, np.uint8)])
+def padded(data: bytes, room: int = 0) -> Bytes:
+    """The bytes with at least seven more behind them, so that :func:`words` can be taken from each place."""
+    result = np.empty(len(data) + room + _WORD - 1, np.uint8)
+    result[: len(data)] = np.frombuffer(data, np.uint8)
+    result[len(data) :] = 0
+    return result
 
 
 def words(data: Bytes) -> Words:
