@@ -78,7 +78,9 @@ class Column:
             verdicts = self._verdicts[test] = np.full(len(self.distinct) + 1, _UNKNOWN, dtype=np.int8)
         known = verdicts[codes]
         if (known == _UNKNOWN).any():
-            asked = np.unique(codes[known == _UNKNOWN])
+            unknown = np.zeros(len(verdicts), bool)
+            unknown[codes[known == _UNKNOWN]] = True
+            asked = np.flatnonzero(unknown).astype(np.int32)
             absent = asked == len(self.distinct)
             verdicts[asked[~absent]] = self.holds(test, asked[~absent])
             verdicts[asked[absent]] = holds(test, [None])[0]

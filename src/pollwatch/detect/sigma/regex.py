@@ -38,7 +38,7 @@ def check(test: Regex) -> None:
     Raises:
         RuleError: not a regular expression, or one that may take exponential time.
     """
-    if _linear(test):
+    if linear(test):
         return
     pattern = _python(test)
     tree = parser.parse(pattern.pattern, pattern.flags)
@@ -56,7 +56,7 @@ def check(test: Regex) -> None:
 
 def found(test: Regex, values: Sequence[str]) -> list[bool]:
     """For each value, whether the pattern is found in it."""
-    if _linear(test):
+    if linear(test):
         result: list[bool] = pc.match_substring_regex(pa.array(values, pa.string()), _re2(test)).to_pylist()
         return result
     search, cap = _python(test).search, _cap(test)
@@ -65,7 +65,7 @@ def found(test: Regex, values: Sequence[str]) -> list[bool]:
 
 def found_in(test: Regex, values: pa.Array, longest: int) -> npt.NDArray[np.bool_]:
     """The same of texts as Arrow holds them, none of them null, of which the first ``longest`` characters count."""
-    if not _linear(test):
+    if not linear(test):
         return np.array(found(test, [value[:longest] for value in values.to_pylist()]), bool)
     if (pc.max(pc.binary_length(values)).as_py() or 0) > longest:
         values = pc.utf8_slice_codeunits(values, 0, longest)
@@ -73,12 +73,19 @@ def found_in(test: Regex, values: pa.Array, longest: int) -> npt.NDArray[np.bool
     return result
 
 
+def any_of(tests: Sequence[Regex]) -> Regex | None:
+    """One pattern that is found wherever any of some linear ones is; None where RE2 finds it too large."""
+    together = Regex("|".join(f"(?:{_re2(test)})" for test in tests), "")
+    return together if linear(together) else None
+
+
 def _re2(test: Regex) -> str:
     return f"(?{test.flags}){test.pattern}" if test.flags else test.pattern
 
 
 @lru_cache(maxsize=8_192)
-def _linear(test: Regex) -> bool:
+def linear(test: Regex) -> bool:
+    """Whether RE2 takes a pattern."""
     try:
         pc.match_substring_regex(pa.array([""], pa.string()), _re2(test))
     except pa.ArrowInvalid:
