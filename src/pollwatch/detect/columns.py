@@ -124,7 +124,8 @@ class Columns:
     def __init__(self, batch: EventBatch) -> None:
         """Look at the columns' names; nothing is computed yet."""
         self.length = len(batch)
-        self._columns = {name: Column(batch.table[name]) for name in batch.table.column_names}
+        table = batch.table
+        self._columns = {name: Column(table.column(at)) for at, name in enumerate(table.column_names)}
         self._resolved: dict[str, Column | None] = {}
         self._keyword: list[Column] | None = None
 
