@@ -143,3 +143,17 @@ def test_equal_texts_have_one_code() -> None:
     assert len(column.dictionary) == 50
     assert len(fast.batches[0].table["cs-uri"].combine_chunks().dictionary) == 5000
     assert np.array_equal(fast.batches[0].table["number"].to_numpy(), np.arange(7, 5007))
+
+
+def test_a_block_leaves_the_one_before_as_it_was() -> None:
+    """Memory is used again from block to block, and no event of an earlier block changes by that."""
+    line = '10.0.{}.{} - - [03/Nov/2026:21:04:11 +0100] "GET /p/{} HTTP/1.1" 20{} {} "-" "a{}"\n'
+    reader = WebLines(dt.UTC, LAYOUTS, loose=True, otherwise=lambda _text: "no")
+    shape = records.Shape("lines", by_value=False, encoding="utf-8", bom_bytes=0)
+    tables, before = [], []
+    for part in range(3):
+        data = "".join(line.format(part, n % 7, n * part, part, n + part, n % 3) for n in range(300)).encode()
+        (block,) = records.blocks([data], "log", shape)
+        tables.append(reader.parse(block).batches[0].table)
+        before.append(tables[-1].to_pylist())
+    assert [table.to_pylist() for table in tables] == before

@@ -28,7 +28,7 @@ from pollwatch.formats.logformat import Layout, compile_layout
 from pollwatch.formats.transport import CARRIED, carried
 
 if TYPE_CHECKING:
-    from pollwatch.formats.webspans import Read
+    from pollwatch.formats.webspans import Read, Scratch
 
 _COMBINED = (
     r'(?s)^(?P<f0>[^ ]+) (?P<f1>[^ .:]+) (?P<f2>[^ ]+) \[(?P<f3>[^\]"]+)\] "(?P<f4>(?:[^"\\]|\\.)*)" '
@@ -73,6 +73,7 @@ class WebLines:
             quarantine it.
         seen_error: told of every error message.
         lines_before: how many lines of the input came before the next block.
+        scratch: memory that is kept from block to block.
     """
 
     zone: dt.tzinfo
@@ -81,6 +82,7 @@ class WebLines:
     otherwise: Callable[[str], ErrorLine | str]
     seen_error: Callable[[ErrorLine], None] = field(default=lambda _line: None)
     lines_before: int = 0
+    scratch: Scratch | None = None
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every line becomes one event or one quarantined line."""
@@ -119,7 +121,8 @@ class WebLines:
         before, self.lines_before = self.lines_before, self.lines_before + len(block)
         if not self.loose or not isinstance(block.raw, RawLines) or not webspans.worth(block.raw, before):
             return None
-        return webspans.read(block.raw, Notation(self.zone))
+        self.scratch = self.scratch or webspans.Scratch()
+        return webspans.read(block.raw, Notation(self.zone), self.scratch)
 
     def _read_line(self, text: str) -> Fields | ErrorLine | str:
         if not text or text.isspace():

@@ -62,11 +62,28 @@ class Read:
         return places
 
 
-def read(lines: RawLines, notation: Notation) -> Read:
-    """Read every line of a usual layout."""
+class Scratch:
+    """Memory that reading works in: kept from block to block, since fresh pages cost more than the work."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.rows = 0
+
+    def room(self, rows: int, texts: int) -> None:
+        """Make room for so many lines of so many fields."""
+        if rows > self.rows:
+            self.rows = rows
+            self.codes, self.firsts, self.lasts = (np.empty((texts, rows), dtype=np.int32) for _ in range(3))
+            self.slots = np.empty((texts, _slots(rows)), dtype=np.uint64)
+            self.numbers, self.places = np.empty((2, rows), dtype=np.int64), np.empty(rows, dtype=np.int64)
+        self.slots.fill(0)
+
+
+def read(lines: RawLines, notation: Notation, scratch: Scratch) -> Read:
+    """Read every line of a usual layout; what is read is good until the scratch memory is used again."""
     from pollwatch.kernels import accesslines as kernel  # noqa: PLC0415 - heavy: numba
 
-    fields, numbers, places = _fields(lines)
+    fields, numbers, places = _fields(lines, scratch)
     client, more, request, host = (fields[at] for at in (kernel.CLIENT, kernel.MORE, kernel.REQUEST, kernel.HOST))
     found = Read(places, {}, {})
     alone = (
@@ -94,19 +111,19 @@ def read(lines: RawLines, notation: Notation) -> Read:
     return _without(found, own & (more[0] != ABSENT))
 
 
-def _fields(lines: RawLines) -> tuple[list[_Part], Numbers, Numbers]:
+def _fields(lines: RawLines, scratch: Scratch) -> tuple[list[_Part], Numbers, Numbers]:
     """Each field's codes and different texts, the numbers, and the places of the lines that could be read."""
     from pollwatch.kernels import accesslines as kernel  # noqa: PLC0415 - heavy: numba
 
-    data, count = np.frombuffer(lines.data, dtype=np.uint8), len(lines)
-    codes, firsts, lasts = (np.empty((kernel.TEXTS, count), dtype=np.int32) for _ in range(3))
-    used, numbers = np.zeros(kernel.TEXTS, dtype=np.int64), np.empty((2, count), dtype=np.int64)
-    places, slots = np.empty(count, dtype=np.int64), np.zeros((kernel.TEXTS, _slots(count)), dtype=np.uint64)
+    data, used = np.frombuffer(lines.data, dtype=np.uint8), np.zeros(kernel.TEXTS, dtype=np.int64)
+    scratch.room(len(lines), kernel.TEXTS)
+    codes, firsts, lasts, numbers = scratch.codes, scratch.firsts, scratch.lasts, scratch.numbers
     done = kernel.read(
-        data, lines.starts, lines.ends, int(_is_text(lines.data)), slots, codes, firsts, lasts, used, numbers, places
-    )
+        data, lines.starts, lines.ends, int(_is_text(lines.data)),
+        scratch.slots, codes, firsts, lasts, used, numbers, scratch.places,
+    )  # fmt: skip
     texts = [_gathered(data, firsts[at, :size], lasts[at, :size]) for at, size in enumerate(used.tolist())]
-    return list(zip(codes[:, :done], texts, strict=True)), numbers[:, :done], places[:done]
+    return list(zip(codes[:, :done], texts, strict=True)), numbers[:, :done], scratch.places[:done]
 
 
 def _slots(count: int) -> int:
@@ -180,7 +197,7 @@ def _each(values: pa.Array, codes: Codes) -> pa.Array:
 
 
 def _number(numbers: Numbers) -> pa.Array:
-    return pa.array(numbers, mask=numbers < 0)
+    return pa.array(numbers.copy(), mask=numbers < 0)
 
 
 def _add(found: Read, codes: Codes, table: pa.Table, *, hosted: npt.NDArray[np.bool_]) -> None:
@@ -265,6 +282,6 @@ def _behind_each_other(parts: Sequence[_Part]) -> _Part:
 
 
 def _dictionary(codes: Codes, values: pa.Array, order: Numbers | None) -> pa.Array:
-    codes = codes if order is None else codes[order]
+    codes = codes.copy() if order is None else codes[order]
     absent = codes == ABSENT
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=absent if absent.any() else None), values)
