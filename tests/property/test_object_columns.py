@@ -98,6 +98,7 @@ def test_damaged_records_are_left_alone(record: dict[str, Any], data: st.DataObj
         b'{"a":"\\ud800"}',
         b'{"a":"\t"}',
         b'{"a":"\xff"}',
+        b'{"a":["\xff"]}',
         b'{"a":nul}',
         b'{"a":' + b"[" * 200 + b"]" * 200 + b"}",
         b'{"a":' * 40 + b"1" + b"}" * 40,

@@ -59,7 +59,11 @@ class Cells:
 
     def leave_cells(self, cells: Ints) -> None:
         """Leave the records of these cells to the caller."""
-        self.row_state[np.searchsorted(self.row_end, cells, side="right")] = objects.SLOW
+        self.row_state[self.rows(cells)] = objects.SLOW
+
+    def rows(self, cells: Ints) -> Longs:
+        """The record of each cell."""
+        return np.searchsorted(self.row_end, cells, side="right")
 
     def column(self, cells: Ints) -> Texts:
         """The values of some cells."""
@@ -226,6 +230,7 @@ def _leave_broken_text(cells: Cells, data: bytes, block: LineBlock) -> None:
 def _settle_odd(cells: Cells, end: int) -> None:
     """Put the text of arrays, fractions and the like behind the block, and point their cells at it."""
     odd = np.flatnonzero(cells.kind == objects.ODD).astype(np.int32)
+    odd = odd[cells.row_state[cells.rows(odd)] == objects.FAST]  # the others need not be UTF-8
     if not odd.size:
         return
     cells.odd = odd
