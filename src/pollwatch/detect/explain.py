@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pollwatch.detect.match import Planned
-from pollwatch.detect.sigma.plain import Event, matches
+from pollwatch.detect.sigma import regex
+from pollwatch.detect.sigma.plain import Event, keyword_fields, lookup, matches
 from pollwatch.detect.sigma.plan import (
     And,
     Cidr,
@@ -24,6 +25,7 @@ from pollwatch.detect.sigma.plan import (
     Text,
     Wild,
 )
+from pollwatch.detect.sigma.values import as_text, holds
 
 _SHOWN = 6
 
@@ -52,7 +54,7 @@ def _reasons(node: Node, event: Event, holds: bool) -> list[str]:  # noqa: FBT00
     """The parts that decide: of a condition that holds those that make it so, else those that break it."""
     match node:
         case Leaf():
-            return [describe(node)]
+            return [describe(node) + (_place(node, event) if holds else "")]
         case Not(child):
             return [f"not ({'; '.join(_reasons(child, event, not holds))})"]
         case And(children) if holds:
@@ -65,6 +67,32 @@ def _reasons(node: Node, event: Event, holds: bool) -> list[str]:  # noqa: FBT00
             return _reasons(first, event, holds=True)
         case Or(children):
             return [_none_of(children)]
+
+
+def _place(leaf: Leaf, event: Event) -> str:
+    """Where in which field a test that holds was fulfilled; empty where its words say so already."""
+    if leaf.field is not None:
+        at = _at(leaf.test, as_text(lookup(event, leaf.field)))
+        return "" if at is None else f" (at character {at + 1})"
+    for name in keyword_fields(event):
+        text = as_text(event[name])
+        at = _at(leaf.test, text)
+        if at is not None and holds(leaf.test, [text])[0]:
+            return f" (in {name}, at character {at + 1})"
+    return ""
+
+
+def _at(test: Test, text: str) -> int | None:
+    """How many characters stand before a test's first literal or match."""
+    match test:
+        case Text((Wild.MANY, str() as literal, *_), cased):
+            lower = text if cased else text.lower()
+            at = lower.find(literal if cased else literal.lower()) if len(lower) == len(text) else -1
+            return at if at >= 0 else None
+        case Regex():
+            return regex.place(test, text)
+        case _:
+            return None
 
 
 def _none_of(children: tuple[Node, ...]) -> str:

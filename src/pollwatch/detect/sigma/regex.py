@@ -73,6 +73,14 @@ def found_in(test: Regex, values: pa.Array, longest: int) -> npt.NDArray[np.bool
     return result
 
 
+def place(test: Regex, text: str) -> int | None:
+    """How many characters stand before the first place where the pattern is found; None where RE2 cannot say."""
+    if not linear(test):
+        return None
+    at = pc.find_substring_regex(pa.array([text], pa.string()), _re2(test))[0].as_py()
+    return len(text.encode()[:at].decode()) if at >= 0 else None
+
+
 def any_of(tests: Sequence[Regex]) -> Regex | None:
     """One pattern that is found wherever any of some linear ones is; None where RE2 finds it too large."""
     together = Regex("|".join(f"(?:{_re2(test)})" for test in tests), "")
