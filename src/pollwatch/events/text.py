@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pollwatch.events.batch import EventBatch, plain
+from pollwatch.events.batch import ABSENT, Codes, EventBatch, encoded, plain
 
 PREFIX = "norm."
 LAYERS = "norm.layers"
@@ -54,15 +54,36 @@ def add_normalised(batch: EventBatch) -> EventBatch:
     layers: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
     for name in URI_COLUMNS:
         if name in names and PREFIX + name not in names:
-            stem, query, whole, layers = _uri_columns(plain(table[name]).cast(pa.string()))
+            codes, texts = _texts(table[name])
+            stem, query, whole, layers = _uri_columns(texts)
+            if codes is not None:
+                layers = np.append(layers, 0)[codes]
             for suffix, column in (("", whole), ("-stem", stem), ("-query", query)):
-                table = table.append_column(f"{PREFIX}{name}{suffix}", column)
+                table = table.append_column(f"{PREFIX}{name}{suffix}", _of_rows(codes, column))
     for name in HEADER_COLUMNS:
         if name in names and PREFIX + name not in names:
-            table = table.append_column(PREFIX + name, _header_column(plain(table[name]).cast(pa.string())))
+            codes, texts = _texts(table[name])
+            table = table.append_column(PREFIX + name, _of_rows(codes, _header_column(texts)))
     if layers is not None and LAYERS not in names:
         table = table.append_column(LAYERS, pa.array(layers))
     return batch if table is batch.table else EventBatch(batch.logsource, batch.path, table)
+
+
+def _texts(column: pa.ChunkedArray) -> tuple[Codes | None, pa.Array]:
+    """The texts to normalise: each once with the rows' codes, where the column has codes, else each row's."""
+    if not pa.types.is_dictionary(column.type):
+        return None, plain(column).cast(pa.string())
+    codes, values = encoded(column)
+    return codes, values.cast(pa.string())
+
+
+def _of_rows(codes: Codes | None, normal: pa.Array) -> pa.Array:
+    """Each row's text, where :func:`_texts` gave codes as codes again: many texts have the same normal form."""
+    if codes is None:
+        return normal
+    again, values = encoded(normal)
+    mine = np.append(again, np.int32(ABSENT))[codes]
+    return pa.DictionaryArray.from_arrays(pa.array(mine, pa.int32(), mask=mine == ABSENT), values)
 
 
 def _uri_columns(array: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, np.ndarray[tuple[int], np.dtype[np.int64]]]:

@@ -17,6 +17,7 @@ from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.events.observable import guessed
 from pollwatch.events.taxonomy import WEB
+from pollwatch.events.text import add_normalised
 from pollwatch.formats.interface import ParseContext
 from pollwatch.incidents.coverage import Telemetry
 from pollwatch.incidents.grouping import Grouper
@@ -90,6 +91,14 @@ def test_codes_change_nothing_where_rules_fire() -> None:
     texts, codes = found(batches), found([in_codes(batch) for batch in batches])
     assert len(texts[0]) > 40
     assert codes == texts
+
+
+def test_normal_forms_are_the_same() -> None:
+    """What a text means as servers see it is added for codes as for texts."""
+    for batch in (each for case in CASES for each in golden(case)):
+        texts, codes = add_normalised(batch).table, add_normalised(in_codes(batch)).table
+        assert texts.column_names == codes.column_names
+        assert all(plain(codes[name]).equals(plain(texts[name])) for name in texts.column_names)
 
 
 def test_both_kinds_tell_the_same() -> None:
