@@ -137,7 +137,8 @@ class Table:
 
     def loops(self) -> windows.Loops:
         """The loops as they are fastest for what there is to do."""
-        return windows.fast() if self.worked >= _MUCH else windows.PLAIN
+        loaded = windows.fast.cache_info().currsize > 0  # by another correlation, perhaps
+        return windows.fast() if loaded or self.worked >= _MUCH else windows.PLAIN
 
     def take(self, rows: npt.NDArray[Any]) -> Observations:
         """Some of the observations."""

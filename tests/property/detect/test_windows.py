@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pollwatch.detect import table
+from pollwatch.detect import table, windows
 from pollwatch.detect.engine import Engine
 from pollwatch.detect.sigma.load import LoadReport
 from pollwatch.detect.sigma.plan import (
@@ -260,7 +260,8 @@ def test_what_is_forgotten_was_not_needed(rule: CorrelationRule, parts: list[lis
 def test_machine_code_finds_the_same(rule: CorrelationRule, rows: list[Event], where: list[int]) -> None:
     """The loops as machine code and as Python lead to the very same detections."""
     made, at = engine(rule), [cut for cut in where if cut <= len(rows)]
-    plainly = detected(made, rows, at)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table, "_MUCH", 0)
+        patch.setattr(table.Table, "loops", lambda _: windows.PLAIN)
+        plainly = detected(made, rows, at)
+        patch.setattr(table.Table, "loops", lambda _: windows.fast())
         assert detected(made, rows, at) == plainly
