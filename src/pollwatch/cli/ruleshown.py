@@ -121,8 +121,9 @@ def _witnesses(rule: Rule) -> list[str]:
     """The literals that the engine can look for before it asks the rule at all."""
     if not isinstance(rule, EventRule):
         return []
+    anywhere = _("any text")
     found = dict.fromkeys(
-        f"{leaf.field or _('any text')}: {text!r}"
+        f"{leaf.field or anywhere}: {text!r}"
         for leaf in _leaves(rule.condition)
         for text in sorted(literals(leaf) or ())
     )
