@@ -16,6 +16,7 @@ import zstandard
 from referencing import Registry, Resource
 
 from commands import here, process
+from pollwatch.detect import state
 from pollwatch.incidents.export import SCHEMA_FILES, schema
 
 ATTACKER = "198.51.100.7"
@@ -163,6 +164,15 @@ def test_damaged_and_unknown_inputs(log: Path, tmp_path: Path) -> None:
     assert (second["format"], second["lines"], second["quarantined"]) == ("unknown", 2, 2)
     assert b"damaged.log.gz" in done.stderr
     assert b"poem.txt" in done.stderr
+
+
+def test_what_correlations_had_to_forget_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood that fills the memory of correlations hides slow attacks from them, but not that it does."""
+    path = tmp_path / "access.log"
+    path.write_text("".join(line(n % 3600, f"203.0.113.{n % 200}", f"GET /{n}", 404) for n in range(3_000)))
+    assert b"forgotten" not in here("scan", str(path)).stderr
+    monkeypatch.setattr(state, "MOST", 100)
+    assert b"forgotten for want of memory" in here("scan", str(path)).stderr
 
 
 def test_own_rules_are_added(log: Path, tmp_path: Path) -> None:

@@ -111,5 +111,8 @@ def _complain(report: ScanReport) -> None:
     if len(report.refused) > _REFUSED:
         words = _("{n} more rules did not load; `pollwatch rules list --refused` says which and why")
         options.complain(words.format(n=len(report.refused) - _REFUSED))
+    if report.dropped:
+        words = _("{n} observations were forgotten for want of memory: slow attacks may be missed; scan less at a time")
+        options.complain(words.format(n=report.dropped))
     if report.passed_over:
         options.complain(present.passed_over([each.path for each in report.passed_over]))

@@ -251,7 +251,8 @@ class Table:
         if self.size <= most:
             return
         time = self.column("time")
-        oldest = np.partition(time, self.size - most)[self.size - most]
+        last = self.size - most - 1  # of those that go
+        oldest = np.partition(time, last)[last]
         kept = time > oldest
         self.dropped += self.size - int(kept.sum())
         self.keep(kept)

@@ -68,6 +68,7 @@ class ScanReport:
         refused: rules that did not load, each with its reason.
         lines_read: by this scan.
         passed_over: files of no known format that were met in a folder beside logs; not among ``inputs``.
+        dropped: observations that correlations forgot for want of memory; then slow attacks may go unseen.
         remarks: what made this scan slower than it need be, in sentences.
     """
 
@@ -81,6 +82,7 @@ class ScanReport:
     lines_read: int
     elapsed_s: float
     passed_over: tuple[ScannedInput, ...] = ()
+    dropped: int = 0
     remarks: tuple[str, ...] = ()
 
     @property
@@ -159,6 +161,7 @@ def scan(
         sum(count.lines for count in counts.values()),
         monotonic_s() - started_s,
         remarks=engine.report.remarks,
+        dropped=state.dropped,
     )
 
 
