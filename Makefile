@@ -60,8 +60,11 @@ format: setup-test  ## let ruff lay out the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup-test  ## measure; writes what it printed to bench/out
+# SIGMA_RULES: a folder of SigmaHQ's rules, without which the engine is not measured; ENGINE: more for bench/engine.py.
+bench: setup-test  ## measure; the engine (SIGMA_RULES=folder) into bench/RESULTS.md
 	@$(BIN)/python bench/scan.py
+	@[ -z "$(SIGMA_RULES)" ] || $(BIN)/python bench/engine.py --rules $(SIGMA_RULES) $(ENGINE) --results bench/RESULTS.md
+	@$(BIN)/python bench/correlation.py
 	@$(BIN)/python bench/evidence.py
 	@$(BIN)/python bench/matching.py
 	@$(BIN)/python bench/sharing.py

@@ -1,10 +1,11 @@
 """The detection engine beside its peers: the same events, the same rules, one core, in one run; prints a table.
 
-    python bench/engine.py --rules DIR [--events 300000] [--peers rsigma,sqlite] [--lanes low,high,evtx,raw,web]
-                           [--evtx DIR] [--sweep] [--cores] [--results bench/RESULTS.md]
+    python bench/engine.py --rules DIR [--events 300000] [--peers rsigma,sqlite] [--lanes low,high,evtx,raw]
+                           [--evtx DIR] [--sweep] [--results bench/RESULTS.md]
 
-Lanes: *low* and *high* are generated process creations (``lanes.py``); *evtx* is every event of the ``.evtx`` files
-under ``--evtx``, as flat JSON lines; *raw* the same in the nested form that evtx_dump writes; *web* an access log.
+Lanes: *low* and *high* are generated process creations (``lanes.py``); *evtx* is one event in four of the ``.evtx``
+files and zipped recordings under ``--evtx``, flat, each with the logsource that peers route by; *raw* the same as they
+were recorded. Access logs have ``scan.py``, correlations ``correlation.py``.
 Time is from the file to the matches, rules loaded and compiled before: ours is taken inside the process, that of a
 peer which cannot say it is its whole run less a run on an empty file. All seconds are of processor time, so that what
 else the machine does matters less, and every process is pinned to one core.
@@ -28,7 +29,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import lanes
@@ -83,8 +86,7 @@ def worker(path: Path, rules: Path, *, shipped: bool) -> None:
 
 def rsigma(path: Path, rules: Path, events: int, *, routing: bool) -> Run:
     """The peer in Rust. Generated events name no logsource: it is told theirs."""
-    program = os.environ.get("RSIGMA") or shutil.which("rsigma") or ""
-    command = [program, "engine", "eval", "--rules", str(rules), "--quiet", "--output-format", "ndjson"]
+    command = [_rsigma(), "engine", "eval", "--rules", str(rules), "--quiet", "--output-format", "ndjson"]
     command += ["--input-format", "json", *(["--logsource-routing"] if routing else [])]
     if routing and not path.name.startswith(("engine-evtx", "engine-raw")):
         command += ["--event-logsource", "product=windows,service=sysmon,category=process_creation"]
@@ -93,6 +95,13 @@ def rsigma(path: Path, rules: Path, events: int, *, routing: bool) -> Run:
     said, seconds, peak = _run([*command, "--event", f"@{path}"])
     found = Counter(_rule_of(line) for line in said.splitlines() if line.startswith("{"))
     return Run("rsigma, routed" if routing else "rsigma", events, seconds - idle, peak, found)
+
+
+def _rsigma() -> str:
+    program = os.environ.get("RSIGMA") or shutil.which("rsigma")
+    if not program:
+        raise SystemExit("rsigma is not on PATH: cargo install rsigma --locked, or --peers without it")
+    return program
 
 
 def _rule_of(line: str) -> str:
@@ -205,6 +214,7 @@ def main() -> None:
     parser.add_argument("--peers", default="rsigma")
     parser.add_argument("--evtx", type=Path, help="a folder of .evtx files, for the lanes evtx and raw")
     parser.add_argument("--sweep", action="store_true", help="100, 1,000, all and four times all rules on lane high")
+    parser.add_argument("--results", type=Path, help="write what is printed to this file too")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--shipped", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -212,15 +222,38 @@ def main() -> None:
         worker(arguments.worker, arguments.rules, shipped=arguments.shipped)
         return
     OUT.mkdir(exist_ok=True)
-    machine = platform.processor() or platform.machine()
-    print(f"{machine}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}")
+    said = [*about(arguments)]
+    print("\n".join(said))
     for name in arguments.lanes.split(","):
-        compare(name, arguments)
+        said += _told(compare(name, arguments))
     if arguments.sweep:
-        sweep(arguments)
+        said += _told(sweep(arguments))
+    if arguments.results:
+        arguments.results.write_text("# The engine beside its peers\n\n```\n" + "\n".join(said) + "\n```\n")
 
 
-def compare(name: str, arguments: argparse.Namespace) -> None:
+def _told(lines: Iterator[str]) -> list[str]:
+    """The lines, each printed as it comes."""
+    kept = []
+    for line in lines:
+        print(line, flush=True)
+        kept.append(line)
+    return kept
+
+
+def about(arguments: argparse.Namespace) -> Iterator[str]:
+    """The machine, the versions, the command."""
+    machine = platform.processor() or platform.machine()
+    yield f"{machine}, {os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
+    yield ", ".join(f"{name} {version(name)}" for name in ("pollwatch", "numba", "numpy", "pyarrow"))
+    if "rsigma" in arguments.peers:
+        yield _run([_rsigma(), "--version"])[0].strip()
+    yield "command: python bench/engine.py " + " ".join(
+        f"--{name.replace('_', '-')} {value}" for name, value in vars(arguments).items() if value
+    )
+
+
+def compare(name: str, arguments: argparse.Namespace) -> Iterator[str]:
     """One lane, all engines."""
     path, events = lane(name, arguments.events, arguments.evtx)
     ours(path, arguments.rules)  # compiles what is kept on disk
@@ -230,23 +263,21 @@ def compare(name: str, arguments: argparse.Namespace) -> None:
         runs += [rsigma(path, arguments.rules, events, routing=routing) for routing in (True, False)]
     if "sqlite" in arguments.peers:
         runs.append(sqlite(path, arguments.rules))
-    print(f"\nlane {name}: {events:,} events, {path.stat().st_size / events:.0f} bytes each")
+    yield f"\nlane {name}: {events:,} events, {path.stat().st_size / events:.0f} bytes each"
     for run in runs:
-        ratio = mine.per_second / run.per_second
-        print(
-            f"  {run.engine:16} {run.per_second:10,.0f} events/s  {ratio:7.2f} x  {run.peak_mib:6.0f} MiB"
-            f"  {sum(run.matches.values()):8,} matches of {len(run.matches)} rules"
+        yield (
+            f"  {run.engine:16} {run.per_second:10,.0f} events/s  {mine.per_second / run.per_second:7.2f} x"
+            f"  {run.peak_mib:6.0f} MiB  {sum(run.matches.values()):8,} matches of {len(run.matches)} rules"
         )
     if "rsigma" in arguments.peers:
-        for line in differences(mine, runs[1], arguments.rules)[:40]:
-            print(f"    differs: {line}")
+        yield from (f"    differs: {each}" for each in differences(mine, runs[1], arguments.rules)[:40])
 
 
-def sweep(arguments: argparse.Namespace) -> None:
+def sweep(arguments: argparse.Namespace) -> Iterator[str]:
     """How the number of rules matters."""
     path, _ = lane("high", arguments.events, None)
     files = sorted(arguments.rules.rglob("*.yml"))
-    print("\nrules: events/s on lane high")
+    yield "\nrules: events/s on lane high"
     with tempfile.TemporaryDirectory() as folder:
         for count in (100, 1_000, len(files), 4 * len(files)):
             some = Path(folder) / str(count)
@@ -257,7 +288,7 @@ def sweep(arguments: argparse.Namespace) -> None:
                 for nth, file in enumerate(files[:: max(1, len(files) // count)][:count]):
                     shutil.copy(file, some / f"{nth}-{file.name}")
             ours(path, some)
-            print(f"  {count:6,} {ours(path, some).per_second:10,.0f}")
+            yield f"  {count:6,} {ours(path, some).per_second:10,.0f}"
 
 
 if __name__ == "__main__":
