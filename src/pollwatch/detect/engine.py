@@ -17,7 +17,7 @@ from pollwatch.detect.explain import Explanation, explained
 from pollwatch.detect.match import Matches, Plan, match, plan
 from pollwatch.detect.observations import Observer
 from pollwatch.detect.sigma.load import SHIPPED, LoadReport, load
-from pollwatch.detect.sigma.plan import EventRule, Rule
+from pollwatch.detect.sigma.plan import EventRule, Node, Rule
 from pollwatch.detect.state import State
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.detection import Detection
@@ -35,6 +35,7 @@ class Engine:
         self._event_rules = [rule for rule in self.rules if isinstance(rule, EventRule)]
         self._correlator = Correlator(self.rules)
         self._plans: dict[LogSource, Plan] = {}
+        self._ordered: dict[str, Node] = {}
 
     @classmethod
     def load(
@@ -56,7 +57,7 @@ class Engine:
     def plan(self, logsource: LogSource) -> Plan:
         """The rules that apply to events of a logsource."""
         if logsource not in self._plans:
-            self._plans[logsource] = plan(self._event_rules, logsource)
+            self._plans[logsource] = plan(self._event_rules, logsource, self._ordered)
         return self._plans[logsource]
 
     def match(self, batch: EventBatch) -> Matches:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Rules times events from which on the kernels are quicker: once they are loaded, and counting that they must be.
 _WORTH_IT, _WORTH_LOADING = 20_000, 5_000_000
+#: Small batches of one logsource after which the kernels are quicker too: what they are made with is made once.
+_FEW_BATCHES = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Plan:
     rules: tuple[Planned, ...]
     _literals: list[dict[str | None, tuple[str, ...]]] = field(default_factory=list)
     _matcher: list[Matcher] = field(default_factory=list)
+    _small: list[int] = field(default_factory=list)
 
     def literals(self) -> dict[str | None, tuple[str, ...]]:
         """The literals to scan each field for (None: every text column); made on first use."""
@@ -71,6 +74,16 @@ class Plan:
             self._literals.append({name: tuple(sorted(texts)) for name, texts in wanted.items() if texts})
         return self._literals[0]
 
+    def worth_compiling(self, events: int) -> bool:
+        """Whether a batch of so many events is better asked by the kernels."""
+        work = len(self.rules) * events
+        if self._matcher or work >= _WORTH_LOADING:
+            return True
+        if "numba" not in sys.modules:
+            return False
+        self._small.append(events)
+        return work >= _WORTH_IT or len(self._small) > _FEW_BATCHES
+
     def matcher(self) -> Matcher:
         """The same rules for the kernels; made on first use, since that loads a compiler."""
         if not self._matcher:
@@ -80,8 +93,15 @@ class Plan:
         return self._matcher[0]
 
 
-def plan(rules: Sequence[EventRule], logsource: LogSource) -> Plan:
-    """The rules that apply to events of a logsource."""
+def plan(rules: Sequence[EventRule], logsource: LogSource, known: dict[str, Node] | None = None) -> Plan:
+    """The rules that apply to events of a logsource.
+
+    Args:
+        rules: all rules.
+        logsource: of the events.
+        known: conditions in a good order by the rule's id; grows, so that the next logsource need not order them anew.
+    """
+    known = {} if known is None else known
     planned: list[Planned] = []
     for rule in rules:
         conditions = [
@@ -89,7 +109,11 @@ def plan(rules: Sequence[EventRule], logsource: LogSource) -> Plan:
         ]
         if not conditions and rule.logsource.covers(logsource):
             conditions = [rule.condition]
-        planned += [Planned(rule, _ordered(each)) for each in conditions]
+        for each in conditions:
+            ordered = known.get(rule.info.id) if each is rule.condition else _ordered(each)
+            if ordered is None:
+                ordered = known[rule.info.id] = _ordered(each)
+            planned.append(Planned(rule, ordered))
     return Plan(tuple(planned))
 
 
@@ -135,17 +159,12 @@ def _cost(node: Node) -> int:
 def match(plan: Plan, batch: EventBatch) -> Matches:
     """Which rules of the plan fit which rows. Pure: what a plan learns on the way changes its speed only."""
     columns = Columns(batch)
-    fits = plan.matcher().match(columns) if _worth_compiling(plan, batch) else _searched(plan, columns)
+    fits = plan.matcher().match(columns) if plan.worth_compiling(len(batch)) else _searched(plan, columns)
     hits: dict[str, Rows] = {}
     for at, rows in sorted(fits.items()):
         rule_id = plan.rules[at].rule.info.id
         hits[rule_id] = np.union1d(hits[rule_id], rows) if rule_id in hits else rows
     return Matches(batch, tuple(RuleHits(rule_id, rows) for rule_id, rows in hits.items()))
-
-
-def _worth_compiling(plan: Plan, batch: EventBatch) -> bool:
-    work = len(plan.rules) * len(batch)
-    return work >= (_WORTH_IT if "numba" in sys.modules else _WORTH_LOADING)
 
 
 def _searched(plan: Plan, columns: Columns) -> dict[int, Rows]:

@@ -6,6 +6,8 @@ A rule whose logsource names one of our logsources in other words (``product: ng
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pollwatch.detect.sigma.plan import And, Leaf, Node, Or, Text, Wild
 from pollwatch.events.batch import LogSource
 from pollwatch.events.taxonomy import AUTH, DNS, FLOW, IDS, SYSLOG, WEB, WEB_ERROR
@@ -41,6 +43,7 @@ _PROGRAMS = {"sshd", "sudo", "su", "login", "cron", "vsftpd", "clamav", "guacamo
 _ANY_AUTH = {"auth", "authpriv", "auth.log", "secure"}
 
 
+@lru_cache(maxsize=4096)
 def routes(  # noqa: PLR0911 - one way per kind of name
     logsource: LogSource,
 ) -> tuple[tuple[LogSource, Node | None], ...]:
