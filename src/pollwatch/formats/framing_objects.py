@@ -109,7 +109,7 @@ class Objects:
         self._hash = np.zeros(MAX_COLUMNS, np.uint64)
         self._parent = np.full(MAX_COLUMNS, -1, np.int32)
         self._key = np.zeros(MAX_COLUMNS + 1, np.int32)
-        self._keys = texts.padded(b"")
+        self._keys = np.empty(0, np.uint8)
         self._flags = np.zeros(MAX_COLUMNS, np.uint8)
 
     def read(self, block: LineBlock) -> Cells | None:
@@ -117,7 +117,7 @@ class Objects:
         data, starts, ends = _buffer(block.raw)
         if len(data) > _MOST_BYTES:
             return None
-        cells = self._tokenise(texts.padded(data, _ROOM), starts, ends)
+        cells = self._tokenise(_with_room(data), starts, ends)
         if cells is not None:
             _leave_broken_text(cells, data, block)
             _settle_odd(cells, len(data))
@@ -145,12 +145,10 @@ class Objects:
         kind, row_end, row_state = np.empty(size, np.uint8), np.empty(rows, np.int32), np.empty(rows, np.uint8)
         cells = Cells(data, node, start, length, kind, row_end, row_state, self._scratch)
         spans, memory, why = np.stack([starts, ends], axis=1), objects.memory(MAX_COLUMNS), objects.NEW_KEY
-        words = texts.words(data)
         while why != objects.DONE:
-            key_words = texts.words(self._keys)
-            tree = objects.Tree(self._table, self._hash, self._parent, self._key, key_words, self._flags)
+            tree = objects.Tree(self._table, self._hash, self._parent, self._key, self._keys, self._flags)
             out = objects.Out(cells.node, cells.start, cells.length, cells.kind)
-            why = objects.tokenise(data, words, spans, tree, memory, out, cells.row_end, cells.row_state)
+            why = objects.tokenise(data, spans, tree, memory, out, cells.row_end, cells.row_state)
             if why == objects.FULL:
                 for name in objects.Out._fields:
                     setattr(cells, name, np.concatenate([getattr(cells, name)] * 2))
@@ -174,11 +172,11 @@ class Objects:
         self.flat.append(flat)
         self._path.append(path)
         self._by_name[flat] = node
-        begin = int(self._key[node])
-        self._keys = texts.padded(self._keys[:begin].tobytes() + key)
-        self._key[node + 1] = begin + len(key)
+        begin, end = len(self._keys), len(self._keys) + len(key)
+        self._keys = np.concatenate([self._keys, np.frombuffer(key, np.uint8)])
+        self._key[node + 1] = end
         self._parent[node] = parent
-        self._hash[node] = objects.place(self._table, texts.words(self._keys), begin, len(key), parent, node)
+        self._hash[node] = objects.place(self._table, self._keys, begin, end, parent, node)
         return True
 
 
@@ -190,6 +188,12 @@ def _buffer(raw: Sequence[bytes]) -> tuple[bytes, Longs, Longs]:
     lengths = np.fromiter(map(len, raw), np.int64, len(raw))
     ends = np.cumsum(lengths + 1) - 1
     return b"\n".join(raw), ends - lengths, ends
+
+
+def _with_room(data: bytes) -> npt.NDArray[np.uint8]:
+    room = np.empty(len(data) + _ROOM, np.uint8)
+    room[: len(data)] = np.frombuffer(data, np.uint8)
+    return room
 
 
 _MARK = "\0"

@@ -28,6 +28,8 @@ from pollwatch.kernels import moments, objects
 _DONE = ("EventType", "OperationType")
 #: Below this share of events, columns are not worth their cost for an input.
 _WORTH_SHARE = 0.5
+#: Sequences that are kept from block to block; beyond that, an input makes new ones all the time.
+_MOST_KNOWN = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class WindowsBlocks:
         """What events of these fields look like; None where only their values tell."""
         key = nodes.tobytes()
         if key not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
             self._known[key] = self._outlined(nodes)
         return self._known[key]
 

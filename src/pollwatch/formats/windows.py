@@ -6,6 +6,7 @@ What shapes the JSON may have stands in ``framing_winevent``, which logsource an
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,11 @@ class WindowsParser:
 
     def in_columns(self, block: LineBlock) -> tuple[list[EventBatch], Sequence[int]]:
         """What can be read at once where that is worth it, and the rows that are left."""
-        if len(block) < WORTH_IT or (self._blocks is not None and not self._blocks.worth_it):
+        if (
+            len(block) < WORTH_IT
+            or sys.byteorder != "little"
+            or (self._blocks is not None and not self._blocks.worth_it)
+        ):
             return [], range(len(block))
         if self._blocks is None:
             from pollwatch.formats.framing_winblocks import WindowsBlocks  # noqa: PLC0415 - heavy: numba

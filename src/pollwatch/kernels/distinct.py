@@ -48,7 +48,11 @@ def code_texts(
             continue
         end = int(ends[row])
         length = end - start
-        if before >= 0 and lasts[before] - firsts[before] == length and same(data, int(firsts[before]), start, length):
+        if (
+            before >= 0
+            and lasts[before] - firsts[before] == length
+            and same(data, int(firsts[before]), data, start, length)
+        ):
             codes[row] = before
             continue
         mixed = hash_of(data, start, end)
@@ -62,7 +66,7 @@ def code_texts(
                 break
             if (kept & _UPPER) == mark:
                 code = int(kept & _LOWER) - 1
-                if lasts[code] - firsts[code] == length and same(data, int(firsts[code]), start, length):
+                if lasts[code] - firsts[code] == length and same(data, int(firsts[code]), data, start, length):
                     before = code
                     break
             slot = (slot + _NEXT) & mask

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
 from pollwatch.kernels.texts import ESCAPED, NULL, PLAIN
+from pollwatch.kernels.words import hash_of, marked, same, word_at
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
@@ -27,8 +28,6 @@ Spans: TypeAlias = npt.NDArray[np.int64]
 Places: TypeAlias = npt.NDArray[np.int32]
 """Of shape (places, 2)."""
 Hashes: TypeAlias = npt.NDArray[np.uint64]
-Words: TypeAlias = npt.NDArray[np.uint64]
-"""The eight bytes from each place of a buffer on, as :func:`texts.words` gives them."""
 
 #: The bytes are some other JSON value.
 ODD = 3
@@ -46,10 +45,8 @@ MOST_CELLS = 4_096
 _QUOTE, _BACKSLASH, _OPEN, _CLOSE, _COLON, _COMMA, _MINUS = 0x22, 0x5C, 0x7B, 0x7D, 0x3A, 0x2C, 0x2D
 _BRACKET, _UNBRACKET = 0x5B, 0x5D
 _BROKEN, _UNKNOWN = -1, -2
-_ONES, _TOPS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-_QUOTES, _BACKSLASHES = np.uint64(0x2222222222222222), np.uint64(0x5C5C5C5C5C5C5C5C)
-_SPACES = np.uint64(0x2020202020202020)
-_SPREAD, _ALL = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xFFFFFFFFFFFFFFFF)
+_QUOTE_WORD, _BACKSLASH_WORD = np.uint64(_QUOTE), np.uint64(_BACKSLASH)
+_SPACES, _TOPS, _SPREAD = np.uint64(0x2020202020202020), np.uint64(0x8080808080808080), np.uint64(0x9E3779B97F4A7C15)
 _TRUE, _FALSE, _NULL = (np.frombuffer(word, np.uint8) for word in (b"true", b"false", b"null"))
 
 
@@ -60,8 +57,8 @@ class Tree(NamedTuple):
         table: node number + 1 by the hash of parent and key, 0 = free; its length is a power of two.
         hashed: each node's hash.
         parent: each node's parent, as a node number + 1.
-        key: where each node's key begins in ``key_words``; one more at last.
-        key_words: of the keys' bytes.
+        key: where each node's key begins in ``keys``; one more at last.
+        keys: the keys' bytes.
         flags: :data:`AMBIGUOUS` or 0 per node.
     """
 
@@ -69,7 +66,7 @@ class Tree(NamedTuple):
     hashed: Hashes
     parent: Ints
     key: Ints
-    key_words: Words
+    keys: Bytes
     flags: Bytes
 
 
@@ -105,14 +102,11 @@ def memory(nodes: int) -> Memory:
 
 
 @compiled
-def tokenise(
-    data: Bytes, words: Words, spans: Spans, tree: Tree, memory: Memory, out: Out, row_end: Ints, row_state: Bytes
-) -> int:
+def tokenise(data: Bytes, spans: Spans, tree: Tree, memory: Memory, out: Out, row_end: Ints, row_state: Bytes) -> int:
     """Read records from the one that ``memory.ask`` names on; returns why it stopped.
 
     Args:
         data: the buffer.
-        words: of the buffer.
         spans: where each record begins and ends.
         tree: the fields known so far.
         memory: goes on from call to call.
@@ -129,7 +123,7 @@ def tokenise(
         if begin + MOST_CELLS > len(cell_node):
             return FULL
         cell = _record(
-            data, words, spans[row, 0], spans[row, 1], tree, seen, guess, parents, ask,
+            data, spans[row, 0], spans[row, 1], tree, seen, guess, parents, ask,
             cell_node, cell_start, cell_length, cell_kind, begin, row + 1,
         )  # fmt: skip
         if cell == _UNKNOWN:
@@ -143,7 +137,6 @@ def tokenise(
 @compiled
 def _record(
     data: Bytes,
-    words: Words,
     at: int,
     end: int,
     tree: Tree,
@@ -159,7 +152,7 @@ def _record(
     stamp: int,
 ) -> int:
     """How many cells there are after this record; or that it is broken, or has an unknown key."""
-    table, hashed, node_parent, node_key, key_words, flags = tree
+    table, hashed, node_parent, node_key, keys, flags = tree
     at = _space(data, at, end)
     if at >= end or data[at] != _OPEN:
         return _BROKEN
@@ -172,17 +165,20 @@ def _record(
         if at >= end or data[at] != _QUOTE:
             return _BROKEN
         key, parent = at + 1, parents[depth]
-        close, kind = _string(data, words, key, end)
+        close, kind = _string(data, key, end)
         if kind != PLAIN:
             return _BROKEN
         node = guess[nth]
         start = node_key[node]
-        if node_parent[node] != parent or not _is_key(
-            words, key, close - key, key_words, start, node_key[node + 1] - start
+        length = close - key
+        if (
+            node_parent[node] != parent
+            or node_key[node + 1] - start != length
+            or not same(data, key, keys, int(start), length)
         ):
-            node = _find(words, key, close - key, parent, table, hashed, node_parent, node_key, key_words)
+            node = _find(data, key, close, parent, table, hashed, node_parent, node_key, keys)
             if node < 0:
-                ask[1], ask[2], ask[3] = parent, key, close - key
+                ask[1], ask[2], ask[3] = parent, key, length
                 return _UNKNOWN
             guess[nth] = node
         if flags[node] or seen[node] == stamp:
@@ -204,7 +200,7 @@ def _record(
             at = inside
             continue
         start = at
-        at, kind = _value(data, words, at, end)
+        at, kind = _value(data, at, end)
         if at < 0:
             return _BROKEN
         text = data[start] == _QUOTE
@@ -242,14 +238,14 @@ def _space(data: Bytes, at: int, end: int) -> int:
 
 
 @compiled
-def _string(data: Bytes, words: Words, at: int, end: int) -> tuple[int, int]:
+def _string(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """Where the string that begins here closes, and how it reads; half surrogates and raw control characters break.
 
     Eight bytes at a time while none of them is a quote, a backslash or a control character.
     """
     kind = PLAIN
     while at < end:
-        if at + 8 <= end and _unremarkable(words[at]):
+        if at + 8 <= end and _unremarkable(word_at(data, at)):
             at += 8
             continue
         byte = data[at]
@@ -268,9 +264,8 @@ def _string(data: Bytes, words: Words, at: int, end: int) -> tuple[int, int]:
 
 @compiled
 def _unremarkable(word: np.uint64) -> bool:
-    quote, backslash = word ^ _QUOTES, word ^ _BACKSLASHES
-    found = ((quote - _ONES) & ~quote) | ((backslash - _ONES) & ~backslash) | ((word - _SPACES) & ~word)
-    return bool(found & _TOPS == np.uint64(0))
+    control = (word - _SPACES) & ~word & _TOPS
+    return bool((marked(word, _QUOTE_WORD) | marked(word, _BACKSLASH_WORD) | control) == np.uint64(0))
 
 
 @compiled
@@ -298,11 +293,11 @@ def _escape(data: Bytes, at: int, end: int) -> int:
 
 
 @compiled
-def _value(data: Bytes, words: Words, at: int, end: int) -> tuple[int, int]:
+def _value(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """Where a value that is followed no further ends, and its kind; -1 where it is none."""
     byte = data[at]
     if byte == _QUOTE:
-        close, kind = _string(data, words, at + 1, end)
+        close, kind = _string(data, at + 1, end)
         return (close + 1 if kind >= 0 else _BROKEN), kind
     if byte == 0x6E:
         return _word(data, at, end, _NULL), NULL
@@ -311,7 +306,7 @@ def _value(data: Bytes, words: Words, at: int, end: int) -> tuple[int, int]:
     if byte == 0x66:
         return _word(data, at, end, _FALSE), PLAIN
     if byte == _BRACKET or byte == _OPEN:
-        return _nested(data, words, at, end), ODD
+        return _nested(data, at, end), ODD
     return _number(data, at, end)
 
 
@@ -349,13 +344,13 @@ def _number(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 @compiled
-def _nested(data: Bytes, words: Words, at: int, end: int) -> int:
+def _nested(data: Bytes, at: int, end: int) -> int:
     """Where the brackets that open here are closed again, strings left out."""
     depth = 0
     while at < end:
         byte = data[at]
         if byte == _QUOTE:
-            at, kind = _string(data, words, at + 1, end)
+            at, kind = _string(data, at + 1, end)
             if kind < 0:
                 return _BROKEN
         elif byte == _BRACKET or byte == _OPEN:
@@ -369,43 +364,24 @@ def _nested(data: Bytes, words: Words, at: int, end: int) -> int:
 
 
 @compiled
-def _key_hash(words: Words, at: int, length: int, parent: int) -> np.uint64:
-    hashed = np.uint64(parent + 1) * _SPREAD
-    for i in range(0, length, 8):
-        word = words[at + i]
-        if length - i < 8:
-            word &= _ALL >> np.uint64(8 * (8 - length + i))
-        hashed = (hashed ^ word) * _SPREAD
-        hashed ^= hashed >> np.uint64(32)
-    return hashed
-
-
-@compiled
-def _is_key(words: Words, at: int, length: int, key_words: Words, start: int, key_length: int) -> bool:
-    if length != key_length:
-        return False
-    for i in range(0, length, 8):
-        differs = words[at + i] ^ key_words[start + i]
-        if length - i < 8:
-            differs &= _ALL >> np.uint64(8 * (8 - length + i))
-        if differs:
-            return False
-    return True
+def _key_hash(data: Bytes, at: int, end: int, parent: int) -> np.uint64:
+    return hash_of(data, at, end) ^ np.uint64(parent) * _SPREAD
 
 
 @compiled
 def _find(
-    words: Words,
+    data: Bytes,
     key: int,
-    length: int,
+    end: int,
     parent: int,
     table: Ints,
     hashed: Hashes,
     node_parent: Ints,
     node_key: Ints,
-    key_words: Words,
+    keys: Bytes,
 ) -> int:
-    wanted = _key_hash(words, key, length, parent)
+    wanted = _key_hash(data, key, end, parent)
+    length = end - key
     mask = len(table) - 1
     slot = np.int64(wanted) & mask
     while table[slot] > 0:
@@ -414,7 +390,8 @@ def _find(
         if (
             hashed[node] == wanted
             and node_parent[node] == parent
-            and _is_key(words, key, length, key_words, start, node_key[node + 1] - start)
+            and node_key[node + 1] - start == length
+            and same(data, key, keys, int(start), length)
         ):
             return node
         slot = (slot + 1) & mask
@@ -422,9 +399,9 @@ def _find(
 
 
 @compiled
-def place(table: Ints, key_words: Words, start: int, length: int, parent: int, node: int) -> np.uint64:
+def place(table: Ints, keys: Bytes, start: int, end: int, parent: int, node: int) -> np.uint64:
     """Put a node into the table; returns its hash."""
-    hashed = _key_hash(key_words, start, length, parent)
+    hashed = _key_hash(keys, start, end, parent)
     slot = np.int64(hashed) & (len(table) - 1)
     while table[slot] > 0:
         slot = (slot + 1) & (len(table) - 1)

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
+from pollwatch.kernels.words import hash_of, same
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
 Hashes: TypeAlias = npt.NDArray[np.uint64]
-Words: TypeAlias = npt.NDArray[np.uint64]
 
 #: The bytes are the text.
 PLAIN = 0
@@ -25,28 +25,11 @@ ESCAPED = 1
 #: There is no text.
 NULL = 2
 
-_WORD = 8
 _BACKSLASH, _U = 0x5C, 0x75
 _SHORT_FROM = np.frombuffer(b"bfnrt", np.uint8)
 _SHORT_TO = np.frombuffer(b"\b\f\n\r\t", np.uint8)
-_BASIS, _SPREAD = np.uint64(0xCBF29CE484222325), np.uint64(0x9E3779B97F4A7C15)
 #: Texts made to collide must not make a table a list: beyond so many tries a text stands in the dictionary twice.
 MOST_TRIES = 64
-
-
-def padded(data: bytes, room: int = 0) -> Bytes:
-    """The bytes with at least seven more behind them, so that :func:`words` can be taken from each place."""
-    result = np.empty(len(data) + room + _WORD - 1, np.uint8)
-    result[: len(data)] = np.frombuffer(data, np.uint8)
-    result[len(data) :] = 0
-    return result
-
-
-def words(data: Bytes) -> Words:
-    """The eight bytes from each place on (little end first), of a padded buffer. A view: nothing is copied."""
-    return np.lib.stride_tricks.as_strided(
-        data[: len(data) // _WORD * _WORD].view("<u8"), (max(len(data) - _WORD + 1, 0),), (1,), writeable=False
-    )
 
 
 class Scratch:
@@ -118,13 +101,19 @@ def _encode(
         if kind == NULL:
             codes[row] = -1
             continue
-        text = data[starts[place] : starts[place] + lengths[place]]
+        source, start = data, int(starts[place])
+        end = start + lengths[place]
         if kind == ESCAPED:
-            text = texts[at : _unescape(text, texts, at)]
-        hashed = _hash(text)
+            source, start, end = texts, at, _unescape(data[start:end], texts, at)
+        length = end - start
+        hashed = hash_of(source, start, end)
         slot = np.int64(hashed) & (slots - 1)
         code, tries = table[slot], 0
-        while code >= 0 and not (hashes[code] == hashed and _same(texts[offsets[code] : offsets[code + 1]], text)):
+        while code >= 0 and not (
+            hashes[code] == hashed
+            and offsets[code + 1] - offsets[code] == length
+            and same(texts, int(offsets[code]), source, start, length)
+        ):
             slot = (slot + 1) & (slots - 1)
             tries += 1
             code = table[slot] if tries < MOST_TRIES else -1
@@ -133,8 +122,8 @@ def _encode(
             table[slot] = code
             hashes[code] = hashed
             if kind == PLAIN:
-                texts[at : at + len(text)] = text
-            at += len(text)
+                texts[at : at + length] = data[start:end]
+            at += length
             distinct += 1
             offsets[distinct] = at
         codes[row] = code
@@ -186,32 +175,3 @@ def _utf8(point: int, out: Bytes, at: int) -> int:
     out[at + 1] = 0x80 | point >> 6 & 63
     out[at + 2] = 0x80 | point & 63
     return at + 3
-
-
-@compiled
-def _hash(text: Bytes) -> np.uint64:
-    """Eight bytes at a time; the compiler makes one load of them."""
-    length = len(text)
-    hashed = _BASIS ^ np.uint64(length)
-    words = length >> 3
-    for k in range(words):
-        word = np.uint64(0)
-        for i in range(8):
-            word |= np.uint64(text[8 * k + i]) << np.uint64(8 * i)
-        hashed = (hashed ^ word) * _SPREAD
-        hashed ^= hashed >> np.uint64(29)
-    word = np.uint64(0)
-    for i in range(8 * words, length):
-        word = word << np.uint64(8) | np.uint64(text[i])
-    hashed = (hashed ^ word) * _SPREAD
-    return hashed ^ hashed >> np.uint64(32)
-
-
-@compiled
-def _same(text: Bytes, other: Bytes) -> bool:
-    if len(text) != len(other):
-        return False
-    for i in range(len(text)):
-        if text[i] != other[i]:
-            return False
-    return True

@@ -124,12 +124,12 @@ def hash_of(data: Bytes, start: int, end: int) -> np.uint64:
 
 
 @compiled
-def same(data: Bytes, one: int, other: int, length: int) -> bool:
-    """Whether two runs of bytes are equal."""
+def same(data: Bytes, one: int, others: Bytes, other: int, length: int) -> bool:
+    """Whether two runs of bytes, of one buffer or of two, are equal."""
     at = 0
     while at + 8 <= length:
-        if word_at(data, one + at) != word_at(data, other + at):
+        if word_at(data, one + at) != word_at(others, other + at):
             return False
         at += 8
     left = length - at
-    return left == 0 or short_word(data, one + at, left) == short_word(data, other + at, left)
+    return left == 0 or short_word(data, one + at, left) == short_word(others, other + at, left)
