@@ -143,11 +143,6 @@ class Observer:
             self._times = times
         return self._times
 
-    def own_times(self, rows: Rows) -> tuple[int | None, int | None]:
-        """First and last time of the rows, of those that have one."""
-        span = pc.min_max(self._table[TIME].take(pa.array(rows)))
-        return span["min"].as_py(), span["max"].as_py()
-
     def codes(self, field: str, rows: Rows) -> Codes:
         """The rows' codes of a field's value; :data:`NONE` where it is absent.
 
