@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pollwatch.detect.sigma import regex
 from pollwatch.detect.sigma.plain import DERIVED, resolve
 from pollwatch.detect.sigma.plan import Regex, SameAs, Test, Value
 from pollwatch.detect.sigma.values import LONGEST, as_text, holds, same_as
-from pollwatch.detect.texts import Texts, folded
+from pollwatch.detect.texts import LOOSE, Texts, folded
 from pollwatch.events.batch import ABSENT, EventBatch, encoded, is_text
 
 Rows = npt.NDArray[np.int64]
@@ -99,9 +100,10 @@ class Column:
         """Codes and lower-case literals that stand in these codes' values, pair by pair."""
         if not self.is_text or not literals:
             return np.empty(0, dtype=np.int64), []
-        # The long s folds to s in a regular expression that ignores case, but lower-casing leaves it.
-        texts = pl.Series(self.distinct.cast(pa.large_string()), dtype=pl.String)
-        lower = texts.str.slice(0, LONGEST).str.to_lowercase().str.replace_all("\u017f", "s", literal=True)
+        texts = pl.Series(self.distinct.cast(pa.large_string()), dtype=pl.String).str.slice(0, LONGEST)
+        if not pc.all(pc.string_is_ascii(self.distinct)).as_py():
+            texts = texts.str.replace_many({chr(letter): ascii_ for letter, ascii_ in LOOSE.items()})
+        lower = texts.str.to_lowercase()
         codes = lower.str.contains_any(literals).arg_true()
         if not len(codes):
             return np.empty(0, dtype=np.int64), []

@@ -20,8 +20,8 @@ Longs = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
 
 #: Letters that a regular expression which ignores case takes for ASCII ones.
-_LOOSE = {0x130: "i", 0x131: "i", 0x17F: "s", 0x212A: "k"}
-_LOOSE_PATTERN = "[" + "".join(map(chr, _LOOSE)) + "]"
+LOOSE = {0x130: "i", 0x131: "i", 0x17F: "s", 0x212A: "k"}
+_LOOSE_PATTERN = "[" + "".join(map(chr, LOOSE)) + "]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def folded(values: pa.Array) -> Texts:
     texts = [as_text(text) for text in some.to_pylist()]
     loosely = np.flatnonzero(pc.match_substring_regex(some, _LOOSE_PATTERN).to_numpy(zero_copy_only=False))
     more = [text.lower().encode() for text in texts]
-    more += [texts[at].translate(_LOOSE).lower().encode() for at in loosely.tolist()]
+    more += [texts[at].translate(LOOSE).lower().encode() for at in loosely.tolist()]
     bounds = len(buffer) + np.cumsum([0, *map(len, more)])
     begins, ends = begins.copy(), ends.copy()
     begins[codes], ends[codes] = bounds[: len(codes)], bounds[1 : len(codes) + 1]
