@@ -21,6 +21,7 @@ from pollwatch.detect.sigma.plan import Leaf, Node
 from pollwatch.detect.sigma.witness import Entry, Need, needs
 from pollwatch.detect.walk import fitting
 from pollwatch.kernels import conditions
+from pollwatch.kernels.candidates import candidates, grouped, rows_of_values
 
 #: Learn anew where so many times more rows were asked than was to be expected, and so many per row besides.
 _DRIFT, _SLACK = 3, 2
@@ -166,13 +167,13 @@ class _Batch:
         """Which rules fit which rows, and how many candidates were asked."""
         learned, cells = self._learned, self._cells
         entries, values, wanted = self._found()
-        hit_starts, hit_values = conditions.grouped(entries, values, self._entry_count)
-        row_starts, rows = conditions.rows_of_values(cells.codes, cells.first, int(self._first[-1]), wanted)
+        hit_starts, hit_values = grouped(entries, values, self._entry_count)
+        row_starts, rows = rows_of_values(cells.codes, cells.first, int(self._first[-1]), wanted)
         room = max(_MOST_CANDIDATES, 2 * self._columns.length)
         which, where = np.empty(room, np.int32), np.empty(room, np.int32)
         rule, asked, fits = 0, 0, dict[int, Rows]()
         while rule < len(rules):
-            count, rule = conditions.candidates(
+            count, rule = candidates(
                 rule,
                 self._columns.length,
                 learned.everywhere,

@@ -19,6 +19,7 @@ import pyarrow as pa
 from pollwatch.events.block import LineBlock, RawLines
 from pollwatch.formats.framing_json import LONGEST_NAME, MAX_COLUMNS, as_column, depth, flat_name, read_object
 from pollwatch.kernels import objects, texts
+from pollwatch.kernels import sequences as numbering
 
 _MOST_SEQUENCES = 4_096
 _MOST_BYTES = 1 << 30
@@ -211,7 +212,7 @@ def marked(value: object) -> int | None:
 
 def sequences(cells: Cells) -> tuple[Ints, list[Ints]]:
     """A number per record for the sequence of its fields (-1: left to the caller), and each sequence's nodes."""
-    number, firsts = objects.signatures(cells.row_end, cells.row_state, cells.node, _MOST_SEQUENCES)
+    number, firsts = numbering.signatures(cells.row_end, cells.row_state, cells.node, _MOST_SEQUENCES)
     begins = [int(cells.row_end[row - 1]) if row else 0 for row in firsts.tolist()]
     ends = cells.row_end[firsts].tolist()
     return number, [cells.node[begin:end] for begin, end in zip(begins, ends, strict=True)]

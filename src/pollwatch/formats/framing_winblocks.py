@@ -23,7 +23,8 @@ from pollwatch.formats.framing_wincolumns import Names
 from pollwatch.formats.framing_windows import logsource
 from pollwatch.formats.framing_winevent import CHANNEL, EVENT_ID, SYSTEM, read
 from pollwatch.formats.framing_winnames import Columns, add_actors, add_spoken, audited, looked_at
-from pollwatch.kernels import moments, objects
+from pollwatch.kernels import moments
+from pollwatch.kernels import sequences as numbering
 
 _DONE = ("EventType", "OperationType")
 #: Below this share of events, columns are not worth their cost for an input.
@@ -160,7 +161,7 @@ def _by_column(
             if place is not None:
                 slot = places[begin + place]
                 slot[0 if slot[0] < 0 else 1] = column
-    return objects.by_column(cells.row_end, number, at, places, columns)
+    return numbering.by_column(cells.row_end, number, at, places, columns)
 
 
 def _groups(cells: Cells, number: Ints, plans: list[_Sequence]) -> list[_Group]:

@@ -25,8 +25,6 @@ Ints: TypeAlias = npt.NDArray[np.int32]
 Longs: TypeAlias = npt.NDArray[np.int64]
 Spans: TypeAlias = npt.NDArray[np.int64]
 """Of shape (records, 2)."""
-Places: TypeAlias = npt.NDArray[np.int32]
-"""Of shape (places, 2)."""
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 #: The bytes are some other JSON value.
@@ -168,14 +166,8 @@ def _record(
         close, kind = _string(data, key, end)
         if kind != PLAIN:
             return _BROKEN
-        node = guess[nth]
-        start = node_key[node]
-        length = close - key
-        if (
-            node_parent[node] != parent
-            or node_key[node + 1] - start != length
-            or not same(data, key, keys, int(start), length)
-        ):
+        node, length = guess[nth], close - key
+        if node_parent[node] != parent or not _is_named(data, key, length, keys, node_key, node):
             node = _find(data, key, close, parent, table, hashed, node_parent, node_key, keys)
             if node < 0:
                 ask[1], ask[2], ask[3] = parent, key, length
@@ -369,6 +361,12 @@ def _key_hash(data: Bytes, at: int, end: int, parent: int) -> np.uint64:
 
 
 @compiled
+def _is_named(data: Bytes, key: int, length: int, keys: Bytes, node_key: Ints, node: int) -> bool:
+    start = int(node_key[node])
+    return node_key[node + 1] - start == length and same(data, key, keys, start, length)
+
+
+@compiled
 def _find(
     data: Bytes,
     key: int,
@@ -386,13 +384,8 @@ def _find(
     slot = np.int64(wanted) & mask
     while table[slot] > 0:
         node = int(table[slot]) - 1
-        start = node_key[node]
-        if (
-            hashed[node] == wanted
-            and node_parent[node] == parent
-            and node_key[node + 1] - start == length
-            and same(data, key, keys, int(start), length)
-        ):
+        known = hashed[node] == wanted and node_parent[node] == parent
+        if known and _is_named(data, key, length, keys, node_key, node):
             return node
         slot = (slot + 1) & mask
     return -1
@@ -407,98 +400,3 @@ def place(table: Ints, keys: Bytes, start: int, end: int, parent: int, node: int
         slot = (slot + 1) & (len(table) - 1)
     table[slot] = node + 1
     return hashed
-
-
-@compiled
-def signatures(row_end: Ints, row_state: Bytes, cell_node: Ints, limit: int) -> tuple[Ints, Ints]:
-    """A number per record for the sequence of its nodes, and the first record of each number.
-
-    Records that are SLOW have -1, and so have those whose sequence would be beyond the ``limit`` of numbers.
-    """
-    n = len(row_end)
-    result = np.full(n, -1, np.int32)
-    firsts = np.empty(limit, np.int32)
-    hashes = np.empty(limit, np.uint64)
-    slots = 16
-    while slots < 2 * limit:
-        slots *= 2
-    table = np.full(slots, -1, np.int32)
-    known = 0
-    for row in range(n):
-        if row_state[row] == SLOW:
-            continue
-        begin, end = row_end[row - 1] if row else 0, row_end[row]
-        hashed = np.uint64(end - begin) * _SPREAD
-        for cell in range(begin, end):
-            hashed = (hashed ^ np.uint64(cell_node[cell])) * _SPREAD
-            hashed ^= hashed >> np.uint64(29)
-        slot = np.int64(hashed ^ hashed >> np.uint64(32)) & (slots - 1)
-        number = table[slot]
-        while number >= 0 and not (hashes[number] == hashed and _alike(row_end, cell_node, firsts[number], row)):
-            slot = (slot + 1) & (slots - 1)
-            number = table[slot]
-        if number < 0:
-            if known == limit:
-                continue
-            number = known
-            table[slot] = number
-            hashes[number] = hashed
-            firsts[number] = row
-            known += 1
-        result[row] = number
-    return result, firsts[:known].copy()
-
-
-@compiled
-def _alike(row_end: Ints, cell_node: Ints, row: int, other: int) -> bool:
-    begin, other_begin = row_end[row - 1] if row else 0, row_end[other - 1] if other else 0
-    length = row_end[row] - begin
-    if row_end[other] - other_begin != length:
-        return False
-    for i in range(length):
-        if cell_node[begin + i] != cell_node[other_begin + i]:
-            return False
-    return True
-
-
-@compiled
-def by_column(
-    row_end: Ints, row_sequence: Ints, sequence_at: Ints, columns_of: Places, columns: int
-) -> tuple[Ints, Ints, Ints]:
-    """The cells of each column, in the order of their records.
-
-    Args:
-        row_end: as of :func:`tokenise`.
-        row_sequence: each record's number as of :func:`signatures`; -1 leaves it out.
-        sequence_at: where the places of each sequence begin in ``columns_of``.
-        columns_of: for each place in a sequence the two columns that its cell stands in; -1 = none.
-        columns: how many columns there are.
-
-    Returns:
-        Cells, the record of each, and where each column's cells begin (one more at last).
-    """
-    begins = np.zeros(columns + 1, np.int32)
-    for row in range(len(row_end)):
-        if row_sequence[row] >= 0:
-            begin = row_end[row - 1] if row else 0
-            base = sequence_at[row_sequence[row]]
-            for i in range(row_end[row] - begin):
-                for column in columns_of[base + i]:
-                    if column >= 0:
-                        begins[column + 1] += 1
-    for column in range(columns):
-        begins[column + 1] += begins[column]
-    place = begins[:columns].copy()
-    cells = np.empty(begins[columns], np.int32)
-    rows = np.empty(begins[columns], np.int32)
-    for row in range(len(row_end)):
-        if row_sequence[row] >= 0:
-            begin = row_end[row - 1] if row else 0
-            base = sequence_at[row_sequence[row]]
-            for i in range(row_end[row] - begin):
-                for column in columns_of[base + i]:
-                    if column >= 0:
-                        cells[place[column]] = begin + i
-                        rows[place[column]] = row
-                        place[column] += 1
-    return cells, rows, begins
