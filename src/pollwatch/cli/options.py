@@ -56,6 +56,9 @@ which_log = click.option(
     show_default=True,
     help="Which of the case's two logs.",
 )
+log_format = click.option(
+    "--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read every input as this format."
+)
 rule_dirs = click.option(
     "--rules",
     "rule_dirs",

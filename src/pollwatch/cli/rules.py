@@ -96,7 +96,7 @@ def show(*, rule: str, rule_dirs: tuple[Path, ...], case_dir: Path | None, as_js
               metavar="DIR",
               help="SigmaHQ's recordings.  [default: regression_data in or beside the --rules]")  # fmt: skip
 @click.option("--log", "logs", multiple=True, metavar="PATH", help="Say how often rules fire on this log instead.")
-@click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read the logs as this format.")
+@options.log_format
 @options.as_json
 def test(
     *,
@@ -184,7 +184,7 @@ def coverage(
 @click.option("--events", default=50_000, show_default=True, type=click.IntRange(1), metavar="N",
               help="Look at the first N events.")  # fmt: skip
 @click.option("--top", default=20, show_default=True, type=click.IntRange(1), metavar="N", help="Show the N dearest.")
-@click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read the logs as this format.")
+@options.log_format
 @options.as_json
 def profile(
     *,

@@ -34,7 +34,7 @@ _REFUSED = 5
 )
 @click.option("--with-lines", is_flag=True, help="Name every line of each incident (with --json or --jsonl).")
 @options.rule_dirs
-@click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read every input as this format.")
+@options.log_format
 @click.option("--since", type=options.Moment(), help="Leave out earlier events: 2026-11-03, RFC 3339, or 36h ago.")
 @click.option("--until", type=options.Moment(), help="Leave out events from this moment on.")
 @click.option("--tz", "zone", type=options.Zone(), help="Zone of times that name none.  [default: UTC]")

@@ -24,7 +24,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read every input as this format.")
+@options.log_format
 @click.option("--tz", "zone", type=options.Zone(), help="Zone of times that name none.  [default: UTC]")
 @options.as_json
 def formats(*, paths: tuple[str, ...], fmt: str, zone: dt.tzinfo | None, as_json: bool) -> int:
@@ -60,7 +60,7 @@ def formats(*, paths: tuple[str, ...], fmt: str, zone: dt.tzinfo | None, as_json
 @command.command()
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @options.case_dir
-@click.option("--format", "fmt", default="", metavar="NAME[:DEFINITION]", help="Read every input as this format.")
+@options.log_format
 @click.option("--limit", default=1000, show_default=True, help="Show at most this many lines.")
 @options.as_json
 def quarantine(*, paths: tuple[str, ...], case_dir: Path | None, fmt: str, limit: int, as_json: bool) -> int:
