@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from hashlib import sha256
 from itertools import product
@@ -37,6 +38,7 @@ def test_a_field_is_shown_alone(tmp_path: Path) -> None:
     assert "Line 4 of access.log was sealed as having no field ip" in proven
     assert "log line" not in proven
     content = b"".join(container.unpack(made.path.read_bytes()).values())
+    content = re.sub(rb"[A-Za-z0-9+/]{40,}={0,2}", b"", content)  # keys and signatures may spell any three letters
     for secret in (b"user", b"note", b"GET", b"inc-1", b"onerror"):
         assert secret not in content
     shapes = {(len(each.shown), len(each.others)) for batch in made.bundle.batches for each in batch.parts}
