@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 from pollwatch import __version__
 
@@ -18,7 +22,23 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from pollwatch.cli.main import run  # noqa: PLC0415 - imports rich and click, 100 ms
 
-    run(sys.argv[1:])
+    try:
+        run(sys.argv[1:])
+    except SystemExit as done:
+        _end(done.code if isinstance(done.code, int) else 0)
+
+
+def _end(code: int) -> NoReturn:
+    """Tidy up, and end without taking the interpreter apart.
+
+    Libraries have threads of their own, and one of these may still be letting go of what belongs to Python: if the
+    interpreter is gone by then, the whole process aborts, with all that it said already said.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - the only way to have them run before os._exit
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a full disk was told by then, and a reader that left is none
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

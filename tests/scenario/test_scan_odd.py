@@ -87,6 +87,19 @@ def test_an_early_interrupt_leaves_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
+def test_the_end_waits_for_no_library(log: Path) -> None:
+    """Threads of libraries may be at work when all is said: the code stands, and what was to be tidied up is."""
+    script = (
+        "import atexit, sys, threading, time; atexit.register(print, 'tidied'); "
+        "threading.Thread(target=time.sleep, args=(50,)).start(); "
+        f"sys.argv = ['pollwatch', 'scan', {str(log)!r}, '-q', '--fail-on', 'info']; "
+        "from pollwatch.__main__ import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=40)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.endswith(b"tidied\n")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("options", [(), ("--json",), ("--jsonl",)])
 def test_a_full_disk_is_said_and_is_no_internal_error(log: Path, options: tuple[str, ...]) -> None:
