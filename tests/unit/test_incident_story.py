@@ -130,6 +130,20 @@ def test_a_web_shell_that_answers_is_critical() -> None:
     assert found.advice[0].startswith("Call ")
 
 
+def test_the_gravest_rule_says_what_to_do_first() -> None:
+    """A rule's own steps replace those for its kind; whom to call and what to keep stay around them."""
+    scene = Scene()
+    lines = [scene.request("203.0.113.5", n, cs_uri_stem="/uploads/x.php") for n in range(3)]
+    own: dict[str, object] = {"meaning": "The uploads are open.", "steps": ("Close the uploads.", "Tell the maker.")}
+    scene.fire("probe", lines[:1], severity=Severity.LOW, steps=("Shrug.",))
+    scene.fire("upload", lines, techniques=("T1505.003",), succeeded=True, severity=Severity.HIGH, **own)
+    found = one(scene)
+    assert found.advice[1:3] == ("Close the uploads.", "Tell the maker.")
+    assert found.advice[0].startswith("Call ")
+    assert "Do not wipe" in found.advice[3]
+    assert "The uploads are open." in found.why
+
+
 def test_research_scanners_stay_low() -> None:
     """A scanner of the whole internet that only probes is nobody's emergency."""
     scene = Scene()

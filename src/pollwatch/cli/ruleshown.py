@@ -44,6 +44,9 @@ def tell(ruleset: Ruleset, rule: Rule) -> None:
             out.print(Text.assemble((f"{name:<{width}}", "dim"), printable(value, 1_000)))
     if info.description:
         out.print(Text("\n" + printable(info.description, 2_000)))
+    if info.meaning:
+        out.print(Text("\n" + printable(info.meaning, 2_000)))
+    _section(_("What to do first"), list(info.steps))
     _section(_("It fires when"), meaning(ruleset, rule))
     _section(_("It looks first for"), _witnesses(rule))
     own = _samples(rule)
@@ -67,6 +70,8 @@ def document(ruleset: Ruleset, rule: Rule) -> dict[str, Json]:
         "schema": "pollwatch.rule/1",
         **rule_document(ruleset, rule),
         "description": info.description,
+        "meaning": info.meaning,
+        "steps": list(info.steps),
         "author": info.author,
         "references": list(info.references),
         "falsepositives": list(info.falsepositives),

@@ -74,4 +74,6 @@ def _detection(
         logsource=logsource,
         tool=info.tool,
         succeeded=info.success,
+        meaning=info.meaning,
+        steps=info.steps,
     )

@@ -64,6 +64,8 @@ class Detection:
         logsource: of the events.
         tool: an attack tool that the evidence names (``sqlmap``), else empty.
         succeeded: the evidence says that it worked (a log-in accepted, a shell answered), not merely that it was tried.
+        meaning: what that means for an office, in plain language, where the rule says so.
+        steps: what somebody without a security team does first, where the rule says so.
     """
 
     rule_id: str
@@ -79,3 +81,5 @@ class Detection:
     logsource: LogSource
     tool: str = ""
     succeeded: bool = False
+    meaning: str = ""
+    steps: tuple[str, ...] = ()

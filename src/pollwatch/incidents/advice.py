@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pollwatch.events.detection import Severity
 from pollwatch.i18n import _
 from pollwatch.incidents.kinds import Kind
 from pollwatch.incidents.outcome import Outcome
 
 
-def advice(kind: Kind, outcome: Outcome, severity: Severity, *, owner: str, place: str, actor: str) -> tuple[str, ...]:
+def advice(
+    kind: Kind,
+    outcome: Outcome,
+    severity: Severity,
+    *,
+    owner: str,
+    place: str,
+    actor: str,
+    own: Sequence[str] = (),
+) -> tuple[str, ...]:
     """The card of an incident, most urgent step first.
 
     Args:
@@ -18,6 +29,7 @@ def advice(kind: Kind, outcome: Outcome, severity: Severity, *, owner: str, plac
         owner: whom to call; empty where the configuration does not say.
         place: what was hit, for a sentence; already harmless to print.
         actor: who acted, likewise.
+        own: what the gravest rule itself says to do; instead of what is done about its kind.
     """
     if severity <= Severity.LOW:
         return (_("Nothing needs to be done now. It is kept, in case it turns out to be the first step of more."),)
@@ -32,13 +44,14 @@ def advice(kind: Kind, outcome: Outcome, severity: Severity, *, owner: str, plac
         if worked
         else _("Tell {whom} today, and send them this page.")
     ).format(whom=whom)
-    steps = _worked(kind) if worked else _tried(kind)
+    general = _worked(kind) if worked else _tried(kind)
+    steps = own or [step.format(actor=actor, place=place) for step in general]
     keep = (
         _("Do not wipe, restart or clean anything: keep the machine as it is, and keep its logs of the last 90 days.")
         if worked
         else _("Keep the logs of the days around it, also the rotated ones; export this incident before they go.")
     )
-    return (first, *(step.format(actor=actor, place=place) for step in steps), keep)
+    return (first, *steps, keep)
 
 
 def _worked(kind: Kind) -> tuple[str, ...]:

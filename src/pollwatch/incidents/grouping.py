@@ -37,7 +37,7 @@ from pollwatch.incidents.outcome import Verdict, judge
 from pollwatch.incidents.phases import phases, tactics_of, techniques_of
 from pollwatch.incidents.samples import LineId, chosen, raw
 from pollwatch.incidents.spool import Spool
-from pollwatch.incidents.summary import Story, actor_words, place_of, place_words, reasons, summary, title
+from pollwatch.incidents.summary import Story, actor_words, place_of, place_words, reasons, steps, summary, title
 
 Fetch = Callable[[Sequence[LineId]], Mapping[LineId, str]]
 """Gives the text of lines by path and number; leaves out what cannot be read again."""
@@ -202,7 +202,15 @@ class _Told:
             lines=story.lines,
             samples=raw(self.picked, texts),
             rules=_rules(detections),
-            advice=advice(story.kind, verdict.outcome, verdict.severity, owner=self.owner, place=place, actor=actor),
+            advice=advice(
+                story.kind,
+                verdict.outcome,
+                verdict.severity,
+                owner=self.owner,
+                place=place,
+                actor=actor,
+                own=steps(story),
+            ),
             election=self.context,
         )
 

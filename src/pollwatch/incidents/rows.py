@@ -33,6 +33,8 @@ class _DetectionBody(msgspec.Struct, frozen=True):
     logsource: LogSource
     tool: str
     succeeded: bool
+    meaning: str = ""
+    steps: tuple[str, ...] = ()
 
 
 class _IncidentBody(msgspec.Struct, frozen=True):
@@ -77,6 +79,8 @@ def detection_row(detection: Detection, row_id: str) -> dict[str, object]:
         detection.logsource,
         detection.tool,
         detection.succeeded,
+        detection.meaning,
+        detection.steps,
     )
     return {
         "id": row_id,
@@ -122,6 +126,8 @@ def read_detections(
                 logsource=body.logsource,
                 tool=body.tool,
                 succeeded=body.succeeded,
+                meaning=body.meaning,
+                steps=body.steps,
             )
         )
     return detections

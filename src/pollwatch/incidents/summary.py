@@ -194,7 +194,7 @@ def _outcome(story: Story) -> str:
 
 def reasons(story: Story) -> tuple[str, ...]:
     """Why it is believed: what the rules say, gravest first, then what the answers and the company it kept show."""
-    ranked = sorted(story.parts, key=lambda p: (-p.detection.succeeded, -p.detection.severity, -len(p.detection.lines)))
+    ranked = _gravest_first(story)
     told = list(dict.fromkeys(_reason(part) for part in ranked))
     more = len(told) - _MOST_REASONS
     shown = told[:_MOST_REASONS]
@@ -203,6 +203,7 @@ def reasons(story: Story) -> tuple[str, ...]:
             ngettext("{n} more rule says the same kind of thing.", "{n} more rules say the same kind of thing.", more)
             .format(n=more)
         )  # fmt: skip
+    shown += [part.detection.meaning for part in ranked[:1] if part.detection.meaning]
     shown += story.verdict.sentences
     if len(story.actors.ip) > 1:
         shown.append(
@@ -219,6 +220,15 @@ def reasons(story: Story) -> tuple[str, ...]:
             ).format(n=story.absorbed)
         )
     return tuple(shown)
+
+
+def steps(story: Story) -> tuple[str, ...]:
+    """What the gravest rule that fired says to do first; empty where it leaves that to the kind of attack."""
+    return next((part.detection.steps for part in _gravest_first(story)), ())
+
+
+def _gravest_first(story: Story) -> list[Folded]:
+    return sorted(story.parts, key=lambda p: (-p.detection.succeeded, -p.detection.severity, -len(p.detection.lines)))
 
 
 def _reason(part: Folded) -> str:

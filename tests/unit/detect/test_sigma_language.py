@@ -352,6 +352,8 @@ def test_placeholders_take_their_values_from_a_file(tmp_path: Path) -> None:
         ("- a\n- b\n", "no mapping"),
         ("title: no detection\nlogsource:\n  category: webserver\n", "detection"),
         (HEADER + "  sel:\n    f: x\n  condition: sel\npollwatch:\n  why: '{f.__class__}'\n", "pollwatch.why"),
+        (HEADER + "  sel:\n    f: x\n  condition: sel\npollwatch:\n  steps: Call somebody.\n", "pollwatch.steps"),
+        (HEADER + "  sel:\n    f: x\n  condition: sel\npollwatch:\n  meaning: [1]\n", "pollwatch.meaning"),
         (HEADER + "  sel:\n    f: x\n  condition: sel\ntags: [pollwatch.nonsense]\n", "pollwatch.nonsense"),
     ],
 )

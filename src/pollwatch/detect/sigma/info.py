@@ -13,7 +13,8 @@ from pollwatch.events.detection import Severity
 
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)")
 _OWN = "pollwatch"
-_OWN_KEYS = {"why", "samples", "mute"}
+_OWN_KEYS = ("why", "meaning", "steps", "samples", "mute")
+_ALLOWED = ", ".join(_OWN_KEYS)
 
 
 def rule_info(rule: SigmaRuleBase, path: str) -> RuleInfo:
@@ -43,6 +44,8 @@ def rule_info(rule: SigmaRuleBase, path: str) -> RuleInfo:
         tool=next((tag.removeprefix("tool.") for tag in own if tag.startswith("tool.")), ""),
         success="success" in own,
         why=_why(rule),
+        meaning=_text(rule, "meaning"),
+        steps=_steps(rule),
         path=path,
         output=not _own(rule).get("mute", False),
     )
@@ -54,20 +57,30 @@ def _tactics(tags: list[str]) -> list[str]:
 
 
 def _own(rule: SigmaRuleBase) -> dict[str, object]:
-    """Our own field of a rule: ``why`` (a template), ``samples``, ``mute`` (it only feeds correlations)."""
+    """Our own field of a rule: see ``rules/README.md`` for what it may hold."""
     own = rule.custom_attributes.get(_OWN) or {}
     if not isinstance(own, dict):
-        raise RuleError(f"field 'pollwatch' is a {type(own).__name__}; it holds why, samples and mute")
-    if unknown := set(own) - _OWN_KEYS:
-        raise RuleError(
-            f"field 'pollwatch' holds {', '.join(sorted(map(str, unknown)))}; it holds why, samples and mute"
-        )
+        raise RuleError(f"field 'pollwatch' is a {type(own).__name__}; it holds {_ALLOWED}")
+    if unknown := set(own) - set(_OWN_KEYS):
+        raise RuleError(f"field 'pollwatch' holds {', '.join(sorted(map(str, unknown)))}; it holds {_ALLOWED}")
     return own
 
 
 def _why(rule: SigmaRuleBase) -> str:
-    why = _own(rule).get("why") or ""
-    if not isinstance(why, str):
-        raise RuleError("field 'pollwatch.why' must be text")
+    why = _text(rule, "why")
     check_template(why)
-    return " ".join(why.split())
+    return why
+
+
+def _text(rule: SigmaRuleBase, key: str) -> str:
+    text = _own(rule).get(key) or ""
+    if not isinstance(text, str):
+        raise RuleError(f"field 'pollwatch.{key}' must be text")
+    return " ".join(text.split())
+
+
+def _steps(rule: SigmaRuleBase) -> tuple[str, ...]:
+    steps = _own(rule).get("steps") or []
+    if not isinstance(steps, list) or not all(isinstance(each, str) and each.strip() for each in steps):
+        raise RuleError("field 'pollwatch.steps' must be a list of sentences")
+    return tuple(" ".join(each.split()) for each in steps)

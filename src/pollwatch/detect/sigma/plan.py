@@ -166,6 +166,8 @@ class RuleInfo:
         tool: from the tag ``pollwatch.tool.NAME``.
         success: tagged ``pollwatch.success``: what it sees worked.
         why: a sentence with ``{count}``, ``{ip}``, ... to fill in; see ``detect.why``.
+        meaning: what it means for an office, in plain language; empty where the description says it.
+        steps: what somebody without a security team does first; empty where the kind of attack says it.
         path: the file it came from.
         output: False for a rule that only feeds correlations.
     """
@@ -185,6 +187,8 @@ class RuleInfo:
     tool: str = ""
     success: bool = False
     why: str = ""
+    meaning: str = ""
+    steps: tuple[str, ...] = ()
     path: str = ""
     output: bool = True
 
