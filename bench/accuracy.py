@@ -16,6 +16,7 @@ from pathlib import Path
 
 import accuracy_hub
 import accuracy_web
+import accuracy_windows
 from accuracy_table import DATA, Measured
 
 from pollwatch.detect.engine import Engine
@@ -35,6 +36,8 @@ CORPORA: dict[str, Callable[[], Measured]] = {
     "coreruleset": lambda: accuracy_web.coreruleset(shipped()),
     "crowdsecurity": accuracy_hub.crowdsecurity,
     "elastic": accuracy_hub.elastic,
+    "security-datasets": accuracy_windows.datasets,
+    "evtx-to-mitre": accuracy_windows.evtx,
 }
 
 

@@ -272,6 +272,17 @@ def test_techniques_have_their_official_names(attack: str, name: str, tactic: st
     assert (technique(attack).name, technique(attack).tactic) == (name, tactic)
 
 
+@pytest.mark.parametrize(("old", "new"), [
+    ("T1562.001", "T1685"), ("T1562.002", "T1685.001"), ("T1070.001", "T1685.005"), ("T1562.004", "T1686"),
+])  # fmt: skip
+def test_what_attack_19_renumbered_is_one_technique_under_both_ids(old: str, new: str) -> None:
+    """Rules of this year and data of last year name impaired defences alike, with a tactic and a name."""
+    assert technique(old) == technique(new)
+    assert technique(new).id == new
+    assert technique(new).tactic
+    assert technique(new).name != new
+
+
 def test_revoked_techniques_are_followed_and_unknown_ones_kept() -> None:
     """T1100 became T1505.003; an id from the future is its own name."""
     assert technique("T1100").id == "T1505.003"

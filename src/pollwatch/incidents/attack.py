@@ -29,10 +29,34 @@ TACTICS: Final = (
     "command-and-control",
     "discovery",
     "defense-evasion",
+    "defense-impairment",
+    "stealth",
     "reconnaissance",
     "resource-development",
 )
 _MAX_HOPS = 8
+#: What ATT&CK 19 (April 2026) made of the techniques that it revoked when it split defence evasion into two tactics.
+#: Rules use its ids already; the installed data may be older, and then the old id lends tactic and kinship.
+_RENUMBERED: Final = {
+    "T1562": ("T1685", "Disable or Modify Tools"),
+    "T1562.001": ("T1685", "Disable or Modify Tools"),
+    "T1562.002": ("T1685.001", "Disable or Modify Windows Event Log"),
+    "T1562.003": ("T1690", "Prevent Command History Logging"),
+    "T1562.004": ("T1686", "Disable or Modify System Firewall"),
+    "T1562.006": ("T1685", "Disable or Modify Tools"),
+    "T1562.007": ("T1686.001", "Cloud Firewall"),
+    "T1562.008": ("T1685.002", "Disable or Modify Cloud Log"),
+    "T1562.009": ("T1688", "Safe Mode Boot"),
+    "T1562.010": ("T1689", "Downgrade Attack"),
+    "T1562.011": ("T1685.003", "Modify or Spoof Tool UI"),
+    "T1562.012": ("T1685.004", "Disable or Modify Linux Audit System Log"),
+    "T1562.013": ("T1686.002", "Network Device Firewall"),
+    "T1070.001": ("T1685.005", "Clear Windows Event Logs"),
+    "T1070.002": ("T1685.006", "Clear Linux or Mac System Logs"),
+    "T1656": ("T1684.001", "Impersonation"),
+    "T1672": ("T1684.002", "Email Spoofing"),
+}
+_NEW: Final = {"T1686.003": ("T1686", "Windows Host Firewall")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +147,19 @@ def _techniques() -> Mapping[str, Technique]:
         current = _current(value, by_uuid)
         if value.meta.external_id.startswith("T"):
             found[value.meta.external_id] = _made(current)
+    return found if _RENUMBERED["T1562"][0] in found else _renumbered(found)
+
+
+def _renumbered(older: dict[str, Technique]) -> dict[str, Technique]:
+    """Data of before ATT&CK 19 with what that release renumbered."""
+    found = dict(older)
+    for old, (attack_id, name) in _RENUMBERED.items():
+        if old in older:
+            tactics = found[attack_id].tactics if attack_id in found else older[old].tactics
+            found[old] = found[attack_id] = Technique(attack_id, name, tactics)
+    for attack_id, (parent, name) in _NEW.items():
+        if parent in found:
+            found[attack_id] = Technique(attack_id, name, found[parent].tactics)
     return found
 
 
