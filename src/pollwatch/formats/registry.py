@@ -18,6 +18,7 @@ from pollwatch.formats.journald import Journald
 from pollwatch.formats.jsonlines import JsonLines
 from pollwatch.formats.suricata import Suricata
 from pollwatch.formats.syslog import Syslog
+from pollwatch.formats.w3c import W3C
 from pollwatch.formats.weberror import WEB_ERROR
 from pollwatch.formats.webjson import WEB_JSON
 from pollwatch.formats.weblog import APACHE, NGINX, WEB_LOG
@@ -31,6 +32,7 @@ ALL: tuple[Format, ...] = (
     WEB_JSON,
     APACHE,
     NGINX,
+    W3C,
     Journald(),
     Suricata(),
     Windows(),
@@ -49,6 +51,9 @@ ALSO_CALLED = {
     "nginx-json": "weblog-json",
     "auth": "syslog",
     "journal": "journald",
+    "iis": "w3c",
+    "httperr": "w3c",
+    "cloudfront": "w3c",
     "eve": "suricata",
     "evtx": "windows",
     "winlogbeat": "windows",

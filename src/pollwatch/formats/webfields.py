@@ -256,8 +256,9 @@ def times_us(frame: pl.DataFrame, notation: Notation) -> pl.Series:
         return pl.Series([read.get(text) for text in column], dtype=pl.Int64)
     times, odd = clf_times(column)
     if len(odd):
-        others = [any_time_us(text, notation.zone) for text in column.gather(odd)]
-        times = times.scatter(odd, pl.Series(others, dtype=pl.Int64))
+        others = column.gather(odd)
+        read = {text: any_time_us(text, notation.zone) for text in others.unique()}
+        times = times.scatter(odd, pl.Series([read[text] for text in others], dtype=pl.Int64))
     return times
 
 
