@@ -21,6 +21,7 @@ from pollwatch.detect.sigma.route import narrowed, routes
 from pollwatch.detect.sigma.witness import literals
 from pollwatch.detect.walk import fitting
 from pollwatch.events.batch import EventBatch, LogSource
+from pollwatch.events.taxonomy import kind
 
 if TYPE_CHECKING:
     from pollwatch.detect.matcher import Matcher
@@ -103,9 +104,10 @@ def plan(rules: Sequence[EventRule], logsource: LogSource, known: dict[str, Node
     """
     known = {} if known is None else known
     planned: list[Planned] = []
+    also = kind(logsource)
     for rule in rules:
         conditions = [
-            narrowed(rule.condition, extra) for target, extra in routes(rule.logsource) if target == logsource
+            narrowed(rule.condition, extra) for target, extra in routes(rule.logsource) if target in (logsource, also)
         ]
         if not conditions and rule.logsource.covers(logsource):
             conditions = [rule.condition]

@@ -130,6 +130,34 @@ ACTORS: dict[LogSource, ActorColumns] = {
 WINDOWS_ACTORS = ActorColumns(ip="norm.ip", user="norm.user", host="norm.host", target="Computer")
 
 
+#: Of every other log of Zeek and of firewalls (VPN, administration, notices): columns of ours beside the product's own.
+NETWORK_ACTORS = ActorColumns(ip="src_ip", user="user", target="dest_ip")
+
+_ACTORS_OF_PRODUCT = {
+    "windows": WINDOWS_ACTORS,
+    "zeek": NETWORK_ACTORS,
+}
+
+#: What a category says, whichever product logs it: such events have all columns of ours, beside the product's own.
+_KINDS = {"webserver": WEB, "dns": DNS, "firewall": FLOW, "authentication": AUTH}
+#: Requests of one's own people to others' servers: like :data:`WEB`, but no rule about attacks on us is meant.
+_PROXY = "proxy"
+
+
+def kind(logsource: LogSource) -> LogSource:
+    """The logsource of ours whose columns these events have too; the same one where there is none.
+
+    A product's events name it (``firewall/zeek/conn``), so that rules for the product find the fields that they know;
+    their category says that they are also requests, questions, flows or log-ins like anybody's. Rules for ours, and
+    detectors, take them as such.
+    """
+    if not logsource.product or logsource.product == "windows":
+        return logsource
+    return _KINDS.get(logsource.category, logsource)
+
+
 def actor_columns(logsource: LogSource) -> ActorColumns:
     """The actor columns of a logsource, or none for one that is not listed."""
-    return ACTORS.get(logsource, WINDOWS_ACTORS if logsource.product == "windows" else ActorColumns())
+    if logsource.category == _PROXY:
+        return ACTORS[WEB]
+    return ACTORS.get(kind(logsource), _ACTORS_OF_PRODUCT.get(logsource.product, ActorColumns()))

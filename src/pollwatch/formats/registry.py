@@ -23,6 +23,7 @@ from pollwatch.formats.weberror import WEB_ERROR
 from pollwatch.formats.webjson import WEB_JSON
 from pollwatch.formats.weblog import APACHE, NGINX, WEB_LOG
 from pollwatch.formats.windows import Windows
+from pollwatch.formats.zeek import Zeek, ZeekJson
 
 #: One line per format. Modules listed here import nothing heavy at import time.
 ALL: tuple[Format, ...] = (
@@ -35,6 +36,8 @@ ALL: tuple[Format, ...] = (
     W3C,
     Journald(),
     Suricata(),
+    Zeek(),
+    ZeekJson(),
     Windows(),
     JsonLines(),
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow.compute as pc
 
 from pollwatch.events.batch import EventBatch, LogSource
-from pollwatch.events.taxonomy import AUTH, DNS, FLOW, IDS, WEB, WEB_ERROR
+from pollwatch.events.taxonomy import AUTH, DNS, FLOW, IDS, WEB, WEB_ERROR, kind
 from pollwatch.i18n import _
 
 
@@ -37,7 +37,7 @@ class Telemetry:
 
     def observe(self, batch: EventBatch) -> None:
         """Count one batch."""
-        source = batch.logsource
+        source = kind(batch.logsource)
         self.events[source] = self.events.get(source, 0) + len(batch)
         for name in batch.table.column_names:
             said = len(batch) - batch.table[name].null_count
@@ -60,9 +60,9 @@ def coverage(seen: Collection[LogSource], telemetry: Telemetry | None = None) ->
     """
 
     def has(source: LogSource, column: str = "") -> bool:
-        return telemetry.has(source, column) if telemetry else source in seen
+        return telemetry.has(source, column) if telemetry else source in sources
 
-    sources = telemetry.events if telemetry else seen
+    sources = telemetry.events if telemetry else {kind(each) for each in seen}
     return [
         _web(web=has(WEB), errors=has(WEB_ERROR)),
         _injection(web=has(WEB), sizes=has(WEB, "sc-bytes"), ids=has(IDS)),

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from pollwatch.events import taxonomy
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, encoded, plain
 from pollwatch.events.taxonomy import AUTH, SYSLOG, WEB, actor_columns
 
@@ -150,7 +151,7 @@ def _rows(batch: EventBatch, path_id: int) -> pa.RecordBatch:
     size = len(batch)
     columns = actor_columns(batch.logsource)
     texts = _Texts(batch)
-    kind = {WEB: KIND_WEB, AUTH: KIND_AUTH}.get(batch.logsource, KIND_OTHER)
+    kind = {WEB: KIND_WEB, AUTH: KIND_AUTH}.get(taxonomy.kind(batch.logsource), KIND_OTHER)
     user = texts.hashed(columns.user)
     zeros32 = np.zeros(size, dtype=np.uint32)
     status, stem, amount = np.zeros(size, dtype=np.int16), zeros32, np.full(size, -1, dtype=np.int32)

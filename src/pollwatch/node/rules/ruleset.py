@@ -13,6 +13,7 @@ from pollwatch.detect.sigma.route import routes
 from pollwatch.errors import UsageError
 from pollwatch.events.batch import LogSource
 from pollwatch.events.detection import Severity
+from pollwatch.events.taxonomy import kind
 from pollwatch.node.rules import installed
 from pollwatch.node.rules.installed import Imported
 
@@ -139,4 +140,5 @@ def _about(logsource: LogSource, wanted: str) -> bool:
 
 def fits(rule_source: LogSource, event_source: LogSource) -> bool:
     """Whether a rule of one logsource is asked of events of another, as the engine routes them."""
-    return rule_source.covers(event_source) or any(target == event_source for target, _more in routes(rule_source))
+    meant = (event_source, kind(event_source))
+    return rule_source.covers(event_source) or any(target in meant for target, _more in routes(rule_source))
