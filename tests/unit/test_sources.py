@@ -150,3 +150,22 @@ def test_stdin_can_be_read_twice(tmp_path: Path) -> None:
     for _ in range(2):
         with source.open() as stream:
             assert stream.read() == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 20])
+def test_envelopes_of_cloud_services_are_opened(chunk: int) -> None:
+    """Records in a service's envelope are numbered like an array's, in one document after another."""
+    files = (
+        '{"Records":[{"a":1},{"b":[1,{"c":2}]}]}\n{"Records": [ {"c":"]}"} ]}\n{"Records":[]}{"x":1}\n',
+        '{"@odata.context":"https://graph/x","value":[\n{"a":1},{"b":[1,{"c":2}]}\n,{"c":"]}"}],"@odata.nextLink":"y"}{"x":1}',
+        '{"kind":"reports","etag":"\\"e\\"","items":[{"a":1},{"b":[1,{"c":2}]},{"c":"]}"}]}\n{"x":1}',
+    )
+    records_of = ['{"a":1}', '{"b":[1,{"c":2}]}', '{"c":"]}"}', '{"x":1}']
+    for data in files:
+        assert read(data.encode(), chunk) == list(enumerate(records_of, 1))
+
+
+def test_what_is_more_than_an_envelope_stays_whole() -> None:
+    """An ordinary record that holds a list beside fields of its own is one record."""
+    lines = ['{"items":[{"sku":1},{"sku":2}],"user":"clerk"}', '{"user":"clerk","items":[]}']
+    assert read("\n".join(lines).encode()) == list(enumerate(lines, 1))

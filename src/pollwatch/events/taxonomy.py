@@ -103,6 +103,43 @@ FLOW_COLUMNS = (
     "action",
 )
 
+#: What every record of a cloud service's audit log gets beside its own fields, in words that are the same for all.
+CLOUD_COLUMNS = (
+    "norm.ip",  # where the acting account came from; null where the service itself acted
+    "norm.user",  # the account acting
+    "norm.host",  # the machine that it acted from, where the log names it
+    "norm.target",  # what was acted upon: an account, an application, a bucket; of a log-in the application entered
+    "norm.operation",  # the service's own name for what was done
+    "norm.kind",  # what that is in our words; see CLOUD_KINDS; null where it is none of them
+    "norm.outcome",  # success or failure; null where the log does not say
+    "norm.agent",  # the client as it names itself; attacker-written
+    "norm.country",  # two letters, as the service says; it may err
+    "norm.network",  # the network's number or name, as the service says
+    "norm.device",  # what the service knows the client by: its machine, or the key that it used
+)
+
+#: What ``norm.kind`` may say.
+CLOUD_KINDS = (
+    "sign-in",
+    "mfa-refused",  # a second factor was asked for and refused, ignored, or wrong
+    "mfa-added",
+    "mfa-removed",
+    "consent",  # an application was given access to somebody's data
+    "read",  # a document or message was read, previewed or listed
+    "download",
+    "delete",
+    "share",  # given to people outside, or to all
+    "mail-rule",  # what becomes of a mailbox's messages by themselves
+    "key-made",  # a lasting secret for programs
+    "role-given",
+    "account-made",
+    "log-off",  # the log itself was switched off or cut back
+    "policy",  # who may enter, and how, was changed
+)
+
+#: Category of log-ins' logsources, whatever the product; see :func:`kind`.
+AUTHENTICATION = "authentication"
+
 
 @dataclass(frozen=True, slots=True)
 class ActorColumns:
@@ -129,6 +166,9 @@ ACTORS: dict[LogSource, ActorColumns] = {
 #: Of every Windows logsource. Columns of ours: which of an event's accounts and addresses acts, the event decides.
 WINDOWS_ACTORS = ActorColumns(ip="norm.ip", user="norm.user", host="norm.host", target="Computer")
 
+#: Of every cloud service's audit log, for the same reason.
+CLOUD_ACTORS = ActorColumns(ip="norm.ip", user="norm.user", host="norm.host", target="norm.target")
+CLOUD_PRODUCTS = frozenset({"aws", "azure", "m365", "gcp", "okta", "github", "cisco"})
 
 #: Of every other log of Zeek and of firewalls (VPN, administration, notices): columns of ours beside the product's own.
 NETWORK_ACTORS = ActorColumns(ip="src_ip", user="user", target="dest_ip")
@@ -136,10 +176,11 @@ NETWORK_ACTORS = ActorColumns(ip="src_ip", user="user", target="dest_ip")
 _ACTORS_OF_PRODUCT = {
     "windows": WINDOWS_ACTORS,
     "zeek": NETWORK_ACTORS,
+    **dict.fromkeys(CLOUD_PRODUCTS, CLOUD_ACTORS),
 }
 
 #: What a category says, whichever product logs it: such events have all columns of ours, beside the product's own.
-_KINDS = {"webserver": WEB, "dns": DNS, "firewall": FLOW, "authentication": AUTH}
+_KINDS = {"webserver": WEB, "dns": DNS, "firewall": FLOW, AUTHENTICATION: AUTH}
 #: Requests of one's own people to others' servers: like :data:`WEB`, but no rule about attacks on us is meant.
 _PROXY = "proxy"
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pollwatch.errors import FormatError
+from pollwatch.formats.cloud import CLOUDTRAIL
 from pollwatch.formats.interface import Format, Framing
 from pollwatch.formats.journald import Journald
 from pollwatch.formats.jsonlines import JsonLines
@@ -39,6 +40,7 @@ ALL: tuple[Format, ...] = (
     Zeek(),
     ZeekJson(),
     Windows(),
+    CLOUDTRAIL,
     JsonLines(),
 )
 
@@ -61,6 +63,7 @@ ALSO_CALLED = {
     "evtx": "windows",
     "winlogbeat": "windows",
     "sysmon": "windows",
+    "aws": "cloudtrail",
     "json": "jsonlines",
     "ndjson": "jsonlines",
     "ecs": "jsonlines",

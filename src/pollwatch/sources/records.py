@@ -4,7 +4,8 @@ How records stand is seen from the first bytes, before anybody asks which format
 
 - ``lines``: one record per physical line (``\n`` or ``\r\n``), numbered as an editor numbers them.
 - ``json`` by line (NDJSON): the same, but each line is a JSON value.
-- ``json`` by value: a JSON array's elements, or values that span lines; numbered as elements.
+- ``json`` by value: a JSON array's elements, or values that span lines; numbered as elements. So are those of the
+  lists in which cloud services deliver their logs (``envelope.py``).
 - ``evtx``: the events of a Windows event log, each as JSON text (``evtx.py``); numbered in the order of the file.
 """
 
@@ -19,7 +20,7 @@ from itertools import islice
 from typing import Literal
 
 from pollwatch.events.block import LineBlock
-from pollwatch.sources import evtx
+from pollwatch.sources import envelope, evtx
 from pollwatch.sources.decode import Encoding, decode, encoding_of, scrub
 from pollwatch.sources.interface import BLOCK_BYTES, BLOCK_RECORDS, MAX_RECORD_BYTES
 
@@ -28,6 +29,7 @@ Framing = Literal["lines", "json", "evtx"]
 _ARRAY = re.compile(r"\s*\[\s*[{\]]")
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 """Between values: also the brackets of the array around them; a value of ours is an object, never an array."""
+_SEPARATORS = re.compile(r"[\s,]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def shape_of(head: bytes) -> Shape:
     encoding, bom = encoding_of(head)
     text = head[bom:].decode(encoding, "replace")
     lines = [line for line in text.split("\n") if line.strip()]
-    if _ARRAY.match(text):
+    if _ARRAY.match(text) or envelope.opens(text):
         return Shape("json", by_value=True, encoding=encoding, bom_bytes=bom)
     if not lines or not lines[0].lstrip().startswith("{"):
         objects = sum(line.lstrip().startswith("{") for line in lines)
@@ -172,8 +174,9 @@ def _values(chunks: Iterable[bytes], encoding: Encoding) -> Iterator[_Run]:
     decoder = json.JSONDecoder()
     errors = "surrogateescape" if encoding == "utf-8" else "surrogatepass"
     stream = _Text(iter(chunks), encoding, errors)
+    wrapped = False
     while stream.more():
-        stream.skip(_BETWEEN)
+        wrapped = stream.unwrap(wrapped=wrapped)
         if not stream.more():
             return
         raw = stream.take(_value_end(decoder, stream)).rstrip().encode(encoding, errors)
@@ -239,6 +242,29 @@ class _Text:
             self.at = found.end() if found else self.at
             if self.at < len(self.text):
                 return
+
+    def unwrap(self, *, wrapped: bool) -> bool:
+        """Move past what stands between two values, envelopes included; whether the next one lies in an envelope."""
+        while True:
+            start = self.at
+            if wrapped:
+                self.skip(_SEPARATORS)
+                self.ahead()
+                if (end := envelope.CLOSING.match(self.text, self.at)) is not None:
+                    self.at = end.end()
+                wrapped = end is None and not self.text.startswith("]", self.at)
+            self.skip(_BETWEEN)
+            if self.more() and self.text[self.at] == "{" and not wrapped:
+                self.ahead()
+                if (opening := envelope.OPENING.match(self.text, self.at)) is not None:
+                    self.at, wrapped = opening.end(), True
+            if self.at == start or not self.more():
+                return wrapped
+
+    def ahead(self) -> None:
+        """Read on until enough text stands behind the position to tell an envelope."""
+        while len(self.text) - self.at < envelope.LONGEST and self.read():
+            pass
 
     def take(self, end: int) -> str:
         """The text up to ``end``; the position moves there."""

@@ -1,0 +1,315 @@
+"""What the audit logs of all cloud services have in common: who did what, from where, and how it ended.
+
+Each service's reader (``framing_aws``, ``framing_azure``, ``framing_m365``, ``framing_google``, ...) turns one record
+into a :class:`CloudEvent`: the fields in the names that SigmaHQ's rules use, and the same deed in the words of
+``taxonomy.CLOUD_COLUMNS``, which are the same for all services.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pollwatch.events.batch import LogSource, Parsed, Quarantined
+from pollwatch.events.block import LineBlock
+from pollwatch.events.taxonomy import AUTH_COLUMNS, AUTHENTICATION, CLOUD_COLUMNS
+from pollwatch.formats.framing import Rows, Shape, Value, epoch_us, iso_us, parsed, split_host_port
+from pollwatch.formats.framing_json import (
+    LONGEST_NAME,
+    REST,
+    as_column,
+    flat_name,
+    json_records,
+    json_text,
+    read_object,
+)
+from pollwatch.formats.framing_login import address
+from pollwatch.formats.interface import Framing, ParseContext, Parser
+
+Record: TypeAlias = "dict[str, Any]"
+Reader: TypeAlias = "Callable[[Record, Fields], CloudEvent | None]"
+
+_DEPTH = 12
+_MOST = 400
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """One record in our words; the attributes are ``taxonomy.CLOUD_COLUMNS``.
+
+    Attributes:
+        login: what became of a log-in, in ``taxonomy.AUTH_ACTIONS``; None where the record is no log-in.
+    """
+
+    operation: str
+    ip: str | None = None
+    user: str | None = None
+    host: str | None = None
+    target: str | None = None
+    kind: str | None = None
+    outcome: str | None = None
+    agent: str | None = None
+    country: str | None = None
+    network: str | None = None
+    device: str | None = None
+    login: str | None = None
+
+    def columns(self) -> dict[str, Value]:
+        """The columns that every cloud record has, and those of a log-in."""
+        source = client(self.ip)
+        user = self.user or None
+        country = (self.country or "").strip().upper()
+        found: dict[str, Value] = {
+            "norm.ip": source,
+            "norm.user": user,
+            "norm.host": self.host or None,
+            "norm.target": self.target or None,
+            "norm.operation": self.operation,
+            "norm.kind": "sign-in" if self.login else self.kind,
+            "norm.outcome": self.outcome,
+            "norm.agent": self.agent or None,
+            "norm.country": country if _COUNTRY.fullmatch(country) else None,
+            "norm.network": self.network or None,
+            "norm.device": self.device or None,
+        }
+        if self.login:
+            found |= {"action": self.login, "user": user, "src_ip": source, "hostname": self.target or None}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class CloudEvent:
+    """One record, read."""
+
+    product: str
+    service: str
+    time: object
+    values: dict[str, Value]
+    deed: Deed
+
+    @property
+    def logsource(self) -> LogSource:
+        """Its logsource; log-ins have the category of all log-ins besides."""
+        return LogSource(AUTHENTICATION if self.deed.login else "", self.product, self.service)
+
+
+class Fields:
+    """Nested objects as dotted names, as Sigma's rules write them: without the places of lists in between.
+
+    A list of objects is there as a whole, as JSON text under its own name, and each field of its objects under the
+    dotted name, with all its values. What has one value is that value; several are a JSON list. At most 400 names per
+    input become columns; the others stand together in ``_rest``.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self) -> None:
+        """Start before the first record."""
+        self._names: set[str] = set()
+
+    def __call__(self, record: Record) -> dict[str, Value]:
+        """One record's fields."""
+        gathered: dict[str, list[Any]] = {}
+        _gather(record, "", 1, gathered)
+        flat: dict[str, Value] = {}
+        rest: dict[str, Any] = {}
+        for name, values in gathered.items():
+            value = _only(values)
+            if name not in self._names:
+                if len(self._names) >= _MOST or len(name) > LONGEST_NAME:
+                    rest[name] = value
+                    continue
+                self._names.add(name)
+            flat[flat_name(name)] = as_column(value)
+        if rest:
+            flat[REST] = json_text(rest)
+        return flat
+
+
+def _gather(value: Any, name: str, level: int, found: dict[str, list[Any]]) -> None:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict) and value and level < _DEPTH:
+        for key, each in value.items():
+            _gather(each, f"{name}.{key}" if name else key, level + 1, found)
+        return
+    found.setdefault(name, []).append(value)
+    if isinstance(value, list) and level < _DEPTH:
+        for each in value:
+            if isinstance(each, dict):
+                _gather(each, name, level + 1, found)
+
+
+def _only(values: list[Any]) -> Any:  # noqa: ANN401 - any JSON value
+    """The one value; else the list of them, each once."""
+    if len(values) == 1 and isinstance(values[0], list):
+        values = values[0] if len(values[0]) == 1 and not isinstance(values[0][0], (dict, list)) else [values[0]]
+    if len(values) == 1:
+        return values[0]
+    distinct: list[Any] = []
+    for value in values[:64]:
+        if value not in distinct:
+            distinct.append(value)
+    return distinct[0] if len(distinct) == 1 else distinct
+
+
+@dataclass(frozen=True, slots=True)
+class CloudLog:
+    """A format that is one service's records as JSON.
+
+    Attributes:
+        name: as ``--format`` takes it.
+        reader: one record, or None where it is not one of the service.
+        foreign: the reason why such a record is quarantined.
+    """
+
+    name: str
+    reader: Reader
+    foreign: str
+    framing: Framing = "json"
+
+    def sniff(self, sample: Sequence[str]) -> float:
+        """The share of the records that are the service's."""
+        fields = Fields()
+        fitting = 0
+        for text in sample:
+            record = read_object(text)
+            fitting += isinstance(record, dict) and self.reader(unwrapped(record), fields) is not None
+        return fitting / len(sample) if sample else 0.0
+
+    def parser(self, context: ParseContext) -> Parser:
+        """A fresh parser for one input."""
+        return CloudParser(self, context.zone)
+
+
+class CloudParser:
+    """Reads one input's records, in order."""
+
+    __slots__ = ("_fields", "_log", "_zone")
+
+    def __init__(self, log: CloudLog, zone: dt.tzinfo) -> None:
+        """Start before the first record; the zone is that of times that name none."""
+        self._log = log
+        self._zone = zone
+        self._fields = Fields()
+
+    def parse(self, block: LineBlock) -> Parsed:
+        """Every record becomes one event or one quarantined record."""
+        records, quarantined = json_records(block)
+        rows = CloudRows(self._zone)
+        for number, record in records:
+            event = self._log.reader(unwrapped(record), self._fields)
+            if event is None:
+                quarantined.append(Quarantined(number, self._log.foreign))
+            else:
+                rows.add(number, event)
+        return parsed(block, rows.all(), quarantined)
+
+
+class CloudRows:
+    """Events by logsource."""
+
+    __slots__ = ("_rows", "_zone")
+
+    def __init__(self, zone: dt.tzinfo) -> None:
+        """None yet."""
+        self._rows: dict[LogSource, Rows] = {}
+        self._zone = zone
+
+    def add(self, number: int, event: CloudEvent) -> None:
+        """One more event."""
+        source = event.logsource
+        if source not in self._rows:
+            columns = CLOUD_COLUMNS + (AUTH_COLUMNS if source.category else ())
+            self._rows[source] = Rows(Shape(source, columns))
+        values = event.values | event.deed.columns()
+        if source.category:
+            values["program"] = event.product
+        self._rows[source].add(number, time_us(event.time, self._zone), values)
+
+    def all(self) -> list[Rows]:
+        """The events of each logsource."""
+        return list(self._rows.values())
+
+
+#: Fields that carry a whole record as text or object, with what else must be there so that nothing else is meant.
+_CARRIERS = (
+    ("CloudTrailEvent", "EventId"),  # aws cloudtrail lookup-events
+    ("AuditData", "Operations"),  # Search-UnifiedAuditLog | ConvertTo-Json
+    ("AuditData", "Operation"),  # Purview
+    ("auditData", "operation"),  # Graph's audit log queries
+    ("detail", "detail-type"),  # EventBridge
+    ("message", "timestamp"),  # CloudWatch Logs
+)
+
+
+def unwrapped(record: Record) -> Record:
+    """The record that another one carries; itself where it carries none."""
+    for name, beside in _CARRIERS:
+        inner = record.get(name)
+        if inner is None or beside not in record:
+            continue
+        if isinstance(inner, str) and inner.lstrip().startswith("{"):
+            inner = read_object(inner)
+        if isinstance(inner, dict):
+            return inner
+    return record
+
+
+def time_us(logged: object, zone: dt.tzinfo) -> int | None:
+    """Microseconds of a time as services write it: ISO 8601, a count since 1970, or a date in the American order."""
+    if not isinstance(logged, str):
+        return epoch_us(logged)
+    found = iso_us(logged, zone)
+    if found is None and (parts := _AMERICAN.fullmatch(logged.strip())):
+        month, day, year, clock, half = parts.groups()
+        hour, _, rest = clock.partition(":")
+        if half:
+            hour = str(int(hour) % 12 + (12 if half.upper() == "PM" else 0))
+        found = iso_us(f"{year}-{int(month):02}-{int(day):02}T{int(hour):02}:{rest}", zone)
+    return epoch_us(logged) if found is None else found
+
+
+_AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}),? (\d{1,2}:\d\d(?::\d\d)?)(?: ?([AaPp][Mm]))?")
+
+
+def client(text: str | None) -> str | None:
+    """The address of a client: without its port; None where a service is named instead."""
+    if not text:
+        return None
+    return address(text) or address(split_host_port(text.strip())[0])
+
+
+def part(record: Record, *path: str) -> Record:
+    """A nested object; an empty one where there is none, the first one of a list, or one that stands as JSON text."""
+    value: Any = record
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, list):
+            value = value[0] if value else None
+        if isinstance(value, str) and value.startswith(("{", "[{")):
+            value = read_object(value.strip("[]"))
+    return value if isinstance(value, dict) else {}
+
+
+def parts(record: Record, name: str) -> list[Record]:
+    """The objects of a list; none where it is no list."""
+    value = record.get(name)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def text(record: Record, *names: str) -> str | None:
+    """The first of the fields that says something, as text."""
+    for name in names:
+        value = record.get(name)
+        if value is not None and value != "" and not isinstance(value, (dict, list)):
+            column = as_column(value)
+            return column if isinstance(column, str) else str(column)
+    return None
+
+
+def given(values: dict[str, Value]) -> dict[str, Value]:
+    """Only what is there, so that a column is not made for what no record has."""
+    return {name: value for name, value in values.items() if value is not None}
