@@ -11,7 +11,7 @@ from pollwatch.cli import present
 from pollwatch.cli.rulewords import rule_document
 from pollwatch.detect.explain import describe
 from pollwatch.detect.sigma.load import text_of
-from pollwatch.detect.sigma.plan import And, EventRule, Leaf, Node, Not, Or, Rule
+from pollwatch.detect.sigma.plan import And, DetectorRule, EventRule, Leaf, Node, Not, Or, Rule
 from pollwatch.detect.sigma.route import routes
 from pollwatch.detect.sigma.samples import Samples, samples
 from pollwatch.detect.sigma.witness import literals
@@ -49,7 +49,7 @@ def tell(ruleset: Ruleset, rule: Rule) -> None:
     _section(_("What to do first"), list(info.steps))
     _section(_("It fires when"), meaning(ruleset, rule))
     _section(_("It looks first for"), _witnesses(rule))
-    own = _samples(rule)
+    own = _samples(ruleset, rule)
     _section(_("It must fire on"), list(own.fire))
     _section(_("It must not fire on"), list(own.silent))
     _section(info.path, text_of(info.path).splitlines())
@@ -65,7 +65,7 @@ def _section(title: str, lines: list[str]) -> None:
 
 def document(ruleset: Ruleset, rule: Rule) -> dict[str, Json]:
     """The rule as JSON."""
-    own, info = _samples(rule), rule.info
+    own, info = _samples(ruleset, rule), rule.info
     return {
         "schema": "pollwatch.rule/1",
         **rule_document(ruleset, rule),
@@ -96,6 +96,8 @@ def meaning(ruleset: Ruleset, rule: Rule) -> list[str]:
     """The condition as an indented list."""
     if isinstance(rule, EventRule):
         return _tree(rule.condition, 0)
+    if isinstance(rule, DetectorRule):
+        return [_(each) for each in rule.fires_when]
     under = (ruleset.engine.rule(each) for each in rule.rules)
     seconds = rule.span_us // 1_000_000
     return [
@@ -148,7 +150,9 @@ def _leaves(node: Node) -> list[Leaf]:
             return [leaf for child in children for leaf in _leaves(child)]
 
 
-def _samples(rule: Rule) -> Samples:
+def _samples(ruleset: Ruleset, rule: Rule) -> Samples:
+    if isinstance(rule, DetectorRule):
+        return next(each.samples() for each in ruleset.engine.detectors if each.rule.info.id == rule.info.id)
     try:
         return samples(Path(rule.info.path)).get(rule.info.id, Samples((), ()))
     except RuleError:

@@ -11,7 +11,7 @@ from rich.text import Text
 from pollwatch.canonical import Json
 from pollwatch.cli import present
 from pollwatch.detect.sigma.load import Refused
-from pollwatch.detect.sigma.plan import EventRule, Rule
+from pollwatch.detect.sigma.plan import CorrelationRule, DetectorRule, EventRule, Rule
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _, ngettext
 from pollwatch.node.rules.importing import Import
@@ -122,7 +122,7 @@ def rule_document(ruleset: Ruleset, rule: Rule) -> dict[str, Json]:
         "title": info.title,
         "level": info.severity.word,
         "status": info.status,
-        "kind": "event" if isinstance(rule, EventRule) else rule.type.value,
+        "kind": _kind(rule),
         "logsources": [str(each) for each in ruleset.logsources(rule)],
         "techniques": list(info.techniques),
         "tactics": list(info.tactics),
@@ -131,6 +131,16 @@ def rule_document(ruleset: Ruleset, rule: Rule) -> dict[str, Json]:
         "path": info.path,
         "speaks": info.output,
     }
+
+
+def _kind(rule: Rule) -> str:
+    match rule:
+        case EventRule():
+            return "event"
+        case DetectorRule():
+            return "detector"
+        case CorrelationRule():
+            return rule.type.value
 
 
 def tell_import(done: Import) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import cast
+
 import numpy as np
+import polars as pl
 
 from pollwatch.detect.columns import Rows
 from pollwatch.detect.observations import NO_TIME, Names, Observations, Observer
 from pollwatch.detect.runs import Run
 from pollwatch.detect.sigma.plan import RuleInfo
-from pollwatch.detect.why import Facts, sentence
-from pollwatch.events.batch import LogSource
-from pollwatch.events.detection import Actors, Detection
+from pollwatch.detect.why import Facts, sentence, span
+from pollwatch.events.batch import NUMBER, TIME, LogSource
+from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.lines import LineSet
 
 #: How many names of a kind one detection carries; the lines carry them all.
@@ -37,6 +42,55 @@ def from_run(info: RuleInfo, run: Run, behind: Observations, names: Names) -> De
     """A run of fulfilled windows, with the observations behind it."""
     seen = Observations.concat([run.seen(), behind])
     return _detection(info, seen, names, run.example, run.logsource, run.distinct(), run.beyond)
+
+
+def of_lines(  # noqa: PLR0913 - what a detector says
+    info: RuleInfo,
+    lines: pl.DataFrame,
+    logsource: LogSource,
+    why: str,
+    *,
+    actors: Actors,
+    targets: Sequence[str] = (),
+    severity: Severity | None = None,
+    succeeded: bool = False,
+) -> Detection:
+    """What a detector found.
+
+    Args:
+        info: of the detector.
+        lines: the lines that made it fire: ``path``, ``number`` and ``time_us``.
+        logsource: of the events.
+        why: the sentence, whole: what it quotes of a log was made inert (``events.printable``).
+        actors: who acted.
+        targets: what was acted upon.
+        severity: where it is not the detector's own.
+        succeeded: the lines show that it worked.
+    """
+    named = lines.group_by("path", maintain_order=True).agg(pl.col(NUMBER))
+    sets = [LineSet.of(path, numbers.to_numpy()) for path, numbers in zip(*named.get_columns(), strict=True)]
+    return Detection(
+        rule_id=info.id,
+        title=info.title,
+        severity=info.severity if severity is None else severity,
+        techniques=info.techniques,
+        actors=Actors(*(getattr(actors, each.name)[:_MOST_NAMES] for each in fields(actors))),
+        targets=tuple(each for each in targets if each)[:_MOST_NAMES],
+        first_us=cast("int | None", lines[TIME].min()),
+        last_us=cast("int | None", lines[TIME].max()),
+        lines=LineSet.union(sets),
+        why=why,
+        logsource=logsource,
+        tool=info.tool,
+        succeeded=succeeded or info.success,
+        meaning=info.meaning,
+        steps=info.steps,
+    )
+
+
+def spanned(lines: pl.DataFrame) -> str:
+    """In words, how long it took."""
+    return span(cast("int | None", lines[TIME].min()), cast("int | None", lines[TIME].max()))
 
 
 def _detection(

@@ -13,11 +13,13 @@ from pathlib import Path
 from pollwatch.detect import detections, saved
 from pollwatch.detect.columns import Columns, Rows
 from pollwatch.detect.correlator import Correlator
+from pollwatch.detect.detectors import ALL
 from pollwatch.detect.explain import Explanation, explained
+from pollwatch.detect.interface import Detector, Hit, Seen
 from pollwatch.detect.match import Matches, Plan, match, plan
 from pollwatch.detect.observations import Observer
 from pollwatch.detect.sigma.load import SHIPPED, LoadReport, load
-from pollwatch.detect.sigma.plan import EventRule, Node, Rule
+from pollwatch.detect.sigma.plan import DetectorRule, EventRule, Node, Rule
 from pollwatch.detect.state import State
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.detection import Detection
@@ -27,11 +29,13 @@ from pollwatch.events.text import add_normalised
 class Engine:
     """A set of rules, ready to run. Immutable after :meth:`load`; plans are made per logsource on first use."""
 
-    def __init__(self, rules: Sequence[Rule], report: LoadReport) -> None:
+    def __init__(self, rules: Sequence[Rule], report: LoadReport, detectors: Sequence[Detector] = ()) -> None:
         """Take rules that are in order: what a correlation refers to stands before it."""
         self.rules = tuple(rules)
+        self.detectors = tuple(detectors)
         self.report = report
-        self._by_id = {rule.info.id: rule for rule in self.rules}
+        known = (*self.rules, *(each.rule for each in self.detectors))
+        self._by_id: dict[str, Rule] = {rule.info.id: rule for rule in known}
         self._event_rules = [rule for rule in self.rules if isinstance(rule, EventRule)]
         self._correlator = Correlator(self.rules)
         self._plans: dict[LogSource, Plan] = {}
@@ -39,20 +43,26 @@ class Engine:
 
     @classmethod
     def load(
-        cls, rule_dirs: Sequence[Path] = (), *, shipped: bool = True, progress: Callable[[int, int], None] | None = None
+        cls,
+        rule_dirs: Sequence[Path] = (),
+        *,
+        shipped: bool = True,
+        detectors: Sequence[Detector] = (),
+        progress: Callable[[int, int], None] | None = None,
     ) -> Engine:
         """Load the shipped pack and the rules of files and folders; ``report`` lists what was refused.
 
         Args:
             rule_dirs: files and folders of rules.
-            shipped: with the shipped pack.
+            shipped: with the shipped pack and detectors.
+            detectors: more of them: those that the configuration sets up.
             progress: told how many of the files that must be compiled are done, and how many there are.
 
         Raises:
             RuleError: a path does not exist.
         """
         rules, report = load([*([SHIPPED] if shipped else []), *rule_dirs], progress=progress)
-        return cls(rules, report)
+        return cls(rules, report, (*(ALL if shipped else ()), *detectors))
 
     def plan(self, logsource: LogSource) -> Plan:
         """The rules that apply to events of a logsource."""
@@ -89,19 +99,20 @@ class Engine:
         batch = None if matches is None else matches.batch
         if batch is not None and hits:
             found += self._single(hits, Observer(batch, state.names), state, batch.logsource)
-        return state, found + self._correlator.step(state, hits, batch, watermark_us, done=done)
+        found += self._correlator.step(state, hits, batch, watermark_us, done=done)
+        return state, found + self._detected(state, matches, watermark_us, done=done)
 
     def save(self, state: State) -> bytes:
         """A state as bytes, to go on later from where it was."""
-        return saved.save(state, self._correlator)
+        return saved.save(state, self._correlator, self.detectors)
 
     def restore(self, data: bytes) -> State:
-        """The state that was saved; its ``forgotten`` names correlations that changed since.
+        """The state that was saved; its ``forgotten`` names correlations and detectors that changed since.
 
         Raises:
             StoreError: the bytes are of another version, or damaged.
         """
-        return saved.restore(data, self._correlator)
+        return saved.restore(data, self._correlator, self.detectors)
 
     def explain(self, batch: EventBatch) -> tuple[Explanation, ...]:
         """For the first event of a batch: each rule, whether it fits, and which parts of its condition do not."""
@@ -115,6 +126,28 @@ class Engine:
         """The rule with an id."""
         return self._by_id.get(rule_id)
 
+    def _detected(
+        self, state: State, matches: Matches | None, watermark_us: int | None, *, done: bool
+    ) -> list[Detection]:
+        """What the detectors say of a batch that is theirs, or when time passes."""
+        found: list[Detection] = []
+        seen = None
+        if matches is not None:
+            hits = (Hit(self._by_id[each.rule_id].info, each.rows) for each in matches.hits)
+            seen = Seen(matches.batch, tuple(hits))
+        for detector in self.detectors:
+            rule = detector.rule
+            if seen is not None and not _concerns(rule, seen):
+                continue
+            memory = state.memories.get(rule.info.id)
+            if memory is None:
+                if seen is None:
+                    continue
+                memory = detector.start()
+            state.memories[rule.info.id], told = detector.step(memory, seen, watermark_us, done=done)
+            found += told
+        return found
+
     def _single(self, hits: dict[str, Rows], observer: Observer, state: State, logsource: LogSource) -> list[Detection]:
         found: list[Detection] = []
         for rule_id, rows in hits.items():
@@ -122,3 +155,8 @@ class Engine:
             if info.output:
                 found += detections.from_rows(info, observer, rows, state.names, logsource)
         return found
+
+
+def _concerns(rule: DetectorRule, seen: Seen) -> bool:
+    """Whether a batch is a detector's business."""
+    return any(each.covers(seen.batch.logsource) for each in rule.logsources) and all(map(seen.has, rule.columns))

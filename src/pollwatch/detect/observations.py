@@ -138,9 +138,7 @@ class Observer:
     def times(self) -> Codes:
         """Each row's time; a line without one takes that of the line before it."""
         if self._times is None:
-            filled = pc.fill_null_forward(self._table[TIME].combine_chunks())
-            times: Codes = pc.fill_null(filled, NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-            self._times = times
+            self._times = filled_times(self._table)
         return self._times
 
     def codes(self, field: str, rows: Rows) -> Codes:
@@ -201,6 +199,13 @@ class Observer:
             if name in self._table.column_names and (text := self._table[name][row].as_py()):
                 return str(text)
         return ""
+
+
+def filled_times(table: pa.Table) -> Codes:
+    """Each row's time; a line without one takes that of the line before it, else :data:`NO_TIME`."""
+    filled = pc.fill_null_forward(table[TIME].combine_chunks())
+    times: Codes = pc.fill_null(filled, NO_TIME).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return times
 
 
 def _combined(so_far: npt.NDArray[np.uint64], more: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -6,7 +6,7 @@ that is gone or means something else by now is not taken over, and :attr:`State.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from hashlib import sha256
 from typing import Any, Final
@@ -15,8 +15,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from pollwatch.detect.correlator import Correlator
+from pollwatch.detect.interface import Detector
 from pollwatch.detect.observations import Names, Observations
 from pollwatch.detect.runs import Run
 from pollwatch.detect.sigma.plan import CorrelationRule, CorrelationType
@@ -26,7 +28,7 @@ from pollwatch.detect.windows import NONE, Groups, Nodes, Slots
 from pollwatch.errors import StoreError
 from pollwatch.events.batch import LogSource
 
-_MAGIC: Final = b"pollwatch detection state 1\n"
+_MAGIC: Final = b"pollwatch detection state 2\n"
 _DIGEST_BYTES: Final = 32
 _RUN: Final = tuple(each.name for each in fields(Observations))
 
@@ -61,6 +63,11 @@ class _Table(msgspec.Struct, frozen=True):
     kept: int
 
 
+class _Memory(msgspec.Struct, frozen=True):
+    version: str
+    frames: dict[str, bytes]
+
+
 class _State(msgspec.Struct, frozen=True):
     hashed_by: str
     names: list[str]
@@ -68,24 +75,30 @@ class _State(msgspec.Struct, frozen=True):
     latest_us: int
     names_kept: int
     tables: dict[str, _Table]
+    memories: dict[str, _Memory]
 
 
 class _DamagedError(Exception):
     """What was read cannot have been written by :func:`save`."""
 
 
-def save(state: State, correlator: Correlator) -> bytes:
+def save(state: State, correlator: Correlator, detectors: Sequence[Detector] = ()) -> bytes:
     """A state as bytes."""
     rules = {rule.info.id: rule for rule in correlator.rules}
     tables = {name: _table(table, _meaning(rules[name], correlator)) for name, table in state.tables.items()}
+    memories = {
+        each.rule.info.id: _Memory(each.version, {name: _frame(frame) for name, frame in memory.items()})
+        for each in detectors
+        if (memory := state.memories.get(each.rule.info.id)) is not None
+    }
     names = state.names
     body = msgspec.msgpack.encode(
-        _State(_hashed_by(), names.texts, names.seed, state.latest_us, state.names_kept, tables)
+        _State(_hashed_by(), names.texts, names.seed, state.latest_us, state.names_kept, tables, memories)
     )
     return _MAGIC + sha256(body).digest() + body
 
 
-def restore(data: bytes, correlator: Correlator) -> State:
+def restore(data: bytes, correlator: Correlator, detectors: Sequence[Detector] = ()) -> State:
     """The state that was saved.
 
     Raises:
@@ -97,9 +110,12 @@ def restore(data: bytes, correlator: Correlator) -> State:
     try:
         if sha256(body).digest() != data[len(_MAGIC) : len(_MAGIC) + _DIGEST_BYTES]:
             raise _DamagedError("its bytes do not fit its digest")  # noqa: TRY301 - said as the rest is
-        return _state(msgspec.msgpack.decode(body, type=_State), correlator)
-    except (_DamagedError, msgspec.DecodeError, ValueError, TypeError, IndexError, KeyError) as error:
+        saved = msgspec.msgpack.decode(body, type=_State)
+        state = _state(saved, correlator)
+        _remember(state, saved, detectors)
+    except (_DamagedError, msgspec.DecodeError, pa.ArrowException, ValueError, TypeError, LookupError) as error:
         raise StoreError(f"the detection state is damaged: {error}; start without it") from error
+    return state
 
 
 def _hashed_by() -> str:
@@ -151,7 +167,7 @@ def _state(saved: _State, correlator: Correlator) -> State:
     names = Names(saved.names, {text: code for code, text in enumerate(saved.names)}, saved.seed)
     if len(names.codes) != len(names.texts):
         raise _DamagedError("a name stands in it twice")
-    state = State(names, {}, saved.latest_us, saved.names_kept)
+    state = State(names, {}, {}, saved.latest_us, saved.names_kept)
     rules = {rule.info.id: rule for rule in correlator.rules}
     for name, table in saved.tables.items():
         rule = rules.get(name)
@@ -161,6 +177,37 @@ def _state(saved: _State, correlator: Correlator) -> State:
         else:
             state.tables[name] = _restored(table, correlator.table(rule), len(names.texts))
     return state
+
+
+def _frame(frame: pl.DataFrame) -> bytes:
+    sink = pa.BufferOutputStream()
+    table = frame.to_arrow()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _remember(state: State, saved: _State, detectors: Sequence[Detector]) -> None:
+    """Give detectors their memories back; one that is gone or remembers otherwise by now starts anew."""
+    known = {each.rule.info.id: each for each in detectors}
+    for name, memory in saved.memories.items():
+        detector = known.get(name)
+        if detector is None or detector.version != memory.version:
+            state.forgotten = (*state.forgotten, name)
+            continue
+        blank = detector.start()
+        if memory.frames.keys() != blank.keys():
+            raise _DamagedError(f"{name} remembers other frames than it should")
+        state.memories[name] = {each: _read_frame(memory.frames[each], blank[each]) for each in blank}
+
+
+def _read_frame(data: bytes, like: pl.DataFrame) -> pl.DataFrame:
+    table = pa.ipc.open_stream(data).read_all()
+    table.validate(full=True)
+    frame = pl.DataFrame(table)
+    if frame.schema != like.schema:
+        raise _DamagedError("a frame has other columns than it should")
+    return frame
 
 
 def _restored(saved: _Table, table: Table, names: int) -> Table:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pollwatch.detect.interface import Memory
 from pollwatch.detect.observations import Names
 from pollwatch.detect.table import Table
 from pollwatch.detect.windows import NEVER
@@ -24,13 +25,16 @@ class State:
     Attributes:
         names: strings as small numbers.
         tables: what each correlation remembers, by its id.
+        memories: what each detector remembers, by its id.
         latest_us: the latest time of any event.
         names_kept: how many names there were after the unused ones were forgotten last.
-        forgotten: correlations of which a restored state was not taken over, since they are gone or changed.
+        forgotten: correlations and detectors of which a restored state was not taken over, since they are gone or
+            changed.
     """
 
     names: Names = field(default_factory=Names)
     tables: dict[str, Table] = field(default_factory=dict)
+    memories: dict[str, Memory] = field(default_factory=dict)
     latest_us: int = NEVER
     names_kept: int = 0
     forgotten: tuple[str, ...] = ()

@@ -305,4 +305,20 @@ class FilterRule:
         return named and self.logsource.covers(rule.logsource)
 
 
-Rule: TypeAlias = "EventRule | CorrelationRule"
+@dataclass(frozen=True, slots=True)
+class DetectorRule:
+    """What a detector says of itself: a rule that is code (``detect.interface``).
+
+    Attributes:
+        logsources: of the events that it looks at.
+        columns: that it cannot do without: it is not asked about batches that lack one.
+        fires_when: a sentence for each thing that it asks, as ``rules show`` tells it.
+    """
+
+    info: RuleInfo
+    logsources: tuple[LogSource, ...]
+    columns: tuple[str, ...]
+    fires_when: tuple[str, ...]
+
+
+Rule: TypeAlias = "EventRule | CorrelationRule | DetectorRule"

@@ -5,7 +5,8 @@ mappings that make lines:
 
 - ``line``: a line; ``@n@`` becomes 1, 2, ..., and ``@clf@``, ``@bsd@``, ``@err@``, ``@iso@`` the time as access
   logs, syslog, nginx's error log and RFC 3339 write it.
-- ``request``: instead of a line, the request of an access-log line; with ``status``, ``agent``, ``ip``, ``referer``.
+- ``request``: instead of a line, the request of an access-log line; with ``status``, ``agent``, ``ip``, ``referer``,
+  ``bytes``.
 - ``times`` and ``every``: how many such lines, how many seconds apart.
 """
 
@@ -26,7 +27,7 @@ from pollwatch.errors import RuleError
 START = dt.datetime(2026, 11, 3, 20, 0, tzinfo=UTC)
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 _MOST_LINES = 10_000
-_KEYS = {"line", "request", "status", "agent", "ip", "referer", "times", "every"}
+_KEYS = {"line", "request", "status", "agent", "ip", "referer", "bytes", "times", "every"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +56,36 @@ def _samples(document: Mapping[str, Any]) -> Samples:
     stated = (own.get("samples") or {}) if isinstance(own, dict) else own
     if not isinstance(stated, dict) or set(stated) - {"fire", "silent"}:
         raise RuleError("'samples' holds fire and silent, nothing else")
-    return Samples(tuple(_lines(stated.get("fire") or ())), tuple(_lines(stated.get("silent") or ())))
+    return made(stated.get("fire") or (), stated.get("silent") or ())
+
+
+def made(fire: Sequence[Any], silent: Sequence[Any]) -> Samples:
+    """The samples that such entries stand for.
+
+    Raises:
+        RuleError: an entry is not understood.
+    """
+    return Samples(tuple(_lines(fire)), tuple(_lines(silent)))
 
 
 def _lines(entries: Sequence[Any]) -> list[str]:
     lines: list[str] = []
     moment = START
     for entry in entries:
-        made = {"line": entry} if isinstance(entry, str) else entry
-        if not isinstance(made, dict) or set(made) - _KEYS or ("line" in made) == ("request" in made):
+        said = {"line": entry} if isinstance(entry, str) else entry
+        if not isinstance(said, dict) or set(said) - _KEYS or ("line" in said) == ("request" in said):
             raise RuleError(f"a sample is a line, or a mapping with 'line' or 'request': {entry!r}")
-        times = int(made.get("times", 1))
+        times = int(said.get("times", 1))
         if times + len(lines) > _MOST_LINES:
             raise RuleError(f"samples of more than {_MOST_LINES} lines")
         for number in range(1, times + 1):
-            lines.append(_filled(made, number, moment))
-            moment += dt.timedelta(seconds=float(made.get("every", 1)))
+            lines.append(_filled(said, number, moment))
+            moment += dt.timedelta(seconds=float(said.get("every", 1)))
     return lines
 
 
-def _filled(made: Mapping[str, Any], number: int, moment: dt.datetime) -> str:
-    text = str(made["line"]) if "line" in made else _request(made)
+def _filled(entry: Mapping[str, Any], number: int, moment: dt.datetime) -> str:
+    text = str(entry["line"]) if "line" in entry else _request(entry)
     for token, value in (
         ("@n@", str(number)),
         ("@clf@", moment.strftime("[%d/%b/%Y:%H:%M:%S +0000]")),
@@ -87,9 +97,9 @@ def _filled(made: Mapping[str, Any], number: int, moment: dt.datetime) -> str:
     return text
 
 
-def _request(made: Mapping[str, Any]) -> str:
-    agent = str(made.get("agent", _AGENT)).replace('"', '\\"')
+def _request(entry: Mapping[str, Any]) -> str:
+    agent = str(entry.get("agent", _AGENT)).replace('"', '\\"')
     return (
-        f'{made.get("ip", "203.0.113.66")} - - @clf@ "{made["request"]} HTTP/1.1" {made.get("status", 200)} 1234'
-        f' "{made.get("referer", "-")}" "{agent}"'
+        f'{entry.get("ip", "203.0.113.66")} - - @clf@ "{entry["request"]} HTTP/1.1" {entry.get("status", 200)}'
+        f' {entry.get("bytes", 1234)} "{entry.get("referer", "-")}" "{agent}"'
     )

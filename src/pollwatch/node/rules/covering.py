@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pollwatch.clock import Clock
 from pollwatch.detect.sigma.plain import resolve
-from pollwatch.detect.sigma.plan import And, EventRule, Leaf, Node, Not, Or, Rule
+from pollwatch.detect.sigma.plan import And, DetectorRule, EventRule, Leaf, Node, Not, Or, Rule
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.incidents.attack import TACTICS, Technique, technique
 from pollwatch.incidents.coverage import Telemetry
@@ -68,6 +68,13 @@ def feeds(ruleset: Ruleset, rule: Rule, telemetry: Telemetry) -> bool:
 
     A correlation needs all that is under it.
     """
+    if isinstance(rule, DetectorRule):
+        return any(
+            count
+            and any(each.covers(source) for each in rule.logsources)
+            and set(rule.columns) <= set(_filled(telemetry, source))
+            for source, count in telemetry.events.items()
+        )
     if not isinstance(rule, EventRule):
         under = [ruleset.engine.rule(each) for each in rule.rules]
         return all(each is not None and feeds(ruleset, each, telemetry) for each in under)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pollwatch.detect import detectors
 from pollwatch.detect.engine import Engine
 from pollwatch.detect.sigma.load import SHIPPED, Refused
-from pollwatch.detect.sigma.plan import EventRule, Rule
+from pollwatch.detect.sigma.plan import DetectorRule, EventRule, Rule
 from pollwatch.detect.sigma.route import routes
 from pollwatch.errors import UsageError
 from pollwatch.events.batch import LogSource
@@ -38,8 +39,8 @@ class Ruleset:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """All rules that loaded."""
-        return self.engine.rules
+        """All rules that loaded, and the detectors."""
+        return (*self.engine.rules, *(each.rule for each in self.engine.detectors))
 
     @property
     def refused(self) -> tuple[Refused, ...]:
@@ -47,7 +48,9 @@ class Ruleset:
         return self.engine.report.refused
 
     def origin(self, path: str) -> str:
-        """Where a rule file comes from."""
+        """Where a rule file comes from; a detector comes with pollwatch."""
+        if path.startswith(f"{detectors.FOLDER}/"):
+            return SHIPPED_NAME
         found = (each for each in self.origins if path == each.folder or path.startswith(f"{each.folder}/"))
         return next((each.name for each in found), "")
 
@@ -73,6 +76,8 @@ class Ruleset:
         """What a rule says it is about; for a correlation, what the rules under it say."""
         if isinstance(rule, EventRule):
             return (rule.logsource,)
+        if isinstance(rule, DetectorRule):
+            return rule.logsources
         under = (self.engine.rule(each) for each in rule.rules)
         return tuple(dict.fromkeys(source for each in under if each is not None for source in self.logsources(each)))
 

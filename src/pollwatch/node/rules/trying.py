@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ import yaml
 from pollwatch.clock import US_PER_S, from_datetime, monotonic_s
 from pollwatch.detect.engine import Engine
 from pollwatch.detect.sigma.load import LoadReport, text_of
-from pollwatch.detect.sigma.plan import EventRule, Rule
+from pollwatch.detect.sigma.plan import CorrelationRule, DetectorRule, EventRule, Rule
 from pollwatch.detect.sigma.samples import START, samples
 from pollwatch.errors import FormatError, RuleError, SourceError
 from pollwatch.events.batch import EventBatch
@@ -54,7 +54,8 @@ class Trial:
 def on_samples(ruleset: Ruleset, rules: Sequence[Rule]) -> Iterator[Trial]:
     """Each rule on the samples in its own file; rules without any are not tried."""
     wanted = {rule.info.id: rule for rule in rules}
-    for path in dict.fromkeys(rule.info.path for rule in rules):
+    yield from _detectors_on_samples(ruleset, wanted)
+    for path in dict.fromkeys(rule.info.path for rule in rules if not isinstance(rule, DetectorRule)):
         try:
             if "samples" not in text_of(path):  # most rules: YAML read by Python for nothing takes seconds
                 continue
@@ -71,6 +72,14 @@ def on_samples(ruleset: Ruleset, rules: Sequence[Rule]) -> Iterator[Trial]:
                     yield _on_lines(_alone(ruleset, rule), rule, kind, lines)
 
 
+def _detectors_on_samples(ruleset: Ruleset, wanted: Mapping[str, Rule]) -> Iterator[Trial]:
+    for detector in ruleset.engine.detectors:
+        if detector.rule.info.id in wanted:
+            own, engine = detector.samples(), Engine(ruleset.engine.rules, ruleset.engine.report, [detector])
+            for kind, lines in (("fire", own.fire), ("silent", own.silent)):
+                yield _on_lines(engine, detector.rule, kind, lines)
+
+
 def _alone(ruleset: Ruleset, rule: Rule) -> Engine:
     """An engine of one rule and what it refers to: a sample need not meet all the others."""
     needed, open_ids = set[str](), [rule.info.id]
@@ -78,8 +87,8 @@ def _alone(ruleset: Ruleset, rule: Rule) -> Engine:
         each = ruleset.engine.rule(open_ids.pop())
         if each is not None and each.info.id not in needed:
             needed.add(each.info.id)
-            open_ids += [] if isinstance(each, EventRule) else each.rules
-    return Engine([each for each in ruleset.rules if each.info.id in needed], LoadReport(0, len(needed), ()))
+            open_ids += each.rules if isinstance(each, CorrelationRule) else ()
+    return Engine([each for each in ruleset.engine.rules if each.info.id in needed], LoadReport(0, len(needed), ()))
 
 
 def _on_lines(engine: Engine, rule: Rule, kind: str, lines: Sequence[str]) -> Trial:
