@@ -5,6 +5,8 @@ import gzip
 import io
 import lzma
 import os
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,85 @@ def test_gzip_remembers_when_it_was_written(tmp_path: Path) -> None:
     os.utime(tmp_path / "c.gz", (1_900_000_000, 1_900_000_000))
     files, _failures = expand([str(tmp_path)])
     assert [f.anchor_us // 1_000_000 for f in files] == [1_793_833_200, 1_900_000_000, 1_900_000_000]
+
+
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    """A zip file."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (2026, 11, 3, 20, 0, 0)), content)
+    return path
+
+
+def tarred(path: Path, files: dict[str, bytes]) -> Path:
+    """A tar file, compressed as its name says, with a link beside the files."""
+    with tarfile.open(path, f"w:{path.suffix[1:].replace('tar', '')}") as archive:  # type: ignore[call-overload]
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(content), 1_793_833_200
+            archive.addfile(info, io.BytesIO(content))
+        link = tarfile.TarInfo("link.log")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return path
+
+
+@pytest.mark.parametrize("name", ["logs.zip", "logs.tar", "logs.tar.gz", "logs.tar.xz"])
+def test_what_an_archive_holds_is_read_where_it_lies(tmp_path: Path, name: str) -> None:
+    """Each file in it is an input, twice readable; a name that climbs out writes nothing; links are no files."""
+    files = {"a/one.log": b"one\n", "../../climbs.log": b"up\n", ".hidden": b"x", "__MACOSX/._one.log": b"x"}
+    path = (zipped if name.endswith("zip") else tarred)(tmp_path / name, files)
+    found, failures = expand([str(tmp_path)])
+    assert failures == []
+    assert [each.path for each in found] == [f"{path}!/../../climbs.log", f"{path}!/a/one.log"]
+    for _ in range(2):
+        with found[1].open() as stored:
+            assert b"".join(chunks(stored, found[1].path)) == b"one\n"
+    assert found[1].anchor_us // 1_000_000 in {1_793_833_200, 1_793_736_000 + 86_400}
+    assert [each.path for each in expand([f"{path}!/a/one.log"])[0]] == [f"{path}!/a/one.log"]
+    assert expand([f"{path}!/none.log"])[1]
+
+
+def test_two_files_of_one_name_in_an_archive_are_two_inputs(tmp_path: Path) -> None:
+    """Whoever packs a log twice under one name hides none of them."""
+    path = tmp_path / "twice.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.log", "first\n")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a.log", "second\n")
+    found, _failures = expand([str(path)])
+    assert len({each.path for each in found}) == 2
+    assert sorted(b"".join(chunks(each.open(), each.path)) for each in found) == [b"first\n", b"second\n"]
+
+
+def test_an_archive_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file that says it comes to far more than any log is named and not read."""
+    bomb = zipped(tmp_path / "bomb.zip", {"zeros.log": bytes(1 << 20)})
+    packed = tarred(tmp_path / "bomb.tar.gz", {"zeros.log": bytes(1 << 20)})
+    monkeypatch.setattr("pollwatch.sources.archive.MAX_BYTES", 1 << 19)
+    found, failures = expand([str(bomb), str(packed)])
+    assert found == []
+    assert [each.path for each in failures] == [str(bomb), str(packed)]
+
+
+@pytest.mark.parametrize("cut", [30, 200, -30])
+def test_a_damaged_archive_is_a_failure_with_its_name(tmp_path: Path, cut: int) -> None:
+    """Cut short, an archive is named; whatever is in it is not passed over in silence."""
+    path = zipped(tmp_path / "logs.zip", {"a.log": os.urandom(500)})
+    path.write_bytes(path.read_bytes()[:cut])
+    assert [each.path for each in expand([str(path)])[1]] == [str(path)]
+
+
+def test_a_damaged_member_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    """A member whose checksum does not fit ends with an error that names it, not as if it were whole."""
+    path = zipped(tmp_path / "logs.zip", {"a.log": b"line\n" * 50})
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"a.log") + 8
+    raw[at] ^= 0xFF
+    path.write_bytes(raw)
+    (source,), _failures = expand([str(path)])
+    with pytest.raises(SourceError, match=r"a\.log"), source.open() as stored:
+        list(chunks(stored, source.path))
 
 
 def test_stdin_can_be_read_twice(tmp_path: Path) -> None:

@@ -61,8 +61,9 @@ def command(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Read logs, detect attacks, and show the incidents.
 
-    PATH is a file, a folder, a pattern, or - for stdin. Compression, encoding and format are found out. What lies in
-    a folder beside logs and is of no known format is passed over, with a word at the end; what is named is not.
+    PATH is a file, a folder, an archive (zip, tar), a pattern, or - for stdin. Compression, encoding and format are
+    found out. What lies in a folder or an archive beside logs and is of no known format is passed over, with a word
+    at the end; what is named is not.
     """
     if as_json and jsonl:
         raise UsageError(_("--json and --jsonl exclude each other"))

@@ -8,6 +8,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, cast
+from zipfile import BadZipFile
 
 import zstandard
 
@@ -31,15 +32,16 @@ def chunks(stored: BinaryIO, path: str) -> Iterator[bytes]:
     Raises:
         SourceError: the compressed data is damaged or ends early; names the file.
     """
-    head = stored.read(6)
-    stored.seek(0)
-    kind = compression(head)
-    stream = _open(stored, kind)
+    kind, stream = "", None
     while True:
         try:
+            if stream is None:  # a member of an archive may be damaged in its first bytes
+                kind = compression(stored.read(6))
+                stored.seek(0)
+                stream = _open(stored, kind)
             # `read1` hands out what is there: `read` would drop a good part of a truncated stream with the error.
             chunk = stream.read1(CHUNK_BYTES) if hasattr(stream, "read1") else stream.read(CHUNK_BYTES)
-        except (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
+        except (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError, BadZipFile) as error:
             raise SourceError(
                 f"{path}: {kind or 'the file'} cannot be read to its end ({error}); what came before was read"
             ) from error

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from pollwatch.clock import US_PER_S
 from pollwatch.errors import SourceError
+from pollwatch.sources import archive
+from pollwatch.sources.archive import MemberSource
 from pollwatch.sources.interface import Failure
 
 
@@ -38,13 +40,16 @@ class FileSource:
             raise SourceError(f"{self.path}: {error.strerror or error}") from error
 
 
-def expand(names: Iterable[str]) -> tuple[list[FileSource], list[Failure]]:
+def expand(names: Iterable[str]) -> tuple[list[FileSource | MemberSource], list[Failure]]:
     """The files that the names stand for, each once, in the order given; folders are walked in name order.
+
+    An archive stands for the files in it; ``ARCHIVE!/MEMBER`` is one of them.
 
     Returns:
         The files, and for each name that leads to nothing readable the reason.
     """
     files: dict[Path, FileSource] = {}
+    chosen: list[MemberSource] = []
     failures: list[Failure] = []
     for name in names:
         found = False
@@ -54,9 +59,34 @@ def expand(names: Iterable[str]) -> tuple[list[FileSource], list[Failure]]:
                 _add(files, path, folder)
             except OSError as error:
                 failures.append(Failure(str(path), error.strerror or str(error)))
-        if not found:
+        if not found and (member := _member(name)) is not None:
+            chosen.append(replace(member, folder=""))
+        elif not found:
             failures.append(Failure(name, "no such file or folder, and as a pattern it matches nothing"))
-    return list(files.values()), failures
+    return [*(source for each in files.values() for source in _opened(each, failures)), *chosen], failures
+
+
+def _opened(file: FileSource, failures: list[Failure]) -> Sequence[FileSource | MemberSource]:
+    """A file, or what is in it where it is an archive."""
+    try:
+        if not archive.is_archive(file.file):
+            return [file]
+        found, complaint = archive.members(file.file, file.path, file.folder, file.anchor_us)
+    except OSError:
+        return [file]  # whoever opens it says why
+    if complaint:
+        failures.append(Failure(file.path, complaint))
+    return found
+
+
+def _member(name: str) -> MemberSource | None:
+    """The file in an archive that a name of the shape ``ARCHIVE!/MEMBER`` stands for."""
+    path = Path(name.partition(archive.INSIDE)[0])
+    if archive.INSIDE not in name or not path.is_file():
+        return None
+    written_us = _written_us(path, path.stat().st_mtime_ns // 1_000)
+    whole = FileSource(path, str(path), 0, written_us)
+    return next((each for each in _opened(whole, []) if isinstance(each, MemberSource) and each.path == name), None)
 
 
 def _matches(name: str) -> Iterator[tuple[Path, str]]:

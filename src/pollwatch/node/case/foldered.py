@@ -1,10 +1,10 @@
 """Which of the files met in a folder are logs.
 
-A folder of logs holds other things too: a README, a configuration, the journal's own files. What was named is read
-or complained about. What was merely met below a named folder, and is of no format known here, is *passed over*: it
-is counted and named in one closing line, but is no failure, is not kept in a case, and does not dim the light. That
-holds only while some other file of the same folder is recognised: a folder in which nothing is understood is a
-watch that sees nothing, and each of its files is complained about.
+A folder or an archive of logs holds other things too: a README, a configuration, the journal's own files. What was
+named is read or complained about. What was merely met below a named folder, and is of no format known here, is
+*passed over*: it is counted and named in one closing line, but is no failure, is not kept in a case, and does not dim
+the light. That holds only while some other file of the same folder is recognised: a folder in which nothing is
+understood is a watch that sees nothing, and each of its files is complained about.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ from collections.abc import Sequence
 from pollwatch.errors import FormatError, SourceError
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.node.case import reading
+from pollwatch.sources.archive import MemberSource
 from pollwatch.sources.files import FileSource
 from pollwatch.sources.interface import Failure, Source
 
 
 def set_aside(sources: Sequence[Source], options: reading.ReadOptions) -> tuple[list[Source], list[Source]]:
     """The inputs to read, and those to pass over; both in the order given."""
-    met = {source.path: source.folder for source in sources if isinstance(source, FileSource) and source.folder}
+    met = {
+        source.path: source.folder
+        for source in sources
+        if isinstance(source, (FileSource, MemberSource)) and source.folder
+    }
     verdicts = {source.path: _recognised(source, options) for source in sources if source.path in met}
     watched = {met[path] for path, verdict in verdicts.items() if verdict}
     passed = {path for path, verdict in verdicts.items() if verdict is False and met[path] in watched}

@@ -34,6 +34,8 @@ def deal(week: Path, logs: Sequence[str], offices: Sequence[Path], attackers: Ma
     """
     chosen = {address.encode("ascii"): tuple(numbers) for address, numbers in attackers.items()}
     for source in files.expand([str(week / name) for name in logs])[0]:
+        if not isinstance(source, files.FileSource):
+            continue  # a recording holds no archives
         path = source.file
         name = path.with_suffix("") if path.suffix in _PACKED else path
         written_s = source.anchor_us / US_PER_S  # from that, lines without a year get theirs
