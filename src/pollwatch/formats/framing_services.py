@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from pollwatch.formats import framing_pam, framing_sshd
+from pollwatch.formats import framing_attempts, framing_pam, framing_sshd
 from pollwatch.formats.framing_login import Login, Witness, only, peer, port
 
 _DOVECOT = re.compile(r"(?:\S+: )*(?:imap|pop3|managesieve|submission|lmtp)-login: (?:Info: )?(.*?user=<.*)", re.DOTALL)
@@ -63,16 +63,15 @@ _LEMON = re.compile(
 
 def decode(message: str) -> Login | None:
     """What a message of any other program says about a log-in; None where it says nothing."""
-    if not _likely(message.lower()):
-        return None
     text = message.strip()
-    decoded = framing_pam.decode(text)
-    if decoded is not None:
-        return decoded
-    for decoder in _DECODERS:
-        if decoded := decoder(text):
+    if _likely(message.lower()):
+        decoded = framing_pam.decode(text)
+        if decoded is not None:
             return decoded
-    return None
+        for decoder in _DECODERS:
+            if decoded := decoder(text):
+                return decoded
+    return framing_attempts.read(text)
 
 
 def _likely(text: str) -> bool:

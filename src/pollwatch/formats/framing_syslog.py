@@ -134,7 +134,7 @@ class Headers:
         return (
             Messages(
                 numbers,
-                self._times(stamps),
+                self.times(stamps),
                 host,
                 program,
                 [int(each) if each and each.isdecimal() else None for each in pid],
@@ -147,8 +147,8 @@ class Headers:
             foreign,
         )
 
-    def _times(self, stamps: list[str]) -> list[int | None]:
-        """Microseconds UTC of each line's time, in the order of the lines."""
+    def times(self, stamps: list[str]) -> list[int | None]:
+        """Microseconds UTC of each line's time (``Mar  7 13:06:56`` or ISO 8601; else None), lines in order."""
         zone = self.context.zone
         times = [iso_us(stamp, zone) if stamp[:1].isdigit() else None for stamp in stamps]
         lacking = [i for i, stamp in enumerate(stamps) if stamp[:1].isalpha()]

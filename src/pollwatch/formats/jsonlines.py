@@ -14,8 +14,8 @@ from typing import Any
 from pollwatch.events.batch import EventBatch, LogSource, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import GENERIC
-from pollwatch.formats import framing_ecs, framing_winevent
-from pollwatch.formats.framing import WEB_SHAPE, Rows, Shape, Value, as_int64, epoch_us, iso_us
+from pollwatch.formats import framing_attempts, framing_ecs, framing_winevent
+from pollwatch.formats.framing import AUTH_SHAPE, WEB_SHAPE, Rows, Shape, Value, as_int64, epoch_us, iso_us
 from pollwatch.formats.framing_auth import decoder_of
 from pollwatch.formats.framing_json import Flat, Flattener, json_records, read_object
 from pollwatch.formats.framing_login import address
@@ -29,6 +29,7 @@ _GENERIC_SHAPE = Shape(GENERIC, ("src_ip", "user", "hostname"))
 _TIMES = (
     *("@timestamp", "timestamp", "Timestamp", "_time", "TimeCreated"),
     *("EventTime", "UtcTime", "SystemTime", "event.created", "datetime", "ts", "time", "_time_us", "date", "Time"),
+    *("eventTime", "event_time", "asctime", "t.$date", "created_at", "createdAt", "t"),
 )
 _SIGMA_WEB = frozenset({"c-ip", "cs-uri", "cs-uri-stem", "cs-uri-query", "cs-method", "cs-host", "cs-user-agent"})
 _ADDRESSES = (
@@ -136,6 +137,8 @@ def _event(flat: Flat) -> tuple[Shape, dict[str, Value]]:
         shape, values = known
         return shape, flat | {name: value for name, value in values.items() if value is not None}
     logsource = _logsource_of(flat)
+    if logsource is None and (login := framing_attempts.of_fields(flat)):
+        return AUTH_SHAPE, flat | framing_attempts.columns(login)
     if logsource is None:
         return _GENERIC_SHAPE, flat | {name: value for name, value in _actors(flat).items() if value is not None}
     if logsource == WEB_SHAPE.logsource:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pollwatch.errors import FormatError
+from pollwatch.formats.applog import AppLog
 from pollwatch.formats.cloud import CLOUDTRAIL
 from pollwatch.formats.interface import Format, Framing
 from pollwatch.formats.journald import Journald
@@ -42,6 +43,7 @@ ALL: tuple[Format, ...] = (
     Windows(),
     CLOUDTRAIL,
     JsonLines(),
+    AppLog(),  # last: whoever knows the program knows better
 )
 
 #: What people call some of them. A name of Apache's or nginx's own layouts needs no definition: they are recognised.
