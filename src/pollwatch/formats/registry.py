@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pollwatch.errors import FormatError
 from pollwatch.formats.applog import AppLog
 from pollwatch.formats.cloud import CLOUDTRAIL
+from pollwatch.formats.haproxy import HAPROXY
 from pollwatch.formats.interface import Format, Framing
 from pollwatch.formats.journald import Journald
 from pollwatch.formats.jsonlines import JsonLines
@@ -36,6 +37,7 @@ ALL: tuple[Format, ...] = (
     APACHE,
     NGINX,
     W3C,
+    HAPROXY,
     Journald(),
     Suricata(),
     Zeek(),
