@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_TYPED = {"status": "[0-9]{1,3}|-", "bytes": "[0-9]+|-", "time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}Z"}
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A connection that was passed on unread: its time and columns of ``taxonomy.FLOW_COLUMNS``."""
@@ -38,14 +41,14 @@ class ProxyLines:
     Attributes:
         zone: of times that name none.
         layouts: what a request looks like, most usual first.
-        finish: what the layouts' fields mean in this log; see ``webfields.FIELDS``.
         otherwise: what a line is that reports no request: an event, or a reason to quarantine it.
+        finish: what the layouts' fields mean in this log, where they are not at once ``webfields.FIELDS``.
     """
 
     zone: dt.tzinfo
     layouts: Sequence[Layout]
-    finish: Callable[[pl.DataFrame], pl.DataFrame]
     otherwise: Callable[[str, dt.tzinfo], Connection | ErrorLine | str]
+    finish: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every line becomes one event or one quarantined line."""
@@ -84,10 +87,11 @@ def with_own_site(frame: pl.DataFrame, rows: pl.Expr) -> pl.DataFrame:
 
     request = pl.col("request")
     absolute = r"(?s)^([^ ]+) (?:https?|wss?)://([^/? ]*)(.*)$"
-    named = rows & request.str.contains(absolute)
+    unread = rows & request.str.starts_with("- ")
+    named = rows & ~unread & request.str.contains(absolute)
     host = pl.col("host") if "host" in frame.columns else pl.lit(None, dtype=pl.String)
     return frame.with_columns(
-        pl.when(rows & request.str.starts_with("- "))
+        pl.when(unread)
         .then(pl.lit("-"))
         .when(named)
         .then(request.str.replace(absolute, "$1 $3"))
@@ -98,3 +102,28 @@ def with_own_site(frame: pl.DataFrame, rows: pl.Expr) -> pl.DataFrame:
         .otherwise(host)
         .alias("host"),
     )
+
+
+def spelled(fields: str, **typed: str) -> Layout:
+    """The layout of a log whose documentation lists its fields: ``[time] client "request" status``.
+
+    Quotes and brackets stand around a value as they do in the log; ``_`` is a value that nobody needs. What newer
+    versions write behind the last one goes to ``extra``.
+
+    Args:
+        fields: their names, see ``webfields.FIELDS``; others become columns.
+        typed: what a field's value looks like where it matters, as a regular expression.
+    """
+    values = []
+    known = _TYPED | typed
+    words = fields.split()
+    for at, word in enumerate(words):
+        name = word.strip('"[]')
+        if word[0] == '"':
+            values.append(rf'"(?P<f{at}>(?:[^"\\]|\\.)*)"')
+        elif word[0] == "[":
+            values.append(rf"\[(?P<f{at}>[^\]]*)\]")
+        else:
+            values.append(rf"(?P<f{at}>{known.get(name, '[^ ]+')})")
+    names = tuple("" if word == "_" else word.strip('"[]') for word in words)
+    return Layout("(?s)^" + " ".join(values) + rf"(?P<f{len(words)}>(?: .*)?)$", (*names, "extra"))

@@ -25,7 +25,7 @@ class Haproxy:
 
     def parser(self, context: ParseContext) -> Parser:
         """A parser that remembers nothing between blocks."""
-        return ProxyLines(context.zone, (LAYOUT,), finish, read_other)
+        return ProxyLines(context.zone, (LAYOUT,), read_other, finish)
 
 
 HAPROXY = Haproxy()

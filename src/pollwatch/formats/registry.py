@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from pollwatch.errors import FormatError
 from pollwatch.formats.applog import AppLog
 from pollwatch.formats.cloud import CLOUDTRAIL
+from pollwatch.formats.elb import ELB
+from pollwatch.formats.envoy import ENVOY
 from pollwatch.formats.haproxy import HAPROXY
 from pollwatch.formats.interface import Format, Framing
 from pollwatch.formats.journald import Journald
 from pollwatch.formats.jsonlines import JsonLines
+from pollwatch.formats.s3access import S3_ACCESS
 from pollwatch.formats.suricata import Suricata
 from pollwatch.formats.syslog import Syslog
 from pollwatch.formats.w3c import W3C
@@ -38,6 +41,9 @@ ALL: tuple[Format, ...] = (
     NGINX,
     W3C,
     HAPROXY,
+    ELB,
+    S3_ACCESS,
+    ENVOY,
     Journald(),
     Suricata(),
     Zeek(),
@@ -63,6 +69,13 @@ ALSO_CALLED = {
     "iis": "w3c",
     "httperr": "w3c",
     "cloudfront": "w3c",
+    "alb": "elb",
+    "nlb": "elb",
+    "istio": "envoy",
+    "traefik": "weblog-json",
+    "caddy": "weblog-json",
+    "cloudflare": "weblog-json",
+    "fastly": "weblog-json",
     "eve": "suricata",
     "evtx": "windows",
     "winlogbeat": "windows",
