@@ -6,7 +6,71 @@ source), or carried by another record (EventBridge, CloudWatch, exports of Power
 
 from __future__ import annotations
 
-from pollwatch.formats import framing_aws
-from pollwatch.formats.framing_cloud import CloudLog
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pollwatch.events.batch import Parsed, Quarantined
+from pollwatch.events.block import LineBlock
+from pollwatch.formats import framing_aws, framing_azure
+from pollwatch.formats.framing import parsed
+from pollwatch.formats.framing_cloud import CloudRows, Fields, Reader, unwrapped
+from pollwatch.formats.framing_json import json_records, read_object
+from pollwatch.formats.interface import Framing, ParseContext, Parser
+
+
+@dataclass(frozen=True, slots=True)
+class CloudLog:
+    """A format that is one service's records as JSON.
+
+    Attributes:
+        name: as ``--format`` takes it.
+        reader: one record, or None where it is not one of the service.
+        foreign: the reason why such a record is quarantined.
+    """
+
+    name: str
+    reader: Reader
+    foreign: str
+    framing: Framing = "json"
+
+    def sniff(self, sample: Sequence[str]) -> float:
+        """The share of the records that are the service's."""
+        fields = Fields()
+        fitting = 0
+        for text in sample:
+            record = read_object(text)
+            fitting += isinstance(record, dict) and self.reader(unwrapped(record), fields) is not None
+        return fitting / len(sample) if sample else 0.0
+
+    def parser(self, context: ParseContext) -> Parser:
+        """A fresh parser for one input."""
+        return CloudParser(self, context.zone)
+
+
+class CloudParser:
+    """Reads one input's records, in order."""
+
+    __slots__ = ("_fields", "_log", "_zone")
+
+    def __init__(self, log: CloudLog, zone: dt.tzinfo) -> None:
+        """Start before the first record; the zone is that of times that name none."""
+        self._log = log
+        self._zone = zone
+        self._fields = Fields()
+
+    def parse(self, block: LineBlock) -> Parsed:
+        """Every record becomes one event or one quarantined record."""
+        records, quarantined = json_records(block)
+        rows = CloudRows(self._zone)
+        for number, record in records:
+            event = self._log.reader(unwrapped(record), self._fields)
+            if event is None:
+                quarantined.append(Quarantined(number, self._log.foreign))
+            else:
+                rows.add(number, event)
+        return parsed(block, rows.all(), quarantined)
+
 
 CLOUDTRAIL = CloudLog("cloudtrail", framing_aws.read, "JSON, but no CloudTrail record: it has no event name and source")
+AZURE = CloudLog("azure", framing_azure.read, "JSON, but no record of Entra's or Azure's logs")

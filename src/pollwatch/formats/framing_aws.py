@@ -92,7 +92,6 @@ def read(record: Record, fields: Fields) -> CloudEvent | None:
 def _deed(record: Record, name: str, source: str) -> Deed:
     asked = part(record, "requestParameters")
     bare = _VERSION.sub("", name)
-    failed = text(record, "errorCode", "errorMessage") is not None
     login = _login(record, name) if name == "ConsoleLogin" else None
     return Deed(
         operation=name,
@@ -101,17 +100,26 @@ def _deed(record: Record, name: str, source: str) -> Deed:
         host=_instance(part(record, "userIdentity")),
         target=text(asked, *_TARGETS) or source.partition(".")[0],
         kind=_KINDS.get(bare),
-        outcome="failure" if failed or (login is not None and login != "success") else "success",
+        outcome=_outcome(record, login),
         agent=(text(record, "userAgent") or "").strip("[]"),
         device=text(part(record, "userIdentity"), "accessKeyId"),
         login=login,
     )
 
 
+def _outcome(record: Record, login: str | None) -> str | None:
+    if login == "":
+        return None
+    failed = text(record, "errorCode", "errorMessage") is not None or login not in {None, "success"}
+    return "failure" if failed else "success"
+
+
 def _login(record: Record, name: str) -> str:
     answered = text(part(record, "responseElements"), name)
     if text(record, "errorMessage") == _UNKNOWN:
         return "invalid_user"
+    if answered is None:  # the console's table leaves the answer out
+        return "failure" if text(record, "errorCode", "errorMessage") else ""
     return "success" if answered == "Success" else "failure"
 
 

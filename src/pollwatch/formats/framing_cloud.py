@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
-from pollwatch.events.batch import LogSource, Parsed, Quarantined
-from pollwatch.events.block import LineBlock
+from pollwatch.clock import from_datetime
+from pollwatch.events.batch import LogSource
 from pollwatch.events.taxonomy import AUTH_COLUMNS, AUTHENTICATION, CLOUD_COLUMNS
-from pollwatch.formats.framing import Rows, Shape, Value, epoch_us, iso_us, parsed, split_host_port
+from pollwatch.formats.framing import Rows, Shape, Value, epoch_us, iso_us, plausible, split_host_port
 from pollwatch.formats.framing_json import (
     LONGEST_NAME,
     REST,
     as_column,
     flat_name,
-    json_records,
     json_text,
     read_object,
 )
 from pollwatch.formats.framing_login import address
-from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 Record: TypeAlias = "dict[str, Any]"
 Reader: TypeAlias = "Callable[[Record, Fields], CloudEvent | None]"
@@ -42,7 +41,8 @@ class Deed:
     """One record in our words; the attributes are ``taxonomy.CLOUD_COLUMNS``.
 
     Attributes:
-        login: what became of a log-in, in ``taxonomy.AUTH_ACTIONS``; None where the record is no log-in.
+        login: what became of a log-in, in ``taxonomy.AUTH_ACTIONS``; empty where it was none of them (it was
+            interrupted to ask for more), None where the record is no log-in.
     """
 
     operation: str
@@ -69,15 +69,15 @@ class Deed:
             "norm.host": self.host or None,
             "norm.target": self.target or None,
             "norm.operation": self.operation,
-            "norm.kind": "sign-in" if self.login else self.kind,
+            "norm.kind": self.kind or (None if self.login is None else "sign-in"),
             "norm.outcome": self.outcome,
             "norm.agent": self.agent or None,
             "norm.country": country if _COUNTRY.fullmatch(country) else None,
             "norm.network": self.network or None,
             "norm.device": self.device or None,
         }
-        if self.login:
-            found |= {"action": self.login, "user": user, "src_ip": source, "hostname": self.target or None}
+        if self.login is not None:
+            found |= {"action": self.login or None, "user": user, "src_ip": source, "hostname": self.target or None}
         return found
 
 
@@ -94,7 +94,7 @@ class CloudEvent:
     @property
     def logsource(self) -> LogSource:
         """Its logsource; log-ins have the category of all log-ins besides."""
-        return LogSource(AUTHENTICATION if self.deed.login else "", self.product, self.service)
+        return LogSource("" if self.deed.login is None else AUTHENTICATION, self.product, self.service)
 
 
 class Fields:
@@ -155,59 +155,6 @@ def _only(values: list[Any]) -> Any:  # noqa: ANN401 - any JSON value
     return distinct[0] if len(distinct) == 1 else distinct
 
 
-@dataclass(frozen=True, slots=True)
-class CloudLog:
-    """A format that is one service's records as JSON.
-
-    Attributes:
-        name: as ``--format`` takes it.
-        reader: one record, or None where it is not one of the service.
-        foreign: the reason why such a record is quarantined.
-    """
-
-    name: str
-    reader: Reader
-    foreign: str
-    framing: Framing = "json"
-
-    def sniff(self, sample: Sequence[str]) -> float:
-        """The share of the records that are the service's."""
-        fields = Fields()
-        fitting = 0
-        for text in sample:
-            record = read_object(text)
-            fitting += isinstance(record, dict) and self.reader(unwrapped(record), fields) is not None
-        return fitting / len(sample) if sample else 0.0
-
-    def parser(self, context: ParseContext) -> Parser:
-        """A fresh parser for one input."""
-        return CloudParser(self, context.zone)
-
-
-class CloudParser:
-    """Reads one input's records, in order."""
-
-    __slots__ = ("_fields", "_log", "_zone")
-
-    def __init__(self, log: CloudLog, zone: dt.tzinfo) -> None:
-        """Start before the first record; the zone is that of times that name none."""
-        self._log = log
-        self._zone = zone
-        self._fields = Fields()
-
-    def parse(self, block: LineBlock) -> Parsed:
-        """Every record becomes one event or one quarantined record."""
-        records, quarantined = json_records(block)
-        rows = CloudRows(self._zone)
-        for number, record in records:
-            event = self._log.reader(unwrapped(record), self._fields)
-            if event is None:
-                quarantined.append(Quarantined(number, self._log.foreign))
-            else:
-                rows.add(number, event)
-        return parsed(block, rows.all(), quarantined)
-
-
 class CloudRows:
     """Events by logsource."""
 
@@ -259,20 +206,30 @@ def unwrapped(record: Record) -> Record:
 
 
 def time_us(logged: object, zone: dt.tzinfo) -> int | None:
-    """Microseconds of a time as services write it: ISO 8601, a count since 1970, or a date in the American order."""
+    """Microseconds of a time as services write it: ISO 8601, a count since 1970, or a date as Americans write it."""
     if not isinstance(logged, str):
         return epoch_us(logged)
     found = iso_us(logged, zone)
-    if found is None and (parts := _AMERICAN.fullmatch(logged.strip())):
-        month, day, year, clock, half = parts.groups()
-        hour, _, rest = clock.partition(":")
-        if half:
-            hour = str(int(hour) % 12 + (12 if half.upper() == "PM" else 0))
-        found = iso_us(f"{year}-{int(month):02}-{int(day):02}T{int(hour):02}:{rest}", zone)
+    if found is None:
+        found = _written_us(logged.strip(), zone)
     return epoch_us(logged) if found is None else found
 
 
-_AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}),? (\d{1,2}:\d\d(?::\d\d)?)(?: ?([AaPp][Mm]))?")
+_LAYOUTS = (
+    *("%B %d, %Y, %H:%M:%S (UTC%z)", "%b %d, %Y, %I:%M:%S %p", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y, %I:%M:%S %p"),
+    *("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M"),
+)
+
+
+@lru_cache(maxsize=4096)
+def _written_us(text: str, zone: dt.tzinfo) -> int | None:
+    for layout in _LAYOUTS if len(text) < 64 else ():
+        try:
+            moment = dt.datetime.strptime(text, layout)  # noqa: DTZ007 - the zone comes next
+        except ValueError:
+            continue
+        return plausible(from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=zone)))
+    return None
 
 
 def client(text: str | None) -> str | None:

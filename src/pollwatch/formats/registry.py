@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from pollwatch.errors import FormatError
 from pollwatch.formats.applog import AppLog
-from pollwatch.formats.cloud import CLOUDTRAIL
+from pollwatch.formats.cloud import AZURE, CLOUDTRAIL
+from pollwatch.formats.cloudtable import CloudTable
 from pollwatch.formats.elb import ELB
 from pollwatch.formats.envoy import ENVOY
 from pollwatch.formats.haproxy import HAPROXY
@@ -50,6 +51,8 @@ ALL: tuple[Format, ...] = (
     ZeekJson(),
     Windows(),
     CLOUDTRAIL,
+    AZURE,
+    CloudTable(),
     JsonLines(),
     AppLog(),  # last: whoever knows the program knows better
 )
@@ -81,6 +84,7 @@ ALSO_CALLED = {
     "winlogbeat": "windows",
     "sysmon": "windows",
     "aws": "cloudtrail",
+    "entra": "azure",
     "json": "jsonlines",
     "ndjson": "jsonlines",
     "ecs": "jsonlines",
