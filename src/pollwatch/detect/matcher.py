@@ -9,7 +9,7 @@ must have changed, it is learned anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from pollwatch.detect.columns import Column, Columns, Mask, Rows
 from pollwatch.detect.learning import SAMPLE, Learned, equal_codes, found, learn, searched
 from pollwatch.detect.questions import Questions
 from pollwatch.detect.sigma.plan import Leaf, Node
-from pollwatch.detect.sigma.witness import Entry, Need, needs
+from pollwatch.detect.sigma.witness import Entry, looked_for
 from pollwatch.detect.walk import fitting
 from pollwatch.kernels import conditions
 from pollwatch.kernels.candidates import candidates, grouped, rows_of_values
@@ -42,11 +42,15 @@ class Matcher:
 
     def __init__(self, rules: Sequence[Node]) -> None:
         """Take the rules' conditions; :meth:`match` speaks of them by their places."""
-        self._rules = tuple(rules)
         numbers: dict[Entry, int] = {}
-        self._needs: list[Need | None] = [
-            needs(each, lambda entry: numbers.setdefault(entry, len(numbers))) for each in self._rules
+        pieces = [
+            (at, piece, need)
+            for at, rule in enumerate(rules)
+            for piece, need in looked_for(rule, lambda entry: numbers.setdefault(entry, len(numbers)))
         ]
+        self._owners = [at for at, _, _ in pieces]
+        self._rules = tuple(piece for _, piece, _ in pieces)
+        self._needs = [need for _, _, need in pieces]
         self._entries = list(numbers)
         self._questions = Questions(self._rules)
         self._atoms = self._questions.atoms()
@@ -64,7 +68,15 @@ class Matcher:
         drifted = asked > columns.length * (_SLACK + _DRIFT * learned.expected)
         if drifted and columns.length >= SAMPLE and not self._wait:
             self._learned, self._wait = None, _PATIENCE
-        return fits
+        return self._joined(fits)
+
+    def _joined(self, fits: Mapping[int, Rows]) -> dict[int, Rows]:
+        """Rows of pieces as rows of their rules."""
+        found: dict[int, Rows] = {}
+        for piece, rows in sorted(fits.items()):
+            owner = self._owners[piece]
+            found[owner] = np.union1d(found[owner], rows) if owner in found else rows
+        return found
 
 
 class _Batch:

@@ -54,6 +54,15 @@ patterns = st.sampled_from(
         "x*",
         "a|",
         "(?=s)u?s",
+        r"[a\s]b",
+        "['(]us",
+        "[U-Z]s$",
+        "(?:us){2,}",
+        "s{2,}",
+        r"a\b[ .]",
+        "[^a]k",
+        r"(?=\s)[\sa]+s?",
+        r"(?i)[ks]\s",
     ]
 )
 parts = st.lists(st.one_of(st.sampled_from(list(Wild)), st.text(LETTERS, min_size=1, max_size=3)), max_size=5)

@@ -29,6 +29,11 @@ _MANY_TIMES = 8
 _REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
 _ENDLESS = 100
 _LARGEST_CLASS = 24
+#: How often a repeat is written out: no longer literal is looked for.
+_UNROLLED = 48
+#: What RE2 takes for white space.
+_SPACES = tuple(b"\t\n\f\r ")
+_SPACED = re.compile(r"\s")
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 
 
@@ -166,7 +171,8 @@ def necessary(test: Regex) -> frozenset[str] | None:
     return max(alternatives(test), key=_quality, default=None)
 
 
-def alternatives(test: Regex) -> list[frozenset[str]]:
+@lru_cache(maxsize=8_192)
+def alternatives(test: Regex) -> Sequence[frozenset[str]]:
     """All such sets that are known: each by itself is necessary."""
     if "[:" in test.pattern and ":]" in test.pattern:
         return []  # RE2 reads [[:alpha:]] as a class, Python reads it as brackets
@@ -174,20 +180,34 @@ def alternatives(test: Regex) -> list[frozenset[str]]:
         tree = parser.parse(test.pattern, _python(test).flags)
     except (RuleError, re.error):
         return []
-    return _alternatives(tree)
+    known = _alternatives(tree)
+    if linear(test):
+        return known
+    # Python's white space has more characters than RE2's.
+    return [found for found in known if not any(map(_SPACED.search, found))]
 
 
 def _alternatives(items: Any) -> list[frozenset[str]]:  # noqa: ANN401 - CPython's own parse tree
     """The sets of a sequence: each of its parts must be there."""
     found: list[frozenset[str]] = []
-    run = ""
+    runs: tuple[str, ...] = ()  # what may stand here, one after the other, so far
     for code, argument in items:
-        if code is codes.LITERAL and argument < 0x80:
-            run += chr(argument).lower()
+        if code is codes.AT:
+            continue  # stands between characters, and is none
+        characters = _characters(code, argument)
+        if characters and max(len(runs), 1) * len(characters) <= _LARGEST_CLASS:
+            runs = tuple(run + character for run in runs or ("",) for character in characters)
             continue
-        found += [*([frozenset({run})] if run else []), *_part(code, argument)]
-        run = ""
-    return [*found, *([frozenset({run})] if run else [])]
+        found += [*([frozenset(runs)] if runs else []), *_part(code, argument)]
+        runs = ()
+    return [*found, *([frozenset(runs)] if runs else [])]
+
+
+def _characters(code: Any, argument: Any) -> tuple[str, ...]:  # noqa: ANN401 - CPython's own parse tree
+    """The few characters, lower-case, of which a part is exactly one; none where it is anything else."""
+    if code is codes.LITERAL and argument < 0x80:
+        return (chr(argument).lower(),)
+    return tuple(sorted(_class(argument) or ())) if code is codes.IN else ()
 
 
 def _best(items: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
@@ -203,16 +223,26 @@ def _part(code: Any, argument: Any) -> list[frozenset[str]]:  # noqa: ANN401 - C
         known = [branch for branch in branches if branch]
         return [frozenset[str]().union(*known)] if len(known) == len(branches) else []
     if code in (codes.MAX_REPEAT, codes.MIN_REPEAT) and argument[0] > 0:
-        return _alternatives(argument[2])
+        return _alternatives([*argument[2]] * min(argument[0], _UNROLLED))
     only = _class(argument) if code is codes.IN else None
     return [only] if only else []
 
 
 def _class(argument: Any) -> frozenset[str] | None:  # noqa: ANN401 - CPython's own parse tree
-    literals = [value for code, value in argument if code is codes.LITERAL and value < 0x80]
-    if len(literals) != len(argument) or len(literals) > _LARGEST_CLASS:
+    found = set[int]()
+    for code, value in argument:
+        if code is codes.LITERAL:
+            found.add(value)
+        elif code is codes.RANGE and value[1] - value[0] < _LARGEST_CLASS:
+            found.update(range(value[0], value[1] + 1))
+        elif value is codes.CATEGORY_SPACE:
+            found.update(_SPACES)
+        else:
+            return None
+    if max(found) >= 0x80:
         return None
-    return frozenset(chr(value).lower() for value in literals)
+    letters = frozenset(chr(value).lower() for value in found)
+    return letters if len(letters) <= _LARGEST_CLASS else None
 
 
 #: Characters that seldom stand in what is logged of honest visitors.
