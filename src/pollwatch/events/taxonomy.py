@@ -170,17 +170,17 @@ WINDOWS_ACTORS = ActorColumns(ip="norm.ip", user="norm.user", host="norm.host", 
 CLOUD_ACTORS = ActorColumns(ip="norm.ip", user="norm.user", host="norm.host", target="norm.target")
 CLOUD_PRODUCTS = frozenset({"aws", "azure", "m365", "gcp", "okta", "github", "cisco"})
 
-#: Of every other log of Zeek and of firewalls (VPN, administration, notices): columns of ours beside the product's own.
+#: Of every other log of sensors and firewalls (VPN, administration, notices): columns of ours beside the product's own.
 NETWORK_ACTORS = ActorColumns(ip="src_ip", user="user", target="dest_ip")
+ACTORS[LogSource(product="cisco", service="asa")] = NETWORK_ACTORS  # a firewall; the maker's other logs are a cloud's
 
 _ACTORS_OF_PRODUCT = {
     "windows": WINDOWS_ACTORS,
-    "zeek": NETWORK_ACTORS,
     **dict.fromkeys(CLOUD_PRODUCTS, CLOUD_ACTORS),
 }
 
 #: What a category says, whichever product logs it: such events have all columns of ours, beside the product's own.
-_KINDS = {"webserver": WEB, "dns": DNS, "firewall": FLOW, AUTHENTICATION: AUTH}
+_KINDS = {"webserver": WEB, "dns": DNS, "firewall": FLOW, AUTHENTICATION: AUTH, "ids": IDS}
 #: Requests of one's own people to others' servers: like :data:`WEB`, but no rule about attacks on us is meant.
 _PROXY = "proxy"
 
@@ -198,7 +198,7 @@ def kind(logsource: LogSource) -> LogSource:
 
 
 def actor_columns(logsource: LogSource) -> ActorColumns:
-    """The actor columns of a logsource, or none for one that is not listed."""
+    """The actor columns of a logsource; of one that is not listed, those that network products' logs have."""
     if logsource.category == _PROXY:
         return ACTORS[WEB]
-    return ACTORS.get(kind(logsource), _ACTORS_OF_PRODUCT.get(logsource.product, ActorColumns()))
+    return ACTORS.get(kind(logsource), _ACTORS_OF_PRODUCT.get(logsource.product, NETWORK_ACTORS))

@@ -1,4 +1,4 @@
-"""Packets that firewalls report through syslog: Linux netfilter, pf's filterlog, MikroTik, Cisco ASA.
+"""Packets that firewalls report through syslog: Linux netfilter, pf (filterlog and tcpdump), MikroTik.
 
 A line is about one packet, most often the first of a connection that was not let through. What is here is written by
 the firewall, but its label (``--log-prefix``) is the owner's own text, and only tells what became of the packet.
@@ -21,10 +21,9 @@ _MIKROTIK = re.compile(
     r"(\S+?)(?::(\d{1,5}))?->(\S+?)(?::(\d{1,5}))?,.* len (\d{1,9})",
     re.DOTALL,
 )
-_ASA = re.compile(
-    r"(?:%(?:ASA|FTD|PIX)-\d-\d{6}: )?(Deny|Built|Denied) (?:inbound |outbound )?(\w+) (?:connection \d+ )?"
-    r"(?:src|for|from) (?:[^\s:]+:)?([0-9A-Fa-f.:]+)/(\d{1,5}) .*?(?:dst |to )"
-    r"(?:[^\s:]+:)?([0-9A-Fa-f.:]+)/(\d{1,5}).*",
+_PF = re.compile(
+    r"(?:rule )?[\w./]*\(match\)(?: \[[^\]]*\])?:? (block|pass|match) (?:in|out) on \w+: "
+    r"(?:\([^()]*(?:\([^()]*\)[^()]*)*\) )?(?:IP6? )?([0-9A-Fa-f.:]+) > ([0-9A-Fa-f.:]+): ?(.*)",
     re.DOTALL,
 )
 #: Where protocol, length, source and target stand in filterlog's fields; ports follow the target.
@@ -45,8 +44,15 @@ class Packet(NamedTuple):
     bytes_out: int | None
     action: str | None
 
+    @property
+    def packets(self) -> int | None:
+        """One; of a connection that was let in, this is only the first, and how many followed is not known."""
+        return None if self.action == "allowed" else 1
 
-def decode(program: str | None, message: str) -> Packet | None:
+
+def decode(  # noqa: PLR0911 - one way per notation
+    program: str | None, message: str
+) -> Packet | None:
     """The packet that a firewall's message is about; None where it is about something else."""
     if len(message) > _LONGEST:
         return None
@@ -54,16 +60,19 @@ def decode(program: str | None, message: str) -> Packet | None:
         return _filterlog(message.split(","))
     if program in _PROGRAMS and " SRC=" in message:
         return _netfilter(message)
-    if program is None and "->" in message:
+    if program is not None and program.endswith("(match)"):  # tcpdump's "rule 5/0(match): ", taken for host and tag
+        return _pf(f"{program}: {message}")
+    if "(match)" in message:
+        return _pf(message)
+    if program is None and "->" in message and "proto " in message:
         return _mikrotik(message)
-    if program is not None and program.startswith(("%ASA", "%FTD", "%PIX", "asa", "ASA")):
-        return _asa(message)
     return None
 
 
-def _packet(
+def packet(
     ends: tuple[str, str | None, str, str | None], proto: str, length: str | None, action: str | None
 ) -> Packet | None:
+    """A packet between ``(address, port, address, port)``; None where the first is no address."""
     source = address(ends[0])
     if source is None:
         return None
@@ -84,22 +93,37 @@ def _netfilter(message: str) -> Packet | None:
     label, source, target, length, rest = found.groups()
     ports = _PORTS.search(rest)
     proto, source_port, target_port = ports.groups() if ports else ("", None, None)
-    return _packet((source, source_port, target, target_port), proto, length, _verdict(label))
+    return packet((source, source_port, target, target_port), proto, length, _verdict(label))
 
 
 def _mikrotik(message: str) -> Packet | None:
     if found := _MIKROTIK.fullmatch(message.strip()):
         label, proto, source, source_port, target, target_port, length = found.groups()
-        return _packet((source, source_port, target, target_port), proto, length, _verdict(label))
+        return packet((source, source_port, target, target_port), proto, length, _verdict(label))
     return None
 
 
-def _asa(message: str) -> Packet | None:
-    if found := _ASA.fullmatch(message.strip()):
-        word, proto, source, source_port, target, target_port = found.groups()
-        action = "allowed" if word == "Built" else "blocked"
-        return _packet((source, source_port, target, target_port), proto, None, action)
-    return None
+def _pf(message: str) -> Packet | None:
+    """Packets as tcpdump shows them from pflog: a port behind a dot, behind each address."""
+    if (found := _PF.search(message)) is None:
+        return None
+    word, source, target, rest = found.groups()
+    proto = "TCP" if "Flags [" in rest or " win " in rest else rest.partition(" ")[0].strip(",:").upper()
+    if rest[:1] in "SRFP." and " win " in rest:
+        proto = "TCP"
+    size = re.search(r"length (\d{1,9})", rest)
+    ends = (*_dotted(source), *_dotted(target))
+    action = {"block": "blocked", "pass": "allowed"}.get(word)
+    return packet(ends, proto if proto.isalnum() and len(proto) < 10 else "", size[1] if size else None, action)
+
+
+def _dotted(text: str) -> tuple[str, str | None]:
+    """``(address, port)`` of ``192.0.2.1.443`` and ``2001:db8::1.443``."""
+    dots = text.count(".")
+    if dots == 4 or (":" in text and dots == 1):
+        host, _, digits = text.rpartition(".")
+        return host, digits
+    return text, None
 
 
 def _filterlog(fields: list[str]) -> Packet | None:
@@ -111,4 +135,4 @@ def _filterlog(fields: list[str]) -> Packet | None:
     ports: list[str | None] = [*fields[places[3] + 1 : places[3] + 3], None, None]
     if proto.lower() not in {"tcp", "udp"}:
         ports = [None, None]
-    return _packet((source, ports[0], target, ports[1]), proto, length, _verdict(fields[6]))
+    return packet((source, ports[0], target, ports[1]), proto, length, _verdict(fields[6]))

@@ -21,10 +21,11 @@ import pyarrow as pa
 
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
 from pollwatch.events.taxonomy import AUTH, AUTH_COLUMNS, FLOW, FLOW_COLUMNS, SYSLOG, SYSLOG_COLUMNS
-from pollwatch.formats import framing_firewall
+from pollwatch.formats import framing_appliance, framing_firewall
 from pollwatch.formats.framing import INTEGERS, plausible
 from pollwatch.formats.framing_auth import decode
 from pollwatch.formats.framing_login import UNDECODED, Login, Witness, address, only
+from pollwatch.formats.framing_reports import Reports
 from pollwatch.formats.framing_syslog import Messages
 from pollwatch.formats.framing_web import WebMessages
 
@@ -94,11 +95,12 @@ class MessageReader:
     _last: dict[str | None, tuple[str | None, Login | None, str | None]] = field(default_factory=dict)
 
     def batches(self, path: str, messages: Messages) -> list[EventBatch]:
-        """At most five batches: log-in and privilege, packets, a web server's two, the rest. All messages are there."""
+        """Log-in and privilege, packets, a web server's two, appliances' reports, the rest. All messages are there."""
         auth = _Columns(AUTH, (*AUTH_COLUMNS, "facility", "severity", "structured_data"))
         packets = _Columns(FLOW, (*FLOW_COLUMNS, "hostname", "program", "pid", "message", "repeat"))
         other = _Columns(SYSLOG, (*SYSLOG_COLUMNS, "structured_data", "repeat"))
         web = WebMessages()
+        reports = Reports()
         rows = zip(
             messages.hostname,
             messages.program,
@@ -114,18 +116,23 @@ class MessageReader:
         )
         for host, tag, pid, message, facility, severity, msgid, data, time, number in rows:
             time_us = plausible(time)
+            if report := framing_appliance.decode(tag, message):
+                named = {"hostname": host, "program": tag, "pid": pid, "message": message}
+                reports.add(number, time_us, report, named)
+                continue
             program, login, source, repeat = self._read(host, tag, pid, message, time_us)
             if login is None and web.take(program, message, time_us, number):
                 continue
             said = (host, program, pid, message)
             if login is None and (packet := framing_firewall.decode(program, message)):
                 ends, size, action = packet[:5], packet.bytes_out, packet.action
-                packets.values += (*ends, None, size, None, 1, action, *said, repeat, time_us, number)
+                packets.values += (*ends, None, size, None, packet.packets, action, *said, repeat, time_us, number)
             elif login is None:
                 other.values += (*said, facility, severity, msgid, source, data, repeat, time_us, number)
             else:
                 auth.values += (*said, *login[:8], repeat, facility, severity, data, time_us, number)
-        return [*(batch for each in (auth, packets, other) for batch in each.batches(path)), *web.batches(path)]
+        ours = (auth, packets, other, web, reports)
+        return [batch for each in ours for batch in each.batches(path)]
 
     def _read(
         self, host: str | None, tag: str | None, pid: int | None, message: str, time_us: int | None

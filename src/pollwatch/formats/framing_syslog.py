@@ -14,7 +14,7 @@ The usual shapes of the first two are one match a line; everything else takes th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -116,10 +116,14 @@ class Headers:
 
     def split(self, text: Sequence[str], first_number: int) -> tuple[Messages, list[int]]:
         """The block's messages, and the numbers of lines that begin with no syslog header."""
+        return self.split_numbered(enumerate(text, first_number))
+
+    def split_numbered(self, lines: Iterable[tuple[int, str]]) -> tuple[Messages, list[int]]:
+        """:meth:`split` for some of a block's lines, each with its number."""
         fields: list[Any] = []  # of all headers, one after another: a list of tuples would keep the collector busy
         foreign: list[int] = []
         usual_bsd, usual_iso = _USUAL_BSD.fullmatch, _USUAL_ISO.fullmatch
-        for number, line in enumerate(text, first_number):
+        for number, line in lines:
             usual = usual_bsd(line) or usual_iso(line)
             if usual is not None:
                 fields += (number, *usual.groups(), None, None)

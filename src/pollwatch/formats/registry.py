@@ -14,14 +14,20 @@ from dataclasses import dataclass
 
 from pollwatch.errors import FormatError
 from pollwatch.formats.applog import AppLog
+from pollwatch.formats.cef import CEF
 from pollwatch.formats.cloud import AZURE, CLOUDTRAIL
 from pollwatch.formats.cloudtable import CloudTable
+from pollwatch.formats.dnsquery import DNS_QUERY
 from pollwatch.formats.elb import ELB
 from pollwatch.formats.envoy import ENVOY
+from pollwatch.formats.fortigate import FORTIGATE
 from pollwatch.formats.haproxy import HAPROXY
 from pollwatch.formats.interface import Format, Framing
 from pollwatch.formats.journald import Journald
 from pollwatch.formats.jsonlines import JsonLines
+from pollwatch.formats.leef import LEEF
+from pollwatch.formats.packetlog import PACKET_LOG
+from pollwatch.formats.paloalto import PALO_ALTO
 from pollwatch.formats.s3access import S3_ACCESS
 from pollwatch.formats.suricata import Suricata
 from pollwatch.formats.syslog import Syslog
@@ -49,6 +55,12 @@ ALL: tuple[Format, ...] = (
     Suricata(),
     Zeek(),
     ZeekJson(),
+    CEF,
+    LEEF,
+    FORTIGATE,
+    PALO_ALTO,
+    DNS_QUERY,
+    PACKET_LOG,
     Windows(),
     CLOUDTRAIL,
     AZURE,
