@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
-from pollwatch.formats import framing_aws, framing_azure
+from pollwatch.formats import framing_aws, framing_azure, framing_google, framing_identity, framing_m365
 from pollwatch.formats.framing import parsed
 from pollwatch.formats.framing_cloud import CloudRows, Fields, Reader, unwrapped
 from pollwatch.formats.framing_json import json_records, read_object
@@ -74,3 +74,10 @@ class CloudParser:
 
 CLOUDTRAIL = CloudLog("cloudtrail", framing_aws.read, "JSON, but no CloudTrail record: it has no event name and source")
 AZURE = CloudLog("azure", framing_azure.read, "JSON, but no record of Entra's or Azure's logs")
+M365 = CloudLog("m365", framing_m365.read, "JSON, but no record of Microsoft 365's audit log")
+GOOGLE = CloudLog(
+    "google", framing_google.read, "JSON, but no activity of Workspace and no audit entry of Google Cloud"
+)
+OKTA = CloudLog("okta", framing_identity.okta, "JSON, but no record of Okta's system log")
+DUO = CloudLog("duo", framing_identity.duo, "JSON, but no record of Duo's authentication log")
+GITHUB = CloudLog("github", framing_identity.github, "JSON, but no record of GitHub's audit log")

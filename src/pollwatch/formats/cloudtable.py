@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
-from pollwatch.formats import framing_aws, framing_azure, framing_azuretables
+from pollwatch.formats import framing_aws, framing_azure, framing_azuretables, framing_m365
 from pollwatch.formats.framing import EMPTY_LINE, parsed
 from pollwatch.formats.framing_cloud import CloudRows, Fields, Reader, Record, unwrapped
 from pollwatch.formats.interface import Framing, ParseContext, Parser
@@ -31,6 +31,7 @@ _LONGEST_CELL = 1 << 23
 _TABLES: tuple[tuple[Callable[[dict[str, str]], Record | None], Reader], ...] = (
     (framing_aws.of_row, framing_aws.read),
     (framing_azuretables.of_row, framing_azure.read),
+    (framing_m365.of_row, framing_m365.read),
 )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pollwatch.errors import FormatError
 from pollwatch.formats.applog import AppLog
 from pollwatch.formats.cef import CEF
-from pollwatch.formats.cloud import AZURE, CLOUDTRAIL
+from pollwatch.formats.cloud import AZURE, CLOUDTRAIL, DUO, GITHUB, GOOGLE, M365, OKTA
 from pollwatch.formats.cloudtable import CloudTable
 from pollwatch.formats.dnsquery import DNS_QUERY
 from pollwatch.formats.elb import ELB
@@ -64,6 +64,11 @@ ALL: tuple[Format, ...] = (
     Windows(),
     CLOUDTRAIL,
     AZURE,
+    M365,
+    GOOGLE,
+    OKTA,
+    DUO,
+    GITHUB,
     CloudTable(),
     JsonLines(),
     AppLog(),  # last: whoever knows the program knows better
@@ -97,6 +102,8 @@ ALSO_CALLED = {
     "sysmon": "windows",
     "aws": "cloudtrail",
     "entra": "azure",
+    "o365": "m365",
+    "gcp": "google",
     "json": "jsonlines",
     "ndjson": "jsonlines",
     "ecs": "jsonlines",

@@ -6,11 +6,12 @@ A rule whose logsource names one of our logsources in other words (``product: ng
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from pollwatch.detect.sigma.plan import And, Leaf, Node, Or, Text, Wild
 from pollwatch.events.batch import LogSource
-from pollwatch.events.taxonomy import AUTH, DNS, FLOW, IDS, SYSLOG, WEB, WEB_ERROR
+from pollwatch.events.taxonomy import AUTH, AUTHENTICATION, DNS, FLOW, IDS, SYSLOG, WEB, WEB_ERROR
 
 #: Names of fields in rules -> names of our columns, tried where a batch lacks the former.
 FIELD_ALIASES: dict[str, str] = {
@@ -44,7 +45,7 @@ _ANY_AUTH = {"auth", "authpriv", "auth.log", "secure"}
 
 
 @lru_cache(maxsize=4096)
-def routes(  # noqa: PLR0911 - one way per kind of name
+def routes(  # noqa: C901, PLR0911 - one way per kind of name
     logsource: LogSource,
 ) -> tuple[tuple[LogSource, Node | None], ...]:
     """Our logsources that a rule's logsource means, each with a condition that narrows it further, or None."""
@@ -64,6 +65,9 @@ def routes(  # noqa: PLR0911 - one way per kind of name
             return ((AUTH, _program(logsource.service)), (SYSLOG, _program(logsource.service)))
     if logsource.product == "suricata" and logsource.service in ("", "alert"):
         return ((IDS, None),)
+    if logsource.product == "m365":  # one log, whatever the rule calls the part of it that it means
+        audit = LogSource(product="m365", service="audit")
+        return (audit, None), (replace(audit, category=AUTHENTICATION), None)
     if logsource.category in _WINDOWS_CATEGORIES and logsource.product in ("windows", ""):
         return _windows(logsource)
     return tuple((each, None) for each in known if logsource.covers(each))
