@@ -29,6 +29,7 @@ VERBS: dict[str, str] = {
     "incidents": "incidents",
     "indicators": "indicators",
     "hunt": "hunt",
+    "lookalikes": "lookalikes",
     "report": "report",
     "dossier": "dossier",
     "seal": "seal",
