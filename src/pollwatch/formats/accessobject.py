@@ -15,47 +15,76 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote_plus
 
 from pollwatch.formats.accessline import Fields, read_access
+from pollwatch.formats.accesswaf import named_values, settle_verdict
 from pollwatch.formats.framing import as_text, json_object
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "client": (
-        "remoteaddr", "remoteaddress", "clientip", "remoteip", "clienthost", "clientaddr", "clientaddress",
+        "socketip",  # Azure's clientIp is what the client says of itself, where it does
+        "remoteaddr", "remoteaddress", "clientip", "remoteip", "cliip", "clienthost", "clientaddr", "clientaddress",
         "remotehost", "sourceip", "srcip", "downstreamremoteaddress", "ipaddress", "peer", "idorigh", "ip", "client",
         "remote", "h", "a",
     ),
     "user": ("remoteuser", "clientusername", "authuser", "username", "user", "userid"),
     "time": (
         "timelocal", "timeiso8601", "timestamp", "starttime", "startutc", "time", "ts", "datetime", "date", "msec",
-        "eventtime", "logtime", "requesttimestamp", "t",
+        "eventtime", "logtime", "requesttimestamp", "edgestarttimestamp", "reqtimesec", "t",
     ),
     "request": ("request", "requestline", "req", "r"),
-    "method": ("requestmethod", "method", "verb", "httpmethod", "m"),
-    "uri": ("requesturi", "requesturl", "originaluri", "xenvoyoriginalpath", "xenvoyoriginpath"),
-    "stem": ("requestpath", "uri", "url", "path", "uripath", "urlpath"),
-    "query": ("args", "querystring", "query", "queryparams"),
-    "version": ("serverprotocol", "requestprotocol", "protocol", "httpversion", "proto", "requestproto"),
+    "method": (
+        "requestmethod", "method", "verb", "httpmethod", "clientrequestmethod", "clientrequesthttpmethodname",
+        "reqmethod", "m",
+    ),
+    "uri": (
+        "requesturi", "requesturl", "originaluri", "xenvoyoriginalpath", "xenvoyoriginpath", "clientrequesturi",
+    ),
+    "stem": (
+        "requestpath", "uri", "url", "path", "uripath", "urlpath", "clientrequestpath", "reqpath", "resourcepath",
+    ),
+    "query": (
+        "args", "querystring", "query", "queryparams", "requestquery", "clientrequestquery", "querystr",
+    ),
+    "version": (
+        "serverprotocol", "clientrequestprotocol", "clientrequesthttpprotocol", "requestprotocol", "protocol",
+        "httpversion", "proto", "requestproto",
+    ),
     "status": (
         "status", "statuscode", "responsestatus", "responsestatuscode", "responsecode", "downstreamstatus",
-        "httpstatus", "httpstatuscode", "code", "s",
+        "httpstatus", "httpstatuscode", "edgeresponsestatus", "code", "s",
     ),
     "bytes": (
         "bodybytessent", "bytessent", "bytes", "responsesize", "downstreamcontentsize", "responsebytes", "bytesout",
-        "responselength", "responsebodylen", "size", "b",
+        "responselength", "responsebodylen", "responsebodysize", "edgeresponsebytes", "sentbytes", "totalbytes", "size",
+        "b",
     ),
-    "referer": ("httpreferer", "httpreferrer", "referer", "referrer", "requestreferer"),
-    "agent": ("httpuseragent", "useragent", "requestuseragent", "agent", "ua"),
-    "host": ("httphost", "vhost", "virtualhost", "requesthost", "authority", "servername", "host", "domain"),
+    "referer": ("httpreferer", "httpreferrer", "referer", "referrer", "requestreferer", "clientrequestreferer"),
+    "agent": ("httpuseragent", "useragent", "requestuseragent", "clientrequestuseragent", "agent", "ua"),
+    "host": (
+        "httphost", "vhost", "virtualhost", "requesthost", "clientrequesthost", "clientrequesthttphost", "reqhost",
+        "authority", "servername", "host", "hostname", "domain",
+    ),
     "forwarded": ("httpxforwardedfor", "xforwardedfor", "requestxforwardedfor", "forwardedfor", "xff"),
     "us": ("durationus", "timetakenus", "responsetimeus", "requesttimeus", "microseconds"),
-    "ms": ("durationms", "timetakenms", "responsetimems", "requesttimems", "latencyms", "elapsedms"),
+    "ms": (
+        "durationms", "timetakenms", "responsetimems", "requesttimems", "latencyms", "elapsedms", "turnaroundtimemsec",
+    ),
     "seconds": ("requesttime", "duration", "latency", "timetaken", "elapsed"),
+    # What a web application firewall made of the request; kept where the action is a verdict, see accesswaf.
+    "waf-action": ("securityaction", "wafaction", "enforcedsecuritypolicyoutcome", "firewallaction", "action"),
+    "waf-rule": ("securityruleid", "wafruleid", "terminatingruleid", "ruleid", "rulename", "preconfiguredexprids"),
+    "waf-message": (
+        "securityruledescription", "wafrulemessage", "propertiesmessage", "detailsmsg", "detailsmessage",
+        "rulemessage", "ruledescription", "description",
+    ),
 }  # fmt: skip
 #: Objects inside the record whose members count as if they stood in the record itself.
 _OPENED = frozenset({
     "request", "req", "response", "resp", "res", "http", "httprequest", "headers", "header", "nginx", "apache",
     "access", "log", "data", "fields", "message", "msg", "json", "event", "attributes",
+    "properties", "jsonpayload", "enforcedsecuritypolicy", "details", "requestheaders",
 })  # fmt: skip
 _FOREIGN = frozenset({"event_type", "ecs", "ecs.version", "__REALTIME_TIMESTAMP", "auditID", "eventVersion"})
 _FOREIGN_STARTS = ("http.request.", "http.response.", "url.")
@@ -67,6 +96,9 @@ _NOT_JSON_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\x")
 _DURATION = re.compile(r"([0-9.]{1,20})(ns|us|µs|ms|s)\Z")
 _UNITS = {"ns": "ns", "us": "us", "µs": "us", "ms": "ms", "s": "seconds"}
 _REQUEST_LINE = re.compile(r"\S+ .* HTTP/[0-9]|-?\Z", re.DOTALL)
+#: Who writes whole addresses where others write a path: the site in them is the one that was asked.
+_URL_KEYS = frozenset({"httpRequest", "properties", "requestUrl", "url"})
+_URL = re.compile(r"(?s)(?:https?|wss?)://([^/?#]*)(.*)\Z")
 _NESTED = frozenset({dict, list})
 _DEEPEST = 3
 _LONGEST_KEYS = 4096
@@ -174,8 +206,10 @@ def _is_ecs(http: object) -> bool:
 
 def _settled(fields: Fields, value: Mapping[str, Any]) -> Fields | None:
     """The fields without contradictions among them, or None where they are no request."""
-    _settle_target(fields)
-    asked = "request" in fields or ("method" in fields and ("uri" in fields or "stem" in fields))
+    _settle_target(fields, value)
+    settle_verdict(fields)
+    targeted = "uri" in fields or "stem" in fields
+    asked = "request" in fields or (targeted and ("method" in fields or "waf-action" in fields))
     if not asked or not ("client" in fields or "status" in fields):
         return None
     if "status" not in fields and isinstance(message := value.get("msg", value.get("message")), str):
@@ -184,10 +218,14 @@ def _settled(fields: Fields, value: Mapping[str, Any]) -> Fields | None:
         fields["time"] = time.strip("[]")  # Apache's %t brings its brackets
     if (version := fields.get("version")) and version[0].isdigit():
         fields["version"] = f"HTTP/{version}"
+    elif version in {"HTTP", "HTTPS", "http", "https"}:  # a scheme under that name
+        del fields["version"]
+    if (agent := fields.get("agent")) and "%2" in agent and " " not in agent:  # as Akamai writes it
+        fields["agent"] = unquote_plus(agent)
     return _with_duration(fields, value)
 
 
-def _settle_target(fields: Fields) -> None:
+def _settle_target(fields: Fields, value: Mapping[str, Any]) -> None:
     """Leave one way to say what was asked for: the request line, else ``uri``, else ``stem`` and ``query``."""
     request = fields.pop("request", None)
     if request and request[0] == "/" and " " not in request and "method" in fields:  # a path under that name
@@ -207,6 +245,9 @@ def _settle_target(fields: Fields) -> None:
         fields.pop("stem", None)
     if "uri" in fields:
         fields.pop("query", None)
+        if (url := _URL.match(fields["uri"] or "")) and not _URL_KEYS.isdisjoint(value):
+            fields.setdefault("host", url[1])
+            fields["uri"] = url[2] or "/"
 
 
 def _with_duration(fields: Fields, value: Mapping[str, Any]) -> Fields:
@@ -216,6 +257,8 @@ def _with_duration(fields: Fields, value: Mapping[str, Any]) -> Fields:
     if match := _DURATION.match(taken):  # "0.012s", as load balancers write it
         fields.pop("seconds")
         fields[_UNITS[match[2]]] = match[1]
+    elif "response_flags" in value or "upstream_cluster" in value:  # Envoy in milliseconds
+        fields["ms"] = fields.pop("seconds")
     elif "OriginDuration" in value or "RequestCount" in value:  # Traefik counts in nanoseconds
         fields["ns"] = fields.pop("seconds")
     elif not taken.replace(".", "", 1).isdecimal():  # some call the time of the request so
@@ -233,8 +276,9 @@ def _by_name(value: Mapping[str, Any]) -> Fields:
             for key in list(members)[:_MOST_MEMBERS]:
                 name = _PUNCTUATION.sub("", key.lower())
                 member = members[key]
-                if isinstance(member, list) and member and not isinstance(member[0], (dict, list)):
-                    member = member[0]  # headers are lists of their values
+                if isinstance(member, list) and member:
+                    # Headers are lists of their values, or one list of names and values.
+                    member = named_values(member) if isinstance(member[0], dict) else member[0]
                 if isinstance(member, dict):
                     if name in _OPENED:
                         inner.append((name, member))

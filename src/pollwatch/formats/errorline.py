@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,7 +45,9 @@ _LITESPEED = re.compile(
     r"\[(?P<level>[A-Z]{4,7})\] \[[0-9]+\] (?:\[(?P<client>[0-9A-Fa-f.:]+|\[[0-9A-Fa-f.:]+\]):[0-9]+[^\]]*\] )?"
 )
 _MODSECURITY_ITEM = re.compile(r'\[(hostname|uri|id|msg|severity) "((?:[^"\\]|\\.){0,4096}+)"\]')
-_MODSECURITY = re.compile(r"ModSecurity[: ]")
+_MODSECURITY = re.compile(r"(?:ModSecurity|Coraza)[: ]")
+_WAF_CLIENT = re.compile(r'\[client "([0-9A-Fa-f.:]{2,45})"\] ')
+_WAF_VERDICTS = (("block", "Access denied"), ("block", "denied with"), ("block", "redirection to"), ("log", "Warning."))
 _USER = re.compile(
     r"\b(?:user |username:)[\"']?([^\s\"':,]{1,256})[\"']?:? (?:was |in realm [^:]{1,256}: )?"
     r"(?:not found|authentication failure|password mismatch|denied|failed to authenticate|ip:)",
@@ -101,7 +104,7 @@ def _read_apache(text: str, head: re.Match[str], zone: dt.tzinfo) -> ErrorLine:
     number = MONTHS.index(month) + 1 if month in MONTHS else 0
     date = (int(head["year"]), number, int(head["day"]))
     time_us = _time_us(date, head["clock"], head["fraction"] or "", zone)
-    return ErrorLine(time_us, values | _said(message, values))
+    return ErrorLine(time_us, values | said_in(message, values))
 
 
 def _with_port_client(text: str) -> str | None:
@@ -136,7 +139,7 @@ def _read_nginx(text: str, head: re.Match[str], zone: dt.tzinfo) -> ErrorLine:
             }
     date = (int(head["year"]), int(head["month"]), int(head["day"]))
     message = str(values["message"])
-    return ErrorLine(_time_us(date, head["clock"], "", zone), values | _said(message, values))
+    return ErrorLine(_time_us(date, head["clock"], "", zone), values | said_in(message, values))
 
 
 def _read_litespeed(text: str, head: re.Match[str], zone: dt.tzinfo) -> ErrorLine:
@@ -149,16 +152,24 @@ def _read_litespeed(text: str, head: re.Match[str], zone: dt.tzinfo) -> ErrorLin
     }
     date = (int(head["year"]), int(head["month"]), int(head["day"]))
     time_us = _time_us(date, head["clock"], head["fraction"] or "", zone)
-    return ErrorLine(time_us, values | _said(message, values))
+    return ErrorLine(time_us, values | said_in(message, values))
 
 
-def _said(message: str, known: dict[str, Value]) -> dict[str, Value]:
-    """What the message itself names: the account of a failed log-in, the request, ModSecurity's findings."""
+def said_in(message: str, known: Mapping[str, Value]) -> dict[str, Value]:
+    """What the message itself names: the account of a failed log-in, the request, ModSecurity's findings.
+
+    Args:
+        message: what stands behind the head.
+        known: what the head names; that stays.
+    """
     said: dict[str, Value] = {}
     if _MODSECURITY.search(message, 0, 256):
         items = dict(reversed(_MODSECURITY_ITEM.findall(message)))
         said |= {"cs-host": items.get("hostname"), "cs-uri": items.get("uri")}
-        said |= {"modsecurity-rule": items.get("id"), "modsecurity-message": items.get("msg")}
+        said |= {"waf-rule": items.get("id"), "waf-message": items.get("msg") or None}
+        said["waf-action"] = next((verdict for verdict, words in _WAF_VERDICTS if words in message), None)
+        if client := _WAF_CLIENT.match(message):  # before anything that the client wrote
+            said["c-ip"] = client[1]
     elif user := _USER.search(message, 0, 4096):
         said["cs-username"] = user[1]
         if uri := _URI_AT_END.search(message, 0, 16384):

@@ -12,6 +12,7 @@ from pollwatch.events.taxonomy import WEB
 from pollwatch.formats.accessline import Fields
 from pollwatch.formats.accessobject import carried_text, decode_object, object_fields
 from pollwatch.formats.errorline import ErrorLine, read_error
+from pollwatch.formats.errorobject import read_error_object
 from pollwatch.formats.framing import EMPTY_LINE, WEB_ERROR_SHAPE, Rows
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 from pollwatch.formats.weblines import completeness, read_request
@@ -65,11 +66,12 @@ def _read(text: str, zone: dt.tzinfo) -> Fields | ErrorLine | str:
     """A request, an error message, or why the record is neither."""
     value, escaped = decode_object(text)
     if isinstance(value, dict):
+        if (error := read_error_object(value)) is not None:
+            return error
         if (fields := object_fields(value, escaped=escaped)) is not None:
             return fields
         inside = carried_text(value)
-        error = read_error(inside, zone) if inside is not None else None
-        return error or NOT_A_REQUEST
+        return (read_error(inside, zone) if inside is not None else None) or NOT_A_REQUEST
     if value == EMPTY_LINE:
         return value
     return read_request(text) or read_error(text, zone) or value

@@ -181,6 +181,8 @@ def completeness(fields: Fields | None) -> float:
     """
     if fields is None:
         return 0.0
+    if "client" in fields and "waf-action" in fields:  # a firewall's record of what it made of the request
+        return 1.0
     return 1.0 if "client" in fields and "status" in fields else 0.75 if "status" in fields else 0.2
 
 
