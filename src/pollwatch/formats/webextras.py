@@ -10,6 +10,7 @@ import polars as pl
 
 _WORD = r'"(?:[^"\\]|\\.)*"|[^" ]+'
 _SECONDS = r'^(?:rt=|request_time=)?"?([0-9]{1,9}\.[0-9]{3})"?$'
+_MS = r"^([0-9]{1,9})ms$"
 _HOST = r'^"?((?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,}(?::[0-9]{1,5})?)"?$'
 _ADDRESSES = r'^"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*|unknown)(?:,|"$)'
 _COOKIE = r'^"[A-Za-z0-9_.-]+='
@@ -19,7 +20,7 @@ _LIMIT = 4096
 
 
 def read_extras(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with ``forwarded``, ``seconds``, ``host`` and ``cs-cookie`` filled from ``extra`` where they can be."""
+    """The frame with forwarded, seconds, ms, host and cs-cookie filled from ``extra`` where they can be."""
     extra = frame["extra"].str.strip_chars()
     extra = pl.select(pl.when(extra != "").then(extra))[:, 0].alias("extra")
     frame = frame.with_columns(extra)
@@ -33,6 +34,7 @@ def read_extras(frame: pl.DataFrame) -> pl.DataFrame:
     quoted = pl.col("word").str.starts_with('"')
     known = {
         "seconds": pl.col("word").str.extract(_SECONDS),
+        "ms": pl.col("word").str.extract(_MS),  # Traefik's last word
         "host": pl.when(~(quoted & pl.col("first"))).then(pl.col("word").str.extract(_HOST)),
         "cs-cookie": pl.when(pl.col("word").str.contains(_COOKIE)).then(_inside(pl.col("word"))),
         "forwarded": pl.when(_is_forwarded(quoted)).then(_inside(pl.col("word"))),

@@ -37,6 +37,7 @@ _COMBINED = (
 _AGENT = r' "(?P<f7>(?:[^"\\]|\\.)*)" "(?P<f8>(?:[^"\\]|\\.)*)"(?P<f9>(?: .*)?)$'
 _FIELDS = ("client", "", "user", "time", "request", "status", "bytes")
 _BEHIND = ("referer", "agent", "extra")
+_CONSOLE = compile_pattern(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\t\S{4,20}\thttp\.log\.access\S*\t[^\t]*\t$")
 _VHOST = r"(?s)^(?P<v>[^ ,<]+) (?P<f0>[0-9A-Fa-f:.]+) "
 _PROXY_MANAGER = (
     r"(?s)^\[(?P<f0>[^\]]+)\](?: [A-Z-]+)?(?: [0-9-]+)? (?P<f1>[0-9]{3}) - (?P<f2>[^ ]+) [a-z]+ (?P<f3>[^ ]+) "
@@ -141,6 +142,9 @@ def read_request(line: str) -> Fields | None:
     """The request that one line (without a transport's header) reports, in any notation known here, else None."""
     if line[:1] == "{":
         return read_object(line)
+    if (tail := line.find("\t{")) > 0 and (console := _CONSOLE.match(line, 0, tail + 1)):  # Caddy on a console
+        asked = read_object(line[tail + 1 :])
+        return None if asked is None else asked | {"time": console[1].replace("/", "-")}
     for pattern, fields in _python_layouts():
         match = pattern.match(line)
         if match:
