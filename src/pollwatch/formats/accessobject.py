@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from pollwatch.formats.accessline import Fields, read_access
-from pollwatch.formats.accesswaf import named_values, settle_verdict
+from pollwatch.formats.accesswaf import audit_fields, named_values, settle_verdict
 from pollwatch.formats.framing import as_text, json_object
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -140,7 +140,9 @@ def object_fields(value: Mapping[str, Any], *, escaped: bool = False) -> Fields 
             return fields
     if plan.foreign or _is_ecs(value.get("http")):
         return None
-    fields = _by_name(value) if not _NESTED.isdisjoint(map(type, value.values())) else _by_plan(value, plan)
+    fields = audit_fields(value) if "transaction" in value else None
+    if fields is None:
+        fields = _by_name(value) if not _NESTED.isdisjoint(map(type, value.values())) else _by_plan(value, plan)
     settled = _settled(fields, value)
     if settled is None or escaped:
         return settled

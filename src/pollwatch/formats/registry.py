@@ -26,6 +26,7 @@ from pollwatch.formats.interface import Format, Framing
 from pollwatch.formats.journald import Journald
 from pollwatch.formats.jsonlines import JsonLines
 from pollwatch.formats.leef import LEEF
+from pollwatch.formats.modsecurity import MODSECURITY
 from pollwatch.formats.packetlog import PACKET_LOG
 from pollwatch.formats.paloalto import PALO_ALTO
 from pollwatch.formats.s3access import S3_ACCESS
@@ -51,6 +52,7 @@ ALL: tuple[Format, ...] = (
     ELB,
     S3_ACCESS,
     ENVOY,
+    MODSECURITY,
     Journald(),
     Suricata(),
     Zeek(),
