@@ -27,6 +27,7 @@ from pollwatch.formats.journald import Journald
 from pollwatch.formats.jsonlines import JsonLines
 from pollwatch.formats.leef import LEEF
 from pollwatch.formats.modsecurity import MODSECURITY
+from pollwatch.formats.netflow import NetFlow, NetFlowJson
 from pollwatch.formats.packetlog import PACKET_LOG
 from pollwatch.formats.paloalto import PALO_ALTO
 from pollwatch.formats.s3access import S3_ACCESS
@@ -63,6 +64,8 @@ ALL: tuple[Format, ...] = (
     PALO_ALTO,
     DNS_QUERY,
     PACKET_LOG,
+    NetFlow(),
+    NetFlowJson(),
     Windows(),
     CLOUDTRAIL,
     AZURE,
