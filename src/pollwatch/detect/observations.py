@@ -23,7 +23,12 @@ NONE = -1
 #: A time that no window holds: where a line has none, and none before it in its batch.
 NO_TIME = np.iinfo(np.int64).min
 
-_EXAMPLE_COLUMNS = ("cs-uri", "message", "signature", "query", "cs-user-agent")
+_EXAMPLE_COLUMNS = (
+    *("cs-uri", "message", "signature", "query", "cs-user-agent"),
+    *("CommandLine", "ScriptBlockText", "TargetObject", "TargetFilename", "ImagePath", "ServiceFileName", "TaskName"),
+    *("RelativeTargetName", "ShareName", "ThreatName", "AttributeLDAPDisplayName", "TargetImage", "PipeName"),
+    *("TargetUserName", "Data"),
+)
 
 
 @dataclass(slots=True)
