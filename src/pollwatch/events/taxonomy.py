@@ -22,6 +22,12 @@ SYSLOG = LogSource(product="linux", service="syslog")
 IDS = LogSource(product="suricata", service="alert")
 DNS = LogSource(category="dns")
 FLOW = LogSource(category="firewall")
+#: Mail servers: one row per message about a mail or a peer. Log-ins are in AUTH.
+MAIL = LogSource(category="mail")
+#: FTP servers: one row per command or transfer. Log-ins are in AUTH.
+FTP = LogSource(category="ftp")
+#: Database servers: statements and messages. Log-ins are in AUTH.
+DATABASE = LogSource(category="database")
 #: JSON lines whose fields say nothing more.
 GENERIC = LogSource(category="application")
 
@@ -140,6 +146,63 @@ CLOUD_KINDS = (
 #: Category of log-ins' logsources, whatever the product; see :func:`kind`.
 AUTHENTICATION = "authentication"
 
+MAIL_COLUMNS = (
+    "hostname",
+    "program",
+    "pid",  # int64
+    "message",
+    "action",  # see MAIL_ACTIONS; null where the message is none of them
+    "user",  # the account that logged in to send it
+    "src_ip",  # the peer that connected to us
+    "src_host",
+    "helo",  # what the peer called itself
+    "sender",
+    "recipient",
+    "recipients",  # int64: how many it goes to
+    "queue_id",
+    "bytes_in",  # int64: the mail's size
+    "relay",  # where it was handed on to
+    "code",  # the answer's code, "554"
+    "reason",
+    "cause",  # of a refusal: relay, recipient, sender, helo, spam, auth, limit; null = another
+)
+#: What ``action`` may say of a mail or of its peer.
+MAIL_ACTIONS = (
+    *("connect", "disconnect", "rejected", "early_talker", "bad_command", "lost", "queued", "received", "sent"),
+    *("bounced", "deferred", "forwarded", "filtered", "failed_check"),
+)
+
+FTP_COLUMNS = (
+    "hostname",
+    "program",
+    "pid",  # int64
+    "message",
+    "action",  # upload, download, delete, mkdir, rmdir, rename, chmod, list, connect, command
+    "outcome",  # ok, failed
+    "user",
+    "src_ip",
+    "src_host",
+    "path",
+    "bytes_in",  # int64, uploaded
+    "bytes_out",  # int64, downloaded
+)
+
+DATABASE_COLUMNS = (
+    "hostname",
+    "program",  # postgres, mysqld
+    "pid",  # int64: of the session
+    "message",
+    "severity",
+    "action",  # the statement's first word, lower case; null where the row is no statement
+    "statement",
+    "object",  # what an audit log says it is about
+    "user",
+    "src_ip",
+    "database",
+    "application",
+    "rows_out",  # int64
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ActorColumns:
@@ -160,6 +223,9 @@ ACTORS: dict[LogSource, ActorColumns] = {
     IDS: ActorColumns(ip="src_ip", target="dest_ip"),
     DNS: ActorColumns(ip="src_ip", target="query"),
     FLOW: ActorColumns(ip="src_ip", target="dest_ip"),
+    MAIL: ActorColumns(ip="src_ip", user="user", host="src_host", target="hostname"),
+    FTP: ActorColumns(ip="src_ip", user="user", host="src_host", target="hostname"),
+    DATABASE: ActorColumns(ip="src_ip", user="user", target="hostname"),
     GENERIC: ActorColumns(ip="src_ip", user="user", target="hostname"),
 }
 

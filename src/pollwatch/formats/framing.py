@@ -59,6 +59,8 @@ INTEGERS = frozenset(
         "bytes_out",
         "bytes_in",
         "packets",
+        "recipients",
+        "rows_out",
     }
 )
 

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeAlias
 
-from pollwatch.formats import framing_console, framing_dropbear, framing_pam, framing_services, framing_sshd
+from pollwatch.formats import (
+    framing_console,
+    framing_dropbear,
+    framing_pam,
+    framing_programs,
+    framing_services,
+    framing_sshd,
+)
 from pollwatch.formats.framing_login import UNDECODED, Login
 
 Decoder: TypeAlias = Callable[[str], "Login | None"]
@@ -39,6 +46,8 @@ def decoder_of(program: str | None) -> tuple[str | None, Decoder, bool]:
         own = framing_dropbear.decode
     elif name in framing_console.PROGRAMS:
         own = framing_console.PROGRAMS[name]
+    elif framing_programs.understood(name):
+        return name, framing_services.known, False
     else:
         return name, framing_services.decode, False
     return name, _with_pam(own, module), True

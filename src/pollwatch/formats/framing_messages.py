@@ -22,9 +22,10 @@ import pyarrow as pa
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
 from pollwatch.events.taxonomy import AUTH, AUTH_COLUMNS, FLOW, FLOW_COLUMNS, SYSLOG, SYSLOG_COLUMNS
 from pollwatch.formats import framing_appliance, framing_firewall
-from pollwatch.formats.framing import INTEGERS, plausible
+from pollwatch.formats.framing import INTEGERS, Rows, plausible
 from pollwatch.formats.framing_auth import decode
 from pollwatch.formats.framing_login import UNDECODED, Login, Witness, address, only
+from pollwatch.formats.framing_programs import Programs, Spoken
 from pollwatch.formats.framing_reports import Reports
 from pollwatch.formats.framing_syslog import Messages
 from pollwatch.formats.framing_web import WebMessages
@@ -42,6 +43,7 @@ _FIELD = re.compile(
 _MAIL_PEER = re.compile(
     r"(?:warning: |NOQUEUE: \w+: \w+ from |(?:dis)?connect from )?[^\s\[\]]+\[([0-9A-Fa-f.:]+)\](?=[:\s]|$)"
 )
+_SAID = ("hostname", "program", "pid", "message")
 _Process: TypeAlias = tuple[str | None, str | None, int | None]
 
 
@@ -93,12 +95,14 @@ class MessageReader:
     _processes: dict[_Process, _Remembered] = field(default_factory=dict)
     _reporters: dict[tuple[str | None, str | None], Witness] = field(default_factory=dict)
     _last: dict[str | None, tuple[str | None, Login | None, str | None]] = field(default_factory=dict)
+    _programs: Programs = field(default_factory=Programs)
 
     def batches(self, path: str, messages: Messages) -> list[EventBatch]:
-        """Log-in and privilege, packets, a web server's two, appliances' reports, the rest. All messages are there."""
+        """A batch per logsource: log-ins, packets, mail and the like, a web server's, appliances' reports, the rest."""
         auth = _Columns(AUTH, (*AUTH_COLUMNS, "facility", "severity", "structured_data"))
         packets = _Columns(FLOW, (*FLOW_COLUMNS, "hostname", "program", "pid", "message", "repeat"))
         other = _Columns(SYSLOG, (*SYSLOG_COLUMNS, "structured_data", "repeat"))
+        spoken: dict[LogSource, Rows] = {}
         web = WebMessages()
         reports = Reports()
         rows = zip(
@@ -124,6 +128,15 @@ class MessageReader:
             if login is None and web.take(program, message, time_us, number):
                 continue
             said = (host, program, pid, message)
+            if login is None:
+                known = self._programs.read(host, program, pid, message, time_us)
+                if isinstance(known, Spoken):
+                    values = dict(zip(_SAID, said, strict=True)) | {"repeat": repeat, **known.values}
+                    spoken.setdefault(known.shape.logsource, Rows(known.shape)).add(number, time_us, values)
+                    continue
+                login = known
+            else:
+                self._programs.note(host, program, message)
             if login is None and (packet := framing_firewall.decode(program, message)):
                 ends, size, action = packet[:5], packet.bytes_out, packet.action
                 packets.values += (*ends, None, size, None, packet.packets, action, *said, repeat, time_us, number)
@@ -131,8 +144,8 @@ class MessageReader:
                 other.values += (*said, facility, severity, msgid, source, data, repeat, time_us, number)
             else:
                 auth.values += (*said, *login[:8], repeat, facility, severity, data, time_us, number)
-        ours = (auth, packets, other, web, reports)
-        return [batch for each in ours for batch in each.batches(path)]
+        found = [batch for each in (auth, packets, other, web, reports) for batch in each.batches(path)]
+        return [*found, *(batch for each in spoken.values() for batch in each.batches(path))]
 
     def _read(
         self, host: str | None, tag: str | None, pid: int | None, message: str, time_us: int | None

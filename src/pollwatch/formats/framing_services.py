@@ -12,12 +12,12 @@ from pollwatch.formats import framing_attempts, framing_pam, framing_sshd
 from pollwatch.formats.framing_login import Login, Witness, only, peer, port
 
 _DOVECOT = re.compile(r"(?:\S+: )*(?:imap|pop3|managesieve|submission|lmtp)-login: (?:Info: )?(.*?user=<.*)", re.DOTALL)
-_DOVECOT_USER = re.compile(r"user=<(.*?)>, method=")
+_DOVECOT_USER = re.compile(r"user=<(.*?)>, (?:method|rip)=")
 _DOVECOT_METHOD = re.compile(r", method=([A-Za-z0-9-]+)")
 _DOVECOT_PEER = re.compile(r", rip=([^,\s]+)")
 _DOVECOT_WORKER = re.compile(
     r"(?:\S+: )*auth(?:-worker)?(?:\([^)]*\))?:? (?:Info: |Error: )?(?:conn \S+.*?: )?"
-    r"\w[\w-]*\((.*),([^,()\s]+?)(?:,<[^<>]*>)?\): "
+    r"\w[\w-]*\((.*),([^,()<>\s]+?)(?:,<[^<>]*>)?\): "
     r"(?:pam_authenticate\(\) failed|unknown user|[Pp]assword mismatch|invalid credentials|[Aa]uthentication fail).*",
     re.DOTALL,
 )
@@ -25,6 +25,10 @@ _SASL = re.compile(
     r"(?:warning: )?[^\s\[]+\[([0-9a-fA-F.:]+)\](?::\d+)?: SASL (\S+) authentication failed.*", re.DOTALL
 )
 _SASL_USER = re.compile(r", sasl_username=(\S*)$")
+_SUBMITTED = re.compile(
+    r"[0-9A-Za-z]{6,20}: client=[^\s\[\]]*\[([0-9a-fA-F.:]+)\](?::\d+)?, sasl_method=([\w-]+),"
+    r" sasl_username=([^\s,]+)(?:, .*)?"
+)
 _EXIM = re.compile(r"(\S+) authenticator failed for .*", re.DOTALL)
 _EXIM_PEER = re.compile(r" \[([0-9a-fA-F.:]+)\](?::(\d{1,5}))?(?: I=\S+)?: 535(?= )")
 _EXIM_USER = re.compile(r" \(set_id=([^()]*)\)$")
@@ -63,6 +67,11 @@ _LEMON = re.compile(
 
 def decode(message: str) -> Login | None:
     """What a message of any other program says about a log-in; None where it says nothing."""
+    return known(message) or framing_attempts.read(message.strip())
+
+
+def known(message: str) -> Login | None:
+    """The same in the words of known services only: of servers that speak of other servers' refusals too."""
     text = message.strip()
     if _likely(message.lower()):
         decoded = framing_pam.decode(text)
@@ -71,7 +80,7 @@ def decode(message: str) -> Login | None:
         for decoder in _DECODERS:
             if decoded := decoder(text):
                 return decoded
-    return framing_attempts.read(text)
+    return None
 
 
 def _likely(text: str) -> bool:
@@ -102,7 +111,7 @@ def _dovecot(text: str) -> Login | None:
     user, method = _DOVECOT_USER.search(body), _DOVECOT_METHOD.search(body)
     source = only(_DOVECOT_PEER.findall(body)) or ""
     names = (user.group(1) if user else None, method.group(1) if method else None)
-    if body.startswith("Login: "):
+    if body.startswith(("Login: ", "Logged in: ")):
         return Login("success", names[0], None, *peer(source), None, names[1])
     if "auth failed" in body.partition("user=<")[0]:
         return _failure(names[0], source, names[1])
@@ -113,6 +122,8 @@ def _sasl(text: str) -> Login | None:
     if found := _SASL.fullmatch(text):
         user = _SASL_USER.search(text)
         return _failure(user.group(1) if user else None, found.group(1), found.group(2))
+    if found := _SUBMITTED.fullmatch(text):  # each mail that an account hands in is a log-in
+        return Login("success", found.group(3), None, *peer(found.group(1)), None, found.group(2))
     return None
 
 

@@ -6,6 +6,7 @@ zone that it lacks, is for ``framing_syslog.Headers.times``.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import NamedTuple
 
@@ -54,6 +55,13 @@ def find(line: str) -> Stamp | None:
     else:
         text = _iso(part)
     return Stamp(text, match.start(), match.end())
+
+
+def epoch(seconds: str) -> str:
+    """Seconds since 1970, with or without a fraction, as ISO 8601; the digits of a fraction stay as they are."""
+    whole, _, fraction = seconds.partition(".")
+    moment = dt.datetime.fromtimestamp(int(whole), dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{fraction or '0'}Z"
 
 
 def _iso(part: dict[str, str | None]) -> str:

@@ -14,10 +14,10 @@ The usual shapes of the first two are one match a line; everything else takes th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -62,6 +62,9 @@ _TAGGED = re.compile(
     r"(?:([^\s\[\]]{0,254}[^\s\[\]:,]) +)?([^\s:\[\]]{1,128})(?:\[([^\]]{0,64})\](?:: ?| )|: ?)(.*)", _FLAGS
 )
 _UNTAGGED = re.compile(r"([^\s\[\]]{0,254}[^\s\[\]:,])(?: +(.*))?", _FLAGS)
+
+
+OwnHead: TypeAlias = Callable[[str], "tuple[str | None, ...] | None"]
 
 
 class Header(NamedTuple):
@@ -114,16 +117,31 @@ class Headers:
         """Start before the first line."""
         self._years = Years(self.context.anchor_us, self.context.zone)
 
-    def split(self, text: Sequence[str], first_number: int) -> tuple[Messages, list[int]]:
-        """The block's messages, and the numbers of lines that begin with no syslog header."""
-        return self.split_numbered(enumerate(text, first_number))
+    def begins(self, line: str) -> bool:
+        """Whether a line begins with a syslog header."""
+        return bool(_USUAL_BSD.fullmatch(line) or _USUAL_ISO.fullmatch(line) or _unusual(0, line))
 
-    def split_numbered(self, lines: Iterable[tuple[int, str]]) -> tuple[Messages, list[int]]:
+    def split(self, text: Sequence[str], first_number: int, own: OwnHead | None = None) -> tuple[Messages, list[int]]:
+        """The block's messages, and the numbers of lines that begin with no syslog header.
+
+        Args:
+            text: the lines.
+            first_number: of the first one.
+            own: asked first: ``(stamp, host, program, pid, message)`` of a line with a head of another kind, else None.
+        """
+        return self.split_numbered(enumerate(text, first_number), own)
+
+    def split_numbered(
+        self, lines: Iterable[tuple[int, str]], own: OwnHead | None = None
+    ) -> tuple[Messages, list[int]]:
         """:meth:`split` for some of a block's lines, each with its number."""
         fields: list[Any] = []  # of all headers, one after another: a list of tuples would keep the collector busy
         foreign: list[int] = []
         usual_bsd, usual_iso = _USUAL_BSD.fullmatch, _USUAL_ISO.fullmatch
         for number, line in lines:
+            if own is not None and (head := own(line)):
+                fields += (number, None, *head, None, None)
+                continue
             usual = usual_bsd(line) or usual_iso(line)
             if usual is not None:
                 fields += (number, *usual.groups(), None, None)

@@ -18,8 +18,10 @@ from pollwatch.formats.cef import CEF
 from pollwatch.formats.cloud import AZURE, CLOUDTRAIL, DUO, GITHUB, GOOGLE, M365, OKTA
 from pollwatch.formats.cloudtable import CloudTable
 from pollwatch.formats.dnsquery import DNS_QUERY
+from pollwatch.formats.dovecot import DOVECOT
 from pollwatch.formats.elb import ELB
 from pollwatch.formats.envoy import ENVOY
+from pollwatch.formats.exim import EXIM
 from pollwatch.formats.fortigate import FORTIGATE
 from pollwatch.formats.haproxy import HAPROXY
 from pollwatch.formats.interface import Format, Framing
@@ -27,12 +29,20 @@ from pollwatch.formats.journald import Journald
 from pollwatch.formats.jsonlines import JsonLines
 from pollwatch.formats.leef import LEEF
 from pollwatch.formats.modsecurity import MODSECURITY
+from pollwatch.formats.mysql import MYSQL
+from pollwatch.formats.mysqljson import MySqlJson
 from pollwatch.formats.netflow import NetFlow, NetFlowJson
 from pollwatch.formats.packetlog import PACKET_LOG
 from pollwatch.formats.paloalto import PALO_ALTO
+from pollwatch.formats.postfix import POSTFIX
+from pollwatch.formats.postgresql import POSTGRESQL
+from pollwatch.formats.postgresqljson import PostgreSqlJson
+from pollwatch.formats.proftpd import PROFTPD
+from pollwatch.formats.pureftpd import PURE_FTPD
 from pollwatch.formats.s3access import S3_ACCESS
 from pollwatch.formats.suricata import Suricata
 from pollwatch.formats.syslog import Syslog
+from pollwatch.formats.vsftpd import VSFTPD
 from pollwatch.formats.w3c import W3C
 from pollwatch.formats.weberror import WEB_ERROR
 from pollwatch.formats.webjson import WEB_JSON
@@ -75,6 +85,16 @@ ALL: tuple[Format, ...] = (
     DUO,
     GITHUB,
     CloudTable(),
+    DOVECOT,
+    EXIM,
+    POSTFIX,
+    PROFTPD,
+    PURE_FTPD,
+    VSFTPD,
+    MYSQL,
+    MySqlJson(),
+    POSTGRESQL,
+    PostgreSqlJson(),
     JsonLines(),
     AppLog(),  # last: whoever knows the program knows better
 )
@@ -89,6 +109,10 @@ ALSO_CALLED = {
     "apache-error": "weberror",
     "nginx-error": "weberror",
     "nginx-json": "weblog-json",
+    "maillog": "postfix",
+    "xferlog": "vsftpd",
+    "postgres": "postgresql",
+    "mariadb": "mysql",
     "auth": "syslog",
     "journal": "journald",
     "iis": "w3c",

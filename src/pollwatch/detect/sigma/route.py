@@ -11,7 +11,19 @@ from functools import lru_cache
 
 from pollwatch.detect.sigma.plan import And, Leaf, Node, Or, Text, Wild
 from pollwatch.events.batch import LogSource
-from pollwatch.events.taxonomy import AUTH, AUTHENTICATION, DNS, FLOW, IDS, SYSLOG, WEB, WEB_ERROR
+from pollwatch.events.taxonomy import (
+    AUTH,
+    AUTHENTICATION,
+    DATABASE,
+    DNS,
+    FLOW,
+    FTP,
+    IDS,
+    MAIL,
+    SYSLOG,
+    WEB,
+    WEB_ERROR,
+)
 
 #: Names of fields in rules -> names of our columns, tried where a batch lacks the former.
 FIELD_ALIASES: dict[str, str] = {
@@ -49,7 +61,7 @@ def routes(  # noqa: C901, PLR0911 - one way per kind of name
     logsource: LogSource,
 ) -> tuple[tuple[LogSource, Node | None], ...]:
     """Our logsources that a rule's logsource means, each with a condition that narrows it further, or None."""
-    known = (WEB, WEB_ERROR, AUTH, SYSLOG, IDS, DNS, FLOW)
+    known = (WEB, WEB_ERROR, AUTH, SYSLOG, IDS, DNS, FLOW, MAIL, FTP, DATABASE)
     if logsource.product in _WEB_PRODUCTS and logsource.category in ("", "webserver"):
         if logsource.service in ("access", "access.log"):
             return ((WEB, None),)
@@ -62,7 +74,8 @@ def routes(  # noqa: C901, PLR0911 - one way per kind of name
         if logsource.service in _ANY_AUTH:
             return ((AUTH, None),)
         if logsource.service in _PROGRAMS:
-            return ((AUTH, _program(logsource.service)), (SYSLOG, _program(logsource.service)))
+            named = _program(logsource.service)
+            return ((AUTH, named), (SYSLOG, named), (FTP, named))
     if logsource.product == "suricata" and logsource.service in ("", "alert"):
         return ((IDS, None),)
     if logsource.product == "m365":  # one log, whatever the rule calls the part of it that it means
