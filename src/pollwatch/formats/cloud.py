@@ -14,7 +14,7 @@ from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import framing_aws, framing_azure, framing_google, framing_identity, framing_m365
 from pollwatch.formats.framing import parsed
-from pollwatch.formats.framing_cloud import CloudRows, Fields, Reader, unwrapped
+from pollwatch.formats.framing_cloud import CloudEvent, CloudRows, Fields, Reader, Record, unwrapped
 from pollwatch.formats.framing_json import json_records, read_object
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
@@ -64,12 +64,17 @@ class CloudParser:
         records, quarantined = json_records(block)
         rows = CloudRows(self._zone)
         for number, record in records:
-            event = self._log.reader(unwrapped(record), self._fields)
+            event = self._read(unwrapped(record))
             if event is None:
                 quarantined.append(Quarantined(number, self._log.foreign))
             else:
                 rows.add(number, event)
         return parsed(block, rows.all(), quarantined)
+
+    def _read(self, record: Record) -> CloudEvent | None:
+        """A record; also of another service, since collectors put all of them into one file."""
+        readers = (self._log.reader, *(each.reader for each in ALL if each is not self._log))
+        return next((event for each in readers if (event := each(record, self._fields)) is not None), None)
 
 
 CLOUDTRAIL = CloudLog("cloudtrail", framing_aws.read, "JSON, but no CloudTrail record: it has no event name and source")
@@ -81,3 +86,4 @@ GOOGLE = CloudLog(
 OKTA = CloudLog("okta", framing_identity.okta, "JSON, but no record of Okta's system log")
 DUO = CloudLog("duo", framing_identity.duo, "JSON, but no record of Duo's authentication log")
 GITHUB = CloudLog("github", framing_identity.github, "JSON, but no record of GitHub's audit log")
+ALL = (CLOUDTRAIL, AZURE, M365, GOOGLE, OKTA, DUO, GITHUB)

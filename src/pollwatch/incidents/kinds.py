@@ -53,6 +53,13 @@ _BY_ID = {
     "T1005": Kind.THEFT,
     "T1046": Kind.PROBE,
     "T1087": Kind.PASSWORD,
+    "T1087.004": Kind.PROBE,
+    "T1114": Kind.THEFT,
+    "T1528": Kind.ACCESS,
+    "T1550": Kind.ACCESS,
+    "T1552": Kind.ACCESS,
+    "T1555.006": Kind.THEFT,
+    "T1556": Kind.PRIVILEGE,
 }
 _BY_TACTIC = {
     "reconnaissance": Kind.PROBE,
