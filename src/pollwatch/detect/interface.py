@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
@@ -28,7 +29,7 @@ from pollwatch.detect.columns import Rows
 from pollwatch.detect.observations import NO_TIME, filled_times
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples
-from pollwatch.events.batch import NUMBER, TIME, EventBatch, encoded, plain
+from pollwatch.events.batch import ABSENT, NUMBER, TIME, EventBatch, encoded, plain
 from pollwatch.events.detection import Detection
 
 #: What one detector may hold: all its frames together, in bytes.
@@ -102,6 +103,23 @@ class Seen:
         texts = pl.Series(column, values.take(pa.array(used)).cast(pa.string()))
         frame = pl.DataFrame({column: texts, "len": often[used]})
         return frame.group_by(column, maintain_order=True).agg(pl.col("len").sum())  # a dictionary may repeat itself
+
+    def distinct(self, column: str, rows: Rows) -> tuple[Rows, pl.Series]:
+        """Each row's code, and the texts that codes count; the code behind the last stands for null.
+
+        What is asked of a text is so asked once, however often it occurs.
+        """
+        if not self.has(column):
+            return np.zeros(len(rows), np.int64), pl.Series(column, [], pl.String)
+        codes, values = encoded(self.batch.table[column])
+        texts = pl.Series(column, values.cast(pa.string()))
+        return np.where(codes[rows] == ABSENT, len(texts), codes[rows]).astype(np.int64), texts
+
+    def hashed(self, column: str, rows: Rows) -> npt.NDArray[np.uint64]:
+        """A number for each row's text, equal for equal texts; 0 for null."""
+        codes, texts = self.distinct(column, rows)
+        numbers: npt.NDArray[np.uint64] = np.append(texts.hash(seed=0).to_numpy(), np.uint64(0))[codes]
+        return numbers
 
 
 class Detector(Protocol):

@@ -58,6 +58,8 @@ RESEARCH: Final = frozenset({"censys", "shodan", "shadowserver", "internet-measu
                              "binaryedge", "leakix", "expanse", "netcraft", "rapid7"})  # fmt: skip
 
 
+#: What says nothing but that an answer was large: that it was large proves no more than that.
+_MEASURED: Final = frozenset({"detector.unusual_size"})
 #: Fewer lines than this are a busy visitor or a slow server, not a flood.
 FLOOD_LINES: Final = 500
 
@@ -186,7 +188,8 @@ def _login_after_guesses(campaign: Campaign, rows: Rows, activity: Activity) -> 
 
 
 def _large_answers(campaign: Campaign, rows: Rows, activity: Activity, sizes: Mapping[int, np.ndarray]) -> list[_Sign]:
-    attacks = [d for d in campaign.detections if kinds_of([d]) & {Kind.EXPLOIT, Kind.THEFT}]
+    kinds = {Kind.EXPLOIT, Kind.THEFT}
+    attacks = [d for d in campaign.detections if kinds_of([d]) & kinds and d.rule_id not in _MEASURED]
     own = rows.take((rows.kind == KIND_WEB) & (rows.status >= 200) & (rows.status < 300) & (rows.bytes >= 0))
     web = own.take(activity.inside(own, LineSet.union(d.lines for d in attacks)))
     if not len(web):

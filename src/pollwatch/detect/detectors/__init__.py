@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pollwatch.detect.detectors.forced_browsing import ForcedBrowsing
+from pollwatch.detect.detectors.record_enumeration import RecordEnumeration
+from pollwatch.detect.detectors.unusual_size import UnusualSize
 from pollwatch.detect.interface import Detector
 
 #: Where they lie.
@@ -13,4 +15,6 @@ FOLDER = Path(__file__).parent
 #: One line per detector that needs no configuration.
 ALL: tuple[Detector, ...] = (
     ForcedBrowsing(),
+    RecordEnumeration(),
+    UnusualSize(),
 )  # fmt: skip

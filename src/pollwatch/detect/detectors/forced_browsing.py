@@ -16,6 +16,7 @@ from pollwatch.detect import detections
 from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
+from pollwatch.detect.webtraffic import is_part, is_referred, is_robot
 from pollwatch.events.batch import NUMBER, TIME
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.printable import printable
@@ -36,8 +37,6 @@ _MOST_MISSES: Final = 120_000
 _MOST_VISITORS: Final = 40_000
 #: Refused or missing; 401 is a log-in, 408 and 429 are about time.
 _MISSING: Final = (400, 403, 404, 405, 406, 410, 421)
-_ROBOT: Final = r"(?i)bot\b|crawl|spider|slurp|archiv|feed|link.?check|checklink|monitor|uptime"
-_ASSET: Final = r"(?i)\.(?:png|jpe?g|gif|svg|webp|ico|css|js|map|woff2?|ttf|eot)$"
 
 _MISSES: Final = {
     "c-ip": pl.String,
@@ -169,14 +168,13 @@ def _missed(seen: Seen) -> pl.DataFrame:
     if not len(rows):
         return pl.DataFrame(schema=_MISSES)
     frame = seen.frame("c-ip", "cs-uri-stem", "cs-host", "cs-user-agent", "cs-referer", "sc-status", rows=rows)
-    stem, referer = pl.col("cs-uri-stem"), pl.col("cs-referer")
-    embedded = stem.str.contains(_ASSET) & referer.is_not_null() & ~referer.is_in(["", "-"])
+    stem = pl.col("cs-uri-stem")
     return (
         frame.filter(pl.col("sc-status").cast(pl.Int64, strict=False).is_in(_MISSING), pl.col("c-ip").is_not_null())
-        .filter(~embedded.fill_null(value=False))
+        .filter(~(is_part() & is_referred()))
         .with_columns(
             what=stem.hash(seed=0),
-            robot=pl.col("cs-user-agent").str.contains(_ROBOT).fill_null(value=False),
+            robot=is_robot(),
             **{"cs-uri-stem": stem.str.slice(0, _LONGEST)},
         )
         .drop_nulls("what")

@@ -1,0 +1,287 @@
+"""Somebody fetches records by their numbers: ``/voter/1001``, ``/voter/1002``, ... also shuffled or slowly.
+
+An address with its numbers taken out is a *form*; the numbers are what it is about. Ordinary visitors ask for one
+record of a form, or for those that everybody asks for (news, precincts on a map). Who copies a register asks for very
+many that nobody else asks for, and they lie close together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pollwatch.detect import detections
+from pollwatch.detect.columns import Rows
+from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
+from pollwatch.detect.sigma.samples import Samples, made
+from pollwatch.detect.webtraffic import is_part, is_referred, is_robot
+from pollwatch.events.batch import NUMBER, TIME
+from pollwatch.events.detection import Actors, Detection, Severity
+from pollwatch.events.printable import printable
+from pollwatch.events.taxonomy import WEB
+from pollwatch.i18n import _
+
+#: So many different records of one form, and so many times what nine in ten others ask for.
+_LEAST: Final = 50
+_TIMES: Final = 10
+#: They lie so close together, of all numbers between the lowest and the highest; or there are so many of them.
+_DENSE: Final = 0.2
+_VERY_MANY: Final = 500
+#: At most this share is asked for by others as well: what everybody reads is no secret.
+_SHARED: Final = 0.3
+_SPAN_US: Final = 30 * 86_400 * 1_000_000
+_MOST: Final = 150_000
+_MOST_TOLD: Final = 20_000
+_LONGEST: Final = 100
+#: Of the table in which visitors who get few records are counted; a power of two.
+_PLACES: Final = 1 << 20
+#: Seen so often, a key's records are remembered each.
+_COUNTED: Final = 6
+_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
+
+#: Numbers that are about how something is shown, not about which record: ``page=2``, ``?v=17``, dates, sizes.
+_SHOWN: Final = (
+    r"(?i)(?:^|[?&])(?:page|paged|p|offset|start|limit|count|size|per_page|w|width|h|height|q|quality|v|ver|version|t|ts|_|"
+    r"time|timestamp|date|from|to|year|month|day|lat|lon|lng|zoom|z|x|y|bbox|cb|rnd|utm_\w+)=[^&]*"
+)
+_DATE: Final = r"/(?:19|20)\d\d(?:[/-]\d\d?){0,2}(?:/|$)"
+_NUMBERS: Final = r"\d+"
+_LAST_NUMBER: Final = r"(\d{1,15})\D*$"
+
+_FETCHED: Final = {
+    "c-ip": pl.String,
+    "form": pl.String,
+    "what": pl.UInt64,
+    "record": pl.Int64,
+    "cs-host": pl.String,
+    "referred": pl.Boolean,
+    "robot": pl.Boolean,
+    TIME: pl.Int64,
+    PATH: pl.String,
+    NUMBER: pl.Int64,
+}
+_KEY: Final = ["c-ip", "form"]
+
+
+class RecordEnumeration:
+    """See the module."""
+
+    rule = DetectorRule(
+        RuleInfo(
+            id="detector.record_enumeration",
+            name="record_enumeration",
+            title="Records fetched one after another by their numbers",
+            severity=Severity.MEDIUM,
+            description="One source fetched many records of one kind by their numbers, and got them. Visitors look at "
+            "their own record; who asks for thousands copies the register.",
+            techniques=("T1213", "T1119"),
+            tactics=("collection",),
+            falsepositives=(
+                "A program of your own, or of a partner, that copies records on purpose",
+                "A search engine that does not say it is one, where the records are public",
+            ),
+            author="pollwatch",
+            status="experimental",
+            meaning="Somebody is copying records out of your system one by one. If they are about people, that is a "
+            "data breach, whether or not a password was needed.",
+            steps=(
+                "Find out what the pages show: if it is about people, call your data protection officer today.",
+                "Ask your web provider to limit how many records one address can see.",
+                "Keep the logs: they say exactly which records were taken.",
+            ),
+            path=__file__,
+        ),
+        (WEB,),
+        ("c-ip", "cs-uri-stem", "sc-status"),
+        (
+            "one address gets 50 different records of one form within 30 days, ten times what other visitors get",
+            "at most 30 % of them are asked for by others as well",
+            "their numbers lie close together, or there are 500 of them",
+        ),
+    )
+    version = f"1, polars {pl.__version__}"
+
+    def start(self) -> Memory:
+        """Nothing seen."""
+        return {
+            "fetched": pl.DataFrame(schema=_FETCHED),
+            "often": pl.DataFrame({"often": np.zeros(_PLACES, np.uint16)}),
+            "told": pl.DataFrame(schema={"c-ip": pl.String, "form": pl.String, "size": pl.Int64, TIME: pl.Int64}),
+        }
+
+    def step(
+        self, memory: Memory, seen: Seen | None, watermark_us: int | None, *, done: bool
+    ) -> tuple[Memory, list[Detection]]:
+        """Take the records of a batch in; judge who got many."""
+        fetched, told = memory["fetched"], memory["told"]
+        often, fresh = memory["often"], pl.DataFrame(schema=_FETCHED)
+        if seen is not None:
+            fresh, often = _records(seen, often)
+        if len(fresh):
+            since_us = None if watermark_us is None else watermark_us - _SPAN_US
+            both = pl.concat([fetched, fresh]).unique([*_KEY, "what"], keep="first", maintain_order=True)
+            fetched = grown(both, fresh.clear(), _MOST, since_us)
+        if not done and not len(fresh):
+            return {"fetched": fetched, "often": often, "told": told}, []
+        sizes = _suspicious(fetched).join(told, on=_KEY, how="left", suffix="_told")
+        sizes = sizes.filter(worth_telling(pl.col("size"), pl.col("size_told"), done=done)).sort(_KEY)
+        news = []
+        for who in sizes.iter_rows(named=True):
+            mine = fetched.filter(pl.col("c-ip") == who["c-ip"], pl.col("form") == who["form"])
+            news.append(_detection(self.rule.info, mine, dense=who["density"] >= _DENSE))
+        now = sizes.select("c-ip", "form", pl.col("size").cast(pl.Int64), TIME)
+        told = grown(told.join(now, on=_KEY, how="anti"), now, _MOST_TOLD)
+        return {"fetched": fetched, "often": often, "told": told}, news
+
+    def samples(self) -> Samples:
+        """Shuffled and slow among voters; readers of numbered news, and a map that asks for each precinct."""
+        voters = [
+            {"request": f"GET /voter/{4_000 + 37 * at}", "ip": f"198.51.100.{at}", "every": 50} for at in range(60)
+        ]
+        shuffled = [1_000 + at * 17 % 90 for at in range(90)]
+        news = [
+            {"request": f"GET /news/{100 + at * 7 % 60}", "ip": f"198.51.100.{visitor}", "every": 2}
+            for visitor in range(12)
+            for at in range(60)
+        ]
+        return made(
+            fire=[
+                *voters,
+                *({"request": f"GET /voter/{each}", "ip": "203.0.113.9", "every": 1_800} for each in shuffled),
+            ],
+            silent=[
+                *voters,
+                *news,
+                {"request": "GET /results?page=@n@", "ip": "203.0.113.9", "times": 80, "every": 2},
+                {"request": "GET /voter/@n@", "ip": "203.0.113.9", "status": 404, "times": 80, "every": 2},
+            ],
+        )
+
+
+def _records(seen: Seen, often: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The numbered records that a batch's clients got, each client's each once, and how often each key was seen.
+
+    Visitors who get a few records are only counted, in a table of fixed size: keys that share a place count together,
+    which lets a few in too early and none too late.
+    """
+    rows = seen.rows_where("sc-status", 200, 300)
+    stem = _forms(seen, "cs-uri-stem", rows)
+    query = _forms(seen, "cs-uri-query", rows)
+    who = seen.hashed("c-ip", rows)
+    in_stem, in_query = stem.usable, ~stem.usable & query.usable
+    form = np.where(in_stem, stem.form, seen.hashed("cs-uri-stem", rows) * _ODD ^ query.form)
+    what = np.where(in_stem, stem.what, query.what)
+    kept = np.flatnonzero((in_stem | in_query) & (who != 0))
+    key = who[kept] ^ form[kept] * _ODD
+    _, first = np.unique(key ^ what[kept], return_index=True)
+    kept, place = kept[first], (key[first] % _PLACES).astype(np.int64)
+    counts = often["often"].to_numpy() + np.bincount(place, minlength=_PLACES)
+    if counts.sum() > 4 * _PLACES:
+        counts //= 2
+    often = pl.DataFrame({"often": np.minimum(counts, 60_000).astype(np.uint16)})
+    chosen = np.sort(kept[counts[place] >= _COUNTED])
+    if not len(chosen):
+        return pl.DataFrame(schema=_FETCHED), often
+    frame = seen.frame(
+        "c-ip", "cs-uri-stem", "cs-uri-query", "cs-host", "cs-referer", "cs-user-agent", rows=rows[chosen]
+    )
+    if len(frame) < len(chosen):  # lines before the first that has a time
+        chosen = chosen[-len(frame) :]
+    asked = pl.Series("in_query", in_query[chosen])
+    shown = pl.col("cs-uri-query").str.replace_all(_SHOWN, "").str.replace_all(_NUMBERS, "#")
+    by_query = pl.col("cs-uri-stem") + "?" + shown
+    form_of = pl.when(asked).then(by_query).otherwise(pl.col("cs-uri-stem").str.replace_all(_NUMBERS, "#"))
+    frame = frame.with_columns(
+        form=form_of.str.slice(0, _LONGEST),
+        what=pl.Series(what[chosen]),
+        record=pl.Series(np.where(in_stem, stem.record, query.record)[chosen]),
+        referred=is_referred(),
+        robot=is_robot(),
+    )
+    return frame.select(*_FETCHED), often
+
+
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """For each row: whether its text names a record, a number for its form, one for the text, and the record's."""
+
+    usable: npt.NDArray[np.bool_]
+    form: npt.NDArray[np.uint64]
+    what: npt.NDArray[np.uint64]
+    record: npt.NDArray[np.int64]
+
+
+def _forms(seen: Seen, column: str, rows: Rows) -> _Forms:
+    """Forms of a column, made once for each distinct text."""
+    codes, texts = seen.distinct(column, rows)
+    text = pl.col("text")
+    made_of = pl.DataFrame({"text": texts}).select(
+        usable=(text.str.contains(r"\d") & ~is_part("text")).fill_null(value=False), text=text
+    )
+    numbered = made_of.with_row_index("at").filter("usable")
+    plain = text.str.replace_all(_SHOWN, "") if column == "cs-uri-query" else text.str.replace_all(_DATE, "/")
+    numbered = numbered.select("at", "text", plain=plain).filter(pl.col("plain").str.contains(r"\d"))
+    numbered = numbered.select(
+        "at",
+        form=pl.col("plain").str.replace_all(_NUMBERS, "#").hash(seed=0),
+        what=pl.col("plain").hash(seed=0),
+        record=pl.col("plain").str.extract(_LAST_NUMBER).cast(pl.Int64, strict=False).fill_null(0),
+    )
+    at = numbered["at"].to_numpy()
+    usable = np.zeros(len(texts) + 1, bool)
+    form, what = np.zeros(len(texts) + 1, np.uint64), np.zeros(len(texts) + 1, np.uint64)
+    record = np.zeros(len(texts) + 1, np.int64)
+    usable[at], form[at], what[at] = True, numbered["form"].to_numpy(), numbered["what"].to_numpy()
+    record[at] = numbered["record"].to_numpy()
+    return _Forms(usable[codes], form[codes], what[codes], record[codes])
+
+
+def _suspicious(fetched: pl.DataFrame) -> pl.DataFrame:
+    """Who got records as only a copyist does: address, form, how many, and how close together."""
+    per = fetched.group_by(_KEY).agg(
+        size=pl.len(),
+        robot=pl.col("robot").all(),
+        low=pl.col("record").min(),
+        high=pl.col("record").max(),
+        **{TIME: pl.col(TIME).max()},
+    )
+    many = per.filter(pl.col("size") >= _LEAST, ~pl.col("robot"))
+    if not len(many):
+        return many.with_columns(density=pl.lit(0.0))
+    usual = per.filter(pl.col("size") < _LEAST).group_by("form").agg(usual=pl.col("size").quantile(0.9))
+    asked = fetched.join(many.select("form").unique(), on="form", how="semi")
+    asked = asked.with_columns(shared=pl.len().over("form", "what") > 1)
+    shared = asked.group_by(_KEY).agg(shared=pl.col("shared").mean())
+    judged = (
+        many.join(usual, on="form", how="left")
+        .join(shared, on=_KEY, how="left")
+        .with_columns(density=pl.col("size") / (pl.col("high") - pl.col("low") + 1))
+    )
+    return judged.filter(
+        pl.col("size") >= _TIMES * pl.col("usual").fill_null(1),
+        pl.col("shared") <= _SHARED,
+        (pl.col("density") >= _DENSE) | (pl.col("size") >= _VERY_MANY),
+    )
+
+
+def _detection(info: RuleInfo, lines: pl.DataFrame, *, dense: bool) -> Detection:
+    who, form = lines["c-ip"][0], lines["form"][0]
+    why = _("{ip} got {count} different records of the form {form} within {span}, which no other visitor does").format(
+        ip=printable(who, 60), count=len(lines), form=printable(form, _LONGEST), span=detections.spanned(lines)
+    )
+    # A page may fetch records for its reader; who calls them up by number alone names no page that led there.
+    by_hand = bool(lines["referred"].mean() < 0.5)  # type: ignore[operator]
+    return detections.of_lines(
+        info,
+        lines,
+        WEB,
+        why,
+        actors=Actors(ip=(who,)),
+        targets=lines["cs-host"].drop_nulls().unique(maintain_order=True).to_list(),
+        succeeded=by_hand and dense,
+    )
