@@ -21,6 +21,7 @@ from pollwatch.events.batch import NUMBER, TIME, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import registry
 from pollwatch.formats.interface import Format, Framing, ParseContext
+from pollwatch.sources import records
 
 GOLDEN = Path(__file__).with_name("golden")
 CASES = sorted(
@@ -30,15 +31,18 @@ ANCHOR_US = parse_rfc3339("2026-11-23T12:00:00Z")
 
 
 def framed(data: bytes, framing: Framing) -> list[bytes]:
-    """The records of a golden input: its lines, or the elements of a JSON array."""
+    """The records of a golden input: its lines, the elements of a JSON array, events in XML, or rows of a table."""
+    shape = records.shape_of(data)
+    if shape.framing in {"xml", "table"}:
+        return [raw for block in records.blocks([data], "golden.log", shape) for raw in block.raw]
     if framing == "json" and data.lstrip()[:1] == b"[":
         return [compact(element).encode() for element in json.loads(data)]
     return [line.removesuffix(b"\r") for line in data.removesuffix(b"\n").split(b"\n")]
 
 
-def block_of(records: list[bytes], first_number: int = 1) -> LineBlock:
+def block_of(lines: list[bytes], first_number: int = 1) -> LineBlock:
     """A block as a source would make it."""
-    return LineBlock("golden.log", first_number, records, [record.decode("utf-8", "replace") for record in records])
+    return LineBlock("golden.log", first_number, lines, [line.decode("utf-8", "replace") for line in lines])
 
 
 def format_of(case: str) -> tuple[Format, str]:
@@ -50,11 +54,11 @@ def format_of(case: str) -> tuple[Format, str]:
 def parse_case(case: str, block_size: int) -> list[dict[str, object]]:
     """What the case's format makes of its input, fed in blocks of the given size."""
     each, definition = format_of(case)
-    records = framed((GOLDEN / f"{case}.in.log").read_bytes(), each.framing)
+    lines = framed((GOLDEN / f"{case}.in.log").read_bytes(), each.framing)
     parser = each.parser(ParseContext("golden.log", ANCHOR_US, definition=definition))
     found: list[dict[str, object]] = []
-    for start in range(0, len(records), block_size):
-        block = block_of(records[start : start + block_size], start + 1)
+    for start in range(0, len(lines), block_size):
+        block = block_of(lines[start : start + block_size], start + 1)
         parsed = parser.parse(block)
         check_nothing_lost(block, parsed)
         found += listed(parsed)
@@ -104,8 +108,8 @@ def test_blocks_do_not_matter(case: str) -> None:
 def test_own_format_wins_detection(case: str) -> None:
     """Among all formats the sample's own scores best, and is believed."""
     own, _ = format_of(case)
-    records = framed((GOLDEN / f"{case}.in.log").read_bytes(), own.framing)
-    verdict = registry.detect([record.decode("utf-8", "replace") for record in records[:200]], own.framing)
+    lines = framed((GOLDEN / f"{case}.in.log").read_bytes(), own.framing)
+    verdict = registry.detect([line.decode("utf-8", "replace") for line in lines[:200]], own.framing)
     assert verdict.format is own, verdict.scores
     assert all(0.0 <= score <= 1.0 for _, score in verdict.scores)
 

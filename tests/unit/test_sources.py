@@ -108,6 +108,38 @@ def test_pretty_objects_one_after_another() -> None:
     assert [text for _, text in read(b'{\n "a": 1\n}\n{\n "a": 2\n}\n')] == ['{\n "a": 1\n}', '{\n "a": 2\n}']
 
 
+@pytest.mark.parametrize("chunk", [1, 5, 1000])
+def test_events_in_xml_end_with_their_tag(chunk: int) -> None:
+    """Wherever lines and chunks break: an event is one record, and what stands between events is none or its own."""
+    data = (
+        b'\xef\xbb\xbf<?xml version="1.0"?>\r\n<Events><Event xmlns="a"><System/>\n</Event><Event>2</Event>\n'
+        b"<!-- c -->junk <Event>3</Event><Event/>\n</Events>\n<Event>cut"
+    )
+    texts = [
+        '<Event xmlns="a"><System/>\n</Event>',
+        "<Event>2</Event>",
+        "junk ",
+        "<Event>3</Event>",
+        "<Event/>",
+        "<Event>cut",
+    ]
+    assert read(data, chunk) == list(enumerate(texts, 1))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("chunk", [1, 5, 1000])
+def test_rows_of_a_table_end_outside_of_quotes(chunk: int, encoding: str) -> None:
+    """A cell of several lines belongs to its row; a quote that nothing closes hides no more than its line."""
+    rows = ["Level,Date,Source,Id,Category", '1,2,3,4,"a\r\nb ""q"" \r\n"', "1,2,3,4,c", '1,2,3,4,"stray', "1,2,3,4,d"]
+    assert read("\r\n".join(rows).encode(encoding), chunk) == list(enumerate(rows, 1))
+
+
+def test_lines_with_odd_quotes_are_lines() -> None:
+    """A log with commas and stray quotes is no table: its lines keep their numbers."""
+    data = b'a,b,c,d "x\n' + b"one, two, three, four\nfive\n" * 40
+    assert records.shape_of(data).framing == "lines"
+
+
 def test_ndjson_is_numbered_by_line() -> None:
     """JSON lines keep their physical line numbers, a broken line among them too."""
     assert [n for n, _ in read(b'{"a":1}\n{"broken\n\n{"a":3}\n')] == [1, 2, 3, 4]

@@ -104,6 +104,47 @@ def parsed(*records: str) -> list[tuple[LogSource, Row]]:
     return sorted(rows, key=lambda each: int(str(each[1][NUMBER])))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_xml_export(encoding: str, tmp_path: Path) -> None:
+    """Events exported as XML, under a root or not, on one line or on many, are what the log itself says."""
+    one = (
+        '<Event xmlns="http://schemas.microsoft.com/win/2004/08/events/event"><System>'
+        '<Provider Name="Service Control Manager"/><EventID Qualifiers="16384">7045</EventID>'
+        '<TimeCreated SystemTime="2026-11-03T20:00:01.5Z"/><Channel>System</Channel><Computer>tally1</Computer>'
+        '</System><EventData><Data Name="ServiceName">a &amp; b&#x1;</Data>\n'
+        '<Data Name="ImagePath">C:\\x.exe</Data></EventData></Event>'
+    )
+    many = one.replace("><", ">\r\n  <")
+    for text in (f"<?xml version='1.0'?><Events>{one}{many}</Events>", f"{one}\n{one}\n", f"{many}\r\n{many}"):
+        count, found = scanned(tmp_path, text.encode(encoding))
+        assert (count.format, count.lines, count.quarantined) == ("windows", 2, 0)
+        for _, logsource, row in found:
+            assert logsource == LogSource("", "windows", "system")
+            assert (row["EventID"], row["Computer"], row["ImagePath"]) == (7045, "tally1", r"C:\x.exe")
+            assert row["ServiceName"] == "a & b\ufffd"
+            assert rfc3339(row[TIME]) == "2026-11-03T20:00:01.500000Z"  # type: ignore[arg-type]
+
+
+def test_hostile_xml() -> None:
+    """Entities that expand, files that are asked for, depth without end and unclosed tags are quarantined."""
+    bomb = '<!DOCTYPE Event [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
+    hostile = [
+        f"<Event><!-- -->{bomb}<System><EventID>1</EventID></System></Event>",
+        f"{bomb}<Event><System><EventID>&b;</EventID></System></Event>",
+        "<Event><System><EventID>&xxe;</EventID></System></Event>",
+        "<Event>" + "<a>" * 5_000 + "</a>" * 5_000 + "</Event>",
+        "<Event>" + "<a/>" * 50_000 + "</Event>",
+        "<Event><System><EventID>1</EventID>",
+        "<Event a='1' a='2'/>",
+        "<Events/>",
+        "<Event>&#x110000;&#xffffffffff;</Event>",
+    ]
+    block = LineBlock("x", 1, [text.encode() for text in hostile], hostile)
+    parsed = Windows().parser(ParseContext("x", 0)).parse(block)
+    assert [each.number for each in parsed.quarantined] == list(range(1, len(hostile) + 1))
+    assert Windows().sniff(hostile) == 0.0
+
+
 def test_hostile_json() -> None:
     """Attack: deep, huge, of the wrong types, with our own names; kept or quarantined, never a crash."""
     deep = '{"Event":{"System":{"EventID":1},"EventData":' + '{"a":' * 1_000 + "1" + "}" * 1_002

@@ -1,6 +1,7 @@
-"""Windows event logs: the events of ``.evtx`` files, and JSON that programs make of them.
+"""Windows event logs: the events of ``.evtx`` files, and JSON or XML that programs make of them.
 
-What shapes the JSON may have stands in ``framing_winevent``, which logsource an event is of in ``framing_windows``.
+XML is read in ``framing_winxml``. What shapes the JSON may have stands in ``framing_winevent``, which logsource an
+event is of in ``framing_windows``.
 """
 
 from __future__ import annotations
@@ -8,19 +9,20 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pollwatch.events.batch import EventBatch, Parsed, Quarantined
 from pollwatch.events.block import LineBlock, is_damaged
 from pollwatch.formats.framing_json import read_object
 from pollwatch.formats.framing_wincolumns import Gatherer, Names
 from pollwatch.formats.framing_winevent import read
+from pollwatch.formats.framing_winxml import read_xml
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 if TYPE_CHECKING:  # numba is heavy
     from pollwatch.formats.framing_winblocks import WindowsBlocks
 
-NOT_AN_EVENT = "JSON, but no Windows event: it has no event id"
+NOT_AN_EVENT = "JSON or XML, but no Windows event: it has no event id"
 #: Smaller blocks are not worth the import of what reads them in columns.
 WORTH_IT = 2_000
 _MIXED = 0.8  # on the registry's scale: where other records stand among them, a format that reads both comes first
@@ -36,7 +38,7 @@ class Windows:
         """The share of the records that are Windows events; less where other objects stand among them."""
         fitting = others = 0
         for text in sample:
-            record = read_object(text)
+            record = _record(text)
             event = is_damaged(text) or (isinstance(record, dict) and read(record) is not None)
             fitting += event
             others += not event and isinstance(record, dict)
@@ -65,7 +67,7 @@ class WindowsParser:
         quarantined: list[Quarantined] = []
         for row in left:
             number, text = block.first_number + row, block.text[row]
-            record = read_object(text)
+            record = _record(text)
             if isinstance(record, str):
                 quarantined.append(Quarantined(number, text if is_damaged(text) else record))
             elif (event := read(record)) is None:
@@ -79,6 +81,7 @@ class WindowsParser:
         if (
             len(block) < WORTH_IT
             or sys.byteorder != "little"
+            or _is_xml(block.text[0])
             or (self._blocks is not None and not self._blocks.worth_it)
         ):
             return [], range(len(block))
@@ -87,3 +90,12 @@ class WindowsParser:
 
             self._blocks = WindowsBlocks(self._names, self._zone)
         return self._blocks.read(block)
+
+
+def _is_xml(text: str) -> bool:
+    return text.lstrip().startswith("<")
+
+
+def _record(text: str) -> dict[str, Any] | str:
+    """A record's fields, whatever they were written in; or why there are none."""
+    return read_xml(text) if _is_xml(text) else read_object(text)

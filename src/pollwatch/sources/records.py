@@ -7,6 +7,8 @@ How records stand is seen from the first bytes, before anybody asks which format
 - ``json`` by value: a JSON array's elements, or values that span lines; numbered as elements. So are those of the
   lists in which cloud services deliver their logs (``envelope.py``).
 - ``evtx``: the events of a Windows event log, each as JSON text (``evtx.py``); numbered in the order of the file.
+- ``xml`` and ``table``: the events of Windows' XML exports, and the rows of a table with cells of several lines
+  (``spanning.py``); numbered in the order of the file.
 """
 
 from __future__ import annotations
@@ -20,11 +22,11 @@ from itertools import islice
 from typing import Literal
 
 from pollwatch.events.block import LineBlock
-from pollwatch.sources import envelope, evtx
+from pollwatch.sources import envelope, evtx, spanning
 from pollwatch.sources.decode import Encoding, decode, encoding_of, scrub
 from pollwatch.sources.interface import BLOCK_BYTES, BLOCK_RECORDS, MAX_RECORD_BYTES
 
-Framing = Literal["lines", "json", "evtx"]
+Framing = Literal["lines", "json", "evtx", "xml", "table"]
 
 _ARRAY = re.compile(r"\s*\[\s*[{\]]")
 _BETWEEN = re.compile(r"[\s,\[\]]*")
@@ -55,6 +57,9 @@ def shape_of(head: bytes) -> Shape:
         return Shape("evtx", by_value=False, encoding="utf-8", bom_bytes=0)
     encoding, bom = encoding_of(head)
     text = head[bom:].decode(encoding, "replace")
+    spanning_lines: Framing | None = "xml" if spanning.is_events(text) else "table" if spanning.is_table(text) else None
+    if spanning_lines is not None:
+        return Shape(spanning_lines, by_value=False, encoding=encoding, bom_bytes=bom)
     lines = [line for line in text.split("\n") if line.strip()]
     if _ARRAY.match(text) or envelope.opens(text):
         return Shape("json", by_value=True, encoding=encoding, bom_bytes=bom)
@@ -71,6 +76,8 @@ def blocks(chunks: Iterable[bytes], path: str, shape: Shape, most: int = BLOCK_R
     data = _without_bom(chunks, shape.bom_bytes)
     if shape.framing == "evtx":
         return _blocks(_events(data), path, shape.encoding, most)
+    if shape.framing in {"xml", "table"}:
+        return _blocks(_spanning(data, shape), path, shape.encoding, most)
     if shape.encoding == "utf-8" and not shape.by_value:
         from pollwatch.sources.lines import line_blocks  # noqa: PLC0415 - heavy: numpy
 
@@ -180,6 +187,19 @@ def _values(chunks: Iterable[bytes], encoding: Encoding) -> Iterator[_Run]:
         if not stream.more():
             return
         raw = stream.take(_value_end(decoder, stream)).rstrip().encode(encoding, errors)
+        over = len(raw) > MAX_RECORD_BYTES
+        yield _Run([raw[:MAX_RECORD_BYTES]], cut_bytes=len(raw) if over else 0)
+
+
+def _spanning(chunks: Iterable[bytes], shape: Shape) -> Iterator[_Run]:
+    """Events in XML, or rows of a table."""
+    errors = "surrogateescape" if shape.encoding == "utf-8" else "surrogatepass"
+    stream = _Text(iter(chunks), shape.encoding, errors)
+    while True:
+        text = spanning.next_event(stream, MAX_RECORD_BYTES) if shape.framing == "xml" else spanning.next_row(stream)
+        if text is None:
+            return
+        raw = text.encode(shape.encoding, errors)
         over = len(raw) > MAX_RECORD_BYTES
         yield _Run([raw[:MAX_RECORD_BYTES]], cut_bytes=len(raw) if over else 0)
 

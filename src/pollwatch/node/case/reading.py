@@ -240,7 +240,7 @@ def first_time(source: Source, options: ReadOptions) -> int | None:
 
 def detect(sample: Sequence[str]) -> registry.Verdict:
     """The format of some records: asked as what they look like first, then as the other framing."""
-    objects = sum(text.lstrip().startswith("{") for text in sample)
+    objects = sum(text.lstrip().startswith(("{", "<Event")) for text in sample)
     first: Framing = "json" if objects * 2 > len(sample) else "lines"
     verdict = registry.detect(sample, first)
     if verdict.format is None:
