@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pollwatch.detect.detectors.crowd_or_flood import CrowdOrFlood
+from pollwatch.detect.detectors.few_a_day import FewADay
 from pollwatch.detect.detectors.forced_browsing import ForcedBrowsing
 from pollwatch.detect.detectors.record_enumeration import RecordEnumeration
 from pollwatch.detect.detectors.unusual_size import UnusualSize
@@ -17,4 +19,6 @@ ALL: tuple[Detector, ...] = (
     ForcedBrowsing(),
     RecordEnumeration(),
     UnusualSize(),
+    CrowdOrFlood(),
+    FewADay(),
 )  # fmt: skip

@@ -1,0 +1,279 @@
+"""A flood from many addresses, told from a crowd by what it does, compared with the site's own past.
+
+On a deadline day ten times as many people come, and they do what people do: they look at several pages, their browsers
+fetch pictures and styles, links bring them. A flood is many requests that leave out what people do. Each minute is
+compared with the quiet ones before and after it; mere number never suffices.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from pollwatch.detect import detections
+from pollwatch.detect.columns import Rows
+from pollwatch.detect.interface import PATH, Memory, Seen, grown
+from pollwatch.detect.observations import NO_TIME, filled_times
+from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
+from pollwatch.detect.sigma.samples import Samples, made
+from pollwatch.detect.webtraffic import is_part, is_referred
+from pollwatch.events.batch import NUMBER, TIME
+from pollwatch.events.detection import Actors, Detection, Severity
+from pollwatch.events.taxonomy import WEB
+from pollwatch.i18n import _
+
+_MINUTE_US: Final = 60_000_000
+#: A minute is busy with so many requests and so many times those of a quiet one; without a past, with more.
+_BUSY: Final = 300
+_TIMES: Final = 6
+_BUSY_WITHOUT_PAST: Final = 1_000
+_PAST_MINUTES: Final = 10
+#: So much must speak against a crowd; without a past to compare with, more.
+_SIGNS: Final = 2.5
+_SIGNS_WITHOUT_PAST: Final = 3.0
+_VISITORS: Final = 20
+_REQUESTS: Final = 1_000
+#: Busy minutes no further apart are one flood.
+_PAUSE_US: Final = 30 * _MINUTE_US
+#: Of a batch so many requests are looked at to know what is usual; of busy minutes all.
+_LOOKED_AT: Final = 4_000
+_MOST_MINUTES: Final = 40_000
+_MOST_LINES: Final = 250_000
+_MOST_TOLD: Final = 1_000
+_MOST_NAMED: Final = 200
+
+_COUNTS: Final = (
+    "n",
+    "looked",
+    "pages",
+    "parts",
+    "referred",
+    "failed",
+    "top",
+    "asked",
+    "fresh",
+    "agent",
+    "visitors",
+    "alike",
+)
+_MINUTES: Final = {TIME: pl.Int64, **dict.fromkeys(_COUNTS, pl.Int64)}
+_LINES: Final = {TIME: pl.Int64, "c-ip": pl.String, "cs-host": pl.String, PATH: pl.String, NUMBER: pl.Int64}
+#: What is usual where a log holds nothing but the flood.
+_ASSUMED: Final = {"parts": 0.3, "referred": 0.3, "failed": 0.02, "top": 0.5, "asked": 0.2, "agent": 0.3}
+
+
+class CrowdOrFlood:
+    """See the module."""
+
+    rule = DetectorRule(
+        RuleInfo(
+            id="detector.crowd_or_flood",
+            name="crowd_or_flood",
+            title="Many sources flood the site and do not behave as visitors do",
+            severity=Severity.MEDIUM,
+            description="Far more requests than usual came from many addresses, and they leave out what people's "
+            "browsers do: that is a flood, not a crowd.",
+            techniques=("T1499.002",),
+            tactics=("impact",),
+            falsepositives=(
+                "An app or a display of your own that many run and that began to ask too often",
+                "A load test that you ordered yourself",
+            ),
+            author="pollwatch",
+            status="experimental",
+            meaning="Somebody tries to make the site unreachable. Votes and results are not touched by that; but while "
+            "everybody looks at the flood, something else may be going on.",
+            steps=(
+                "Call your web provider or its flood protection, and give them the hours and the addresses.",
+                "Look at what a block would hit before you order it: visitors may be among them.",
+                "Look through the other incidents of the same hours: a flood may be a smokescreen.",
+                "Say publicly where results can be read meanwhile.",
+            ),
+            path=__file__,
+        ),
+        (WEB,),
+        ("c-ip", "cs-uri-stem", "sc-status"),
+        (
+            "300 requests within a minute, six times as many as in a quiet minute of the same log, from 20 addresses",
+            "several speak against a crowd: no pictures or styles, no referring pages, one page only, ever new queries",
+            "... or errors, one program, the same number of requests from everyone; each compared with quiet minutes",
+        ),
+    )
+    version = "1"
+
+    def start(self) -> Memory:
+        """Nothing seen."""
+        return {
+            "minutes": pl.DataFrame(schema=_MINUTES),
+            "lines": pl.DataFrame(schema=_LINES),
+            "told": pl.DataFrame(schema={TIME: pl.Int64, "size": pl.Int64}),
+        }
+
+    def step(
+        self, memory: Memory, seen: Seen | None, watermark_us: int | None, *, done: bool
+    ) -> tuple[Memory, list[Detection]]:
+        """Count a batch's minutes; judge the busy ones."""
+        del watermark_us
+        minutes, lines, told = memory["minutes"], memory["lines"], memory["told"]
+        busy = False
+        if seen is not None:
+            fresh, rows = _counted(seen, _usual(minutes))
+            minutes = grown(minutes, fresh, _MOST_MINUTES)
+            busy = len(rows) > 0
+            if busy:
+                lines = grown(lines, seen.frame("c-ip", "cs-host", rows=rows), _MOST_LINES)
+        news: list[Detection] = []
+        if busy or done:
+            for begin_us, end_us, count, signs in _floods(minutes):
+                before = told.filter(pl.col(TIME) == begin_us)["size"].max() or 0
+                mine = lines.filter(pl.col(TIME).is_between(begin_us, end_us, closed="left"))
+                grew = count > before if done else count >= 2 * before  # type: ignore[operator]
+                if grew and mine["c-ip"].n_unique() >= _VISITORS:
+                    news.append(_detection(self.rule.info, mine, count, signs))
+                    now = pl.DataFrame({TIME: [begin_us], "size": [count]})
+                    told = grown(told.filter(pl.col(TIME) != begin_us), now, _MOST_TOLD)
+        return {"minutes": minutes, "lines": lines, "told": told}, news
+
+    def samples(self) -> Samples:
+        """An evening of visitors with a flood in it; the same evening with twenty times as many visitors."""
+        return made(
+            fire=[*_evening(1), *_flood(), *_evening(1)],
+            silent=[*_evening(1), *_evening(20), *_evening(1)],
+        )
+
+
+def _evening(times: int) -> list[dict[str, object]]:
+    """Twelve minutes of visitors, each with pages, a style and a picture."""
+    steps = ("/", "/style.css", "/logo.png", "/results", "/results/county", "/map.js", "/faq", "/photo.jpg")
+    return [
+        {
+            "request": f"GET {steps[at % 8]}",
+            "ip": f"198.51.{at // 8 % 100}.{times}",
+            "referer": "-" if at % 8 == 0 else "https://vote.example/",
+            "every": 2.5 / times,
+        }
+        for at in range(288 * times)
+    ]
+
+
+def _flood() -> list[dict[str, object]]:
+    """Two minutes of 3,000 requests from 100 addresses for one page."""
+    return [
+        {"request": f"GET /?{at * 7919 % 99991}x", "ip": f"203.0.113.{at % 100}", "status": 503 if at % 2 else 200,
+         "every": 0.04}
+        for at in range(3_000)
+    ]  # fmt: skip
+
+
+def _usual(minutes: pl.DataFrame) -> float | None:
+    """Requests in a quiet minute; None where too few are known."""
+    per = minutes.group_by(TIME).agg(pl.col("n").sum())
+    quarter = per["n"].quantile(0.25) if len(per) >= _PAST_MINUTES else None
+    return None if quarter is None else max(float(quarter), 1.0)
+
+
+def _counted(seen: Seen, usual: float | None) -> tuple[pl.DataFrame, Rows]:
+    """A batch's minutes, and the rows of busy ones that may be a flood's."""
+    times = filled_times(seen.batch.table)
+    minute = times // _MINUTE_US
+    known, inverse, counts = np.unique(minute[times != NO_TIME], return_inverse=True, return_counts=True)
+    least = _BUSY_WITHOUT_PAST if usual is None else max(_BUSY, _TIMES * usual)
+    rows = np.flatnonzero(times != NO_TIME)
+    busy = rows[(counts >= least)[inverse]]
+    looked = np.union1d(rows[:: max(1, len(rows) // _LOOKED_AT)], busy)
+    columns = ("c-ip", "cs-uri-stem", "cs-uri-query", "cs-referer", "cs-user-agent", "sc-status")
+    frame = seen.frame(*columns, rows=looked).with_columns(pl.col(TIME) // _MINUTE_US, row=pl.Series(looked))
+    status = pl.col("sc-status").cast(pl.Int64, strict=False)
+    frame = frame.with_columns(
+        part=is_part(),
+        referred=is_referred(),
+        failed=((status >= 500) | status.is_in([408, 429, 499])).fill_null(value=False),
+    )
+    page, query = ~pl.col("part"), pl.col("cs-uri-query")
+    sums = frame.group_by(TIME).agg(
+        looked=pl.len(),
+        pages=page.sum(),
+        parts=pl.col("part").sum(),
+        referred=pl.col("referred").sum(),
+        failed=pl.col("failed").sum(),
+        asked=(query.is_not_null() & page).sum(),
+        fresh=query.filter(page).drop_nulls().n_unique(),
+        visitors=pl.col("c-ip").n_unique(),
+    )
+    each = frame.group_by(TIME, "c-ip").agg(pl.len()).group_by(TIME, "len").agg(alike=pl.len())
+    each = each.filter(pl.col("len") >= 3).group_by(TIME).agg(pl.col("alike").max())
+    for name, top in (
+        ("top", _most(frame.filter(page), "cs-uri-stem")),
+        ("agent", _most(frame, "cs-user-agent")),
+        ("alike", each),
+    ):
+        sums = sums.join(top.rename({top.columns[1]: name}), on=TIME, how="left")
+    totals = pl.DataFrame({TIME: known, "n": counts}).join(sums, on=TIME, how="left").fill_null(0)
+    suspects = frame.filter(pl.col("row").is_in(pl.Series(busy).implode())) if len(busy) else frame.clear()
+    suspects = suspects.filter(~(pl.col("part") | pl.col("referred")).any().over("c-ip"))
+    return totals.with_columns(pl.col(TIME) * _MINUTE_US).select(*_MINUTES), suspects["row"].to_numpy()
+
+
+def _most(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """How often each minute's most frequent value occurs."""
+    return frame.group_by(TIME, column).agg(pl.len()).group_by(TIME).agg(pl.col("len").max())
+
+
+def _floods(minutes: pl.DataFrame) -> list[tuple[int, int, int, list[str]]]:
+    """Busy times that are no crowd: begin, end, requests, and what speaks against a crowd."""
+    usual = _usual(minutes)
+    per = minutes.group_by(TIME).agg(pl.col(*_COUNTS).sum()).sort(TIME)
+    least = _BUSY_WITHOUT_PAST if usual is None else max(_BUSY, _TIMES * usual)
+    hot = per.filter(pl.col("n") >= least)
+    if not len(hot):
+        return []
+    quiet = _shares(per.filter(pl.col("n") <= 3 * usual)) if usual is not None else _ASSUMED
+    episode = (pl.col(TIME).diff().fill_null(0) > _PAUSE_US).cum_sum()
+    found = []
+    for _at, part in hot.with_columns(at=episode).group_by(["at"], maintain_order=True):
+        weight, signs = _unlike(_shares(part), quiet)
+        count, times = int(part["n"].sum()), part[TIME].to_list()
+        if count >= _REQUESTS and weight >= (_SIGNS_WITHOUT_PAST if usual is None else _SIGNS):
+            found.append((min(times), max(times) + _MINUTE_US, count, signs))
+    return found
+
+
+def _shares(minutes: pl.DataFrame) -> dict[str, float]:
+    """What share of requests, pages, queries or visitors something is."""
+    total = {name: float(minutes[name].sum()) for name in _COUNTS}
+    of = dict.fromkeys(("parts", "referred", "failed", "agent"), "looked")
+    of |= {"top": "pages", "asked": "pages", "fresh": "asked", "alike": "visitors"}
+    return {name: total[name] / total[whole] if total[whole] else 0.0 for name, whole in of.items()}
+
+
+def _unlike(now: dict[str, float], usual: dict[str, float]) -> tuple[float, list[str]]:
+    """How much speaks against a crowd, and what."""
+    signs = [
+        (1.0, _("hardly any fetch pictures or styles"), usual["parts"] >= 0.15 and now["parts"] <= usual["parts"] / 4),
+        (1.0, _("hardly any come by a link"), usual["referred"] >= 0.15 and now["referred"] <= usual["referred"] / 4),
+        (0.5, _("most are answered with errors"), now["failed"] >= 0.3 and now["failed"] >= 3 * usual["failed"]),
+        (1.0, _("nearly all ask for one page"), now["top"] >= 0.7 and now["top"] >= 1.3 * usual["top"]),
+        (1.0, _("each asks with a query of its own"),
+         now["asked"] >= 0.5 and now["fresh"] >= 0.8 and now["asked"] >= 2 * usual["asked"]),
+        (1.0, _("one program sends nearly all"), now["agent"] >= 0.8 and now["agent"] >= 2 * usual["agent"]),
+        (1.0, _("nearly all send the same number of requests"), now["alike"] >= 0.8),
+    ]  # fmt: skip
+    speaking = [(weight, words) for weight, words, holds in signs if holds]
+    return sum(weight for weight, _words in speaking), [words for _weight, words in speaking]
+
+
+def _detection(info: RuleInfo, lines: pl.DataFrame, count: int, signs: list[str]) -> Detection:
+    ranked = lines.group_by("c-ip", maintain_order=True).len().sort("len", descending=True, maintain_order=True)
+    why = _("{count} requests from {sources} addresses within {span}, unlike visitors: {signs}").format(
+        count=count, sources=len(ranked), span=detections.spanned(lines), signs="; ".join(signs)
+    )
+    return detections.of_lines(
+        info,
+        lines,
+        WEB,
+        why,
+        actors=Actors(ip=tuple(sorted(ranked["c-ip"].drop_nulls().head(_MOST_NAMED).to_list()))),
+        targets=lines["cs-host"].drop_nulls().unique(maintain_order=True).to_list(),
+    )
