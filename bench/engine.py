@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -58,16 +58,15 @@ class Run:
         return self.events / max(self.seconds, 1e-9)
 
 
-def ours(path: Path, rules: Path) -> Run:
-    """pollwatch, in a process of its own."""
-    command = [sys.executable, __file__, "--worker", str(path), "--rules", str(rules)]
-    said, _, peak = _run(command)
+def ours(path: Path, rules: Path, engine: str = "pollwatch") -> Run:
+    """An engine that Python can ask (pollwatch, sqlite), in a process of its own."""
+    said, _, peak = _run([sys.executable, __file__, "--worker", engine, str(path), "--rules", str(rules)])
     document = json.loads(said)
-    return Run("pollwatch", document["events"], document["seconds"], peak, Counter(document["matches"]))
+    return Run(engine, document["events"], document["seconds"], peak, Counter(document["matches"]))
 
 
 def worker(path: Path, rules: Path, *, shipped: bool) -> None:
-    """Read and match one file; prints what was found as JSON."""
+    """Read and match one file with pollwatch; prints what was found as JSON."""
     from pollwatch.detect.engine import Engine  # noqa: PLC0415 - only the worker's
     from pollwatch.node.case import reading  # noqa: PLC0415
     from pollwatch.sources.files import expand  # noqa: PLC0415
@@ -80,8 +79,11 @@ def worker(path: Path, rules: Path, *, shipped: bool) -> None:
     for _, parsed in reading.read(source, reading.ReadOptions(), count):
         for batch in parsed.batches:
             matches.update({hits.rule_id: len(hits.rows) for hits in engine.match(batch).hits})
-    seconds = time.process_time() - started
-    print(json.dumps({"events": count.parsed, "seconds": seconds, "matches": matches}))  # noqa: TID251 - for people
+    _say(count.parsed, time.process_time() - started, matches)
+
+
+def _say(events: int, seconds: float, matches: Mapping[str, int]) -> None:
+    print(json.dumps({"events": events, "seconds": seconds, "matches": matches}))  # noqa: TID251 - for ourselves
 
 
 def rsigma(path: Path, rules: Path, events: int, *, routing: bool) -> Run:
@@ -109,8 +111,8 @@ def _rule_of(line: str) -> str:
     return str(document.get("rule_id") or document.get("id") or document.get("rule", {}).get("id"))
 
 
-def sqlite(path: Path, rules: Path) -> Run:
-    """One SQL query a rule over a table of the events."""
+def sqlite(path: Path, rules: Path) -> None:
+    """One SQL query a rule over a table of the events; prints what was found as JSON."""
     from sigma.backends.sqlite import sqliteBackend  # noqa: PLC0415 - only where this peer is asked for
     from sigma.collection import SigmaCollection  # noqa: PLC0415
     from sigma.exceptions import SigmaError  # noqa: PLC0415
@@ -118,7 +120,8 @@ def sqlite(path: Path, rules: Path) -> Run:
     backend, queries = sqliteBackend(), []
     for file in sorted(rules.rglob("*.yml")):
         try:
-            queries += [(file.name, query) for query in backend.convert(SigmaCollection.from_yaml(file.read_text()))]
+            collection = SigmaCollection.from_yaml(file.read_text(encoding="utf-8"))
+            queries += [(str(collection.rules[0].id), query) for query in backend.convert(collection)]
         except (SigmaError, AttributeError, TypeError, ValueError):
             continue
     started = time.process_time()
@@ -136,7 +139,7 @@ def sqlite(path: Path, rules: Path) -> Run:
             found[name] += len(base.execute(query.replace("<TABLE_NAME>", "logs")).fetchall())
         except sqlite3.Error:  # a column is missing: the rule is lost, which is what this peer is known for
             continue
-    return Run("sqlite", len(rows), time.process_time() - started, 0.0, +found)
+    _say(len(rows), time.process_time() - started, +found)
 
 
 def _quoted(name: str) -> str:
@@ -215,11 +218,15 @@ def main() -> None:
     parser.add_argument("--evtx", type=Path, help="a folder of .evtx files, for the lanes evtx and raw")
     parser.add_argument("--sweep", action="store_true", help="100, 1,000, all and four times all rules on lane high")
     parser.add_argument("--results", type=Path, help="write what is printed to this file too")
-    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--shipped", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        worker(arguments.worker, arguments.rules, shipped=arguments.shipped)
+        engine, path = arguments.worker[0], Path(arguments.worker[1])
+        if engine == "sqlite":
+            sqlite(path, arguments.rules)
+        else:
+            worker(path, arguments.rules, shipped=arguments.shipped)
         return
     OUT.mkdir(exist_ok=True)
     said = [*about(arguments)]
@@ -262,7 +269,7 @@ def compare(name: str, arguments: argparse.Namespace) -> Iterator[str]:
     if "rsigma" in arguments.peers:
         runs += [rsigma(path, arguments.rules, events, routing=routing) for routing in (True, False)]
     if "sqlite" in arguments.peers:
-        runs.append(sqlite(path, arguments.rules))
+        runs.append(ours(path, arguments.rules, "sqlite"))
     yield f"\nlane {name}: {events:,} events, {path.stat().st_size / events:.0f} bytes each"
     for run in runs:
         yield (
