@@ -25,7 +25,7 @@ from pollwatch.detect import closed, windows
 from pollwatch.detect.observations import NONE, Codes, Names, Observations, Observer
 from pollwatch.detect.runs import Run
 from pollwatch.detect.sigma.plan import Compare, CorrelationRule, CorrelationType
-from pollwatch.detect.table import Fresh, Table
+from pollwatch.detect.table import WORK, Fresh, Table
 from pollwatch.detect.windows import COVERED, Found, Measure
 
 #: Runs of one group that are no further apart than this are one run, however short the window.
@@ -173,9 +173,9 @@ def advance(rule: CorrelationRule, table: Table, new: list[Fresh], closed_us: in
     found = Found(ended, covered, by, np.zeros(3, np.int64))
     if len(order):
         table.make_room(len(order))
-        table.loops().slide(order, table.nodes(), table.group_states(), table.slots, table.measure, found)
+        WORK.loops(len(order)).slide(order, table.nodes(), table.group_states(), table.slots, table.measure, found)
     n_ended, n_covered, worked = found.sizes.tolist()
-    table.worked += worked
+    WORK.nodes += worked - len(order)
     ended, covered, by = ended[:n_ended], covered[:n_covered], by[:n_covered]
     if not rule.slides:
         covered, by = _judge(rule, table, closed_us)
@@ -193,7 +193,7 @@ def _judge(rule: CorrelationRule, table: Table, closed_us: int | None) -> tuple[
     if not len(due):
         return none, none
     nodes, edges = np.empty(table.size, np.int64), np.empty(table.size, np.int64)
-    n = table.loops().collect(due, table.nodes(), table.group_states(), rule.span_us, closed_us, nodes, edges)
+    n = WORK.loops().collect(due, table.nodes(), table.group_states(), rule.span_us, closed_us, nodes, edges)
     edges = edges[:n]
     nodes = nodes[: edges[-1]]
     window = np.repeat(np.arange(n), np.diff(edges, prepend=0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,8 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 _FEW = 64
 _MANY_GROUPS = 50_000
 _FULL = 0.6
-#: After so much work the loops run as machine code: to load that takes as long as so much work without it.
-_MUCH = 200_000
+#: From so much work on the loops run as machine code: to load that takes as long as so much work without it.
+_MUCH = 60_000
 
 _TYPES = {
     "time": np.int64,
@@ -67,6 +67,29 @@ class Fresh:
 
 
 @dataclass(slots=True)
+class Work:
+    """What the loops of all correlations have to do in this process.
+
+    Attributes:
+        nodes: that were put in their place, or are about to be.
+    """
+
+    nodes: int = 0
+
+    def loops(self, ahead: int = 0) -> windows.Loops:
+        """The loops as they are fastest for what there is to do.
+
+        Args:
+            ahead: nodes that are to be put in their place.
+        """
+        self.nodes += ahead
+        return windows.fast() if self.nodes >= _MUCH else windows.PLAIN
+
+
+WORK: Final = Work()
+
+
+@dataclass(slots=True)
 class Table:
     """Observations in order of arrival; groups in order of appearance.
 
@@ -76,7 +99,6 @@ class Table:
         dropped: observations forgotten for want of memory.
         late: observations that fell into a window that had been judged.
         kept: how many were left when the last were forgotten.
-        worked: nodes that the loops have put in their place in this process.
     """
 
     key_fields: int
@@ -93,7 +115,6 @@ class Table:
     dropped: int = 0
     late: int = 0
     kept: int = 0
-    worked: int = 0
 
     def __post_init__(self) -> None:
         """Columns without rows, where none are given."""
@@ -134,11 +155,6 @@ class Table:
     def group_states(self) -> Groups:
         """The groups as the loops take them."""
         return Groups(*(self.states[name][: self.groups] for name in Groups._fields))
-
-    def loops(self) -> windows.Loops:
-        """The loops as they are fastest for what there is to do."""
-        loaded = windows.fast.cache_info().currsize > 0  # by another correlation, perhaps
-        return windows.fast() if loaded or self.worked >= _MUCH else windows.PLAIN
 
     def take(self, rows: npt.NDArray[Any]) -> Observations:
         """Some of the observations."""
@@ -260,7 +276,7 @@ class Table:
     def keep(self, rows: Flags) -> None:
         """Forget the other observations: of each group the oldest."""
         if not rows.all():
-            self.loops().settle(self.nodes(), self.group_states(), self.slots, self.measure, rows.view(np.uint8))
+            WORK.loops().settle(self.nodes(), self.group_states(), self.slots, self.measure, rows.view(np.uint8))
             renumbered = np.cumsum(rows, dtype=np.int64) - 1
             self.columns = {name: array[: self.size][rows] for name, array in self.columns.items()}
             self.size = len(self.columns["time"])

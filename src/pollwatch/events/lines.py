@@ -48,6 +48,26 @@ class LineSet:
         }
         return LineSet({path: numbers for path, numbers in common.items() if numbers.size})
 
+    def shared(self, other: LineSet) -> int:
+        """How many lines are in both."""
+        found = 0
+        for path, mine in self.by_path.items():
+            theirs = other.by_path.get(path)
+            if theirs is not None:
+                few, many = (mine, theirs) if mine.size < theirs.size else (theirs, mine)
+                found += int((many[np.searchsorted(many[:-1], few)] == few).sum())
+        return found
+
+    def within(self, other: LineSet) -> bool:
+        """Whether each line is also in the other."""
+        for path, mine in self.by_path.items():
+            theirs = other.by_path.get(path)
+            if theirs is None or theirs.size < mine.size or mine[0] < theirs[0] or mine[-1] > theirs[-1]:
+                return False
+            if not bool((theirs[np.searchsorted(theirs, mine)] == mine).all()):
+                return False
+        return True
+
     def __len__(self) -> int:
         """How many lines."""
         return sum(int(numbers.size) for numbers in self.by_path.values())

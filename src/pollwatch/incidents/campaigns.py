@@ -26,8 +26,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-import numpy as np
-
 from pollwatch.clock import US_PER_S
 from pollwatch.election.assets import host_name
 from pollwatch.events.detection import Detection
@@ -170,7 +168,7 @@ def _outgrown(parts: Sequence[Folded]) -> list[Folded]:
     for part in sorted(parts, key=lambda p: -len(p.detection.lines)):
         larger = by_rule[part.detection.rule_id, part.detection.severity, part.detection.succeeded]
         mine = part.detection.lines
-        if not any(common(mine, other.detection.lines) == len(mine) for other in larger):
+        if not any(mine.within(other.detection.lines) for other in larger):
             larger.append(part)
             kept.append(part)
     return sorted(kept, key=lambda p: order_of(p.detection))
@@ -230,16 +228,7 @@ def _join_waves(found: Sequence[Campaign], joined: _Union) -> None:
 def share(part: LineSet, whole: LineSet) -> float:
     """Which share of the one's lines the other holds."""
     size = len(part)
-    return common(part, whole) / size if size else 0.0
-
-
-def common(one: LineSet, other: LineSet) -> int:
-    """How many lines both hold."""
-    return sum(
-        int(np.isin(numbers, other.by_path[path], assume_unique=True).sum())
-        for path, numbers in one.by_path.items()
-        if path in other.by_path
-    )
+    return part.shared(whole) / size if size else 0.0
 
 
 def _join_alike(

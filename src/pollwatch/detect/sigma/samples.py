@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pollwatch.clock import UTC
 from pollwatch.errors import RuleError
 
@@ -44,6 +42,8 @@ def samples(path: Path) -> dict[str, Samples]:
     Raises:
         RuleError: the samples are not understood; the message says where.
     """
+    import yaml  # noqa: PLC0415 - detectors bring their samples along without it, and a start need not wait for it
+
     try:
         documents = [each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if isinstance(each, dict)]
         return {str(each.get("id")): _samples(each) for each in documents}
