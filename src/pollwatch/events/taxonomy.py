@@ -120,6 +120,7 @@ CLOUD_COLUMNS = (
     "norm.outcome",  # success or failure; null where the log does not say
     "norm.agent",  # the client as it names itself; attacker-written
     "norm.country",  # two letters, as the service says; it may err
+    "norm.place",  # degrees north and east, "50.11,8.68", as the service says
     "norm.network",  # the network's number or name, as the service says
     "norm.device",  # what the service knows the client by: its machine, or the key that it used
 )

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pollwatch.formats.framing import Value
 from pollwatch.formats.framing_azurenames import ACTIVITIES, DENIED, OPERATIONS, UNKNOWN, WRONG
-from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, given, part, parts, text
+from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, degrees, given, part, parts, text
 from pollwatch.formats.framing_json import json_text, read_object
 
 PRODUCT: Final = "azure"
@@ -103,6 +103,7 @@ def _is_sign_in(body: Record, category: str) -> bool:
 def _sign_in(record: Record, head: Record, body: Record, fields: Fields) -> CloudEvent:
     status, device, place = part(body, "status"), part(body, "devicedetail"), part(body, "location")
     place = place or part(body, "locationdetails")
+    coordinates = part(place, "geoCoordinates")
     code = text(status, "errorCode") or text(body, "resulttype") or text(head, "resulttype") or ""
     reason = text(status, "failureReason") or text(body, "resultdescription") or text(head, "resultdescription")
     detail = text(status, "additionalDetails") or ""
@@ -133,6 +134,7 @@ def _sign_in(record: Record, head: Record, body: Record, fields: Fields) -> Clou
         outcome="failure" if refused else outcome,
         agent=text(body, "useragent"),
         country=text(place, "countryOrRegion") or text(body, "location") or text(head, "location"),
+        place=degrees(coordinates.get("latitude"), coordinates.get("longitude")),
         network=text(body, "autonomoussystemnumber"),
         device=text(device, "deviceId"),
         login="" if refused else login,

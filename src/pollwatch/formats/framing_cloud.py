@@ -54,6 +54,7 @@ class Deed:
     outcome: str | None = None
     agent: str | None = None
     country: str | None = None
+    place: str | None = None
     network: str | None = None
     device: str | None = None
     login: str | None = None
@@ -73,6 +74,7 @@ class Deed:
             "norm.outcome": self.outcome,
             "norm.agent": self.agent or None,
             "norm.country": country if _COUNTRY.fullmatch(country) else None,
+            "norm.place": self.place,
             "norm.network": self.network or None,
             "norm.device": self.device or None,
         }
@@ -265,6 +267,16 @@ def text(record: Record, *names: str) -> str | None:
             column = as_column(value)
             return column if isinstance(column, str) else str(column)
     return None
+
+
+def degrees(north: Any, east: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """A place on earth as a column holds it; None where the two are no such place, or the one that means nowhere."""
+    try:
+        latitude, longitude = float(north), float(east)
+    except (TypeError, ValueError):
+        return None
+    known = -90 <= latitude <= 90 and -180 <= longitude <= 180 and (latitude, longitude) != (0, 0)
+    return f"{latitude:.2f},{longitude:.2f}" if known else None
 
 
 def given(values: dict[str, Value]) -> dict[str, Value]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, given, part, parts, text
+from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, degrees, given, part, parts, text
 
 _OKTA: Final = {
     "user.mfa.factor.activate": "mfa-added",
@@ -55,7 +55,7 @@ def okta(record: Record, fields: Fields) -> CloudEvent | None:
         return None
     actor, client, outcome = part(record, "actor"), part(record, "client"), part(record, "outcome")
     result, place = (text(outcome, "result") or "").upper(), part(client, "geographicalContext")
-    network = part(record, "securityContext")
+    spot, network = part(place, "geolocation"), part(record, "securityContext")
     refused = kind == "user.mfa.okta_verify.deny_push" or (
         kind == "user.authentication.auth_via_mfa" and result == "FAILURE"
     )
@@ -71,6 +71,7 @@ def okta(record: Record, fields: Fields) -> CloudEvent | None:
         outcome="success" if result in {"SUCCESS", "ALLOW", "CHALLENGE"} else "failure" if result else None,
         agent=text(part(client, "userAgent"), "rawUserAgent"),
         country=text(place, "country"),
+        place=degrees(spot.get("lat"), spot.get("lon")),
         network=text(network, "asNumber", "asOrg"),
         device=text(part(record, "device"), "id"),
         login=_okta_login(kind, result, text(outcome, "reason") or "") if kind in _SIGN_INS else None,

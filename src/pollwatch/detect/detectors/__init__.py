@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pollwatch.detect.detectors.account_new_place import AccountNewPlace
 from pollwatch.detect.detectors.crowd_or_flood import CrowdOrFlood
 from pollwatch.detect.detectors.few_a_day import FewADay
 from pollwatch.detect.detectors.forced_browsing import ForcedBrowsing
+from pollwatch.detect.detectors.impossible_travel import ImpossibleTravel
 from pollwatch.detect.detectors.record_enumeration import RecordEnumeration
 from pollwatch.detect.detectors.unusual_size import UnusualSize
 from pollwatch.detect.interface import Detector
@@ -16,9 +18,11 @@ FOLDER = Path(__file__).parent
 
 #: One line per detector that needs no configuration.
 ALL: tuple[Detector, ...] = (
+    AccountNewPlace(),
     ForcedBrowsing(),
     RecordEnumeration(),
     UnusualSize(),
     CrowdOrFlood(),
     FewADay(),
+    ImpossibleTravel(),
 )  # fmt: skip
