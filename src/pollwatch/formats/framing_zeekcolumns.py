@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pollwatch.events.batch import EventBatch, LogSource
+from pollwatch.events.places import inside
 from pollwatch.formats.framing import Value, as_int64, to_table
-from pollwatch.formats.framing_places import inside
 
 Columns = Mapping[str, Sequence[Value]]
 

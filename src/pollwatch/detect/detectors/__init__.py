@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from pollwatch.detect.detectors.account_new_place import AccountNewPlace
+from pollwatch.detect.detectors.beacon import Beacon
+from pollwatch.detect.detectors.bulk_outflow import BulkOutflow
 from pollwatch.detect.detectors.crowd_or_flood import CrowdOrFlood
+from pollwatch.detect.detectors.dns_tunnel import DnsTunnel
+from pollwatch.detect.detectors.door_survey import DoorSurvey
 from pollwatch.detect.detectors.few_a_day import FewADay
 from pollwatch.detect.detectors.forced_browsing import ForcedBrowsing
 from pollwatch.detect.detectors.impossible_travel import ImpossibleTravel
+from pollwatch.detect.detectors.lateral_movement import LateralMovement
 from pollwatch.detect.detectors.record_enumeration import RecordEnumeration
 from pollwatch.detect.detectors.unusual_size import UnusualSize
 from pollwatch.detect.interface import Detector
@@ -25,4 +30,9 @@ ALL: tuple[Detector, ...] = (
     CrowdOrFlood(),
     FewADay(),
     ImpossibleTravel(),
+    DoorSurvey(),
+    LateralMovement(),
+    Beacon(),
+    BulkOutflow(),
+    DnsTunnel(),
 )  # fmt: skip
