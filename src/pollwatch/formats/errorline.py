@@ -44,7 +44,7 @@ _LITESPEED = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2}) (?P<clock>[0-9:]{8})(?:\.(?P<fraction>[0-9]{1,6}))? "
     r"\[(?P<level>[A-Z]{4,7})\] \[[0-9]+\] (?:\[(?P<client>[0-9A-Fa-f.:]+|\[[0-9A-Fa-f.:]+\]):[0-9]+[^\]]*\] )?"
 )
-_MODSECURITY_ITEM = re.compile(r'\[(hostname|uri|id|msg|severity) "((?:[^"\\]|\\.){0,4096}+)"\]')
+_MODSECURITY_ITEM = re.compile(r'\[(hostname|uri|id|msg|severity|unique_id) "((?:[^"\\]|\\.){0,4096}+)"\]')
 _MODSECURITY = re.compile(r"(?:ModSecurity|Coraza)[: ]")
 _WAF_CLIENT = re.compile(r'\[client "([0-9A-Fa-f.:]{2,45})"\] ')
 _WAF_VERDICTS = (("block", "Access denied"), ("block", "denied with"), ("block", "redirection to"), ("log", "Warning."))
@@ -167,6 +167,7 @@ def said_in(message: str, known: Mapping[str, Value]) -> dict[str, Value]:
         items = dict(reversed(_MODSECURITY_ITEM.findall(message)))
         said |= {"cs-host": items.get("hostname"), "cs-uri": items.get("uri")}
         said |= {"waf-rule": items.get("id"), "waf-message": items.get("msg") or None}
+        said["waf-request"] = items.get("unique_id")  # one request breaks several rules, and each is a line
         said["waf-action"] = next((verdict for verdict, words in _WAF_VERDICTS if words in message), None)
         if client := _WAF_CLIENT.match(message):  # before anything that the client wrote
             said["c-ip"] = client[1]

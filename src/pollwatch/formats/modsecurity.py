@@ -163,6 +163,7 @@ class _Reader:
             "c-ip": client_address(asked.get("client")), "level": "error", "module": "modsecurity",
             "message": f"ModSecurity: {said}", "cs-method": request.method, "cs-uri": request.uri,
             "cs-host": host_name(asked.get("host")), "cs-referer": asked.get("referer"),
+            "waf-request": self.now.id,
         }  # fmt: skip
         return any_time_us(asked.get("time"), self.zone), values | said_in(str(values["message"]), values)
 

@@ -3,8 +3,8 @@
 They stand in the rule under ``pollwatch.samples``, as ``fire`` and ``silent``. Each is a list of lines, or of
 mappings that make lines:
 
-- ``line``: a line; ``@n@`` becomes 1, 2, ..., and ``@clf@``, ``@bsd@``, ``@err@``, ``@iso@`` the time as access
-  logs, syslog, nginx's error log and RFC 3339 write it.
+- ``line``: a line; ``@n@`` becomes 1, 2, ..., and ``@clf@``, ``@bsd@``, ``@err@``, ``@w3c@``, ``@iso@`` the time
+  as access logs, syslog, nginx's error log, IIS and RFC 3339 write it.
 - ``request``: instead of a line, the request of an access-log line; with ``status``, ``agent``, ``ip``, ``referer``,
   ``bytes``.
 - ``times`` and ``every``: how many such lines, how many seconds apart.
@@ -91,6 +91,7 @@ def _filled(entry: Mapping[str, Any], number: int, moment: dt.datetime) -> str:
         ("@clf@", moment.strftime("[%d/%b/%Y:%H:%M:%S +0000]")),
         ("@bsd@", f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S}"),
         ("@err@", moment.strftime("%Y/%m/%d %H:%M:%S")),
+        ("@w3c@", moment.strftime("%Y-%m-%d %H:%M:%S")),
         ("@iso@", moment.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")),
     ):
         text = text.replace(token, value)
