@@ -1,7 +1,7 @@
 """The detection engine beside its peers: the same events, the same rules, one core, in one run; prints a table.
 
     python bench/engine.py --rules DIR [--events 300000] [--peers rsigma,sqlite] [--lanes low,high,evtx,raw]
-                           [--evtx DIR] [--sweep] [--results bench/RESULTS.md]
+                           [--evtx DIR] [--sweep] [--cores] [--results bench/RESULTS.md]
 
 Lanes: *low* and *high* are generated process creations (``lanes.py``); *evtx* is one event in four of the ``.evtx``
 files and zipped recordings under ``--evtx``, flat, each with the logsource that peers route by; *raw* the same as they
@@ -59,31 +59,41 @@ class Run:
 
 
 def ours(path: Path, rules: Path, engine: str = "pollwatch") -> Run:
-    """An engine that Python can ask (pollwatch, sqlite), in a process of its own."""
-    said, _, peak = _run([sys.executable, __file__, "--worker", engine, str(path), "--rules", str(rules)])
+    """An engine that Python can ask (pollwatch, sqlite), in a process of its own, on one core."""
+    said, _, peak = _run(_worker(path, rules, engine))
     document = json.loads(said)
     return Run(engine, document["events"], document["seconds"], peak, Counter(document["matches"]))
 
 
-def worker(path: Path, rules: Path, *, shipped: bool) -> None:
-    """Read and match one file with pollwatch; prints what was found as JSON."""
+def _worker(path: Path, rules: Path, engine: str = "pollwatch", *, passes: int = 1, jobs: int = 1) -> list[str]:
+    command = [sys.executable, __file__, "--worker", engine, str(path), "--rules", str(rules)]
+    return [*command, "--passes", str(passes), "--jobs", str(jobs)]
+
+
+def worker(path: Path, arguments: argparse.Namespace) -> None:
+    """Read and match one file with pollwatch, perhaps more than once; prints what was found last as JSON."""
     from pollwatch.detect.engine import Engine  # noqa: PLC0415 - only the worker's
-    from pollwatch.node.case import reading  # noqa: PLC0415
+    from pollwatch.node.case import pieces, reading  # noqa: PLC0415
     from pollwatch.sources.files import expand  # noqa: PLC0415
 
-    engine = Engine.load([] if shipped else [rules], shipped=shipped)
+    engine = Engine.load([] if arguments.shipped else [arguments.rules], shipped=arguments.shipped)
     (source,), _ = expand([str(path)])
-    count = reading.InputCount(source.path)
-    matches: Counter[str] = Counter()
-    started = time.process_time()
-    for _, parsed in reading.read(source, reading.ReadOptions(), count):
-        for batch in parsed.batches:
-            matches.update({hits.rule_id: len(hits.rows) for hits in engine.match(batch).hits})
-    _say(count.parsed, time.process_time() - started, matches)
+    for _ in range(arguments.passes):
+        counts = {source.path: reading.InputCount(source.path)}
+        options = reading.ReadOptions(jobs=arguments.jobs)
+        what = pieces.Reading([(source, None)], counts, options, None, None, kept=False, progress=None)
+        matches: Counter[str] = Counter()
+        started, clock = time.process_time(), time.perf_counter()
+        for piece in pieces.pieces(what, engine):
+            for found in piece.matches:
+                matches.update({hits.rule_id: len(hits.rows) for hits in found.hits})
+        seconds, clock = time.process_time() - started, time.perf_counter() - clock
+    _say(counts[source.path].parsed, seconds, matches, clock)
 
 
-def _say(events: int, seconds: float, matches: Mapping[str, int]) -> None:
-    print(json.dumps({"events": events, "seconds": seconds, "matches": matches}))  # noqa: TID251 - for ourselves
+def _say(events: int, seconds: float, matches: Mapping[str, int], clock: float = 0.0) -> None:
+    document = {"events": events, "seconds": seconds, "clock": clock, "matches": matches}
+    print(json.dumps(document))  # noqa: TID251 - for ourselves
 
 
 def rsigma(path: Path, rules: Path, events: int, *, routing: bool) -> Run:
@@ -150,9 +160,18 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, (str, int, float)) else str(value)
 
 
-def _run(command: list[str]) -> tuple[str, float, float]:
-    """What a process says, pinned to one core; its seconds of processor time and its peak memory in MiB."""
-    with subprocess.Popen(["taskset", "-c", "1", *command], stdout=subprocess.PIPE, text=True) as process:
+def _environment() -> dict[str, str]:
+    """As where the package is installed: Python's code compiled once and kept, not at each start."""
+    return {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        "PYTHONPYCACHEPREFIX": str(OUT / "bytecode"),
+    }
+
+
+def _run(command: list[str], cores: str = "1") -> tuple[str, float, float]:
+    """What a process says, pinned to some cores; its seconds of processor time and its peak memory in MiB."""
+    pinned = ["taskset", "-c", cores, *command]
+    with subprocess.Popen(pinned, stdout=subprocess.PIPE, text=True, env=_environment()) as process:
         assert process.stdout is not None
         said = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -217,22 +236,27 @@ def main() -> None:
     parser.add_argument("--peers", default="rsigma")
     parser.add_argument("--evtx", type=Path, help="a folder of .evtx files, for the lanes evtx and raw")
     parser.add_argument("--sweep", action="store_true", help="100, 1,000, all and four times all rules on lane high")
+    parser.add_argument("--cores", action="store_true", help="one core and two, by the clock: for a quiet machine")
     parser.add_argument("--results", type=Path, help="write what is printed to this file too")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--shipped", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--passes", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--jobs", type=int, default=1, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         engine, path = arguments.worker[0], Path(arguments.worker[1])
         if engine == "sqlite":
             sqlite(path, arguments.rules)
         else:
-            worker(path, arguments.rules, shipped=arguments.shipped)
+            worker(path, arguments)
         return
     OUT.mkdir(exist_ok=True)
     said = [*about(arguments)]
     print("\n".join(said))
     for name in arguments.lanes.split(","):
         said += _told(compare(name, arguments))
+        if arguments.cores:
+            said += _told(cores(name, arguments))
     if arguments.sweep:
         said += _told(sweep(arguments))
     if arguments.results:
@@ -278,6 +302,26 @@ def compare(name: str, arguments: argparse.Namespace) -> Iterator[str]:
         )
     if "rsigma" in arguments.peers:
         yield from (f"    differs: {each}" for each in differences(mine, runs[1], arguments.rules)[:40])
+
+
+def cores(name: str, arguments: argparse.Namespace) -> Iterator[str]:
+    """One core and two, by the clock and the second time over the same file, when all is loaded and learned.
+
+    Two processes at once that have nothing to do with one another show what the machine's second core is good for.
+    """
+    path, _ = lane(name, arguments.events, arguments.evtx)
+    took, found = {}, {}
+    for jobs in (1, 2):
+        said, _, peak = _run(_worker(path, arguments.rules, passes=2, jobs=jobs), cores="0,1")
+        document = json.loads(said)
+        took[jobs], found[jobs] = document["clock"], document["matches"]
+        yield f"  {jobs} of 2 cores    {document['events'] / took[jobs]:10,.0f} events/s by the clock  {peak:6.0f} MiB"
+    assert found[1] == found[2]
+    commands = [["taskset", "-c", core, *_worker(path, arguments.rules, passes=2)] for core in "01"]
+    running = [subprocess.Popen(each, stdout=subprocess.PIPE, text=True, env=_environment()) for each in commands]
+    each_s = [json.loads(process.communicate()[0])["clock"] for process in running]
+    ideal = sum(took[1] / seconds for seconds in each_s)
+    yield f"  two cores: {took[1] / took[2]:.2f} x one; two processes at once: {ideal:.2f} x"
 
 
 def sweep(arguments: argparse.Namespace) -> Iterator[str]:

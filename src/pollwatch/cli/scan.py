@@ -41,6 +41,7 @@ _REFUSED = 5
 @click.option("--fail-on", type=click.Choice(options.SEVERITIES), help="Exit with 1 if an incident is this severe.")
 @options.case_dir
 @options.config_file
+@click.option("--jobs", type=click.IntRange(1), help="Cores to use; what is found is the same.  [default: all]")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no closing words.")
 def command(  # noqa: PLR0913 - one parameter per option
     *,
@@ -57,6 +58,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     fail_on: str | None,
     case_dir: Path | None,
     config_file: Path | None,
+    jobs: int | None,
     quiet: bool,
 ) -> int:
     """Read logs, detect attacks, and show the incidents.
@@ -82,6 +84,7 @@ def command(  # noqa: PLR0913 - one parameter per option
         until_us=options.moment_us(until, now_us, zone or UTC) if until else None,
         case_dir=case_dir,
         config_file=config_file,
+        jobs=jobs,
     )
     report = scanning.run(request, clock, show_progress=not quiet)
     minimum = Severity.parse(min_severity)

@@ -20,12 +20,15 @@ from pollwatch.events.block import LineBlock, RawLines
 from pollwatch.formats.framing_json import LONGEST_NAME, MAX_COLUMNS, as_column, depth, flat_name, read_object
 from pollwatch.kernels import objects, texts
 from pollwatch.kernels import sequences as numbering
+from pollwatch.kernels.together import together
 
 _MOST_SEQUENCES = 4_096
 _MOST_BYTES = 1 << 30
 #: Behind a block, for the text of its arrays and fractions; where that is more, the block is copied.
 _ROOM = 1 << 18
 _DEEPEST_ODD = 50
+#: Cells of a table from which on its columns are worth more than one thread.
+_WORTH_CORES = 50_000
 _ODD_FOLDER = '{{"v":{}}}'
 
 Ints = npt.NDArray[np.int32]
@@ -39,7 +42,7 @@ class Cells:
     Attributes:
         row_end: how many cells there are after each record.
         row_state: ``objects.FAST``, or ``objects.SLOW`` for a record that is left to the caller.
-        scratch: to encode in.
+        scratch: to encode in; one for each core that may be used.
         odd: cells that were arrays, objects without fields or fractions, and now are their text.
     """
 
@@ -50,7 +53,7 @@ class Cells:
     kind: npt.NDArray[np.uint8]
     row_end: Ints
     row_state: npt.NDArray[np.uint8]
-    scratch: texts.Scratch
+    scratch: Sequence[texts.Scratch]
     odd: Ints = field(default_factory=lambda: np.empty(0, np.int32))
 
     def cut(self, count: int) -> None:
@@ -68,7 +71,22 @@ class Cells:
 
     def column(self, cells: Ints) -> Texts:
         """The values of some cells."""
-        codes, data, offsets = texts.encode(self.data, cells, self.start, self.length, self.kind, self.scratch)
+        return self._column(cells, self.scratch[0])
+
+    def columns(self, wanted: Sequence[Ints]) -> list[Texts]:
+        """The values of several columns' cells; of large columns several at once, where there are cores to do so."""
+        found: list[Texts | None] = [None] * len(wanted)
+        todo = iter(range(len(wanted)))  # shared; each step of it is atomic
+
+        def work(scratch: texts.Scratch) -> None:
+            for at in todo:
+                found[at] = self._column(wanted[at], scratch)
+
+        together(work, self.scratch if sum(map(len, wanted)) >= _WORTH_CORES else self.scratch[:1])
+        return [each for each in found if each is not None]
+
+    def _column(self, cells: Ints, scratch: texts.Scratch) -> Texts:
+        codes, data, offsets = texts.encode(self.data, cells, self.start, self.length, self.kind, scratch)
         values = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
         return Texts(codes, values)
 
@@ -100,12 +118,12 @@ class Texts:
 class Objects:
     """The fields that one input's records have had so far: a tree of keys, each node with its full name."""
 
-    def __init__(self) -> None:
-        """Start before the first record."""
+    def __init__(self, jobs: int = 1) -> None:
+        """Start before the first record; so many cores may be used."""
         self.flat: list[str] = []
         self._path: list[tuple[str, ...]] = []
         self._by_name: dict[str, int] = {}
-        self._scratch = texts.Scratch()
+        self._scratch = [texts.Scratch() for _ in range(jobs)]
         self._table = np.zeros(1 << (8 * MAX_COLUMNS).bit_length(), np.int32)
         self._hash = np.zeros(MAX_COLUMNS, np.uint64)
         self._parent = np.full(MAX_COLUMNS, -1, np.int32)

@@ -58,16 +58,17 @@ class _Group:
 class WindowsBlocks:
     """Reads the blocks of one input, in order, for whom they are large."""
 
-    def __init__(self, names: Names, zone: dt.tzinfo) -> None:
+    def __init__(self, names: Names, zone: dt.tzinfo, jobs: int = 1) -> None:
         """Start before the first block.
 
         Args:
             names: of the input.
             zone: of times that name none.
+            jobs: how many cores may be used.
         """
         self._names = names
         self._utc = zone is dt.UTC
-        self._fields = Objects()
+        self._fields = Objects(jobs)
         self._known: dict[bytes, _Sequence | None] = {}
         self.worth_it = True
         """Whether the last block was mostly read here."""
@@ -205,13 +206,12 @@ def _columns(group: _Group, cells: Cells, mine: Ints, plans: list[_Sequence]) ->
     for nth, own in named:
         wanted[nth] = {order[name]: place for name, place in own.items()}
     where, rows, begins = _by_column(cells, mine, plans, wanted, len(order))
-    places = np.searchsorted(group.rows, rows).astype(np.int32)
-    return {
-        name: cells.column(where[begins[nth] : begins[nth + 1]]).spread(
-            places[begins[nth] : begins[nth + 1]], len(group.rows)
-        )
-        for name, nth in order.items()
-    }
+    place_of = np.empty(len(mine), np.int32)
+    place_of[group.rows] = np.arange(len(group.rows), dtype=np.int32)
+    places = place_of[rows]
+    parts = [slice(begin, end) for begin, end in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True)]
+    found = cells.columns([where[part] for part in parts])
+    return {name: found[nth].spread(places[parts[nth]], len(group.rows)) for name, nth in order.items()}
 
 
 def _add_told(source: LogSource, columns: dict[str, Texts], mine: Ints, plans: list[_Sequence]) -> None:

@@ -24,12 +24,14 @@ class ParseContext:
             the year of dates that lack one.
         zone: the zone of times that lack one.
         definition: the text after ``NAME:`` in ``--format``: a LogFormat or log_format string; empty = none.
+        jobs: how many cores may be used.
     """
 
     path: str
     anchor_us: int
     zone: dt.tzinfo = dt.UTC
     definition: str = ""
+    jobs: int = 1
 
 
 class Parser(Protocol):

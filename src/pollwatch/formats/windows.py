@@ -46,17 +46,18 @@ class Windows:
 
     def parser(self, context: ParseContext) -> Parser:
         """A fresh parser for one input."""
-        return WindowsParser(context.zone)
+        return WindowsParser(context.zone, context.jobs)
 
 
 class WindowsParser:
     """Reads one input's events, in order."""
 
-    __slots__ = ("_blocks", "_names", "_zone")
+    __slots__ = ("_blocks", "_jobs", "_names", "_zone")
 
-    def __init__(self, zone: dt.tzinfo) -> None:
-        """Start before the first event; the zone is that of times that name none."""
+    def __init__(self, zone: dt.tzinfo, jobs: int = 1) -> None:
+        """Start before the first event; the zone is that of times that name none, and so many cores may be used."""
         self._zone = zone
+        self._jobs = jobs
         self._names = Names()
         self._blocks: WindowsBlocks | None = None
 
@@ -88,7 +89,7 @@ class WindowsParser:
         if self._blocks is None:
             from pollwatch.formats.framing_winblocks import WindowsBlocks  # noqa: PLC0415 - heavy: numba
 
-            self._blocks = WindowsBlocks(self._names, self._zone)
+            self._blocks = WindowsBlocks(self._names, self._zone, self._jobs)
         return self._blocks.read(block)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -19,6 +19,7 @@ from pollwatch.events.block import LineBlock
 from pollwatch.formats import registry
 from pollwatch.formats.interface import Format, Framing, ParseContext, Parser
 from pollwatch.incidents.scanned import ScannedInput
+from pollwatch.node.case.ahead import ahead
 from pollwatch.sources import records
 from pollwatch.sources.decompress import chunks
 from pollwatch.sources.interface import BLOCK_RECORDS, Source
@@ -105,16 +106,18 @@ class ReadOptions:
         format: ``NAME`` or ``NAME:DEFINITION`` that overrides detection; empty = detect.
         zone: of times that name none.
         per_path: format and zone that the configuration sets for some paths.
+        jobs: how many cores may be used; what is read is the same with any number.
     """
 
     format: str = ""
     zone: dt.tzinfo = dt.UTC
     per_path: Callable[[str], tuple[str, dt.tzinfo | None]] = lambda _path: ("", None)
+    jobs: int = 1
 
 
 def read(
     source: Source, options: ReadOptions, count: InputCount, progress: Progress | None = None
-) -> Iterator[tuple[LineBlock, Parsed]]:
+) -> Generator[tuple[LineBlock, Parsed], None, None]:
     """Each block of an input with its events and quarantined lines; ``count`` is kept up to date.
 
     Raises:
@@ -124,18 +127,21 @@ def read(
     unknown: FormatError | None = None
     with closing(source.open()) as stored:
         parser: Parser | None = None
-        for block in blocks(stored, source.path, progress, count.take):
-            if parser is None and unknown is None and not block.cut_bytes:
-                try:
-                    fmt, definition, zone = choose(block, source.path, options)
-                except FormatError as error:
-                    unknown = error
-                else:
-                    parser = fmt.parser(ParseContext(source.path, source.anchor_us, zone, definition))
-                    count.format = fmt.name
-            parsed = _quarantined(block) if parser is None or block.cut_bytes else parser.parse(block)
-            count.add(block, parsed)
-            yield block, parsed
+        plain = blocks(stored, source.path, progress, count.take)
+        with closing(ahead(plain) if options.jobs > 1 else plain) as read_blocks:
+            for block in read_blocks:
+                if parser is None and unknown is None and not block.cut_bytes:
+                    try:
+                        fmt, definition, zone = choose(block, source.path, options)
+                    except FormatError as error:
+                        unknown = error
+                    else:
+                        context = ParseContext(source.path, source.anchor_us, zone, definition, options.jobs)
+                        parser = fmt.parser(context)
+                        count.format = fmt.name
+                parsed = _quarantined(block) if parser is None or block.cut_bytes else parser.parse(block)
+                count.add(block, parsed)
+                yield block, parsed
     if unknown is not None:
         raise unknown
 
@@ -146,7 +152,7 @@ def blocks(
     progress: Progress | None = None,
     tap: Callable[[bytes], None] | None = None,
     most: int = BLOCK_RECORDS,
-) -> Iterator[LineBlock]:
+) -> Generator[LineBlock, None, None]:
     """The records of an open input, in blocks of at most so many; ``tap`` is handed the decompressed bytes."""
     failure: list[SourceError] = []
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pollwatch.clock import US_PER_S, monotonic_s
@@ -18,7 +18,7 @@ from pollwatch.detect.engine import Engine
 from pollwatch.detect.indicators import Watchlist
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
-from pollwatch.errors import FormatError, RuleError, SourceError
+from pollwatch.errors import RuleError
 from pollwatch.events.batch import TIME, EventBatch, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.events.detection import Detection
@@ -27,6 +27,7 @@ from pollwatch.incidents.grouping import Grouper
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.node.case import reading
+from pollwatch.node.case.pieces import Reading, pieces
 from pollwatch.node.case.progress import Progress
 from pollwatch.sources.interface import Failure, Source
 
@@ -39,7 +40,7 @@ class ScanOptions:
     """What to scan with.
 
     Attributes:
-        read: format and zone.
+        read: format and zone, and how many cores may be used.
         rule_dirs: Sigma rules added to the shipped pack.
         since_us: leave earlier events out of detection; events without a time stay in.
         until_us: leave this moment and later ones out.
@@ -126,7 +127,7 @@ def scan(
     started_s = monotonic_s()
     engine = Engine.load(options.rule_dirs, progress=None if progress is None else progress.compiling)
     by_path = {source.path: source for source in sources}
-    counts: dict[str, reading.InputCount] = {}
+    counts = {source.path: reading.InputCount(source.path) for source in sources}
     failures: list[Failure] = []
     detections: list[Detection] = []
     with Grouper(options.calendar, options.assets) as grouper:
@@ -135,17 +136,21 @@ def scan(
             for batch in earlier.events:
                 grouper.observe(batch)
         state = engine.start()
-        for source, next_us in _in_order_of_time(sources, options.read):
-            count = counts[source.path] = reading.InputCount(source.path)
-            try:
-                for batch in _events(source, options, count, recorder, progress):
-                    grouper.observe(batch)
-                    state, found = engine.step(state, engine.match(batch), _watermark(batch, next_us))
-                    found += indicators.match(options.watchlist, batch)
+        ordered = _in_order_of_time(sources, options.read)
+        kept = recorder is not None
+        what = Reading(ordered, counts, options.read, options.since_us, options.until_us, kept, progress)
+        with closing(pieces(what, engine)) as all_pieces:
+            for piece in all_pieces:
+                if piece.failure:
+                    failures.append(Failure(piece.source.path, piece.failure))
+                if recorder is not None and piece.lines is not None:
+                    recorder.block(piece.source, *piece.lines)
+                for matches in piece.matches:
+                    grouper.observe(matches.batch)
+                    state, found = engine.step(state, matches, _watermark(matches.batch, piece.next_us))
+                    found += indicators.match(options.watchlist, matches.batch)
                     detections += found
                     grouper.add(found)
-            except (SourceError, FormatError) as error:
-                failures.append(Failure(source.path, str(error)))
         state, found = engine.step(state, None, None, done=True)
         detections += found
         grouper.add(found)
@@ -179,34 +184,3 @@ def _watermark(batch: EventBatch, next_us: int | None) -> int | None:
     if latest is None:
         return None
     return min(latest - _LATE_US, next_us) if next_us is not None else latest - _LATE_US
-
-
-def _events(
-    source: Source,
-    options: ScanOptions,
-    count: reading.InputCount,
-    recorder: Recorder | None,
-    progress: Progress | None,
-) -> Iterator[EventBatch]:
-    told = None if progress is None else (lambda done: progress.reading(source, done))
-    for block, parsed in reading.read(source, options.read, count, told):
-        if recorder is not None:
-            recorder.block(source, block, parsed)
-        for batch in parsed.batches:
-            kept = _within(batch, options)
-            if len(kept):
-                yield kept
-
-
-def _within(batch: EventBatch, options: ScanOptions) -> EventBatch:
-    """The events of the wanted time span; those without a time cannot be placed and stay."""
-    if options.since_us is None and options.until_us is None:
-        return batch
-    time = batch.table[TIME]
-    keep = pc.is_null(time)
-    inside = pa.scalar(True)
-    if options.since_us is not None:
-        inside = pc.and_(pc.greater_equal(time, options.since_us), inside)
-    if options.until_us is not None:
-        inside = pc.and_(pc.less(time, options.until_us), inside)
-    return replace(batch, table=batch.table.filter(pc.or_kleene(keep, inside)))

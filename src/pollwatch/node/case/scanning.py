@@ -15,6 +15,7 @@ from pollwatch.clock import UTC, Clock
 from pollwatch.formats import registry
 from pollwatch.formats.interface import ParseContext
 from pollwatch.node.case import foldered
+from pollwatch.node.case.ahead import cores
 from pollwatch.node.case.progress import progress_bar
 from pollwatch.node.case.reading import ReadOptions
 from pollwatch.node.case.scan import ScanOptions, ScanReport, scan
@@ -26,7 +27,11 @@ from pollwatch.sources.stdin import spool_stream
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked for; ``None`` and empty mean: as the configuration says, else the default."""
+    """What the user asked for; ``None`` and empty mean: as the configuration says, else the default.
+
+    Attributes:
+        jobs: how many cores to use; None = all that there are.
+    """
 
     paths: tuple[str, ...]
     rule_dirs: tuple[Path, ...] = ()
@@ -36,6 +41,7 @@ class Request:
     until_us: int | None = None
     case_dir: Path | None = None
     config_file: Path | None = None
+    jobs: int | None = None
 
 
 def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanReport:
@@ -47,7 +53,7 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
     """
     settings = config.load(Path.cwd(), os.environ, request.config_file)
     options = ScanOptions(
-        read=ReadOptions(request.format, request.zone or UTC, settings.reading_of),
+        read=ReadOptions(request.format, request.zone or UTC, settings.reading_of, request.jobs or cores()),
         rule_dirs=(*installed.folders(os.environ, request.case_dir), *request.rule_dirs),
         since_us=request.since_us,
         until_us=request.until_us,
