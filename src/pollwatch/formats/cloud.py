@@ -12,10 +12,18 @@ from dataclasses import dataclass
 
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
-from pollwatch.formats import framing_aws, framing_azure, framing_google, framing_identity, framing_m365
+from pollwatch.formats import (
+    framing_aws,
+    framing_azure,
+    framing_defender,
+    framing_google,
+    framing_identity,
+    framing_m365,
+)
 from pollwatch.formats.framing import parsed
 from pollwatch.formats.framing_cloud import CloudEvent, CloudRows, Fields, Reader, Record, unwrapped
 from pollwatch.formats.framing_json import json_records, read_object
+from pollwatch.formats.framing_sentinel import turned
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 
@@ -40,7 +48,7 @@ class CloudLog:
         fitting = 0
         for text in sample:
             record = read_object(text)
-            fitting += isinstance(record, dict) and self.reader(unwrapped(record), fields) is not None
+            fitting += isinstance(record, dict) and self.reader(turned(unwrapped(record)), fields) is not None
         return fitting / len(sample) if sample else 0.0
 
     def parser(self, context: ParseContext) -> Parser:
@@ -64,7 +72,7 @@ class CloudParser:
         records, quarantined = json_records(block)
         rows = CloudRows(self._zone)
         for number, record in records:
-            event = self._read(unwrapped(record))
+            event = self._read(turned(unwrapped(record)))
             if event is None:
                 quarantined.append(Quarantined(number, self._log.foreign))
             else:
@@ -86,4 +94,5 @@ GOOGLE = CloudLog(
 OKTA = CloudLog("okta", framing_identity.okta, "JSON, but no record of Okta's system log")
 DUO = CloudLog("duo", framing_identity.duo, "JSON, but no record of Duo's authentication log")
 GITHUB = CloudLog("github", framing_identity.github, "JSON, but no record of GitHub's audit log")
-ALL = (CLOUDTRAIL, AZURE, M365, GOOGLE, OKTA, DUO, GITHUB)
+DEFENDER = CloudLog("defender", framing_defender.read, "JSON, but no row of Defender's advanced hunting")
+ALL = (CLOUDTRAIL, AZURE, M365, DEFENDER, GOOGLE, OKTA, DUO, GITHUB)

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from pollwatch.formats.framing import Value
 from pollwatch.formats.framing_azurenames import ACTIVITIES, DENIED, OPERATIONS, UNKNOWN, WRONG
-from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, degrees, given, part, parts, text
-from pollwatch.formats.framing_json import json_text, read_object
+from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, degrees, given, opened, part, parts, text
+from pollwatch.formats.framing_json import json_text
 
 PRODUCT: Final = "azure"
 SIGN_IN, AUDIT, ACTIVITY, RISK = "signinlogs", "auditlogs", "activitylogs", "riskdetection"
@@ -36,7 +36,7 @@ _TOLD = (
 
 def read(record: Record, fields: Fields) -> CloudEvent | None:
     """A record, or None where it is none of these logs."""
-    record = _opened(record)
+    record = {name: opened(value) for name, value in record.items()}
     head = _lowered(record)
     inner = head.get("properties")
     body = _lowered(inner) if isinstance(inner, dict) else head
@@ -53,17 +53,6 @@ def read(record: Record, fields: Fields) -> CloudEvent | None:
         kind = (_plain(head, "categoryvalue", "category") or "").lower()
         return _activity(record, head, operation, fields) if kind in _ACTIVITY_CATEGORIES else None
     return None
-
-
-def _opened(record: Record) -> Record:
-    """The record with objects and lists in place of the JSON text in which some shapes have them."""
-    found: Record = {}
-    for name, value in record.items():
-        found[name] = value
-        if isinstance(value, str) and value[:1] + value[-1:] in {"{}", "[]"}:
-            whole = read_object(f'{{"value":{value}}}')
-            found[name] = whole["value"] if isinstance(whole, dict) else value
-    return found
 
 
 def _lowered(record: Record) -> Record:

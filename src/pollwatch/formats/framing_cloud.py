@@ -92,11 +92,12 @@ class CloudEvent:
     time: object
     values: dict[str, Value]
     deed: Deed
+    category: str = ""
 
     @property
     def logsource(self) -> LogSource:
         """Its logsource; log-ins have the category of all log-ins besides."""
-        return LogSource("" if self.deed.login is None else AUTHENTICATION, self.product, self.service)
+        return LogSource(self.category if self.deed.login is None else AUTHENTICATION, self.product, self.service)
 
 
 class Fields:
@@ -171,10 +172,10 @@ class CloudRows:
         """One more event."""
         source = event.logsource
         if source not in self._rows:
-            columns = CLOUD_COLUMNS + (AUTH_COLUMNS if source.category else ())
+            columns = CLOUD_COLUMNS + (AUTH_COLUMNS if source.category == AUTHENTICATION else ())
             self._rows[source] = Rows(Shape(source, columns))
         values = event.values | event.deed.columns()
-        if source.category:
+        if source.category == AUTHENTICATION:
             values["program"] = event.product
         self._rows[source].add(number, time_us(event.time, self._zone), values)
 
@@ -246,11 +247,18 @@ def part(record: Record, *path: str) -> Record:
     value: Any = record
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
+        value = opened(value)
         if isinstance(value, list):
             value = value[0] if value else None
-        if isinstance(value, str) and value.startswith(("{", "[{")):
-            value = read_object(value.strip("[]"))
     return value if isinstance(value, dict) else {}
+
+
+def opened(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """An object or list that stands as JSON text, read; any other value as it is."""
+    if not isinstance(value, str) or value[:1] + value[-1:] not in {"{}", "[]"}:
+        return value
+    whole = read_object(f'{{"value":{value}}}')
+    return whole["value"] if isinstance(whole, dict) else value
 
 
 def parts(record: Record, name: str) -> list[Record]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pollwatch.errors import FormatError
 from pollwatch.formats.applog import AppLog
 from pollwatch.formats.cef import CEF
-from pollwatch.formats.cloud import AZURE, CLOUDTRAIL, DUO, GITHUB, GOOGLE, M365, OKTA
+from pollwatch.formats.cloud import AZURE, CLOUDTRAIL, DEFENDER, DUO, GITHUB, GOOGLE, M365, OKTA
 from pollwatch.formats.cloudtable import CloudTable
 from pollwatch.formats.dnsquery import DNS_QUERY
 from pollwatch.formats.dovecot import DOVECOT
@@ -80,6 +80,7 @@ ALL: tuple[Format, ...] = (
     CLOUDTRAIL,
     AZURE,
     M365,
+    DEFENDER,
     GOOGLE,
     OKTA,
     DUO,

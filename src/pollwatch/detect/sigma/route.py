@@ -50,7 +50,7 @@ _WINDOWS_CATEGORIES = {
     "registry_event": ("registry_add", "registry_delete", "registry_set", "registry_rename"),
     "file_delete": ("file_delete", "file_delete_detected"),
 }
-_WINDOWS_SERVICES = ("sysmon", "security")
+_WINDOWS_SERVICES = ("sysmon", "security", "")
 _WEB_PRODUCTS = {"apache", "nginx", "httpd", "lighttpd", "caddy", "iis"}
 _PROGRAMS = {"sshd", "sudo", "su", "login", "cron", "vsftpd", "clamav", "guacamole", "auditd", "pam"}
 _ANY_AUTH = {"auth", "authpriv", "auth.log", "secure"}
