@@ -14,6 +14,7 @@ from pollwatch.clock import UTC, rfc3339
 from pollwatch.config.settings import FIELDS, Config, NodeSettings, Origin, SourceSetting, pattern
 from pollwatch.election.assets import Asset, Assets
 from pollwatch.election.calendar import Calendar
+from pollwatch.election.canaries import Canary, parse_canaries
 from pollwatch.election.settings import parse_assets, parse_elections
 from pollwatch.election.tables import Table, nearest
 from pollwatch.errors import ConfigError, FormatError, ProofError
@@ -22,7 +23,7 @@ from pollwatch.evidence.linefields import check_names
 NAME: Final = "pollwatch.toml"
 SYSTEM: Final = Path("/etc/pollwatch")
 NODE_KEYS: Final = ("case", "name", "bloc", "fields")
-_SECTIONS: Final = ("election", "asset", "source", "node")
+_SECTIONS: Final = ("election", "asset", "canary", "source", "node")
 _PREFIX: Final = "POLLWATCH_NODE_"
 _T = TypeVar("_T")
 
@@ -34,6 +35,7 @@ class _File:
     path: Path
     calendar: Calendar | None
     assets: Assets | None
+    canaries: tuple[Canary, ...] | None
     sources: tuple[SourceSetting, ...] | None
     node: Mapping[str, str]
 
@@ -70,9 +72,11 @@ def load(
     ]
     assets, told = _first([(file.path, file.assets) for file in files], Assets())
     origins += [Origin(f"asset.{asset.name}", _asset_words(asset), told) for asset in assets.entries]
+    canaries, told = _first([(file.path, file.canaries) for file in files], ())
+    origins += [Origin(f"canary.{canary.name}", ", ".join(canary.markers), told) for canary in canaries]
     sources, told = _first([(file.path, file.sources) for file in files], ())
     origins += [Origin(f"source.{source.path}", _source_words(source), told) for source in sources]
-    return Config(calendar, assets, sources, node, tuple(file.path for file in files), tuple(origins), cwd)
+    return Config(calendar, assets, canaries, sources, node, tuple(file.path for file in files), tuple(origins), cwd)
 
 
 def check_formats(config: Config) -> None:
@@ -136,6 +140,7 @@ def _read(path: Path) -> _File:
         path,
         parse_elections(_tables(parsed, "election", path), str(path)) if "election" in parsed else None,
         parse_assets(_tables(parsed, "asset", path), str(path)) if "asset" in parsed else None,
+        parse_canaries(_tables(parsed, "canary", path), str(path)) if "canary" in parsed else None,
         _parse_sources(_tables(parsed, "source", path), path) if "source" in parsed else None,
         _parse_node(parsed.get("node", {}), path),
     )

@@ -68,6 +68,15 @@ SETTINGS: Final = (
     ),
     Setting("[[asset]]", "critical_phases", "list of phases", "When it matters most.", f'["{PHASES[-1]}"]'),
     Setting("[[asset]]", "jurisdiction", "text", "Whose elections it serves; all if left out.", '"Alder"'),
+    Setting("[[canary]]", "name", "text, required", "What it is, for people.", '"account in the old handbook"'),
+    Setting(
+        "[[canary]]",
+        "appears_as",
+        "list of texts of at least 5 letters; required",
+        "A name that nobody should ever use, as logs would show it: an account, a path, a number. Where it appears as "
+        "a whole word in any log, that is an incident.",
+        '["svc_reports_old", "/internal/voters-2019.bak"]',
+    ),
     Setting(
         "[[source]]",
         "path",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
+from pollwatch.election.canaries import Canary
 
 #: What is sealed of each line under a salt of its own where nothing is said.
 FIELDS: Final = ("ip", "time", "user")
@@ -69,6 +70,7 @@ class Config:
     Attributes:
         calendar: the elections watched.
         assets: what is watched and who owns it.
+        canaries: names that nobody should ever use.
         sources: how to read which inputs; the first that covers an input counts.
         node: who and where this node is.
         files: the files that were read, nearest first.
@@ -78,6 +80,7 @@ class Config:
 
     calendar: Calendar = field(default_factory=Calendar)
     assets: Assets = field(default_factory=Assets)
+    canaries: tuple[Canary, ...] = ()
     sources: tuple[SourceSetting, ...] = ()
     node: NodeSettings = field(default_factory=NodeSettings)
     files: tuple[Path, ...] = ()

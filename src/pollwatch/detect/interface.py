@@ -64,6 +64,10 @@ class Seen:
         """Whether the batch has a column."""
         return column in self.batch.table.column_names
 
+    def all_rows(self) -> Rows:
+        """Every row."""
+        return np.arange(len(self.batch))
+
     def frame(self, *columns: str, rows: Rows | None = None) -> pl.DataFrame:
         """Columns of some rows (None: of all), as a frame, with ``time_us``, ``path`` and ``number``.
 

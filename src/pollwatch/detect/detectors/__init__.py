@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pollwatch.detect.detectors.account_from_outside import AccountFromOutside
 from pollwatch.detect.detectors.account_new_place import AccountNewPlace
 from pollwatch.detect.detectors.beacon import Beacon
 from pollwatch.detect.detectors.bulk_outflow import BulkOutflow
@@ -35,4 +36,5 @@ ALL: tuple[Detector, ...] = (
     Beacon(),
     BulkOutflow(),
     DnsTunnel(),
+    AccountFromOutside(),
 )  # fmt: skip

@@ -14,10 +14,12 @@ import pyarrow.compute as pc
 
 from pollwatch.clock import US_PER_S, monotonic_s
 from pollwatch.detect import indicators
+from pollwatch.detect.canary import CanaryDetector
 from pollwatch.detect.engine import Engine
 from pollwatch.detect.indicators import Watchlist
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
+from pollwatch.election.canaries import Canary
 from pollwatch.errors import RuleError
 from pollwatch.events.batch import TIME, EventBatch, Parsed
 from pollwatch.events.block import LineBlock
@@ -46,6 +48,7 @@ class ScanOptions:
         until_us: leave this moment and later ones out.
         calendar: the elections watched.
         assets: what is watched.
+        canaries: names that nobody should ever use.
         watchlist: indicators to look for.
     """
 
@@ -55,6 +58,7 @@ class ScanOptions:
     until_us: int | None = None
     calendar: Calendar = field(default_factory=Calendar)
     assets: Assets = field(default_factory=Assets)
+    canaries: tuple[Canary, ...] = ()
     watchlist: Watchlist = field(default_factory=lambda: Watchlist(()))
 
 
@@ -125,7 +129,10 @@ def scan(
         progress: told how far it is.
     """
     started_s = monotonic_s()
-    engine = Engine.load(options.rule_dirs, progress=None if progress is None else progress.compiling)
+    canaries = [CanaryDetector(options.canaries)] if options.canaries else []
+    engine = Engine.load(
+        options.rule_dirs, detectors=canaries, progress=None if progress is None else progress.compiling
+    )
     by_path = {source.path: source for source in sources}
     counts = {source.path: reading.InputCount(source.path) for source in sources}
     failures: list[Failure] = []

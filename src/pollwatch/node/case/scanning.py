@@ -59,6 +59,7 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
         until_us=request.until_us,
         calendar=settings.calendar,
         assets=settings.assets,
+        canaries=settings.canaries,
     )
     if request.format:  # said once and before anything is read, not for each input
         named, definition = registry.by_name(request.format)

@@ -1,0 +1,126 @@
+"""Canaries: names that nobody should ever use. An account nobody owns, a file nobody links, a made-up voter.
+
+Where one appears in any log, somebody has read what they were not meant to read, or is looking around. The detector is
+set up by the configuration (``[[canary]]``), so that it is no part of :data:`pollwatch.detect.detectors.ALL`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from pollwatch.detect import detections
+from pollwatch.detect.interface import Memory, Seen
+from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
+from pollwatch.detect.sigma.samples import Samples
+from pollwatch.election.canaries import Canary
+from pollwatch.events.batch import LogSource, encoded, is_text
+from pollwatch.events.detection import Actors, Detection, Severity
+from pollwatch.events.printable import printable
+from pollwatch.events.taxonomy import actor_columns
+from pollwatch.i18n import _
+
+_LONGEST: Final = 120
+
+
+class CanaryDetector:
+    """See the module. It remembers nothing."""
+
+    version = "1"
+    rule = DetectorRule(
+        RuleInfo(
+            id="detector.canary",
+            name="canary",
+            title="Somebody touched a canary",
+            severity=Severity.HIGH,
+            description="A name appeared in a log that nobody should ever use: it was put where only somebody finds it "
+            "who looks at what they were not meant to see.",
+            techniques=("T1589.001",),
+            tactics=("reconnaissance",),
+            falsepositives=("A colleague, a backup or a search index that came across it",),
+            author="pollwatch",
+            status="experimental",
+            success=True,
+            meaning="Somebody has been where nobody should be: the canary was put there to show exactly that.",
+            steps=(
+                "Ask the few who know of the canary whether it was one of them.",
+                "If not, treat the machine or the list in which it lay as read by a stranger.",
+                "Do not remove the canary: it may sing again.",
+            ),
+            path=__file__,
+        ),
+        (LogSource(),),
+        (),
+        ("a text of any event holds one of the markers of [[canary]] as a whole word",),
+    )
+
+    def __init__(self, canaries: Sequence[Canary]) -> None:
+        """Watch for some canaries.
+
+        Args:
+            canaries: at least one.
+        """
+        self._names = {marker.casefold(): each.name for each in canaries for marker in each.markers}
+        alternatives = "|".join(re.escape(marker) for marker in sorted(self._names, key=len, reverse=True))
+        self._whole = re.compile(rf"(?<![\w.@-])(?:{alternatives})(?![\w@]|[.-]\w)", re.IGNORECASE)
+
+    def start(self) -> Memory:
+        """Nothing."""
+        return {}
+
+    def step(
+        self, memory: Memory, seen: Seen | None, watermark_us: int | None, *, done: bool
+    ) -> tuple[Memory, list[Detection]]:
+        """Look at each distinct text of a batch once."""
+        del watermark_us, done
+        found: dict[str, list[np.ndarray]] = {}
+        for name in seen.batch.table.column_names if seen is not None else ():
+            column = seen.batch.table[name] if seen is not None else None
+            if column is None or not is_text(column.type) or name.startswith("norm_"):
+                continue
+            codes, values = encoded(column)
+            texts = pl.Series(values.cast("string"))
+            holds = texts.str.contains_any(list(self._names), ascii_case_insensitive=True).fill_null(value=False)
+            for code in holds.arg_true().to_list():
+                hit = self._whole.search(str(texts[code]))
+                if hit is not None:
+                    found.setdefault(hit[0].casefold(), []).append(np.flatnonzero(codes == code))
+        news = []
+        if seen is not None:
+            for marker, parts in found.items():
+                news += self._told(seen, marker, np.unique(np.concatenate(parts)))
+        return memory, news
+
+    def _told(self, seen: Seen, marker: str, rows: np.ndarray) -> list[Detection]:
+        """One detection for each who touched it."""
+        who = actor_columns(seen.batch.logsource)
+        columns = [name for name in (who.ip, who.user, who.host, who.target) if name]
+        frame = seen.frame(*columns, rows=rows)
+        key = next((name for name in (who.ip, who.host, who.user) if name), None)
+        parts = frame.partition_by(key, maintain_order=True) if key else [frame]
+        why = _("{name} was touched: {marker}").format(
+            name=printable(self._names[marker], _LONGEST), marker=printable(marker, _LONGEST)
+        )
+        return [
+            detections.of_lines(
+                self.rule.info,
+                part,
+                seen.batch.logsource,
+                why,
+                actors=Actors(ip=_named(part, who.ip), user=_named(part, who.user), host=_named(part, who.host)),
+                targets=_named(part, who.target),
+            )
+            for part in parts
+        ]
+
+    def samples(self) -> Samples:
+        """None of its own: what it fires on the configuration says."""
+        return Samples((), ())
+
+
+def _named(frame: pl.DataFrame, column: str) -> tuple[str, ...]:
+    return tuple(map(str, frame[column].drop_nulls().unique(maintain_order=True))) if column else ()
