@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 from pollwatch.formats.framing import Value, as_int64, epoch_us, iso_us
@@ -76,6 +76,7 @@ _PREFIX = re.compile(r"^(?:iana|netflow|flow|ipfix)(?=[^a-z0-9])")
 _PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPV6", 47: "GRE", 50: "ESP", 58: "ICMP6", 132: "SCTP"}
 _BITS = "FSRPAU"
 _SILK = re.compile(r"(\d{4})/(\d\d)/(\d\d)[T ](\S+)")
+_NOTHING = (None, "", "-")
 #: What a record must say to be a flow.
 _NEEDED = frozenset({"src_ip", "dest_ip"})
 _COUNTED = frozenset({"packets", "bytes_out", "bytes_both", "packets_back"})
@@ -105,18 +106,35 @@ def are_flows(names: Collection[str]) -> bool:
     return roles >= _NEEDED and bool(roles & _COUNTED) and "proto" in roles
 
 
+def ranked(names: Sequence[str]) -> tuple[tuple[int, str], ...]:
+    """Of fields with these names, the places of those that fill columns of ours, and which; the best ones first."""
+    found = [(place, ours) for place, name in enumerate(names) if (ours := role(name)) is not None]
+    return tuple(sorted(found, key=lambda each: _rank(names[each[0]])))
+
+
 def read(fields: Mapping[str, object], zone: dt.tzinfo) -> tuple[dict[str, Value], int | None] | None:
+    """:func:`read_cells` of a record with names."""
+    return read_cells(tuple(fields.values()), _ranked(tuple(fields)), zone)
+
+
+_ranked = lru_cache(maxsize=256)(ranked)
+
+
+def read_cells(
+    cells: Sequence[object], places: Sequence[tuple[int, str]], zone: dt.tzinfo
+) -> tuple[dict[str, Value], int | None] | None:
     """Our columns, and when the flow began; None where the record names no two addresses.
 
     Args:
-        fields: of one record, by the exporter's names.
+        cells: of one record.
+        places: from :func:`ranked`.
         zone: of times that name none.
     """
     told: dict[str, object] = {}
-    for name in sorted(fields, key=_rank):
-        value = fields[name]
-        if value not in (None, "", "-") and (ours := role(name)) is not None:
-            told.setdefault(ours, value.strip() if isinstance(value, str) else value)
+    for place, ours in places:
+        value = cells[place]
+        if ours not in told and value not in _NOTHING:
+            told[ours] = value.strip() if isinstance(value, str) else value
     source, target = address(str(told.get("src_ip", ""))), address(str(told.get("dest_ip", "")))
     if source is None or target is None:
         return None

@@ -11,14 +11,14 @@ import csv
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pollwatch.events.batch import LogSource, Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import FLOW_COLUMNS
 from pollwatch.formats.framing import EMPTY_LINE, Rows, Shape, Value, iso_us, parsed
-from pollwatch.formats.framing_flows import are_flows, port, read
+from pollwatch.formats.framing_flows import are_flows, port, ranked, read, read_cells
 from pollwatch.formats.framing_json import Flattener, flat_name, json_records, read_object
 from pollwatch.formats.framing_login import address
 from pollwatch.formats.interface import Framing, ParseContext, Parser
@@ -27,10 +27,6 @@ _FLOW_SHAPE = Shape(LogSource("firewall", "netflow"), (*FLOW_COLUMNS, "flags"))
 _VPC_SHAPE = Shape(LogSource("firewall", "aws", "vpcflow"), (*FLOW_COLUMNS, "flags"))
 _HEAD_SHAPE = Shape(LogSource("", "netflow", "header"), ("message",))
 _SEPARATORS = (",", "|", "\t", ";", " ")
-_VPC = (
-    *("version", "account-id", "interface-id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol"),
-    *("packets", "bytes", "start", "end", "action", "log-status"),
-)
 _VPC_LINE = re.compile(r"[2-9] (?:\d{12}|unknown) eni-\S+ .* (?:OK|NODATA|SKIPDATA)")
 _NFDUMP_LINE = re.compile(
     r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) +(?:[\d.]+|\d\d:\d\d:\d\d\.\d{3}) +(\w+) +(\S+) +(?:->|<->) +(\S+) +"
@@ -51,10 +47,41 @@ class _Head:
 
     separator: str
     names: tuple[str, ...]
+    places: tuple[tuple[int, str], ...] = field(init=False)
+    others: tuple[tuple[int, str], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find which fields fill columns of ours, and which are the exporter's own."""
+        places = ranked(self.names)
+        ours = {place for place, _ours in places}
+        others = ((place, flat_name(name)) for place, name in enumerate(self.names) if place not in ours)
+        object.__setattr__(self, "places", places)
+        object.__setattr__(self, "others", tuple(others))
 
     def cells(self, line: str) -> list[str]:
         """A line's fields."""
         return _split(line, self.separator)
+
+
+_VPC = _Head(
+    " ",
+    (
+        "version",
+        "account-id",
+        "interface-id",
+        "srcaddr",
+        "dstaddr",
+        "srcport",
+        "dstport",
+        "protocol",
+        "packets",
+        "bytes",
+        "start",
+        "end",
+        "action",
+        "log-status",
+    ),
+)
 
 
 def _split(line: str, separator: str) -> list[str]:
@@ -136,25 +163,27 @@ class NetFlowParser:
         """A flow, when it began and whether it is of a VPC, or the reason why there is none."""
         if not line or line.isspace():
             return EMPTY_LINE
-        names, cells = self._fields(line)
-        if not names:
+        found = self._cells(line)
+        if found is None:
             own = _nfdump(line, self._zone)
             return _NO_HEAD if own is None else (*own, False)
-        fields = {flat_name(name): cell for name, cell in zip(names, cells, strict=True)}
-        read_flow = read(fields, self._zone)
-        if read_flow is None:
+        head, cells = found
+        flow = read_cells(cells, head.places, self._zone)
+        if flow is None:
             return _NO_DATA if cells[-1] in ("NODATA", "SKIPDATA") else _NO_FLOW
-        values, time_us = read_flow
-        kept = {name: cell for name, cell in fields.items() if cell not in ("", "-")}
-        return {**kept, **values}, time_us, "interface-id" in fields
+        values, time_us = flow
+        for place, name in head.others:
+            if cells[place] not in ("", "-"):
+                values.setdefault(name, cells[place])
+        return values, time_us, "interface-id" in head.names
 
-    def _fields(self, line: str) -> tuple[tuple[str, ...], list[str]]:
-        """Names and values of a line; no names where nothing tells them."""
+    def _cells(self, line: str) -> tuple[_Head, list[str]] | None:
+        """Head and fields of a line; None where nothing tells them apart."""
         if self._head is not None and len(cells := self._head.cells(line)) == len(self._head.names):
-            return self._head.names, cells
-        if _VPC_LINE.fullmatch(line) and len(cells := line.split()) == len(_VPC):
+            return self._head, cells
+        if _VPC_LINE.fullmatch(line) and len(cells := line.split()) == len(_VPC.names):
             return _VPC, cells
-        return (), []
+        return None
 
 
 def _nfdump(line: str, zone: dt.tzinfo) -> tuple[dict[str, Value], int | None] | None:

@@ -207,6 +207,6 @@ def _detection(info: RuleInfo, lines: pl.DataFrame) -> Detection:
         FLOW,
         why,
         actors=Actors(ip=(str(src), str(dst))),
-        targets=(str(dst),),
+        targets=(str(src),),
         severity=None if bool(lines["known"][0]) else Severity.LOW,
     )

@@ -193,6 +193,6 @@ def _detection(info: RuleInfo, day: dict[str, object], large: pl.DataFrame) -> D
         FLOW,
         why,
         actors=Actors(ip=(host, other)),
-        targets=(other,),
+        targets=(host,),
         severity=Severity.LOW if most is None else None,
     )

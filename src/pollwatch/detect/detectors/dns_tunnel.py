@@ -201,6 +201,6 @@ def _detection(info: RuleInfo, lines: pl.DataFrame) -> Detection:
         DNS,
         why,
         actors=Actors(ip=(who,), domain=(domain,)),
-        targets=(domain,),
+        targets=(who,),
         severity=Severity.LOW if bool(lines["faint"][0]) else None,
     )
