@@ -109,5 +109,6 @@ class AppLogParser:
             if login is None:
                 other.add(number, self._last_us, values)
             else:
-                auth.add(number, self._last_us, values | framing_attempts.columns(login))
+                repeat = framing_attempts.tries(text) if login.action == "failure" else None
+                auth.add(number, self._last_us, values | framing_attempts.columns(login) | {"repeat": repeat})
         return parsed(block, (auth, other), quarantined)

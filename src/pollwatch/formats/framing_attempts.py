@@ -36,7 +36,13 @@ _FAILURE = re.compile(
     rf"|\b(?:bad|wrong|incorrect|invalid|unknown|non ?existent|no such) (?:\w+ )?{_ACCOUNT}"
     r"|\bauth\w* error\b|\bwrongpass\b|\b(?:brute ?force|break in) attempt"
 )
-_DENIED = re.compile(r"\b(?:rejected|denied|refused) by .{0,24}?\bacl\b")
+#: Somebody was shut out: by a list, or by a program that watches for guessing.
+_DENIED = re.compile(
+    r"\b(?:rejected|denied|refused) by .{0,24}?\bacl\b|\[[\w -]+\] (?:restore )?ban [0-9a-f.:]+$"
+    r"|\bsshguard\b.*\bblocking\b"
+)
+#: How many tries one message reports.
+_TRIES = re.compile(r"\(auth failed, (\d{1,5}) attempts|: (\d{1,5}) in the last \d+ sec")
 _SUCCESS = re.compile(
     rf"\b(?:successful(?:ly)?|succeeded|success)\b.{{0,40}}?\b{_PROOF}"
     rf"|\b{_PROOF}.{{0,60}}?\b(?:successful(?:ly)?|succeeded|success|granted)\b"
@@ -52,6 +58,7 @@ _OTHER = re.compile(
 _TAGGED = re.compile(r"\b[A-Za-z][\w-]*\[\d{1,10}\]: (?=\w)")
 _LIKELY = re.compile(
     r"auth|log.?[io]n|log.?ge|sign.?|pass|cred|user|account|acl|fa\b|otp|wachtw|anmeld|connexion|sesi|attempt"
+    r"|factor|token|\bban\b|blocking"
 )
 
 _QUOTED = (
@@ -93,6 +100,7 @@ _ELSE = re.compile(
 #: A quoted text; one that is longer than the address in it, somebody wrote.
 _TEXT = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 _NOWHERE = frozenset({"::", "0.0.0.0"})  # noqa: S104 - "anywhere", not an address to listen at
+_LONGEST_PEER = 256
 _WELL_KNOWN_PORTS = 1_024
 _REFUSED_POST = re.compile(
     r"\bPOST[ :]+\S*?/\S*(?:log-?in|log-?on|sign-?in|auth|token|session)\S*.*?"
@@ -130,6 +138,13 @@ def _plain(sentence: str) -> str:
     """Lower case; ``LogonDenied``, ``LOGIN_FAILED`` and ``Auth-Failure`` as words."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", sentence[:LONGEST])
     return re.sub(r"[_-]+", " ", spaced).lower()
+
+
+def tries(sentence: str) -> int | None:
+    """How many failed tries a message reports at once; None where it is one."""
+    found = _TRIES.search(sentence)
+    count = int(found[1] or found[2]) if found else 1
+    return count if count > 1 else None
 
 
 def read(sentence: str) -> Login | None:
@@ -252,6 +267,7 @@ _PEERS = (
     "addr",
     "address",
     "remip",
+    "requestip",
     "rhost",
     "remotehost",
     "remote",
@@ -273,7 +289,6 @@ _NAMES = (
     "email",
     "userid",
     "userlogin",
-    "name",
 )
 _NOBODY = frozenset({"-", "--", "N/A", "null", "unknown"})
 _METHODS = ("method", "httpmethod", "requestmethod", "verb")
@@ -328,9 +343,11 @@ def _answered(leaves: Mapping[str, object]) -> str | None:
 
 
 def _peer_of(value: object) -> tuple[str, int | None] | None:
-    if not isinstance(value, str) or len(value) > 64:
+    if not isinstance(value, str) or len(value) > _LONGEST_PEER:
         return None
-    found = _ADDRESS.search(value)
+    hops = value.split(",")  # the last hop that is not our own network's; what stands before it its client wrote
+    outer = [hop for hop in hops if (known := address(hop)) and not ipaddress.ip_address(known).is_private]
+    found = _ADDRESS.search(outer[-1] if len(hops) > 1 and outer else hops[0])
     known = address(found["four"] or found["six"]) if found else None
     return (known, port(found["port"] or found["port6"])) if found and known else None
 

@@ -23,6 +23,7 @@ from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
 from pollwatch.events.taxonomy import AUTH, AUTH_COLUMNS, FLOW, FLOW_COLUMNS, SYSLOG, SYSLOG_COLUMNS
 from pollwatch.formats import framing_appliance, framing_firewall
 from pollwatch.formats.framing import INTEGERS, Rows, plausible
+from pollwatch.formats.framing_attempts import tries
 from pollwatch.formats.framing_auth import decode
 from pollwatch.formats.framing_login import UNDECODED, Login, Witness, address, only
 from pollwatch.formats.framing_programs import Programs, Spoken
@@ -163,6 +164,8 @@ class MessageReader:
             source = source_of(message)
         elif login is not UNDECODED and program is not None:
             login = self._count_once((host, program, pid), login, time_us, repeat)
+        if login is not None and login.action == "failure" and repeat is None:
+            repeat = tries(message)
         _keep(self._last, host, (program, login, source))
         return program, login, source, repeat
 

@@ -26,10 +26,11 @@ _GENERAL = re.compile(
     rf"(?:(?:{_ISO}|{_OLD})?\s+)(?P<id>\d+) (?P<command>{_COMMANDS})(?:\s(?P<argument>.*))?", re.DOTALL
 )
 _AUDIT = re.compile(
-    r"\d{8} \d\d:\d\d:\d\d,(?P<host>[^,]*),(?P<user>[^,]*),(?P<peer>[^,]*),(?P<id>\d+),\d+,(?P<operation>[A-Z_]+),"
+    r"(?:\d{8} \d\d:\d\d:\d\d,)?(?P<host>[^,]*),(?P<user>[^,]*),(?P<peer>[^,]*),(?P<id>\d+),\d+,(?P<operation>[A-Z_]+),"
     r"(?P<database>[^,]*),(?P<object>.*),(?P<code>-?\d*)",
     re.DOTALL,
 )
+_AUDIT_HEAD = re.compile(r"\d{8} \d\d:\d\d:\d\d,[^,]*,[^,]*,[^,]*,\d+,\d+,[A-Z_]+,")
 _SLOW_USER = re.compile(
     r"# User@Host: (?P<user>[^\[\]]*)\[[^\[\]]*\] @ (?P<host>\S*) ?\[(?P<ip>[^\[\]]*)\](?:\s+Id:\s*(?P<id>\d+))?"
 )
@@ -40,7 +41,7 @@ _BANNER = re.compile(r"\S*(?:mysqld|mariadbd)\S*, Version: |Tcp port: \d+ |Time 
 _ERROR_HEAD = re.compile(rf"(?:{_ISO}|{_OLD}) +(?:\d+ +)?\[(?:Note|Warning|ERROR|System|Error|Info)\] ")
 _GENERAL_HEAD = re.compile(rf"(?:{_ISO}|{_OLD})\s+\d+ {_COMMANDS}(?:\s|$)")
 #: How the lines begin that begin anything; all others continue the one before.
-OWN = (_ERROR_HEAD, _GENERAL_HEAD, _SLOW_TIME, _BANNER, _AUDIT)
+OWN = (_ERROR_HEAD, _GENERAL_HEAD, _SLOW_TIME, _BANNER, _AUDIT_HEAD)
 _CONNECTED = {"CONNECT": "success", "FAILED_CONNECT": "failure"}
 
 

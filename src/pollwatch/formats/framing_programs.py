@@ -17,7 +17,7 @@ from pollwatch.formats.framing_sql import DATABASE_SHAPE
 
 _FTP = frozenset({"vsftpd", "pure-ftpd", "proftpd", "ftpd"})
 _POSTGRES = frozenset({"postgres", "postgresql"})
-_MYSQL = frozenset({"mysqld", "mariadbd", "mysql", "mariadb", "mysqld_safe"})
+_MYSQL = frozenset({"mysqld", "mariadbd", "mysql", "mariadb", "mysqld_safe", "mysql-server_auditing"})
 _HOUR_US = 3_600 * US_PER_S
 _MAX_REMEMBERED = 20_000
 

@@ -24,4 +24,4 @@ def _own(line: str) -> Head | None:
     return Head(stamp.text if stamp else "", line)
 
 
-MYSQL = ServiceLog("mysql", "mysqld", re.compile(r"mysqld(?:_safe)?|mariadbd|mysql|mariadb"), _own)
+MYSQL = ServiceLog("mysql", "mysqld", re.compile(r"mysqld(?:_safe)?|mariadbd|mysql(?:-server_auditing)?|mariadb"), _own)
