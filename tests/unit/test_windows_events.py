@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random  # noqa: TID251 - seeded
 from pathlib import Path
 
 import pytest
 
 from evtx_maker import CHUNK_BYTES, FIRST_RECORD, HEADER_BYTES, event, log
-from pollwatch.clock import rfc3339
+from pollwatch.clock import UTC, parse_rfc3339, rfc3339
 from pollwatch.detect.engine import Engine
 from pollwatch.errors import FormatError
 from pollwatch.events.batch import NUMBER, TIME, LogSource
 from pollwatch.events.block import LineBlock
 from pollwatch.formats.framing_json import MAX_COLUMNS, REST
 from pollwatch.formats.framing_wincolumns import MOST_KINDS
+from pollwatch.formats.framing_windates import Dates
+from pollwatch.formats.framing_winmessage import fields
 from pollwatch.formats.interface import ParseContext
 from pollwatch.formats.windows import Windows
 from pollwatch.node.case.reading import InputCount, ReadOptions, lines, read
@@ -123,6 +126,79 @@ def test_xml_export(encoding: str, tmp_path: Path) -> None:
             assert (row["EventID"], row["Computer"], row["ImagePath"]) == (7045, "tally1", r"C:\x.exe")
             assert row["ServiceName"] == "a & b\ufffd"
             assert rfc3339(row[TIME]) == "2026-11-03T20:00:01.500000Z"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("logged", "expected"), [
+    (["11/3/2026 8:00:00 PM", "11/13/2026 8:00:00 AM"], ["2026-11-03T20:00:00Z", "2026-11-13T08:00:00Z"]),
+    (["03/11/2026 20:00:00", "13/11/2026 08:00:00"], ["2026-11-03T20:00:00Z", "2026-11-13T08:00:00Z"]),
+    (["03.11.2026 20:00:00"], ["2026-11-03T20:00:00Z"]),
+    (["3-11-2026 20:00:00"], ["2026-11-03T20:00:00Z"]),
+    (["2026/11/03 20:00:00"], ["2026-11-03T20:00:00Z"]),
+    (["2026. 11. 03. 20:00:00"], ["2026-11-03T20:00:00Z"]),
+    (["11/3/2026 8:00:00\u202fPM"], ["2026-11-03T20:00:00Z"]),
+    (["02/11/2026 23:59:00", "03/11/2026 00:01:00"], ["2026-11-02T23:59:00Z", "2026-11-03T00:01:00Z"]),
+    (["11/03/2026 00:01:00", "11/02/2026 23:59:00"], ["2026-11-03T00:01:00Z", "2026-11-02T23:59:00Z"]),
+    (["12/11/2026 10:00:00"], ["2026-11-12T10:00:00Z"]),  # 11 December is after the export
+    (["1/1/1601 1:00:00 AM", "31.02.2026 10:00:00", "yesterday", ""], [None, None, None, None]),
+])  # fmt: skip
+def test_dates_of_tables(logged: list[str], expected: list[str | None]) -> None:
+    """Day and month are told apart by all dates, by their order, by the day of the export, else by habit."""
+    anchor_us = parse_rfc3339("2026-11-23T12:00:00Z")
+    assert [rfc3339(each) for each in Dates(anchor_us, UTC)(logged)] == expected
+
+
+def enabled(first: str, section: str, labels: tuple[str, str, str, str], target: str, mark: str = ":") -> str:
+    """The text of event 4722 in some language."""
+    sid, name, domain, logon = labels
+    subject = f"\n\n{section}{mark}\n\t{sid}{mark}\t\tS-1-5-18\n\t{name}{mark}\t\tDC1$\n\t{domain}{mark}\t\tVOTE\n"
+    whom = f"\t{sid}{mark}\t\tS-1-5-21-1\n\t{name}{mark}\t\thelper\n\t{domain}{mark}\t\tVOTE"
+    return f"{first}{subject}\t{logon}{mark}\t\t0x3E7\n\n{target}{mark}\n{whom}"
+
+
+MESSAGES = {
+    "en": enabled(
+        *("A user account was enabled.", "Subject"),
+        *(("Security ID", "Account Name", "Account Domain", "Logon ID"), "Target Account"),
+    ),
+    "fr": enabled(
+        *("Un compte d\u2019utilisateur a \u00e9t\u00e9 activ\u00e9.", "Sujet"),
+        ("ID de s\u00e9curit\u00e9", "Nom du compte", "Domaine du compte", "ID d\u2019ouverture de session"),
+        *("Compte cible", "\u00a0:"),
+    ).replace("\n", "\r\n"),
+    "nl": enabled(
+        *("Een gebruikersaccount is ingeschakeld.", "Onderwerp"),
+        *(("Beveiligings-id", "Accountnaam", "Accountdomein", "Aanmeldings-id"), "Doelaccount"),
+    )
+    + "\n\nDeze tekst: legt uit.",
+}
+
+
+@pytest.mark.parametrize("language", MESSAGES)
+def test_texts_in_any_language_tell_the_fields(language: str) -> None:
+    """A line's place tells its field, so that a rule finds it whatever the machine speaks."""
+    found = fields("security", 4722, MESSAGES[language])
+    assert (found["SubjectUserName"], found["TargetUserName"], found["TargetSid"]) == ("DC1$", "helper", "S-1-5-21-1")
+    assert len(found) == 7
+
+
+def test_texts_that_are_forged_or_unknown_tell_nothing() -> None:
+    """A line more or fewer than Windows writes could put an attacker's words into another field: then no field is."""
+    forged = MESSAGES["en"].replace("helper", "helper\n\tAccount Domain:\t\tELSEWHERE\n\tMore:\t\tx")
+    assert fields("security", 4722, forged) == {}
+    assert fields("security", 9999, MESSAGES["en"]) == {}
+    assert fields("system", 7045, "") == {}
+
+
+def test_events_of_convertto_json() -> None:
+    """PowerShell's JSON has the event's own fields under its own names, the date as it writes dates, and the text."""
+    text = (
+        '{"Id":4722,"LogName":"Security","ProviderName":"Microsoft-Windows-Security-Auditing","MachineName":"dc1",'
+        '"RecordId":7,"TimeCreated":"\\/Date(1793736000000)\\/","Message":' + json.dumps(MESSAGES["nl"]) + "}"  # noqa: TID251
+    )
+    parsed = Windows().parser(ParseContext("x", 0)).parse(LineBlock("x", 1, [text.encode()], [text]))
+    (row,) = parsed.batches[0].table.to_pylist()
+    assert rfc3339(row[TIME]) == "2026-11-03T20:00:00Z"
+    assert (row["Computer"], row["TargetUserName"]) == ("dc1", "helper")
 
 
 def test_hostile_xml() -> None:

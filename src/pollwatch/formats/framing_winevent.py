@@ -179,7 +179,8 @@ def _named(data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _unnamed(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
-    values = value if isinstance(value, list) else value.get("#text", value)
+    single = isinstance(value, dict) and ("@Name" in value or "Name" in value)
+    values = value if isinstance(value, list) or single else value.get("#text", value)
     texts = []
     for each in values if isinstance(values, list) else [values]:
         name = (each.get("@Name") or each.get("Name")) if isinstance(each, dict) else None

@@ -48,6 +48,7 @@ from pollwatch.formats.weberror import WEB_ERROR
 from pollwatch.formats.webjson import WEB_JSON
 from pollwatch.formats.weblog import APACHE, NGINX, WEB_LOG
 from pollwatch.formats.windows import Windows
+from pollwatch.formats.wintable import WindowsTable
 from pollwatch.formats.zeek import Zeek, ZeekJson
 
 #: One line per format. Modules listed here import nothing heavy at import time.
@@ -77,6 +78,7 @@ ALL: tuple[Format, ...] = (
     NetFlow(),
     NetFlowJson(),
     Windows(),
+    WindowsTable(),
     CLOUDTRAIL,
     AZURE,
     M365,

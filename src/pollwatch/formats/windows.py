@@ -16,6 +16,7 @@ from pollwatch.events.block import LineBlock, is_damaged
 from pollwatch.formats.framing_json import read_object
 from pollwatch.formats.framing_wincolumns import Gatherer, Names
 from pollwatch.formats.framing_winevent import read
+from pollwatch.formats.framing_wintable import of_object
 from pollwatch.formats.framing_winxml import read_xml
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
@@ -99,4 +100,7 @@ def _is_xml(text: str) -> bool:
 
 def _record(text: str) -> dict[str, Any] | str:
     """A record's fields, whatever they were written in; or why there are none."""
-    return read_xml(text) if _is_xml(text) else read_object(text)
+    if _is_xml(text):
+        return read_xml(text)
+    record = read_object(text)
+    return of_object(record) if isinstance(record, dict) else record

@@ -24,7 +24,9 @@ _AROUND = re.compile(r"(?:\s+|<\?xml[^>]*\?>|</?Events(?:\s[^>]*)?>|<!--.*?-->|R
 _AHEAD = 4_096
 _DELIMITERS = ",;\t"
 _LEAST_CELLS = 4
-_SHARE = 0.9
+_SHARE = 0.6
+#: What a column may be called: it begins with a letter and holds no date or address.
+_NAME = re.compile(r"[^\W\d_]\D*(?:\d{1,2}\D*)?$")
 
 
 class Stream(Protocol):
@@ -56,7 +58,8 @@ def is_table(text: str) -> bool:
         lines = lines[1:]
     header = lines[0] if lines else ""
     delimiter = max(_DELIMITERS, key=header.count)
-    if header.count(delimiter) + 1 < _LEAST_CELLS or header.lstrip()[:1] in {"{", "[", "<"}:
+    names = [name.strip(' "\r') for name in header.split(delimiter)]
+    if len(names) < _LEAST_CELLS or not all(_NAME.match(name) for name in names):
         return False
     rows = list(_rows(lines[:-1] or lines))  # the last line may be cut
     fitting = spanning = 0
