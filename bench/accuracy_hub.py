@@ -19,10 +19,10 @@ HUB = DATA / "crowdsecurity-hub" / ".tests"
 OTHERS = re.compile(
     r"(?i)amavis|guacamole|apereo|authelia|baikal|baserow|bitwarden|calibre|charon|configserver|couchdb|cowrie|cpanel"
     r"|dockge|emby|endlessh|fireflyiii|freeswitch|gitea|gitlab|grafana|hestiacp|immich|jellyfin|jellyseerr|k8s|kasm"
-    r"|keycloak|lemonldap|litespeed|magento|mailu|mealie|meshcentral|miniflux|mongodb|navidrome|nextcloud|ntfy"
+    r"|keycloak|lemonldap|litespeed-admin|magento|mailu|mealie|meshcentral|miniflux|mongodb|navidrome|nextcloud|ntfy"
     r"|paperless|prowlarr|proxmox-backup|proxmox-bf|proxmox-logs|pterodactyl|qbittorrent|radarr|redmine|rocketchat"
     r"|sabnzbd|sftpgo|sonarr|sshesame|stirling|supavisor|synology|teamspeak|technitium|teleport|thehive|vaultwarden"
-    r"|webmin|zimbra|tcpudp|smb-|laurel|apiscp"
+    r"|webmin|zimbra|smb-|laurel|apiscp"
 )
 SOURCES = re.compile(r'Sources\["([^"]+)"\]\.IP')
 

@@ -42,6 +42,7 @@ from pollwatch.formats.pureftpd import PURE_FTPD
 from pollwatch.formats.s3access import S3_ACCESS
 from pollwatch.formats.suricata import Suricata
 from pollwatch.formats.syslog import Syslog
+from pollwatch.formats.traefik import TRAEFIK
 from pollwatch.formats.vsftpd import VSFTPD
 from pollwatch.formats.w3c import W3C
 from pollwatch.formats.weberror import WEB_ERROR
@@ -65,6 +66,7 @@ ALL: tuple[Format, ...] = (
     S3_ACCESS,
     ENVOY,
     MODSECURITY,
+    TRAEFIK,
     Journald(),
     Suricata(),
     Zeek(),
@@ -124,7 +126,6 @@ ALSO_CALLED = {
     "alb": "elb",
     "nlb": "elb",
     "istio": "envoy",
-    "traefik": "weblog-json",
     "caddy": "weblog-json",
     "cloudflare": "weblog-json",
     "fastly": "weblog-json",
