@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "scan": "scan",
     "explain": "explain",
     "rules": "rules",
+    "coverage": "coverage",
     "sources": "sources",
     "incidents": "incidents",
     "indicators": "indicators",

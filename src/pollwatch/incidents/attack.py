@@ -1,19 +1,16 @@
 """ATT&CK: techniques by id, and groups that were reported to use them, from data that ``pymispgalaxies`` ships.
 
-Importing that package takes two seconds; reading one of its files with a typed decoder takes five milliseconds, on
-first use. Ids that ATT&CK has revoked are followed to what replaced them.
+Read on first use. Ids that ATT&CK has revoked are followed to what replaced them.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Final
 
-import msgspec
+from pollwatch.incidents.galaxies import Value, cluster
 
 #: Where a technique serves several tactics, the one that a log line most likely shows stands first.
 TACTICS: Final = (
@@ -96,28 +93,6 @@ class Group:
     techniques: frozenset[str]
 
 
-class _Meta(msgspec.Struct):
-    external_id: str = ""
-    synonyms: list[str] = []  # msgspec copies it for each struct
-    kill_chain: list[str] = []
-
-
-class _Related(msgspec.Struct):
-    type: str
-    dest: str = msgspec.field(default="", name="dest-uuid")
-
-
-class _Value(msgspec.Struct):
-    value: str
-    uuid: str
-    meta: _Meta = msgspec.field(default_factory=_Meta)
-    related: list[_Related] = []
-
-
-class _Cluster(msgspec.Struct):
-    values: list[_Value]
-
-
 def technique(attack_id: str) -> Technique:
     """The technique of an id such as ``T1110.001``; never fails: an unknown id is its own name."""
     return _techniques().get(attack_id.upper(), Technique(attack_id, attack_id, ()))
@@ -126,9 +101,9 @@ def technique(attack_id: str) -> Technique:
 @cache
 def groups() -> tuple[Group, ...]:
     """All groups that use any technique, by id; none where the data is not installed."""
-    ids = {value.uuid: value.meta.external_id for value in _values("mitre-attack-pattern")}
+    ids = {value.uuid: value.meta.external_id for value in cluster("mitre-attack-pattern")}
     found = []
-    for value in _values("mitre-intrusion-set"):
+    for value in cluster("mitre-intrusion-set"):
         used = {ids[r.dest] for r in value.related if r.type == "uses" and ids.get(r.dest, "").startswith("T")}
         if used and not any(r.type == "revoked-by" for r in value.related):
             name = value.value.removesuffix(f" - {value.meta.external_id}")
@@ -140,7 +115,7 @@ def groups() -> tuple[Group, ...]:
 
 @cache
 def _techniques() -> Mapping[str, Technique]:
-    values = _values("mitre-attack-pattern")
+    values = cluster("mitre-attack-pattern")
     by_uuid = {value.uuid: value for value in values}
     found: dict[str, Technique] = {}
     for value in values:
@@ -163,15 +138,7 @@ def _renumbered(older: dict[str, Technique]) -> dict[str, Technique]:
     return found
 
 
-def _values(cluster: str) -> list[_Value]:
-    spec = importlib.util.find_spec("pymispgalaxies")
-    if spec is None or not spec.submodule_search_locations:
-        return []  # names, tactics and groups are a convenience; detection and grouping do not rest on them
-    clusters = Path(spec.submodule_search_locations[0], "data", "misp-galaxy", "clusters")
-    return msgspec.json.decode((clusters / f"{cluster}.json").read_bytes(), type=_Cluster).values
-
-
-def _current(value: _Value, by_uuid: Mapping[str, _Value]) -> _Value:
+def _current(value: Value, by_uuid: Mapping[str, Value]) -> Value:
     for _hop in range(_MAX_HOPS):
         replaced = next((r.dest for r in value.related if r.type == "revoked-by" and r.dest in by_uuid), None)
         if replaced is None:
@@ -180,7 +147,7 @@ def _current(value: _Value, by_uuid: Mapping[str, _Value]) -> _Value:
     return value
 
 
-def _made(value: _Value) -> Technique:
+def _made(value: Value) -> Technique:
     attack_id = value.meta.external_id
     found = {entry.rpartition(":")[2] for entry in value.meta.kill_chain}
     name = value.value.removesuffix(f" - {attack_id}")

@@ -146,6 +146,7 @@ class Grouper:
             max(len(lines) - len(draft.fired), 0),
             min((d.first_us for d in detections if d.first_us is not None), default=None),
             max((d.last_us for d in detections if d.last_us is not None), default=None),
+            assets,
         )
         context, owner = self._context(story, assets)
         return _Told(

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Final
 
 from pollwatch.clock import to_datetime
+from pollwatch.election.assets import Asset
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.events.printable import printable
@@ -18,7 +19,10 @@ from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.kinds import Kind, kinds_of, leading
 from pollwatch.incidents.merging import Folded
 from pollwatch.incidents.outcome import Outcome, Verdict
+from pollwatch.incidents.threats import Threat, of_incident
 
+#: Threats of the EU's list that one incident is said to be.
+_MOST_THREATS = 2
 _MOST_REASONS: Final = 8
 _NAME: Final = 60
 
@@ -33,6 +37,7 @@ class Story:
         places: names of what was acted upon: assets, else hosts, else logs.
         lines: all its lines.
         absorbed: how many of them no rule fired on.
+        assets: the systems that were hit, as far as they are known.
         kind: what names it: of what worked the kind that matters most, else the one with most lines.
         rule: the title of the rule that names it: of its kind, rather what was done than with which tool.
     """
@@ -45,6 +50,7 @@ class Story:
     absorbed: int
     first_us: int | None
     last_us: int | None
+    assets: Sequence[Asset] = ()
     kind: Kind = field(init=False)
     rule: str = field(init=False)
 
@@ -219,7 +225,15 @@ def reasons(story: Story) -> tuple[str, ...]:
                 story.absorbed,
             ).format(n=story.absorbed)
         )
+    if story.verdict.severity >= Severity.MEDIUM:
+        shown += map(_listed, of_incident([story.kind], story.assets)[:_MOST_THREATS])
     return tuple(shown)
+
+
+def _listed(threat: Threat) -> str:
+    return _("In the EU's list of threats to elections: no. {n}, {name} ({phase}, {system}).").format(
+        n=threat.number, name=threat.name, phase=threat.phase, system=threat.system
+    )
 
 
 def steps(story: Story) -> tuple[str, ...]:
