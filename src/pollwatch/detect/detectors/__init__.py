@@ -8,6 +8,7 @@ from pollwatch.detect.detectors.account_from_outside import AccountFromOutside
 from pollwatch.detect.detectors.account_new_place import AccountNewPlace
 from pollwatch.detect.detectors.beacon import Beacon
 from pollwatch.detect.detectors.bulk_outflow import BulkOutflow
+from pollwatch.detect.detectors.clock_set_back import ClockSetBack
 from pollwatch.detect.detectors.crowd_or_flood import CrowdOrFlood
 from pollwatch.detect.detectors.dns_tunnel import DnsTunnel
 from pollwatch.detect.detectors.door_survey import DoorSurvey
@@ -16,6 +17,7 @@ from pollwatch.detect.detectors.forced_browsing import ForcedBrowsing
 from pollwatch.detect.detectors.impossible_travel import ImpossibleTravel
 from pollwatch.detect.detectors.lateral_movement import LateralMovement
 from pollwatch.detect.detectors.record_enumeration import RecordEnumeration
+from pollwatch.detect.detectors.record_gaps import RecordGaps
 from pollwatch.detect.detectors.unusual_size import UnusualSize
 from pollwatch.detect.interface import Detector
 
@@ -37,4 +39,6 @@ ALL: tuple[Detector, ...] = (
     BulkOutflow(),
     DnsTunnel(),
     AccountFromOutside(),
+    RecordGaps(),
+    ClockSetBack(),
 )  # fmt: skip
