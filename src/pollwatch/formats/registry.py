@@ -55,6 +55,8 @@ from pollwatch.formats.zeek import Zeek, ZeekJson
 #: One line per format. Modules listed here import nothing heavy at import time.
 ALL: tuple[Format, ...] = (
     Syslog(),  # before the web logs: where both understand all of a sample, other programs may come later
+    Zeek(),
+    ZeekJson(),  # before requests in JSON with any names: Zeek's are requests, too
     WEB_LOG,
     WEB_ERROR,
     WEB_JSON,
@@ -69,8 +71,6 @@ ALL: tuple[Format, ...] = (
     TRAEFIK,
     Journald(),
     Suricata(),
-    Zeek(),
-    ZeekJson(),
     CEF,
     LEEF,
     FORTIGATE,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _HEADER_SHAPE = Shape(LogSource(product="zeek", service="header"), ("message",))
 _SHAPED = 0.9  # on the registry's scale: without a header, the fields behind the usual ones are not known
-_JSON_TOLD = 0.95  # more than any JSON object with Sigma's or ECS's names in it
 _DIRECTIVE = re.compile(r"#(separator|set_separator|empty_field|unset_field|path|open|close|fields|types)(?:\W|$)")
 _CUT = re.compile(r"\d{9,10}\.\d{6}\t[^\t]")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|(\\))")
@@ -210,7 +209,7 @@ class ZeekJson:
         if not sample:
             return 0.0
         records = (read_object(each) for each in sample)
-        return sum(_JSON_TOLD for each in records if isinstance(each, dict) and _json_service(each)) / len(sample)
+        return sum(isinstance(each, dict) and _json_service(each) is not None for each in records) / len(sample)
 
     def parser(self, context: ParseContext) -> Parser:
         """A fresh parser for one input."""
