@@ -12,6 +12,7 @@ Severity is earned. Rules say how grave an attempt looks; what came of it moves 
   all day: at most low. The same over days is patience, and stays as it is.
 - mere volume is a flood from ``FLOOD_LINES`` on, and then at least medium; below it at most low, and nothing at
   all where the only sign is that the server's own limit took hold.
+- an office behind one address, an owner who mistyped, a device with an old password: at most low (``innocence``).
 - known research scanners that only probe: at most low. Many kinds of probing by one actor: at least medium.
 """
 
@@ -31,6 +32,7 @@ from pollwatch.events.taxonomy import WEB_ERROR
 from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.activity import Activity, Usual
 from pollwatch.incidents.campaigns import Campaign
+from pollwatch.incidents.innocence import excuse
 from pollwatch.incidents.kinds import Kind, is_flood, kind_of, kinds_of
 from pollwatch.incidents.spool import KIND_AUTH, KIND_WEB, STATUS_OK, STATUS_REFUSED, Rows
 
@@ -104,6 +106,9 @@ def judge(group: Sequence[Campaign], activity: Activity, usual: Usual) -> Verdic
     proofs = [sign for sign in signs if sign.proves]
     told = [d for d in detections if d.succeeded]
     kinds = kinds_of(detections)
+    if reason := excuse(group, activity):
+        severity = min(Severity.LOW, max(d.severity for d in detections))
+        return Verdict(Outcome.UNKNOWN, severity, (reason,), LineSet.union(d.lines for d in told))
     if told or proofs:
         grave = any(p.grave for p in proofs) or any(kind_of(t) in _GRAVE for d in told for t in d.techniques)
         outcome, severity = Outcome.WORKED, Severity.CRITICAL if grave else Severity.HIGH
