@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import accuracy_cloud
 import accuracy_hub
 import accuracy_web
 import accuracy_windows
@@ -38,6 +39,7 @@ CORPORA: dict[str, Callable[[], Measured]] = {
     "elastic": accuracy_hub.elastic,
     "security-datasets": accuracy_windows.datasets,
     "evtx-to-mitre": accuracy_windows.evtx,
+    "cloud": accuracy_cloud.cloud,
 }
 
 

@@ -70,7 +70,7 @@ def crowdsecurity() -> Measured:
     found = total = others_found = others = quiet = benign = 0
     misses = []
     for case in cases():
-        named = {ip: each.severity for each in incidents(case.log) for ip in each.actors.ip}
+        named = {ip: each.severity for each in incidents(case.log) for ip in (*each.actors.ip, *each.actors.user)}
         if not case.sources:
             loud = sorted(ip for ip, severity in named.items() if severity >= Severity.MEDIUM)
             benign += 1

@@ -85,8 +85,10 @@ def read(record: Record, fields: Fields) -> CloudEvent | None:
         return None
     values = fields(record)
     values |= given({each: json_text(record[each]) for each in _WHOLE if isinstance(record.get(each), dict)})
+    deed = _deed(record, name, source)
+    values |= given({"status": deed.outcome})
     time = record.get("eventTime") or record.get("@timestamp")
-    return CloudEvent(PRODUCT, SERVICE, time, values, _deed(record, name, source))
+    return CloudEvent(PRODUCT, SERVICE, time, values, deed)
 
 
 def _deed(record: Record, name: str, source: str) -> Deed:

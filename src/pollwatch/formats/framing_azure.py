@@ -162,6 +162,7 @@ def _audit(record: Record, head: Record, body: Record, fields: Fields) -> CloudE
         "properties.targetResources": _json(body.get("targetresources")),
         "TargetResources": _json(body.get("targetresources")),
         "properties.result": result or None,
+        "failure_status_reason": text(body, "resultreason"),
         "Category": text(body, "category"),
         "Status": text(body, "resultreason") if operation.startswith("Admin registered") else status,
         "Target": ", ".join(filter(None, names)) or None,

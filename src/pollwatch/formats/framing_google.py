@@ -161,7 +161,15 @@ def _entry(record: Record, fields: Fields) -> CloudEvent:
     values |= {
         f"data.{name}": value for name, value in list(values.items()) if name.startswith(("protoPayload.", "logName"))
     }
-    values |= given({"gcp.audit.method_name": method, "eventService": service, "eventName": event})
+    values |= given(
+        {
+            "gcp.audit.method_name": method,
+            "data.protoPayload.logName": text(record, "logName"),
+            "data.protoPayload.resource.type": text(part(record, "resource"), "type"),
+            "eventService": service,
+            "eventName": event,
+        }
+    )
     application = service.partition(".")[0]
     workspace = event is not None and application in _APPLICATIONS
     deed = Deed(

@@ -61,6 +61,7 @@ _FORWARDS = (
     "Parameters.DeliverToMailboxAndForward",
 )
 _SUCCEEDED = frozenset({"", "success", "succeeded", "true", "partiallysucceeded", "completed"})
+_COMPLIANCE = "SecurityComplianceCenter"
 _ALERTS = ("AlertTriggered", "AlertEntityGenerated", "AlertUpdated")
 _SIGN_INS = {"UserLoggedIn": "success", "UserLoginFailed": "failure", "TeamsSessionStarted": ""}
 
@@ -72,7 +73,7 @@ def read(record: Record, fields: Fields) -> CloudEvent | None:
         return None
     if not ("Workload" in record or "RecordType" in record):
         return None
-    values = fields({name: value for name, value in record.items() if name not in _PAIRS})
+    values = fields({name: value for name, value in record.items() if name not in _PAIRS or isinstance(value, str)})
     for name in _PAIRS:
         values |= _pairs(record, name)
     alert = operation in _ALERTS
@@ -81,6 +82,7 @@ def read(record: Record, fields: Fields) -> CloudEvent | None:
         "eventSource": text(record, "Workload"),
         "eventName": text(record, "Name") if alert else operation,
         "status": None if failed else "success",
+        "Payload": f"{operation} {values.get('Parameters') or ''}" if text(record, "Workload") == _COMPLIANCE else None,
     })  # fmt: skip
     return CloudEvent(PRODUCT, SERVICE, record["CreationTime"], values, _deed(record, operation, values, failed=failed))
 
