@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from incident_scenes import Scene, texts
+from pollwatch.events.batch import LogSource
 from pollwatch.events.detection import Severity
 from pollwatch.events.taxonomy import AUTH, WEB, WEB_ERROR
 from pollwatch.incidents.attack import technique
@@ -42,6 +43,16 @@ def test_attempts_that_all_failed_are_no_compromise() -> None:
     found = one(injected(403, severity=Severity.CRITICAL))
     assert found.severity is Severity.MEDIUM
     assert "every attempt was refused" in found.summary
+
+
+@pytest.mark.parametrize(("technique_id", "severity"), [("T1685.005", Severity.MEDIUM), ("T1110", Severity.LOW)])
+def test_what_was_done_on_a_machine_is_more_than_a_try(technique_id: str, severity: Severity) -> None:
+    """One emptied log stays as grave as its rule says; one guess is what every machine sees all day."""
+    scene = Scene()
+    line = scene.message("command", 5)
+    windows = LogSource(product="windows", service="security")
+    scene.fire("rule", [line], severity=Severity.MEDIUM, techniques=(technique_id,), logsource=windows)
+    assert one(scene).severity is severity
 
 
 def test_answers_that_say_nothing_leave_the_rules_word() -> None:

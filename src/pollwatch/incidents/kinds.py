@@ -51,6 +51,9 @@ _BY_ID = {
     "T1213": Kind.THEFT,
     "T1530": Kind.THEFT,
     "T1005": Kind.THEFT,
+    "T1003": Kind.THEFT,
+    "T1555": Kind.THEFT,
+    "T1606": Kind.ACCESS,
     "T1046": Kind.PROBE,
     "T1087": Kind.PASSWORD,
     "T1087.004": Kind.PROBE,
@@ -58,7 +61,6 @@ _BY_ID = {
     "T1528": Kind.ACCESS,
     "T1550": Kind.ACCESS,
     "T1552": Kind.ACCESS,
-    "T1555.006": Kind.THEFT,
     "T1556": Kind.PRIVILEGE,
 }
 _BY_TACTIC = {

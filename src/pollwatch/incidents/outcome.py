@@ -122,7 +122,7 @@ def judge(group: Sequence[Campaign], activity: Activity, usual: Usual) -> Verdic
         if Kind.FLOOD in kinds and kinds <= {*_ONLY_TRYING, Kind.FLOOD}:
             severity = _flooded(severity, detections)
         else:
-            refused = outcome is Outcome.REFUSED or kinds <= _ONLY_TRYING
+            refused = outcome is Outcome.REFUSED or _only_trying(detections, kinds)
             severity = _weighed(min(severity, Severity.MEDIUM if refused else Severity.HIGH), detections, kinds)
     found = LineSet.union([*(sign.lines for sign in signs), *(d.lines for d in told)])
     return Verdict(outcome, severity, tuple(sign.sentence for sign in signs), found)
@@ -142,11 +142,22 @@ def _weighed(severity: Severity, detections: Sequence[Detection], kinds: frozens
     if kinds <= {Kind.PROBE, Kind.OTHER} and any(name in tool for tool in tools for name in RESEARCH):
         return min(severity, Severity.LOW)
     fired = LineSet.union(d.lines for d in detections)
-    if kinds <= _ONLY_TRYING and severity == Severity.MEDIUM and len(fired) < FEW and _span_us(detections) < BRIEF_US:
+    few = len(fired) < FEW and _span_us(detections) < BRIEF_US
+    if severity == Severity.MEDIUM and few and _only_trying(detections, kinds):
         return Severity.LOW
     techniques = {t for d in detections if d.severity >= Severity.LOW for t in d.techniques}
     many = len(techniques) >= 3 and len(fired) >= FEW
     return max(severity, Severity.MEDIUM) if many and severity == Severity.LOW else severity
+
+
+def _only_trying(detections: Sequence[Detection], kinds: frozenset[Kind]) -> bool:
+    """Whether there was nothing but probing and guessing.
+
+    What a machine's own log says was done on it (a log emptied, its protection switched off) is more than a try,
+    although it is of no kind that has a name here.
+    """
+    done = any(d.logsource.product == "windows" and Kind.OTHER in kinds_of([d]) for d in detections)
+    return kinds <= _ONLY_TRYING and not done
 
 
 def _span_us(detections: Sequence[Detection]) -> int:

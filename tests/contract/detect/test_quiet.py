@@ -132,9 +132,135 @@ def backup_robot() -> list[str]:
     ]
 
 
+def windows(second: float, channel: str, event_id: int, **data: str) -> str:
+    """One event of a machine in the office."""
+    moment = (START + dt.timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    own = {"TimeCreated": moment, "EventID": event_id, "Channel": channel, "Computer": "office1.vote.example"}
+    return json.dumps(own | data)  # noqa: TID251 - a log
+
+
+def started(second: float, command: str, parent: str, user: str = "VOTE\\clerk") -> str:
+    """A program that somebody started, as Sysmon notes it."""
+    image = command.split(" /", maxsplit=1)[0].strip('"')
+    data = {"Image": image, "CommandLine": command, "ParentImage": parent, "User": user}
+    return windows(second, "Microsoft-Windows-Sysmon/Operational", 1, **data)
+
+
+EXPLORER, SHELL = r"C:\Windows\explorer.exe", r"C:\Windows\System32\cmd.exe"
+WORD = r"C:\Program Files\Microsoft Office\root\Office16\WINWORD.EXE"
+
+
+def clerks_at_windows() -> list[str]:
+    """A day of an office: log-ins with two typing errors, documents, printing, updates, policies, a clock kept right."""
+    lines = []
+    for hour in range(9):
+        at = hour * 3_600.0
+        who = {"TargetUserName": f"clerk{hour % 4}", "TargetDomainName": "VOTE", "IpAddress": "10.0.0.7"}
+        lines += [
+            windows(at, "Security", 4625, **who, LogonType="2", Status="0xc000006d"),
+            windows(at + 5, "Security", 4625, **who, LogonType="2", Status="0xc000006d"),
+            windows(at + 9, "Security", 4624, **who, LogonType="2", LogonProcessName="User32"),
+            windows(at + 9, "Security", 4672, SubjectUserName="SYSTEM", PrivilegeList="SeDebugPrivilege"),
+            windows(
+                at + 20, "Security", 4769, TargetUserName="clerk@VOTE", ServiceName="FS1$", TicketEncryptionType="0x12"
+            ),
+            windows(at + 21, "Security", 5140, SubjectUserName="clerk", ShareName=r"\\*\results", IpAddress="10.0.0.7"),
+            windows(
+                at + 22, "Security", 4616, SubjectUserSid="S-1-5-19", ProcessName=r"C:\Windows\System32\svchost.exe"
+            ),
+            started(at + 60, f'"{WORD}" /n "C:\\Users\\clerk\\Documents\\minutes.docx"', EXPLORER),
+            started(at + 70, r"C:\Windows\splwow64.exe 12288", WORD),
+            started(
+                at + 80, r"C:\Windows\System32\svchost.exe -k netsvcs", r"C:\Windows\System32\services.exe", "SYSTEM"
+            ),
+            started(
+                at + 90,
+                r"C:\Windows\System32\gpupdate.exe /target:computer",
+                r"C:\Windows\System32\svchost.exe",
+                "SYSTEM",
+            ),
+            windows(
+                at + 100,
+                "System",
+                7036,
+                Provider_Name="Service Control Manager",
+                param1="Windows Update",
+                param2="stopped",
+            ),
+            windows(
+                at + 101,
+                "System",
+                7045,
+                ServiceName="Edge Update",
+                ImagePath=r'"C:\Program Files (x86)\Microsoft\EdgeUpdate\MicrosoftEdgeUpdate.exe" /svc',
+            ),
+            windows(at + 110, "Microsoft-Windows-Windows Defender/Operational", 2000),
+            windows(
+                at + 120, "Microsoft-Windows-PowerShell/Operational", 4104, ScriptBlockText="Get-ChildItem C:\\Data"
+            ),
+        ]
+    return lines
+
+
+def administrator_at_windows() -> list[str]:
+    """The administrator of an office for a morning: a new colleague, a program, a printer, a share, a slow machine."""
+    admin, network = "VOTE\\admin", r"\\*\C$"
+    return [
+        windows(0, "Security", 4720, TargetUserName="new.clerk", SubjectUserName="admin"),
+        windows(5, "Security", 4732, TargetUserName="Users", TargetSid="S-1-5-32-545", SubjectUserName="admin"),
+        windows(
+            9, "Security", 4724, TargetUserName="new.clerk", TargetSid="S-1-5-21-1-2-3-1190", SubjectUserName="admin"
+        ),
+        windows(30, "Security", 4624, TargetUserName="admin", LogonType="10", IpAddress="10.0.0.2"),
+        windows(
+            40,
+            "Security",
+            5145,
+            SubjectUserName="admin",
+            ShareName=network,
+            RelativeTargetName="Tools\\read me.txt",
+            IpAddress="10.0.0.2",
+        ),
+        windows(50, "Security", 5142, SubjectUserName="admin", ShareName=r"\\*\forms", ShareLocalPath=r"D:\Forms"),
+        started(60, r"C:\Windows\System32\ipconfig.exe /all", SHELL, admin),
+        started(61, r"C:\Windows\System32\ipconfig.exe /flushdns", SHELL, admin),
+        started(62, r"C:\Windows\System32\net.exe user new.clerk", SHELL, admin),
+        started(63, r"C:\Windows\System32\gpupdate.exe /force", SHELL, admin),
+        started(64, r"C:\Windows\System32\sc.exe query spooler", SHELL, admin),
+        started(65, r"C:\Windows\System32\net.exe stop spooler", SHELL, admin),
+        started(66, r"C:\Windows\System32\net.exe start spooler", SHELL, admin),
+        started(67, r"C:\Windows\System32\schtasks.exe /query", SHELL, admin),
+        started(70, r"C:\Windows\System32\msiexec.exe /i C:\Install\reader.msi /qn", SHELL, admin),
+        started(71, r"C:\Windows\System32\wbadmin.exe start backup -backupTarget:E: -include:C:", SHELL, admin),
+        started(72, r"C:\Windows\System32\vssadmin.exe list shadows", SHELL, admin),
+        started(73, r"C:\Windows\System32\reg.exe query HKLM\Software\Microsoft", SHELL, admin),
+        windows(80, "System", 7045, ServiceName="Reader Update", ImagePath=r'"C:\Program Files\Reader\update.exe"'),
+        windows(
+            85,
+            "Security",
+            4698,
+            TaskName="\\Reader Update",
+            TaskContent=r"<Exec><Command>C:\Program Files\Reader\update.exe</Command></Exec>",
+            SubjectUserName="admin",
+        ),
+        windows(
+            90,
+            "Microsoft-Windows-PowerShell/Operational",
+            4104,
+            ScriptBlockText="Get-ADUser new.clerk | Set-ADUser -Title 'Clerk'",
+        ),
+        windows(
+            91,
+            "Microsoft-Windows-PowerShell/Operational",
+            4104,
+            ScriptBlockText="Get-EventLog -LogName System -Newest 50",
+        ),
+    ]
+
+
 def detections(lines: Sequence[str]) -> list[Detection]:
     """Everything at low or above, the lines cut into several blocks."""
-    chosen = registry.detect(lines[:100], "lines").format
+    chosen = registry.detect(lines[:100], "json" if lines[0].startswith("{") else "lines").format
     assert chosen is not None
     parser = chosen.parser(ParseContext(path="quiet", anchor_us=from_datetime(START) + 86_400_000_000))
     state, found = ENGINE.start(), []
@@ -159,9 +285,18 @@ def detections(lines: Sequence[str]) -> list[Detection]:
         owner_mistypes,
         owner_mistypes_on_the_web,
         backup_robot,
+        clerks_at_windows,
     ],
 )
 def test_honest_behaviour_is_quiet(behaviour: Callable[[], list[str]]) -> None:
     """Nobody who means well is accused."""
     said = [(each.title, each.why) for each in detections(behaviour())]
+    assert said == [], json.dumps(said, indent=1)  # noqa: TID251 - for whoever reads a failure
+
+
+def test_an_administrator_at_work_is_no_alarm() -> None:
+    """What the administrator of an office does all day is worth a note at most: somebody may ask them."""
+    said = [
+        (each.title, each.why) for each in detections(administrator_at_windows()) if each.severity >= Severity.MEDIUM
+    ]
     assert said == [], json.dumps(said, indent=1)  # noqa: TID251 - for whoever reads a failure
