@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "indicators": "indicators",
     "hunt": "hunt",
     "lookalikes": "lookalikes",
+    "pages": "pages",
     "report": "report",
     "dossier": "dossier",
     "seal": "seal",

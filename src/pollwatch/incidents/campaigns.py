@@ -132,7 +132,9 @@ def actor_of(detection: Detection) -> ActorKey:
         return ("host", *sorted(actors.host))
     if actors.domain:
         return ("domain", *sorted(actors.domain))
-    return ("nobody", detection.rule_id, *targets)
+    # Of what was altered nobody is named; all of it at one place is one thing, whatever rules say it.
+    altered = Kind.ALTERATION in kinds_of([detection])
+    return ("nobody", Kind.ALTERATION.value if altered else detection.rule_id, *targets)
 
 
 def campaigns(folded: Iterable[Folded]) -> list[Campaign]:

@@ -1,0 +1,1 @@
+"""Results pages and archived pages: what they mean, and what of it has changed."""
