@@ -18,6 +18,7 @@ from pollwatch.detect.sigma.witness import literals
 from pollwatch.errors import RuleError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
+from pollwatch.incidents.advice import of_rule
 from pollwatch.node.rules.ruleset import Ruleset
 from pollwatch.report.words import severity_word
 
@@ -46,7 +47,7 @@ def tell(ruleset: Ruleset, rule: Rule) -> None:
         out.print(Text("\n" + printable(info.description, 2_000)))
     if info.meaning:
         out.print(Text("\n" + printable(info.meaning, 2_000)))
-    _section(_("What to do first"), list(info.steps))
+    _section(_("What to do first"), list(of_rule(info)))
     _section(_("It fires when"), meaning(ruleset, rule))
     _section(_("It looks first for"), _witnesses(rule))
     own = _samples(ruleset, rule)
@@ -71,7 +72,7 @@ def document(ruleset: Ruleset, rule: Rule) -> dict[str, Json]:
         **rule_document(ruleset, rule),
         "description": info.description,
         "meaning": info.meaning,
-        "steps": list(info.steps),
+        "steps": list(of_rule(info)),
         "author": info.author,
         "references": list(info.references),
         "falsepositives": list(info.falsepositives),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pollwatch.detect.sigma.plan import RuleInfo
 from pollwatch.events.detection import Severity
 from pollwatch.i18n import _
-from pollwatch.incidents.kinds import Kind
+from pollwatch.incidents.kinds import Kind, kind_of
 from pollwatch.incidents.outcome import Outcome
 
 
@@ -44,14 +45,27 @@ def advice(
         if worked
         else _("Tell {whom} today, and send them this page.")
     ).format(whom=whom)
-    general = _worked(kind) if worked else _tried(kind)
-    steps = own or [step.format(actor=actor, place=place) for step in general]
+    steps = own or [step.format(actor=actor, place=place) for step in general(kind, worked=worked)]
     keep = (
         _("Do not wipe, restart or clean anything: keep the machine as it is, and keep its logs of the last 90 days.")
         if worked
         else _("Keep the logs of the days around it, also the rotated ones; export this incident before they go.")
     )
     return (first, *steps, keep)
+
+
+def of_rule(info: RuleInfo) -> tuple[str, ...]:
+    """What somebody does first about what a rule tells: as the rule says, else as is done about its kind of attack."""
+    if info.steps:
+        return info.steps
+    kind = kind_of(info.techniques[0]) if info.techniques else Kind.OTHER
+    place, actor = _("the system that was hit"), _("the source")
+    return tuple(step.format(place=place, actor=actor) for step in general(kind, worked=info.success))
+
+
+def general(kind: Kind, *, worked: bool) -> tuple[str, ...]:
+    """What is done about a kind of attack, with ``{actor}`` and ``{place}`` to fill in."""
+    return _worked(kind) if worked else _tried(kind)
 
 
 def _worked(kind: Kind) -> tuple[str, ...]:

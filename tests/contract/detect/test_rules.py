@@ -17,6 +17,8 @@ from pollwatch.events.batch import EventBatch
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import registry
 from pollwatch.formats.interface import ParseContext
+from pollwatch.incidents.advice import of_rule
+from pollwatch.incidents.attack import technique
 
 ENGINE = Engine.load()
 SAMPLES: dict[str, Samples] = {
@@ -53,7 +55,7 @@ def fired(lines: Sequence[str]) -> set[str]:
 def test_every_shipped_rule_is_loaded() -> None:
     """No shipped rule is refused."""
     assert [str(each.error) for each in ENGINE.report.refused] == []
-    assert len(ENGINE.rules) >= 40
+    assert len(ENGINE.rules) >= 150
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -84,12 +86,15 @@ def test_rule_is_silent_on_its_other_sample(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule_can_be_understood(rule: Rule) -> None:
-    """A rule says in plain words what it means, what else it may be, and whose work it is."""
+    """A rule says in plain words what it means, what to do, what else it may be, and whose work it is."""
     info = rule.info
     assert info.author == "pollwatch"
     assert info.description.endswith((".", "!"))
     assert len(info.description.split()) >= 8
     assert info.falsepositives
+    assert all(step.endswith((".", "?", "!")) for step in of_rule(info))
+    assert of_rule(info)
+    assert [technique(each).id for each in info.techniques] == list(info.techniques), "an id that ATT&CK has revoked"
     assert info.name.replace("_", "-") == Path(info.path).stem
     if info.output and info.severity > 0:
         assert info.techniques
