@@ -66,7 +66,7 @@ class Beacon:
             severity=Severity.MEDIUM,
             description="A machine of the own network calls one outside address at regular intervals for hours, with "
             "little content, and hardly any other machine does.",
-            techniques=("T1071", "T1029"),
+            techniques=("T1071",),
             tactics=("command-and-control",),
             falsepositives=(
                 "A new device or program that asks its maker for news",
