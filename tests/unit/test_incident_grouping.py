@@ -6,6 +6,7 @@ import pytest
 
 from incident_scenes import BROWSER, SQLMAP, Scene, incidents
 from pollwatch.election.settings import parse_assets, parse_elections
+from pollwatch.events.batch import LogSource
 from pollwatch.events.detection import Actors, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.incident import Incident
@@ -340,3 +341,16 @@ def test_actor_that_did_most_is_named_first(order: int) -> None:
         scene.fire("SQL injection", [scene.request(ip, n) for n in range(size)])
     [one] = scene.incidents()
     assert one.actors.ip == ("203.0.113.2", "203.0.113.1")
+
+
+def test_an_intrusion_on_a_windows_machine_is_one_incident() -> None:
+    """Under a person's name, a service's and nobody's, within minutes on one machine: one chain. Hours apart: two."""
+    scene = Scene()
+    windows = LogSource(product="windows", service="security")
+    steps = (("clerk", 0, "T1059.001"), ("", 60, "T1003.001"), ("svc", 120, "T1685.005"), ("", 20_000, "T1490"))
+    for user, second, technique in steps:
+        line = scene.message("command", second)
+        actors = Actors(user=(user,) if user else ())
+        scene.fire(f"rule {technique}", [line], actors=actors, techniques=(technique,), logsource=windows)
+    found = sorted(len(each.techniques) for each in scene.incidents())
+    assert found == [1, 3]

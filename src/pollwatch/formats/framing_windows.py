@@ -41,6 +41,7 @@ _CHANNELS = {
     "bits-client": "*bits-client/operational",
     "codeintegrity-operational": "*codeintegrity/operational",
     "terminalservices-localsessionmanager": "*terminalservices-localsessionmanager/operational",
+    "terminalservices-remoteconnectionmanager": "*terminalservices-remoteconnectionmanager/operational",
     "smbclient-security": "*smbclient/security",
     "smbclient-connectivity": "*smbclient/connectivity",
     "smbserver-connectivity": "*smbserver/connectivity",
@@ -60,6 +61,8 @@ _CHANNELS = {
 _SERVICES = {channel.replace("*", _MICROSOFT): service for service, channel in _CHANNELS.items()} | {
     f"{_MICROSOFT}powershell/operational": "powershell",
     "powershellcore/operational": "powershell",
+    f"{_MICROSOFT}dnsserver/audit": "dns-server-audit",
+    f"{_MICROSOFT}dnsserver/analytical": "dns-server-analytic",
     f"{_MICROSOFT}dns-client/operational": "dns-client",
     f"{_MICROSOFT}dns client events/operational": "dns-client",
     f"{_MICROSOFT}applocker/exe and dll": "applocker",

@@ -126,5 +126,6 @@ def _value(element: _Element, *, attributes: bool = True) -> Any:  # noqa: ANN40
 
 
 def _text(element: _Element) -> str | None:
-    """The text as written, line breaks and blanks around it included; None where there is none."""
-    return "".join(element.text) or None
+    """The text as written, blanks around it included; None where there is none but what lays the XML out."""
+    text = "".join(element.text)
+    return None if not text or (text.isspace() and "\n" in text) else text

@@ -14,7 +14,9 @@ Campaigns of different actors are one group only for a stated reason (:func:`gro
   that nobody else asks for is a scanner's word list, and two scanners share it by chance), at overlapping times;
 - the same account guessed, one that is no word-list name, at overlapping times on the same target;
 - floods of the same target within an hour: many sources that each send more than people do are one flood;
-- an account that acts (sudo, su) on the host where it was just taken over.
+- an account that acts (sudo, su) on the host where it was just taken over;
+- what a Windows machine's own log says was done on it within an hour by accounts, or by nobody it names: an intrusion
+  there goes on under the names of people, of services and of the machine itself.
 
 Everything here rests on content, never on order of arrival.
 """
@@ -30,7 +32,7 @@ from pollwatch.clock import US_PER_S
 from pollwatch.election.assets import host_name
 from pollwatch.events.detection import Detection
 from pollwatch.events.lines import LineSet
-from pollwatch.incidents.kinds import Kind, is_flood, kinds_of
+from pollwatch.incidents.kinds import Kind, is_flood, is_of_windows, kinds_of
 from pollwatch.incidents.merging import Folded, order_of
 
 _HOUR_US: Final = 3600 * US_PER_S
@@ -185,6 +187,7 @@ def groups(found: Sequence[Campaign]) -> list[list[Campaign]]:
     _join_alike(found, joined, _accounts)
     _join_floods(found, joined)
     _join_takeovers(found, joined)
+    _join_alike(found, joined, _on_a_machine, _HOUR_US)
     return [[found[index] for index in members] for members in joined.sets()]
 
 
@@ -296,6 +299,12 @@ def _accounts(campaign: Campaign) -> Iterable[Hashable]:
         if Kind.PASSWORD in kinds_of([detection]):
             named.update(user for user in detection.actors.user if user.lower() not in WORDLIST_ACCOUNTS)
     return named if len(named) <= _TARGETED else ()
+
+
+def _on_a_machine(campaign: Campaign) -> Iterable[Hashable]:
+    """Something to have in common where a Windows machine's log names no address."""
+    nameless = campaign.actor[0] not in {"ip", "many"}
+    return ("on this machine",) if nameless and all(map(is_of_windows, campaign.detections)) else ()
 
 
 #: Who tries more accounts than this works through a list; sharing one of them says little.

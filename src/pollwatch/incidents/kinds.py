@@ -100,3 +100,8 @@ def leading(kinds: Iterable[Kind]) -> Kind:
 def is_flood(detection: Detection) -> bool:
     """Whether it says nothing but: very much traffic."""
     return bool(detection.techniques) and all(kind_of(each) is Kind.FLOOD for each in detection.techniques)
+
+
+def is_of_windows(detection: Detection) -> bool:
+    """Whether the log of a Windows machine shows it: then it was done there, and not merely asked for."""
+    return detection.logsource.product == "windows"

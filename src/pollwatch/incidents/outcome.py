@@ -33,7 +33,7 @@ from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.activity import Activity, Usual
 from pollwatch.incidents.campaigns import Campaign
 from pollwatch.incidents.innocence import excuse
-from pollwatch.incidents.kinds import Kind, is_flood, kind_of, kinds_of
+from pollwatch.incidents.kinds import Kind, is_flood, is_of_windows, kind_of, kinds_of
 from pollwatch.incidents.spool import KIND_AUTH, KIND_WEB, STATUS_OK, STATUS_REFUSED, Rows
 
 #: A log-in after this many refusals of the same address is no typing mistake.
@@ -146,7 +146,8 @@ def _weighed(severity: Severity, detections: Sequence[Detection], kinds: frozens
     if severity == Severity.MEDIUM and few and _only_trying(detections, kinds):
         return Severity.LOW
     techniques = {t for d in detections if d.severity >= Severity.LOW for t in d.techniques}
-    many = len(techniques) >= 3 and len(fired) >= FEW
+    # An administrator at work shows many kinds too; of who only knocks, they show that it is meant.
+    many = len(techniques) >= 3 and len(fired) >= FEW and not all(map(is_of_windows, detections))
     return max(severity, Severity.MEDIUM) if many and severity == Severity.LOW else severity
 
 
@@ -156,7 +157,7 @@ def _only_trying(detections: Sequence[Detection], kinds: frozenset[Kind]) -> boo
     What a machine's own log says was done on it (a log emptied, its protection switched off) is more than a try,
     although it is of no kind that has a name here.
     """
-    done = any(d.logsource.product == "windows" and Kind.OTHER in kinds_of([d]) for d in detections)
+    done = any(is_of_windows(d) and Kind.OTHER in kinds_of([d]) for d in detections)
     return kinds <= _ONLY_TRYING and not done
 
 
