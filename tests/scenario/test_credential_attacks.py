@@ -75,10 +75,18 @@ def honest() -> Iterator[Line]:
             yield imap(
                 DAY + 9 * HOUR + 20 * person + 5 + again * HOUR, f"clerk{person}", "198.51.100.12", accepted=True
             )
+    yield from unattended()
+
+
+def unattended() -> Iterator[Line]:
+    """The same of programs, and of people who mistype once."""
     for at in range(0, DAY, 2 * MINUTE):  # a monitor that looks whether log-ins work
         yield imap(at, "probe", "10.0.0.9", accepted=True)
     for at in range(0, DAY, 90):  # the application's own connections
         yield database(at, "portal", "10.0.0.20", accepted=True)
+    for person in range(50):  # fifty people at home, each of whom mistypes once that morning
+        yield imap(2 * DAY + 60 * person, f"helper{person}", f"192.0.2.{person}")
+        yield imap(2 * DAY + 60 * person + 20, f"helper{person}", f"192.0.2.{person}", accepted=True)
     for at in range(4):  # somebody who mistypes, and then remembers
         yield ftp(at * 15, "web", "198.51.100.13", accepted=at == 3)
 
@@ -121,3 +129,19 @@ def test_success_earns_high(tmp_path: Path) -> None:
     found = incidents(tmp_path, lines)
     for address in ("203.0.113.1", "203.0.113.2", "203.0.113.3"):
         assert [each for each in found if address in each.actors.ip and each.severity >= Severity.HIGH], address
+
+
+def test_stuffing_is_seen_though_nobody_stands_out(tmp_path: Path) -> None:
+    """Attack: a leaked list of names and passwords, from sixty machines, two accounts each; one password still fits."""
+    lines = [
+        *(imap(100 * at, f"aide{at}.a", f"203.0.113.{at}") for at in range(60)),
+        *(imap(100 * at + 5_000, f"aide{at}.b", f"203.0.113.{at}") for at in range(60)),
+        imap(12_000, "aide9.c", "203.0.113.9", accepted=True),
+        *(imap(150 * at, f"helper{at}", f"198.51.100.{at}", accepted=True) for at in range(80)),
+    ]
+    found = incidents(tmp_path, lines)
+    [won] = [each for each in found if "203.0.113.9" in each.actors.ip]
+    assert won.severity is Severity.HIGH
+    assert len({ip for each in found for ip in each.actors.ip}) >= 50
+    assert len(found) <= 3
+    assert not [each for each in found if any(ip.startswith("198.51.100.") for ip in each.actors.ip)]

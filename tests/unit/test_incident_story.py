@@ -95,7 +95,8 @@ def test_who_is_at_home_here_is_no_intruder() -> None:
     scene.message("success", 130, src_ip="192.0.2.64", user="m.okafor")
     scene.fire("guessing", guesses, techniques=("T1110.001",))
     found = one(scene)
-    assert found.severity is Severity.MEDIUM
+    assert found.severity is Severity.LOW
+    assert any("its owner" in why for why in found.why)
     assert "it worked" not in found.summary
 
 

@@ -30,6 +30,7 @@ from typing import Final, TypeAlias
 
 from pollwatch.clock import US_PER_S
 from pollwatch.election.assets import host_name
+from pollwatch.events.accounts import WORDLIST_ACCOUNTS
 from pollwatch.events.detection import Detection
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.kinds import Kind, is_flood, is_of_windows, kinds_of
@@ -44,15 +45,6 @@ WAVE_US: Final = 6 * _HOUR_US
 TAKEOVER_US: Final = 24 * _HOUR_US
 #: The share of a campaign's lines that a detection over many addresses must have counted to claim it.
 CLAIMED: Final = 0.5
-#: Account names that every word list holds: two sources that try them need not know of each other.
-WORDLIST_ACCOUNTS: Final = frozenset({
-    "root", "admin", "administrator", "test", "guest", "user", "oracle", "postgres", "mysql", "ubuntu", "debian",
-    "centos", "ec2-user", "pi", "ftp", "git", "nagios", "support", "www", "www-data", "web", "webmaster", "info",
-    "demo", "default", "backup", "service", "ftpuser", "testuser", "deploy", "jenkins", "hadoop", "tomcat", "vagrant",
-    "ansible", "operator", "sysadmin", "adm", "daemon", "nobody", "mail", "server", "dev", "ubnt", "cisco", "steam",
-    "minecraft", "zabbix",
-})  # fmt: skip
-
 ActorKey: TypeAlias = "tuple[str, ...]"
 
 

@@ -21,10 +21,11 @@ from typing import Final
 import numpy as np
 
 from pollwatch.clock import US_PER_S
+from pollwatch.events.accounts import in_wordlists
 from pollwatch.events.detection import Detection
 from pollwatch.i18n import _
 from pollwatch.incidents.activity import Activity
-from pollwatch.incidents.campaigns import WORDLIST_ACCOUNTS, Campaign
+from pollwatch.incidents.campaigns import Campaign
 from pollwatch.incidents.kinds import Kind, kinds_of
 from pollwatch.incidents.spool import KIND_AUTH, NO_TIME, STATUS_OK, STATUS_REFUSED, Rows
 
@@ -59,8 +60,8 @@ def _excuse(rows: Rows, detections: Sequence[Detection]) -> str:
         return ""
     if (accepted.user[accepted.time < refused.time.min()] == refused.user[0]).any():
         return _("Only one account failed, and it was let in from this address before: its owner.")
-    named = {user.partition("@")[0].lower() for d in detections for user in d.actors.user}
-    if not named & WORDLIST_ACCOUNTS and not len(accepted) and _is_device(refused):
+    listed = any(in_wordlists(user) for d in detections for user in d.actors.user)
+    if not listed and not len(accepted) and _is_device(refused):
         return _("One account fails at the same interval, without ever getting in: a device with an old password.")
     return ""
 

@@ -108,7 +108,8 @@ def judge(group: Sequence[Campaign], activity: Activity, usual: Usual) -> Verdic
     kinds = kinds_of(detections)
     if reason := excuse(group, activity):
         severity = min(Severity.LOW, max(d.severity for d in detections))
-        return Verdict(Outcome.UNKNOWN, severity, (reason,), LineSet.union(d.lines for d in told))
+        outcome = Outcome.REFUSED if not told and _all_refused(group, activity) else Outcome.UNKNOWN
+        return Verdict(outcome, severity, (reason,), LineSet.union(d.lines for d in told))
     if told or proofs:
         grave = any(p.grave for p in proofs) or any(kind_of(t) in _GRAVE for d in told for t in d.techniques)
         outcome, severity = Outcome.WORKED, Severity.CRITICAL if grave else Severity.HIGH

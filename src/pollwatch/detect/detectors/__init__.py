@@ -9,6 +9,7 @@ from pollwatch.detect.detectors.account_new_place import AccountNewPlace
 from pollwatch.detect.detectors.beacon import Beacon
 from pollwatch.detect.detectors.bulk_outflow import BulkOutflow
 from pollwatch.detect.detectors.clock_set_back import ClockSetBack
+from pollwatch.detect.detectors.credential_stuffing import CredentialStuffing
 from pollwatch.detect.detectors.crowd_or_flood import CrowdOrFlood
 from pollwatch.detect.detectors.dns_tunnel import DnsTunnel
 from pollwatch.detect.detectors.door_survey import DoorSurvey
@@ -39,6 +40,7 @@ ALL: tuple[Detector, ...] = (
     BulkOutflow(),
     DnsTunnel(),
     AccountFromOutside(),
+    CredentialStuffing(),
     RecordGaps(),
     ClockSetBack(),
 )  # fmt: skip
