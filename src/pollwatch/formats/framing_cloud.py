@@ -177,6 +177,7 @@ class CloudRows:
         values = event.values | event.deed.columns()
         if source.category == AUTHENTICATION:
             values["program"] = event.product
+            values["hostname"] = values["hostname"] or event.product
         self._rows[source].add(number, time_us(event.time, self._zone), values)
 
     def all(self) -> list[Rows]:

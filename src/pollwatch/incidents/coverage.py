@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow.compute as pc
 
 from pollwatch.events.batch import EventBatch, LogSource
-from pollwatch.events.taxonomy import AUTH, DNS, FLOW, IDS, WEB, WEB_ERROR, kind
+from pollwatch.events.taxonomy import AUTH, CLOUD_PRODUCTS, DNS, FLOW, IDS, WEB, WEB_ERROR, kind
 from pollwatch.i18n import _
 
 
@@ -72,6 +72,7 @@ def coverage(seen: Collection[LogSource], telemetry: Telemetry | None = None) ->
         _web_logins(web=has(WEB), named=has(WEB, "cs-username")),
         _network(ids=has(IDS), flow=has(FLOW), dns=has(DNS)),
         _endpoint(auth=has(AUTH), programs=any(each.category == "process_creation" for each in sources)),
+        _accounts(deeds=any(each.product in CLOUD_PRODUCTS for each in sources), logins=has(AUTH)),
     ]
 
 
@@ -161,4 +162,14 @@ def _endpoint(*, auth: bool, programs: bool) -> CoverageAnswer:
     missing = _("no record of started programs was given")
     if auth:
         return CoverageAnswer(question, _("partly: commands run with administrator rights"), missing)
+    return CoverageAnswer(question, _unknown(missing), missing, can_tell=False)
+
+
+def _accounts(*, deeds: bool, logins: bool) -> CoverageAnswer:
+    question = _("Could it be seen what was done with accounts in cloud services?")
+    if deeds:
+        return CoverageAnswer(question, _yes(), "")
+    missing = _("no audit log of a cloud service (mail, files, storage, administration) was given")
+    if logins:
+        return CoverageAnswer(question, _("partly: only log-ins"), missing)
     return CoverageAnswer(question, _unknown(missing), missing, can_tell=False)
