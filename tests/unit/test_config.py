@@ -222,7 +222,7 @@ def test_every_documented_setting_is_read_and_every_setting_is_documented(tmp_pa
     text = "\n".join("\n".join([section, *lines]) for section, lines in sections.items())
     tomllib.loads(text)
     _write(tmp_path, text)
-    assert len(_load(tmp_path).origins) == 8
+    assert len(_load(tmp_path).origins) == 9
     for section, named in sections.items():
         wrong = text.replace("\n".join([section, *named]), "\n".join([section, *named, "zzzzzz = 1"]))
         _write(tmp_path, wrong)

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from pollwatch.clock import UTC, rfc3339
 from pollwatch.config.settings import FIELDS, Config, NodeSettings, Origin, SourceSetting, pattern
+from pollwatch.election.announced import Announced, parse_announced
 from pollwatch.election.assets import Asset, Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.election.canaries import Canary, parse_canaries
@@ -23,7 +24,7 @@ from pollwatch.evidence.linefields import check_names
 NAME: Final = "pollwatch.toml"
 SYSTEM: Final = Path("/etc/pollwatch")
 NODE_KEYS: Final = ("case", "name", "bloc", "fields")
-_SECTIONS: Final = ("election", "asset", "canary", "source", "node")
+_SECTIONS: Final = ("election", "asset", "announced", "canary", "source", "node")
 _PREFIX: Final = "POLLWATCH_NODE_"
 _T = TypeVar("_T")
 
@@ -35,6 +36,7 @@ class _File:
     path: Path
     calendar: Calendar | None
     assets: Assets | None
+    announced: tuple[Announced, ...] | None
     canaries: tuple[Canary, ...] | None
     sources: tuple[SourceSetting, ...] | None
     node: Mapping[str, str]
@@ -72,11 +74,15 @@ def load(
     ]
     assets, told = _first([(file.path, file.assets) for file in files], Assets())
     origins += [Origin(f"asset.{asset.name}", _asset_words(asset), told) for asset in assets.entries]
+    announced, told = _first([(file.path, file.announced) for file in files], ())
+    origins += [Origin(f"announced.{each.name}", _announced_words(each), told) for each in announced]
     canaries, told = _first([(file.path, file.canaries) for file in files], ())
     origins += [Origin(f"canary.{canary.name}", ", ".join(canary.markers), told) for canary in canaries]
     sources, told = _first([(file.path, file.sources) for file in files], ())
     origins += [Origin(f"source.{source.path}", _source_words(source), told) for source in sources]
-    return Config(calendar, assets, canaries, sources, node, tuple(file.path for file in files), tuple(origins), cwd)
+    return Config(
+        calendar, assets, announced, canaries, sources, node, tuple(file.path for file in files), tuple(origins), cwd
+    )
 
 
 def check_formats(config: Config) -> None:
@@ -140,6 +146,7 @@ def _read(path: Path) -> _File:
         path,
         parse_elections(_tables(parsed, "election", path), str(path)) if "election" in parsed else None,
         parse_assets(_tables(parsed, "asset", path), str(path)) if "asset" in parsed else None,
+        parse_announced(_tables(parsed, "announced", path), str(path)) if "announced" in parsed else None,
         parse_canaries(_tables(parsed, "canary", path), str(path)) if "canary" in parsed else None,
         _parse_sources(_tables(parsed, "source", path), path) if "source" in parsed else None,
         _parse_node(parsed.get("node", {}), path),
@@ -228,6 +235,11 @@ def _first(found: Sequence[tuple[Path, _T | None]], default: _T) -> tuple[_T, st
 def _asset_words(asset: Asset) -> str:
     words = [asset.kind, *asset.hosts, *(str(network) for network in asset.networks), *asset.paths]
     return ", ".join([*words, f"owner {asset.owner}"] if asset.owner else words)
+
+
+def _announced_words(test: Announced) -> str:
+    times = f"{rfc3339(test.first_us)} to {rfc3339(test.last_us)}"
+    return ", ".join([times, *map(str, test.networks)])
 
 
 def _source_words(source: SourceSetting) -> str:

@@ -68,6 +68,25 @@ SETTINGS: Final = (
     ),
     Setting("[[asset]]", "critical_phases", "list of phases", "When it matters most.", f'["{PHASES[-1]}"]'),
     Setting("[[asset]]", "jurisdiction", "text", "Whose elections it serves; all if left out.", '"Alder"'),
+    Setting(
+        "[[announced]]", "name", "text, required", "A security test that somebody was asked to make.", '"yearly test"'
+    ),
+    Setting(
+        "[[announced]]",
+        "addresses",
+        "list of addresses and networks; required",
+        "Where it comes from. What these do in that time is told as low, unless it works.",
+        '["192.0.2.17"]',
+    ),
+    Setting("[[announced]]", "start", "date or date with time, required", "When it begins.", "2026-10-05"),
+    Setting(
+        "[[announced]]",
+        "end",
+        "date or date with time, required",
+        "When it is over; a date: with that day.",
+        "2026-10-07",
+    ),
+    Setting("[[announced]]", "zone", "IANA time zone; UTC", "Zone of these times.", '"Europe/Amsterdam"'),
     Setting("[[canary]]", "name", "text, required", "What it is, for people.", '"account in the old handbook"'),
     Setting(
         "[[canary]]",

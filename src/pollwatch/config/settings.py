@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from pollwatch.election.announced import Announced
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.election.canaries import Canary
@@ -70,6 +71,7 @@ class Config:
     Attributes:
         calendar: the elections watched.
         assets: what is watched and who owns it.
+        announced: tests that somebody was asked to make.
         canaries: names that nobody should ever use.
         sources: how to read which inputs; the first that covers an input counts.
         node: who and where this node is.
@@ -80,6 +82,7 @@ class Config:
 
     calendar: Calendar = field(default_factory=Calendar)
     assets: Assets = field(default_factory=Assets)
+    announced: tuple[Announced, ...] = ()
     canaries: tuple[Canary, ...] = ()
     sources: tuple[SourceSetting, ...] = ()
     node: NodeSettings = field(default_factory=NodeSettings)

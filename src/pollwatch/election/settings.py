@@ -71,9 +71,9 @@ def _election(table: Table) -> Election:
                for n, t in enumerate(table.tables("phase"), 1)]  # fmt: skip
     table.done()
     for key, point in (("registration_deadline", deadline), ("early_voting", early)):
-        if point is not None and _start(point, zone) > closes:
+        if point is not None and start_of(point, zone) > closes:
             raise table.fail(key, "lies after the polls have closed")
-    if certification is not None and _start(certification, zone) < opens:
+    if certification is not None and start_of(certification, zone) < opens:
         raise table.fail("certification", "lies before the polls open")
     spans = _derived(day, closes, zone, deadline, early, certification)
     named = {span.phase for span in written if span.jurisdiction == jurisdiction}
@@ -108,21 +108,22 @@ def _date_of(value: dt.time | Point | None) -> dt.date | None:
 
 def _on_day(day: dt.date, value: dt.time | Point | None, default: dt.time, zone: ZoneInfo) -> dt.datetime:
     if isinstance(value, dt.datetime):
-        return _start(value, zone)
+        return start_of(value, zone)
     time = value if isinstance(value, dt.time) else default
     return dt.datetime.combine(day, time, zone)
 
 
-def _start(point: Point, zone: ZoneInfo) -> dt.datetime:
+def start_of(point: Point, zone: ZoneInfo) -> dt.datetime:
+    """The moment that a point on the local calendar is, or begins with."""
     if not isinstance(point, dt.datetime):
         return dt.datetime.combine(point, dt.time(), zone)
     return point if point.tzinfo else point.replace(tzinfo=zone)
 
 
-def _end(point: Point, zone: ZoneInfo) -> dt.datetime:
+def end_of(point: Point, zone: ZoneInfo) -> dt.datetime:
     """The moment after: a day ends when the next one begins (23 or 25 hours later when clocks change)."""
     if isinstance(point, dt.datetime):
-        return _start(point, zone)
+        return start_of(point, zone)
     return dt.datetime.combine(point + DAY, dt.time(), zone)
 
 
@@ -133,7 +134,7 @@ def _phase(table: Table, election: str, jurisdiction: str, zone: ZoneInfo) -> Ph
     table.done()
     if start is None or end is None:
         raise table.fail("start" if start is None else "end", "is missing")
-    first, after = _start(start, zone), _end(end, zone)
+    first, after = start_of(start, zone), end_of(end, zone)
     if after <= first:
         raise table.fail("end", "must lie after start")
     return PhaseSpan(election, place, name, from_datetime(first), from_datetime(after))
@@ -154,9 +155,9 @@ def _derived(
 
     election_day = before(0)
     night_ends = max(dt.datetime.combine(day + DAY, RESULTS_END, zone), closes + dt.timedelta(hours=8))
-    certified = _end(certification, zone) if certification is not None else before(-30)
+    certified = end_of(certification, zone) if certification is not None else before(-30)
     certifying = max(night_ends, dt.datetime.combine(certified.date() - 7 * DAY, dt.time(), zone))
-    registered = _end(deadline, zone) if deadline is not None else before(14)
+    registered = end_of(deadline, zone) if deadline is not None else before(14)
     spans = {
         "preparation": (before(365), before(180)),
         "registration": (before(180), registered),
@@ -172,7 +173,7 @@ def _derived(
         eve = dt.datetime.combine((registered - dt.timedelta(microseconds=1)).date() - DAY, dt.time(), zone)
         spans["registration-deadline"] = (eve, registered)
     if early is not None:
-        spans["early-voting"] = (_start(early, zone), election_day)
+        spans["early-voting"] = (start_of(early, zone), election_day)
     return spans
 
 

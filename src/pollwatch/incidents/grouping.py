@@ -12,17 +12,19 @@ addresses, then the graver one: a flood never takes lines from an intrusion.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from pollwatch.election.announced import Announced
 from pollwatch.election.assets import Asset, Assets, host_name
 from pollwatch.election.calendar import LOWEST, Calendar
 from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.lines import LineSet, Numbers
+from pollwatch.i18n import _
 from pollwatch.incidents.absorption import FLOOD_SHARE, MOSTLY, absorbed
 from pollwatch.incidents.activity import Activity, Usual, give_traits
 from pollwatch.incidents.advice import advice
@@ -33,7 +35,7 @@ from pollwatch.incidents.identity import incident_id
 from pollwatch.incidents.incident import ElectionContext, Incident, RuleCount
 from pollwatch.incidents.kinds import is_flood
 from pollwatch.incidents.merging import Folded, Folder, order_of
-from pollwatch.incidents.outcome import Verdict, judge
+from pollwatch.incidents.outcome import Outcome, Verdict, judge
 from pollwatch.incidents.phases import phases, tactics_of, techniques_of
 from pollwatch.incidents.samples import LineId, chosen, raw
 from pollwatch.incidents.spool import Spool
@@ -78,13 +80,17 @@ class _Draft:
 class Grouper:
     """Takes events and detections as they come; gives incidents at the end."""
 
-    def __init__(self, calendar: Calendar | None = None, assets: Assets | None = None) -> None:
+    def __init__(
+        self, calendar: Calendar | None = None, assets: Assets | None = None, announced: Sequence[Announced] = ()
+    ) -> None:
         """Nothing seen yet.
 
         Args:
             calendar: the elections watched; without one every priority is the calm one.
             assets: the systems watched, their kinds and owners.
+            announced: tests that somebody was asked to make.
         """
+        self._announced = announced
         self._calendar = calendar or Calendar()
         self._assets = assets or Assets()
         self._spool = Spool()
@@ -126,6 +132,7 @@ class Grouper:
         spare(found, activity)
         usual = give_traits(found, activity)
         drafts = _followed([_draft(group, activity, usual) for group in groups(found)], activity, usual)
+        drafts = [_expected(draft, self._announced) for draft in drafts]
         told = [self._told(draft, lines, taken) for taken in (set[str](),) for draft, lines in _partition(drafts)]
         texts = fetch([line for each in told for line in each.picked]) if told else {}
         incidents = [each.incident(texts) for each in told]
@@ -228,6 +235,20 @@ def _draft(group: Sequence[Campaign], activity: Activity, usual: Usual) -> _Draf
         mostly = FLOOD_SHARE if all(is_flood(part.detection) for part in parts) else MOSTLY
         claimed = absorbed(activity, addresses, fired, min(times, default=None), max(times, default=None), mostly)
     return _Draft(tuple(group), parts, verdict, fired, claimed | verdict.lines)
+
+
+def _expected(draft: _Draft, announced: Sequence[Announced]) -> _Draft:
+    """A draft that is somebody's announced test is low, unless it worked: then the test has found something."""
+    detections, verdict = [part.detection for part in draft.parts], draft.verdict
+    actors = _actors(detections)
+    first = min((d.first_us for d in detections if d.first_us is not None), default=None)
+    last = max((d.last_us for d in detections if d.last_us is not None), default=None)
+    test = next((each for each in announced if each.covers(actors.ip, first, last)), None)
+    if test is None or verdict.outcome is Outcome.WORKED:
+        return draft
+    sentence = _("Addresses and time are those of an announced test: {name}.").format(name=test.name)
+    expected = replace(verdict, severity=min(verdict.severity, Severity.LOW), sentences=(*verdict.sentences, sentence))
+    return replace(draft, verdict=expected)
 
 
 def _followed(drafts: Sequence[_Draft], activity: Activity, usual: Usual) -> list[_Draft]:

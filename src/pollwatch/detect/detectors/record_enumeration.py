@@ -34,6 +34,8 @@ _DENSE: Final = 0.2
 _VERY_MANY: Final = 500
 #: At most this share is asked for by others as well: what everybody reads is no secret.
 _SHARED: Final = 0.3
+#: Where a page led to so many of them, somebody clicked.
+_LED: Final = 0.5
 _SPAN_US: Final = 30 * 86_400 * 1_000_000
 _MOST: Final = 150_000
 _MOST_TOLD: Final = 20_000
@@ -101,7 +103,7 @@ class RecordEnumeration:
         (
             "one address gets 50 different records of one form within 30 days, ten times what other visitors get",
             "at most 30 % of them are asked for by others as well",
-            "their numbers lie close together, or there are 500 of them",
+            "their numbers lie close together, or there are 500 of them to which no page led",
         ),
     )
     version = f"1, polars {pl.__version__}"
@@ -256,7 +258,7 @@ def _suspicious(fetched: pl.DataFrame) -> pl.DataFrame:
     usual = per.filter(pl.col("size") < _LEAST).group_by("form").agg(usual=pl.col("size").quantile(0.9))
     asked = fetched.join(many.select("form").unique(), on="form", how="semi")
     asked = asked.with_columns(shared=pl.len().over("form", "what") > 1)
-    shared = asked.group_by(_KEY).agg(shared=pl.col("shared").mean())
+    shared = asked.group_by(_KEY).agg(shared=pl.col("shared").mean(), led=pl.col("referred").mean())
     judged = (
         many.join(usual, on="form", how="left")
         .join(shared, on=_KEY, how="left")
@@ -265,7 +267,7 @@ def _suspicious(fetched: pl.DataFrame) -> pl.DataFrame:
     return judged.filter(
         pl.col("size") >= _TIMES * pl.col("usual").fill_null(1),
         pl.col("shared") <= _SHARED,
-        (pl.col("density") >= _DENSE) | (pl.col("size") >= _VERY_MANY),
+        (pl.col("density") >= _DENSE) | ((pl.col("size") >= _VERY_MANY) & (pl.col("led") < _LED)),
     )
 
 
@@ -275,7 +277,7 @@ def _detection(info: RuleInfo, lines: pl.DataFrame, *, dense: bool) -> Detection
         ip=printable(who, 60), count=len(lines), form=printable(form, _LONGEST), span=detections.spanned(lines)
     )
     # A page may fetch records for its reader; who calls them up by number alone names no page that led there.
-    by_hand = bool(lines["referred"].mean() < 0.5)  # type: ignore[operator]
+    by_hand = lines["referred"].sum() < _LED * len(lines)
     return detections.of_lines(
         info,
         lines,

@@ -17,6 +17,7 @@ from pollwatch.detect import indicators
 from pollwatch.detect.canary import CanaryDetector
 from pollwatch.detect.engine import Engine
 from pollwatch.detect.indicators import Watchlist
+from pollwatch.election.announced import Announced
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.election.canaries import Canary
@@ -48,6 +49,7 @@ class ScanOptions:
         until_us: leave this moment and later ones out.
         calendar: the elections watched.
         assets: what is watched.
+        announced: tests that somebody was asked to make.
         canaries: names that nobody should ever use.
         watchlist: indicators to look for.
     """
@@ -58,6 +60,7 @@ class ScanOptions:
     until_us: int | None = None
     calendar: Calendar = field(default_factory=Calendar)
     assets: Assets = field(default_factory=Assets)
+    announced: tuple[Announced, ...] = ()
     canaries: tuple[Canary, ...] = ()
     watchlist: Watchlist = field(default_factory=lambda: Watchlist(()))
 
@@ -137,7 +140,7 @@ def scan(
     counts = {source.path: reading.InputCount(source.path) for source in sources}
     failures: list[Failure] = []
     detections: list[Detection] = []
-    with Grouper(options.calendar, options.assets) as grouper:
+    with Grouper(options.calendar, options.assets, options.announced) as grouper:
         if earlier is not None:
             grouper.add(earlier.detections)
             for batch in earlier.events:

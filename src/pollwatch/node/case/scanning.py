@@ -59,6 +59,7 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
         until_us=request.until_us,
         calendar=settings.calendar,
         assets=settings.assets,
+        announced=settings.announced,
         canaries=settings.canaries,
     )
     if request.format:  # said once and before anything is read, not for each input
