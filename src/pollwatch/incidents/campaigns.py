@@ -17,6 +17,7 @@ Campaigns of different actors are one group only for a stated reason (:func:`gro
 - an account that acts (sudo, su) on the host where it was just taken over;
 - what a Windows machine's own log says was done on it within an hour by accounts, or by nobody it names: an intrusion
   there goes on under the names of people, of services and of the machine itself.
+- what one of the own machines does, with who gives it orders or takes data from it, within a day.
 
 Everything here rests on content, never on order of arrival.
 """
@@ -26,6 +27,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from pollwatch.clock import US_PER_S
@@ -33,6 +35,8 @@ from pollwatch.election.assets import host_name
 from pollwatch.events.accounts import WORDLIST_ACCOUNTS
 from pollwatch.events.detection import Detection
 from pollwatch.events.lines import LineSet
+from pollwatch.events.places import inside
+from pollwatch.incidents.attack import technique
 from pollwatch.incidents.kinds import Kind, is_flood, is_of_windows, kinds_of
 from pollwatch.incidents.merging import Folded, order_of
 
@@ -180,6 +184,7 @@ def groups(found: Sequence[Campaign]) -> list[list[Campaign]]:
     _join_floods(found, joined)
     _join_takeovers(found, joined)
     _join_alike(found, joined, _on_a_machine, _HOUR_US)
+    _join_held(found, joined)
     return [[found[index] for index in members] for members in joined.sets()]
 
 
@@ -320,3 +325,23 @@ def _join_takeovers(found: Sequence[Campaign], joined: _Union) -> None:
                 since_us = campaign.first_us - (success.first_us or campaign.first_us)
                 if same_place and -_HOUR_US <= since_us <= TAKEOVER_US:
                     joined.join(index, other)
+
+
+#: Tactics of somebody who already has a machine.
+_HELD: Final = frozenset({"command-and-control", "exfiltration"})
+
+
+def _join_held(found: Sequence[Campaign], joined: _Union) -> None:
+    """What one of the own machines does belongs to whoever gives it orders, or takes data from it, about then."""
+    held: dict[str, list[int]] = defaultdict(list)
+    for index, campaign in enumerate(found):
+        mine = (d for d in campaign.detections if any(technique(each).tactic in _HELD for each in d.techniques))
+        for machine in sorted({target for d in mine for target in d.targets if inside(target)}):
+            held[machine].append(index)
+    for index, campaign in enumerate(found):
+        if campaign.actor[0] == "ip" and campaign.actor[1] in held:
+            held[campaign.actor[1]].append(index)
+    for members in held.values():
+        for one, other in pairwise(sorted(set(members), key=lambda i: (found[i].first_us or 0, i))):
+            if (found[other].first_us or 0) - (found[one].last_us or 0) <= TAKEOVER_US:
+                joined.join(one, other)

@@ -206,7 +206,7 @@ def _detection(info: RuleInfo, lines: pl.DataFrame) -> Detection:
         lines,
         FLOW,
         why,
-        actors=Actors(ip=(str(src), str(dst))),
+        actors=Actors(ip=(str(dst),)),
         targets=(str(src),),
         severity=None if bool(lines["known"][0]) else Severity.LOW,
     )

@@ -192,7 +192,7 @@ def _detection(info: RuleInfo, day: dict[str, object], large: pl.DataFrame) -> D
         lines,
         FLOW,
         why,
-        actors=Actors(ip=(host, other)),
+        actors=Actors(ip=(other,)),
         targets=(host,),
         severity=Severity.LOW if most is None else None,
     )

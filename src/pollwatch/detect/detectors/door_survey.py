@@ -149,9 +149,9 @@ def _judged(tries: pl.DataFrame, told: pl.DataFrame, *, done: bool) -> pl.DataFr
 
 def _detection(info: RuleInfo, who: str, lines: pl.DataFrame) -> Detection:
     machines, ports = lines["dst"].n_unique(), lines["port"].n_unique()
-    why = _("{ip} tried {ports} ports on {machines} machines within {span}, and was refused or got no answer").format(
-        ip=printable(who, 60), ports=ports, machines=machines, span=detections.spanned(lines)
-    )
+    why = _(
+        "{ip} tried doors and was refused or got no answer (machines: {machines}, ports: {ports}) within {span}"
+    ).format(ip=printable(who, 60), ports=ports, machines=machines, span=detections.spanned(lines))
     return detections.of_lines(
         info,
         lines,
