@@ -20,7 +20,6 @@ from pollwatch.formats import (
     framing_identity,
     framing_m365,
 )
-from pollwatch.formats.framing import parsed
 from pollwatch.formats.framing_cloud import CloudEvent, CloudRows, Fields, Reader, Record, unwrapped
 from pollwatch.formats.framing_json import json_records, read_object
 from pollwatch.formats.framing_sentinel import turned
@@ -77,7 +76,7 @@ class CloudParser:
                 quarantined.append(Quarantined(number, self._log.foreign))
             else:
                 rows.add(number, event)
-        return parsed(block, rows.all(), quarantined)
+        return rows.parsed(block, quarantined)
 
     def _read(self, record: Record) -> CloudEvent | None:
         """A record; also of another service, since collectors put all of them into one file."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import framing_aws, framing_azure, framing_azuretables, framing_m365
-from pollwatch.formats.framing import EMPTY_LINE, parsed
+from pollwatch.formats.framing import EMPTY_LINE
 from pollwatch.formats.framing_cloud import CloudRows, Fields, Reader, Record, unwrapped
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
@@ -67,7 +67,7 @@ class _TableParser:
             reason = self._line(number, line, rows)
             if reason:
                 quarantined.append(Quarantined(number, reason))
-        return parsed(block, rows.all(), quarantined)
+        return rows.parsed(block, quarantined)
 
     def _line(self, number: int, line: str, rows: CloudRows) -> str:
         """Take one line; the reason why it is no event, or nothing."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from pollwatch.clock import from_datetime
-from pollwatch.events.batch import LogSource
+from pollwatch.events.batch import EventBatch, LogSource, Parsed, Quarantined
+from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import AUTH_COLUMNS, AUTHENTICATION, CLOUD_COLUMNS
-from pollwatch.formats.framing import Rows, Shape, Value, epoch_us, iso_us, plausible, split_host_port
+from pollwatch.formats.framing import Value, epoch_us, iso_us, plausible, split_host_port, to_table
 from pollwatch.formats.framing_json import (
     LONGEST_NAME,
     REST,
@@ -127,7 +128,8 @@ class Fields:
                     rest[name] = value
                     continue
                 self._names.add(name)
-            flat[flat_name(name)] = as_column(value)
+            column = as_column(value)
+            flat[flat_name(name)] = str(column) if isinstance(column, int) else column
         if rest:
             flat[REST] = json_text(rest)
         return flat
@@ -159,30 +161,45 @@ def _only(values: list[Any]) -> Any:  # noqa: ANN401 - any JSON value
 
 
 class CloudRows:
-    """Events by logsource."""
+    """Events by logsource, as columns that grow: a record has few of the names that all records together have."""
 
-    __slots__ = ("_rows", "_zone")
+    __slots__ = ("_columns", "_numbers", "_times", "_zone")
 
     def __init__(self, zone: dt.tzinfo) -> None:
         """None yet."""
-        self._rows: dict[LogSource, Rows] = {}
+        self._columns: dict[LogSource, dict[str, list[Value]]] = {}
+        self._numbers: dict[LogSource, list[int]] = {}
+        self._times: dict[LogSource, list[int | None]] = {}
         self._zone = zone
 
     def add(self, number: int, event: CloudEvent) -> None:
         """One more event."""
         source = event.logsource
-        if source not in self._rows:
-            columns = CLOUD_COLUMNS + (AUTH_COLUMNS if source.category == AUTHENTICATION else ())
-            self._rows[source] = Rows(Shape(source, columns))
+        if source not in self._columns:
+            names = CLOUD_COLUMNS + (AUTH_COLUMNS if source.category == AUTHENTICATION else ())
+            self._columns[source] = {name: [] for name in names}
+            self._numbers[source], self._times[source] = [], []
+        columns, numbers = self._columns[source], self._numbers[source]
         values = event.values | event.deed.columns()
         if source.category == AUTHENTICATION:
             values["program"] = event.product
             values["hostname"] = values["hostname"] or event.product
-        self._rows[source].add(number, time_us(event.time, self._zone), values)
+        for name, value in values.items():
+            column = columns.setdefault(name, [])
+            column.extend([None] * (len(numbers) - len(column)))
+            column.append(value)
+        numbers.append(number)
+        self._times[source].append(time_us(event.time, self._zone))
 
-    def all(self) -> list[Rows]:
-        """The events of each logsource."""
-        return list(self._rows.values())
+    def parsed(self, block: LineBlock, quarantined: Iterable[Quarantined]) -> Parsed:
+        """The events of each logsource as a batch, with the lines that are none."""
+        batches = []
+        for source, columns in self._columns.items():
+            numbers = self._numbers[source]
+            for column in columns.values():
+                column.extend([None] * (len(numbers) - len(column)))
+            batches.append(EventBatch(source, block.path, to_table(columns, self._times[source], numbers)))
+        return Parsed(batches, list(quarantined))
 
 
 #: Fields that carry a whole record as text or object, with what else must be there so that nothing else is meant.
