@@ -19,7 +19,7 @@ from pollwatch.detect.sigma.plain import DERIVED, resolve
 from pollwatch.detect.sigma.plan import Regex, SameAs, Test, Value
 from pollwatch.detect.sigma.values import LONGEST, as_text, holds, same_as
 from pollwatch.detect.texts import LOOSE, Texts, folded
-from pollwatch.events.batch import ABSENT, EventBatch, encoded, is_text
+from pollwatch.events.batch import ABSENT, EventBatch, encoded, is_text, whole
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -35,6 +35,7 @@ class Column:
         self.is_text = is_text(array.type)
         self.is_integer = pa.types.is_int64(array.type)
         self._encoded: tuple[npt.NDArray[np.int32], pa.Array] | None = None
+        self._dictionary: pa.Array | None = None
         self._values: list[Value] | None = None
         self._texts: Texts | None = None
         self._verdicts: dict[Test, npt.NDArray[np.int8]] = {}
@@ -54,7 +55,13 @@ class Column:
     @property
     def distinct(self) -> pa.Array:
         """Each code's value, but for that of null, which is the code behind the last."""
-        return self._encode()[1]
+        if self._dictionary is None:
+            if pa.types.is_dictionary(self._array.type):  # which rows have which is not asked of every column
+                self._array = whole(self._array)
+                self._dictionary = self._array.dictionary
+            else:
+                self._dictionary = self._encode()[1]
+        return self._dictionary
 
     @property
     def values(self) -> list[Value]:

@@ -17,10 +17,10 @@ from pollwatch.detect.detectors import ALL
 from pollwatch.detect.explain import Explanation, explained
 from pollwatch.detect.gathering import groups, joined, parted
 from pollwatch.detect.interface import Detector, Hit, Seen
-from pollwatch.detect.match import Matches, Plan, match, plan
+from pollwatch.detect.match import Made, Matches, Plan, match, plan
 from pollwatch.detect.observations import Observer
 from pollwatch.detect.sigma.load import SHIPPED, LoadReport, load
-from pollwatch.detect.sigma.plan import DetectorRule, EventRule, Node, Rule
+from pollwatch.detect.sigma.plan import DetectorRule, EventRule, Rule
 from pollwatch.detect.state import State
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.detection import Detection
@@ -40,7 +40,7 @@ class Engine:
         self._event_rules = [rule for rule in self.rules if isinstance(rule, EventRule)]
         self._correlator = Correlator(self.rules)
         self._plans: dict[LogSource, Plan] = {}
-        self._ordered: dict[str, Node] = {}
+        self._made = Made()
 
     @classmethod
     def load(
@@ -68,7 +68,7 @@ class Engine:
     def plan(self, logsource: LogSource) -> Plan:
         """The rules that apply to events of a logsource."""
         if logsource not in self._plans:
-            self._plans[logsource] = plan(self._event_rules, logsource, self._ordered)
+            self._plans[logsource] = plan(self._event_rules, logsource, self._made)
         return self._plans[logsource]
 
     def match(self, batch: EventBatch) -> Matches:

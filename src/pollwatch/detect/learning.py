@@ -1,4 +1,4 @@
-"""What one batch teaches: what to look for in batches like it, and in which order to ask.
+"""What one batch teaches: what to look for in batches like it.
 
 Per rule it is the need (``sigma.witness``) whose entries are rarest in a sample of the batch's rows. Nothing learned
 changes a verdict.
@@ -6,31 +6,22 @@ changes a verdict.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from pollwatch.detect.columns import Column, Columns
-from pollwatch.detect.questions import Questions
-from pollwatch.detect.sigma.plan import Node
+from pollwatch.detect.rulebook import Floats, Literals, Part
 from pollwatch.detect.sigma.values import as_number
-from pollwatch.detect.sigma.witness import Entry, Equal, Need, Needle, chosen
-from pollwatch.kernels import conditions
-from pollwatch.kernels.literals import AT_END, AT_START, Index, bits_for, gram_counts, hits, index
+from pollwatch.kernels.choosing import chosen
+from pollwatch.kernels.literals import Index, bits_for, count_grams, hits, index, no_grams
 
 #: Rows that are looked at.
 SAMPLE = 4_096
 #: Where a rule's candidates would be more than this share of all rows, it is asked of all without looking.
 _COMMON = 0.7
-#: What a question costs: of a number or a constant, of a text where values repeat, per literal where they do not, and
-#: of what no kernel can answer.
-_CHEAP, _REPEATED, _VARIED, _FOREIGN = 0.1, 1.0, 8.0, 1_000.0
-#: The entry of a literal of fewer bytes costs a second look at every byte.
-_SHORT, _SHORT_COST = 4, 0.0001
-_NOTHING = np.empty(0, np.int64)
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -38,26 +29,33 @@ Longs = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What is looked for, and in which order conditions ask.
+    """What is looked for.
 
     Attributes:
-        indexes: per field (None: every other text column) the literals, keywords among them, and which entry each is.
+        literals: per field (None: every other text column) the literals, keywords among them.
         equals: per field number -> entry.
         everywhere: per rule; 1 = nothing is looked for, every row is asked.
         starts, entries: per rule its entries.
-        chains: the conditions.
         expected: candidates per row, in the sample.
         rows: in the batch that this was learned from.
     """
 
-    indexes: Mapping[str | None, tuple[Index, Ints]]
+    literals: Mapping[str | None, Literals]
     equals: Mapping[str, Mapping[float, int]]
     everywhere: npt.NDArray[np.uint8]
     starts: Ints
     entries: Ints
-    chains: conditions.Chains
     expected: float
     rows: int
+    _indexes: dict[str | None, tuple[Index, Ints]] = field(default_factory=dict)
+
+    def index(self, field: str | None, columns: Sequence[Column]) -> tuple[Index, Ints]:
+        """A field's literals ready to be looked for, made when the first of its columns is met; and which are lost."""
+        if field not in self._indexes:
+            samples = [(column, *_values(column, _spread(len(column.codes)))) for column in columns]
+            made = _index(self.literals[field], samples)
+            self._indexes[field] = made, np.flatnonzero(made.ends < 0).astype(np.int32)
+        return self._indexes[field]
 
 
 def searched(columns: Columns, field: str | None) -> list[Column]:
@@ -68,15 +66,19 @@ def searched(columns: Columns, field: str | None) -> list[Column]:
     return [] if column is None else [column]
 
 
-def found(index_: Index, column: Column) -> tuple[Ints, Ints]:
-    """Literals and the codes in whose texts they stand."""
+def found(index_: Index, lost: Ints, column: Column) -> tuple[Ints, Ints]:
+    """Literals and the codes in whose texts they stand; those that found no place in the index may stand in any."""
     texts = column.texts
-    which, where = hits(index_, texts.buffer, texts.begins, texts.ends, np.arange(len(texts.begins), dtype=np.int32))
+    every = np.arange(len(texts.begins), dtype=np.int32)
+    pairs = [hits(index_, texts.buffer, texts.begins, texts.ends, every)]
     begins, ends, codes = texts.loose
-    if not len(codes):
-        return which, where
-    more, there = hits(index_, texts.buffer, begins, ends, codes)
-    return np.concatenate((which, more)), np.concatenate((where, there))
+    if len(codes):
+        pairs.append(hits(index_, texts.buffer, begins, ends, codes))
+    if len(lost):
+        pairs.append((np.repeat(lost, len(every)), np.tile(every, len(lost))))
+    if len(pairs) == 1:
+        return pairs[0]
+    return np.concatenate([which for which, _ in pairs]), np.concatenate([where for _, where in pairs])
 
 
 def equal_codes(column: Column, numbers: Mapping[float, int]) -> tuple[list[int], list[int]]:
@@ -92,151 +94,86 @@ def equal_codes(column: Column, numbers: Mapping[float, int]) -> tuple[list[int]
     return entries, codes
 
 
-def learn(
-    columns: Columns, rules: Sequence[Node], wanted: Sequence[Need | None], entries: Sequence[Entry], asked: Questions
-) -> Learned:
-    """Choose what to look for.
-
-    Args:
-        columns: of the batch.
-        rules: their conditions.
-        wanted: what each needs.
-        entries: by their numbers.
-        asked: the rules' atoms.
-    """
-    step = max(1, columns.length // SAMPLE)
-    sample = _Sample(columns, np.arange(0, columns.length, step, dtype=np.int64))
-    costs = sample.costs(entries)
-    everywhere = np.ones(len(rules), np.uint8)
-    starts, chosen_, expected = [0], list[int](), 0.0
-    for at, need in enumerate(wanted):
-        cost, mine = (1.0, set[int]()) if need is None else chosen(need, costs)
-        if cost < _COMMON:
-            everywhere[at] = 0
-            chosen_ += sorted(mine)
-        starts.append(len(chosen_))
-        expected += min(cost, 1.0)
-    indexes: dict[str | None, tuple[Index, Ints]] = {}
-    used = sorted(set(chosen_))
-    needles = _needles(entries, used)
-    keywords = needles.pop(None, [])
-    for field, own in [*needles.items(), *([(None, list[int]())] if keywords else [])]:
-        numbers = [*own, *keywords]
-        indexes[field] = sample.index(field, [entries[number] for number in numbers]), np.array(numbers, np.int32)
-    equals: dict[str, dict[float, int]] = defaultdict(dict)
-    for number in used:
-        entry = entries[number]
-        if isinstance(entry, Equal):
-            equals[entry.field][entry.number] = number
+def learn(columns: Columns, part: Part) -> Learned:
+    """Choose what to look for in a batch like this one."""
+    costs = _costs(columns, part)
+    cost, everywhere, starts, entries = chosen(part.needs, part.starts, costs, _COMMON)
+    used = np.zeros(len(costs), bool)
+    used[entries] = True
+    literals: dict[str | None, Literals] = {}
+    for name, each in part.literals.items():
+        which = np.flatnonzero(used[each.numbers])
+        if which.size:
+            literals[name] = each.some(which)
+    keywords = literals.get(None)
+    if keywords is not None:
+        literals = {name: each if name is None else each.with_(keywords) for name, each in literals.items()}
+    equals = {
+        name: {number: entry for number, entry in numbers.items() if used[entry]}
+        for name, numbers in part.equals.items()
+    }
     return Learned(
-        indexes=indexes,
-        equals=dict(equals),
+        literals=literals,
+        equals={name: numbers for name, numbers in equals.items() if numbers},
         everywhere=everywhere,
-        starts=np.array(starts, np.int32),
-        entries=np.array(chosen_, np.int32),
-        chains=asked.chains(rules, _atom_costs(columns, asked)),
-        expected=expected,
+        starts=starts,
+        entries=entries,
+        expected=float(np.minimum(cost, 1.0).sum()),
         rows=columns.length,
     )
 
 
-def _needles(entries: Sequence[Entry], numbers: Sequence[int]) -> dict[str | None, list[int]]:
-    """The entries that are literals, by their fields."""
-    found: dict[str | None, list[int]] = defaultdict(list)
-    for number in numbers:
-        entry = entries[number]
-        if isinstance(entry, Needle):
-            found[entry.field].append(number)
-    return found
+def _spread(length: int) -> Longs:
+    """Some of so many rows, spread over them."""
+    return np.arange(0, length, max(1, length // SAMPLE), dtype=np.int64)
 
 
-class _Sample:
-    """Some rows of a batch, spread over it."""
+def _values(column: Column, rows: Longs) -> tuple[Ints, Longs]:
+    """The codes that rows hold, null left out, and how many rows hold each."""
+    counts = np.bincount(column.codes[rows], minlength=len(column.distinct))[: len(column.distinct)]
+    codes = np.flatnonzero(counts)
+    return codes.astype(np.int32), counts[codes]
 
-    def __init__(self, columns: Columns, rows: Longs) -> None:
-        self._columns = columns
-        self._rows = rows
-        self._codes: dict[int, tuple[Ints, Longs]] = {}
 
-    def _values(self, column: Column) -> tuple[Ints, Longs]:
-        """The codes that the rows hold, null left out, and how many rows hold each."""
-        known = self._codes.get(id(column))
-        if known is None:
-            codes, counts = np.unique(column.codes[self._rows], return_counts=True)
-            present = codes < len(column.distinct)
-            known = self._codes[id(column)] = codes[present], counts[present]
-        return known
-
-    def costs(self, entries: Sequence[Entry]) -> list[float]:
-        """Per entry, the share of rows that it stands in, and a little for being looked for at all."""
-        costs = np.array([_prior(entry) for entry in entries], np.float64)
-        for field, numbers in _needles(entries, range(len(entries))).items():
-            index_ = self.index(field, [entries[number] for number in numbers])
-            places = np.array(numbers)
-            for column in searched(self._columns, field):
-                codes, counts = self._values(column)
-                texts = column.texts
-                begins, ends = texts.begins[codes], texts.ends[codes]
-                which, where = hits(index_, texts.buffer, begins, ends, np.arange(len(codes), dtype=np.int32))
-                np.add.at(costs, places[which], counts[where] / len(self._rows))
-            costs[places[index_.ends < 0]] = 1.0
-        equals: dict[str, dict[float, int]] = defaultdict(dict)
-        for number, entry in enumerate(entries):
-            if isinstance(entry, Equal):
-                equals[entry.field][entry.number] = number
-        for field, numbers_ in equals.items():
-            self._add_equals(field, numbers_, costs)
-        result: list[float] = costs.tolist()
-        return result
-
-    def _add_equals(self, field: str, numbers: Mapping[float, int], costs: npt.NDArray[np.float64]) -> None:
-        column = self._columns.column(field)
-        if column is None:
-            return
-        if len(column.distinct) > SAMPLE:  # asking each value costs more than it spares
-            costs[list(numbers.values())] = 1.0
-            return
-        codes, counts = self._values(column)
-        share = dict(zip(codes.tolist(), (counts / len(self._rows)).tolist(), strict=True))
-        for entry, code in zip(*equal_codes(column, numbers), strict=True):
-            costs[entry] += share.get(code, 0.0)
-
-    def index(self, field: str | None, entries: Sequence[Entry]) -> Index:
-        """Literals ready to be looked for in a field."""
-        needles = [entry for entry in entries if isinstance(entry, Needle)]
-        bits = bits_for(len(needles))
-        common = gram_counts(np.empty(0, np.uint8), _NOTHING, _NOTHING, bits)
-        for column in searched(self._columns, field):
-            codes, _ = self._values(column)
+def _costs(columns: Columns, part: Part) -> Floats:
+    """Per entry, the share of rows that it stands in, and a little for being looked for at all."""
+    rows = _spread(columns.length)
+    costs = part.costs.copy()
+    known: dict[int, tuple[Ints, Longs]] = {}
+    for name, literals in part.literals.items():
+        samples = []
+        for column in searched(columns, name):
+            if id(column) not in known:
+                known[id(column)] = _values(column, rows)
+            samples.append((column, *known[id(column)]))
+        if not samples:
+            continue
+        index_ = _index(literals, samples)
+        for column, codes, counts in samples:
             texts = column.texts
-            common += gram_counts(texts.buffer, texts.begins[codes], texts.ends[codes], bits)
-        literals = np.frombuffer(b"".join(entry.literal for entry in needles), np.uint8)
-        starts = np.cumsum([0, *(len(entry.literal) for entry in needles)]).astype(np.int64)
-        marks = [AT_START * entry.at_start | AT_END * entry.at_end for entry in needles]
-        return index(literals, starts, np.array(marks, np.uint8), common, bits)
+            begins, ends = texts.begins[codes], texts.ends[codes]
+            which, where = hits(index_, texts.buffer, begins, ends, np.arange(len(codes), dtype=np.int32))
+            np.add.at(costs, literals.numbers[which], counts[where] / len(rows))
+        costs[literals.numbers[index_.ends < 0]] = 1.0
+    for name, numbers in part.equals.items():
+        number_column = columns.column(name)
+        if number_column is None:
+            continue
+        if len(number_column.distinct) > SAMPLE:  # asking each value costs more than it spares
+            costs[list(numbers.values())] = 1.0
+            continue
+        codes, counts = _values(number_column, rows)
+        share = dict(zip(codes.tolist(), (counts / len(rows)).tolist(), strict=True))
+        for entry, code in zip(*equal_codes(number_column, numbers), strict=True):
+            costs[entry] += share.get(code, 0.0)
+    return costs
 
 
-def _prior(entry: Entry) -> float:
-    """What an entry costs that no row of the sample has: it may stand in others, the sooner the shorter it is."""
-    if isinstance(entry, Equal):
-        return 1e-6
-    size = len(entry.literal)
-    return 0.0001 / (size * size) + (_SHORT_COST if size < _SHORT else 0.0)
-
-
-def _atom_costs(columns: Columns, asked: Questions) -> Callable[[int], float]:
-    table = asked.atoms().table
-    column_costs = [_CHEAP if column is None else _per_text(column) for column in map(columns.column, asked.fields)]
-    kinds, fields = table[:, conditions.KIND].tolist(), asked.field().tolist()
-    pieces = (table[:, conditions.PART_END] - table[:, conditions.PART]).tolist()
-
-    def cost(atom: int) -> float:
-        if kinds[atom] == conditions.FOREIGN:
-            return _FOREIGN
-        return column_costs[fields[atom]] * (1 + pieces[atom]) if kinds[atom] == conditions.TEXT else _CHEAP
-
-    return cost
-
-
-def _per_text(column: Column) -> float:
-    return _REPEATED if 2 * len(column.distinct) <= len(column.codes) else _VARIED
+def _index(literals: Literals, samples: Sequence[tuple[Column, Ints, Longs]]) -> Index:
+    """Literals ready to be looked for in columns like those of which some codes are given."""
+    bits = bits_for(len(literals.numbers))
+    common = no_grams(bits)
+    for column, codes, _ in samples:
+        texts = column.texts
+        count_grams(texts.buffer, texts.begins[codes], texts.ends[codes], bits, common)
+    return index(literals.texts, literals.starts, literals.marks, common, bits)

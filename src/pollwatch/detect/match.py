@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,9 +26,10 @@ from pollwatch.events.taxonomy import kind
 
 if TYPE_CHECKING:
     from pollwatch.detect.matcher import Matcher
+    from pollwatch.detect.rulebook import Rulebook
 
 #: Rules times events from which on the kernels are quicker: once they are loaded, and counting that they must be.
-_WORTH_IT, _WORTH_LOADING = 20_000, 5_000_000
+_WORTH_IT, _WORTH_LOADING = 2_000, 5_000_000
 #: Small batches of one logsource after which the kernels are quicker too: what they are made with is made once.
 _FEW_BATCHES = 1
 
@@ -57,10 +59,43 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What is made once for the plans of all logsources.
+
+    Attributes:
+        ordered: conditions in a good order, by the rule's id.
+    """
+
+    ordered: dict[str, Node] = field(default_factory=dict)
+    _by_logsource: dict[LogSource, list[tuple[int, EventRule]]] = field(default_factory=dict)
+    _book: list[Rulebook] = field(default_factory=list)
+
+    def by_logsource(self, rules: Sequence[EventRule]) -> Mapping[LogSource, Sequence[tuple[int, EventRule]]]:
+        """The rules of each logsource that rules name, with their places among all."""
+        if not self._by_logsource:
+            for place, rule in enumerate(rules):
+                self._by_logsource.setdefault(rule.logsource, []).append((place, rule))
+        return self._by_logsource
+
+    def used(self) -> bool:
+        """Whether kernels are in use already, so that they need not be loaded."""
+        return bool(self._book)
+
+    def book(self) -> Rulebook:
+        """Conditions as kernels take them."""
+        if not self._book:
+            from pollwatch.detect.rulebook import Rulebook  # noqa: PLC0415 - numba takes half a second to import
+
+            self._book.append(Rulebook())
+        return self._book[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The rules of one logsource."""
 
     rules: tuple[Planned, ...]
+    _made: Made = field(default_factory=Made)
     _literals: list[dict[str | None, tuple[str, ...]]] = field(default_factory=list)
     _matcher: list[Matcher] = field(default_factory=list)
     _small: list[int] = field(default_factory=list)
@@ -78,7 +113,7 @@ class Plan:
     def worth_compiling(self, events: int) -> bool:
         """Whether a batch of so many events is better asked by the kernels."""
         work = len(self.rules) * events
-        if self._matcher or work >= _WORTH_LOADING:
+        if self._matcher or self._made.used() or work >= _WORTH_LOADING:
             return True
         if "numba" not in sys.modules:
             return False
@@ -90,33 +125,34 @@ class Plan:
         if not self._matcher:
             from pollwatch.detect.matcher import Matcher  # noqa: PLC0415 - numba takes half a second to import
 
-            self._matcher.append(Matcher([planned.condition for planned in self.rules]))
+            self._matcher.append(Matcher([planned.condition for planned in self.rules], self._made.book()))
         return self._matcher[0]
 
 
-def plan(rules: Sequence[EventRule], logsource: LogSource, known: dict[str, Node] | None = None) -> Plan:
+def plan(rules: Sequence[EventRule], logsource: LogSource, made: Made | None = None) -> Plan:
     """The rules that apply to events of a logsource.
 
     Args:
         rules: all rules.
         logsource: of the events.
-        known: conditions in a good order by the rule's id; grows, so that the next logsource need not order them anew.
+        made: grows, so that the next logsource need not make the same anew.
     """
-    known = {} if known is None else known
-    planned: list[Planned] = []
+    made = Made() if made is None else made
+    known = made.ordered
+    planned: list[tuple[int, Planned]] = []
     also = kind(logsource)
-    for rule in rules:
-        conditions = [
-            narrowed(rule.condition, extra) for target, extra in routes(rule.logsource) if target in (logsource, also)
-        ]
-        if not conditions and rule.logsource.covers(logsource):
-            conditions = [rule.condition]
-        for each in conditions:
-            ordered = known.get(rule.info.id) if each is rule.condition else _ordered(each)
-            if ordered is None:
-                ordered = known[rule.info.id] = _ordered(each)
-            planned.append(Planned(rule, ordered))
-    return Plan(tuple(planned))
+    for source, members in made.by_logsource(rules).items():
+        extras = [extra for target, extra in routes(source) if target in (logsource, also)]
+        if not extras and source.covers(logsource):
+            extras = [None]
+        for place, rule in members if extras else ():
+            for each in (narrowed(rule.condition, extra) for extra in extras):
+                ordered = known.get(rule.info.id) if each is rule.condition else _ordered(each)
+                if ordered is None:
+                    ordered = known[rule.info.id] = _ordered(each)
+                planned.append((place, Planned(rule, ordered)))
+    planned.sort(key=itemgetter(0))
+    return Plan(tuple(each for _, each in planned), made)
 
 
 def _leaves(node: Node) -> list[Leaf]:

@@ -9,16 +9,15 @@ must have changed, it is learned anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from pollwatch.detect.columns import Column, Columns, Mask, Rows
 from pollwatch.detect.learning import SAMPLE, Learned, equal_codes, found, learn, searched
-from pollwatch.detect.questions import Questions
+from pollwatch.detect.rulebook import Part, Rulebook
 from pollwatch.detect.sigma.plan import Leaf, Node
-from pollwatch.detect.sigma.witness import Entry, looked_for
 from pollwatch.detect.walk import fitting
 from pollwatch.kernels import conditions
 from pollwatch.kernels.candidates import candidates, grouped, rows_of_values
@@ -40,20 +39,15 @@ Bytes = npt.NDArray[np.uint8]
 class Matcher:
     """The rules of one logsource."""
 
-    def __init__(self, rules: Sequence[Node]) -> None:
-        """Take the rules' conditions; :meth:`match` speaks of them by their places."""
-        numbers: dict[Entry, int] = {}
-        pieces = [
-            (at, piece, need)
-            for at, rule in enumerate(rules)
-            for piece, need in looked_for(rule, lambda entry: numbers.setdefault(entry, len(numbers)))
-        ]
-        self._owners = [at for at, _, _ in pieces]
-        self._rules = tuple(piece for _, piece, _ in pieces)
-        self._needs = [need for _, _, need in pieces]
-        self._entries = list(numbers)
-        self._questions = Questions(self._rules)
-        self._atoms = self._questions.atoms()
+    def __init__(self, rules: Sequence[Node], book: Rulebook) -> None:
+        """Take the rules' conditions; :meth:`match` speaks of them by their places.
+
+        Args:
+            rules: the conditions.
+            book: where conditions are made ready once for all logsources.
+        """
+        self._rules = tuple(rules)
+        self._part = book.part(self._rules)
         self._learned: Learned | None = None
         self._wait = 0
 
@@ -61,44 +55,24 @@ class Matcher:
         """Which rules fit which rows; rows in order."""
         learned = self._learned
         if learned is None or (learned.rows < SAMPLE and columns.length > 2 * learned.rows):
-            learned = learn(columns, self._rules, self._needs, self._entries, self._questions)
-            self._learned = learned
-        fits, asked = _Batch(columns, self._questions, self._atoms, learned, len(self._entries)).settled(self._rules)
+            learned = self._learned = learn(columns, self._part)
+        fits, asked = _Batch(columns, self._part, learned).settled(self._rules)
         self._wait = max(0, self._wait - 1)
         drifted = asked > columns.length * (_SLACK + _DRIFT * learned.expected)
         if drifted and columns.length >= SAMPLE and not self._wait:
             self._learned, self._wait = None, _PATIENCE
-        return self._joined(fits)
-
-    def _joined(self, fits: Mapping[int, Rows]) -> dict[int, Rows]:
-        """Rows of pieces as rows of their rules."""
-        found: dict[int, Rows] = {}
-        for piece, rows in sorted(fits.items()):
-            owner = self._owners[piece]
-            found[owner] = np.union1d(found[owner], rows) if owner in found else rows
-        return found
+        return fits
 
 
 class _Batch:
     """One batch under search."""
 
-    def __init__(
-        self, columns: Columns, questions: Questions, atoms: conditions.Atoms, learned: Learned, entry_count: int
-    ) -> None:
+    def __init__(self, columns: Columns, part: Part, learned: Learned) -> None:
         self._columns = columns
-        self._questions = questions
+        self._part = part
         self._learned = learned
-        self._entry_count = entry_count
         self._places: dict[int, int] = {}
         self._slots: list[Column] = []
-        self._field_slots = [self._slot(columns.column(field)) for field in questions.fields]
-        if None in learned.indexes:
-            for column in columns.keyword_columns():
-                self._slot(column)
-        sizes = [len(column.distinct) for column in self._slots]
-        self._first = np.cumsum([0, *sizes]).astype(np.int64)
-        self._atoms = self._bound(atoms)
-        self._cells = self._held()
 
     def _slot(self, column: Column | None) -> int:
         """The place of a column among those of this search; -1 where there is none."""
@@ -109,10 +83,9 @@ class _Batch:
             self._slots.append(column)
         return place
 
-    def _bound(self, atoms: conditions.Atoms) -> conditions.Atoms:
+    def _bound(self, atoms: conditions.Atoms, slot_of_field: Longs) -> conditions.Atoms:
         """The atoms with their columns; what a column's kind does not allow the kernel to test becomes foreign."""
-        field = self._questions.field()
-        slot = np.array([*self._field_slots, conditions.NOT_ONE])[np.where(field >= 0, field, len(self._field_slots))]
+        slot = np.append(slot_of_field, conditions.NOT_ONE)[self._part.field]  # keywords are of the last, NO_FIELD
         kind = atoms.table[:, conditions.KIND]
         kind_of_slot = np.array([*map(_kind, self._slots), _NEITHER, _NEITHER])[slot]
         number = (kind >= conditions.LESS) & (kind <= conditions.UNEQUAL)
@@ -136,8 +109,8 @@ class _Batch:
         needed = np.where(kept, sizes[slot], 0)
         return np.where(kept, np.cumsum(needed) - needed, -1)
 
-    def _held(self) -> conditions.Cells:
-        """What the rows hold, all columns together."""
+    def _held(self, asked: set[int], atoms: conditions.Atoms) -> conditions.Cells:
+        """What the rows hold, all columns together; of those that are not asked only how many values they have."""
         length = self._columns.length
         codes = np.empty((len(self._slots), length), np.int32)
         values = int(self._first[-1])
@@ -145,9 +118,12 @@ class _Batch:
         odd, numbers = np.zeros(values, np.uint8), np.zeros(values, np.int64)
         buffers, at = [np.empty(0, np.uint8)], 0
         for slot, column in enumerate(self._slots):
+            if slot not in asked:
+                continue
             size = len(column.distinct)
             here = slice(int(self._first[slot]), int(self._first[slot]) + size)
-            codes[slot] = np.where(column.codes == size, np.int32(-1), column.codes)
+            codes[slot] = column.codes
+            codes[slot][codes[slot] == size] = -1
             kind = _kind(column)
             if kind == _TEXT:
                 texts = column.texts
@@ -156,6 +132,8 @@ class _Batch:
                 at += len(texts.buffer)
             elif kind == _NUMBER:
                 numbers[here] = column.distinct.to_numpy(zero_copy_only=False)
+        kept = atoms.table[:, conditions.KEPT] >= 0
+        room = int(np.diff(self._first)[atoms.table[kept, conditions.COLUMN]].sum())
         return conditions.Cells(
             codes=codes,
             first=self._first,
@@ -165,21 +143,27 @@ class _Batch:
             odd=odd,
             signs=np.zeros((values, conditions.SIGN_WORDS), np.uint64),
             numbers=numbers,
-            verdicts=np.zeros(self._room(), np.uint8),
-            wanted=np.zeros(len(self._atoms.table), np.uint8),
+            verdicts=np.zeros(room, np.uint8),
+            wanted=np.zeros(len(atoms.table), np.uint8),
         )
-
-    def _room(self) -> int:
-        """How many verdicts are kept."""
-        table = self._atoms.table
-        kept = table[:, conditions.KEPT] >= 0
-        return int(np.diff(self._first)[table[kept, conditions.COLUMN]].sum())
 
     def settled(self, rules: Sequence[Node]) -> tuple[dict[int, Rows], int]:
         """Which rules fit which rows, and how many candidates were asked."""
-        learned, cells = self._learned, self._cells
-        entries, values, wanted = self._found()
-        hit_starts, hit_values = grouped(entries, values, self._entry_count)
+        learned, part = self._learned, self._part
+        entries, slots, codes = self._found()
+        possible = self._possible(entries)
+        if not possible.any():
+            return {}, 0
+        asked_of = np.unique(part.question_field[np.repeat(possible, np.diff(part.question_starts))])
+        slot_of_field = np.full(len(part.fields), conditions.NO_COLUMN, np.int64)
+        for number in asked_of[asked_of >= 0].tolist():
+            slot_of_field[number] = self._slot(self._columns.column(part.fields[number]))
+        self._first = np.cumsum([0, *(len(column.distinct) for column in self._slots)]).astype(np.int64)
+        self._atoms = self._bound(part.atoms, slot_of_field)
+        self._cells = cells = self._held({*slots.tolist(), *slot_of_field.tolist()}, self._atoms)
+        wanted = np.zeros(len(self._slots), np.uint8)
+        wanted[slots] = 1
+        hit_starts, hit_values = grouped(entries, self._first[slots] + codes, len(part.costs))
         row_starts, rows = rows_of_values(cells.codes, cells.first, int(self._first[-1]), wanted)
         room = max(_MOST_CANDIDATES, 2 * self._columns.length)
         which, where = np.empty(room, np.int32), np.empty(room, np.int32)
@@ -204,7 +188,7 @@ class _Batch:
 
     def _settled(self, rules: Sequence[Node], which: Ints, where: Ints) -> dict[int, Rows]:
         """Which of some candidates fit."""
-        chains, atoms, cells = self._learned.chains, self._atoms, self._cells
+        chains, atoms, cells = self._part.chains, self._atoms, self._cells
         state = np.full(len(which), conditions.OPEN, np.uint8)
         conditions.settle(which, where, state, chains, atoms, cells)
         while (wanted := np.flatnonzero(cells.wanted)).size:
@@ -215,38 +199,46 @@ class _Batch:
         kept = np.flatnonzero(state != conditions.FAILING)
         return self._gathered(rules, which[kept], where[kept].astype(np.int64), state[kept])
 
-    def _found(self) -> tuple[Ints, Longs, Bytes]:
-        """Entries and the values in which they were found, pair by pair, and the columns in which any was."""
-        entries, values = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
-        wanted = np.zeros(len(self._slots), np.uint8)
+    def _possible(self, entries: Ints) -> Mask:
+        """Which rules may have candidates, given the entries that were found."""
+        learned = self._learned
+        hit = np.zeros(len(self._part.costs), bool)
+        hit[entries] = True
+        before = np.append(0, np.cumsum(hit[learned.entries]))[learned.starts]
+        possible: Mask = (learned.everywhere > 0) | (np.diff(before) > 0)
+        return possible
 
-        def add(column: Column, mine: Ints, codes: Ints) -> None:
-            slot = self._slot(column)
+    def _found(self) -> tuple[Ints, Longs, Ints]:
+        """Entries, and the columns and codes in which they were found."""
+        entries, slots, codes = [np.empty(0, np.int32)], [np.empty(0, np.int64)], [np.empty(0, np.int32)]
+
+        def add(column: Column, mine: Ints, where: Ints) -> None:
             entries.append(mine)
-            values.append(codes + self._first[slot])
-            wanted[slot] |= len(mine) > 0
+            slots.append(np.full(len(mine), self._slot(column), np.int64))
+            codes.append(where)
 
         done: set[int] = set()
-        for field, (index, numbers) in self._learned.indexes.items():
-            for column in searched(self._columns, field):
-                if field is None and id(column) in done:
-                    continue  # each field's literals have the keywords among them
-                which, codes = found(index, column)
-                add(column, numbers[which], codes)
+        for field, literals in self._learned.literals.items():
+            # Each field's literals have the keywords among them.
+            left = [each for each in searched(self._columns, field) if field is not None or id(each) not in done]
+            for column in left:
+                which, where = found(*self._learned.index(field, left), column)
                 done.add(id(column))
+                if len(which):
+                    add(column, literals.numbers[which], where)
         for field, equals in self._learned.equals.items():
             number_column = self._columns.column(field)
             if number_column is not None:
-                mine, codes_ = equal_codes(number_column, equals)
-                add(number_column, np.array(mine, np.int32), np.array(codes_, np.int32))
-        return np.concatenate(entries), np.concatenate(values), wanted
+                mine, where_ = equal_codes(number_column, equals)
+                add(number_column, np.array(mine, np.int32), np.array(where_, np.int32))
+        return np.concatenate(entries), np.concatenate(slots), np.concatenate(codes)
 
     def _fill(self, atom: int) -> None:
         """Ask a test of those values of its column of which the kernel wants to know."""
         slot, kept = self._atoms.table[atom, [conditions.COLUMN, conditions.KEPT]].tolist()
         verdicts = self._cells.verdicts[kept : kept + len(self._slots[slot].distinct)]
         codes = np.flatnonzero(verdicts == conditions.ASKED).astype(np.int32)
-        held = self._slots[slot].holds(self._questions.tests[atom], codes)
+        held = self._slots[slot].holds(self._part.tests[atom], codes)
         verdicts[codes] = np.where(held, conditions.YES, conditions.NO)
 
     def _gathered(self, rules: Sequence[Node], which: Ints, where: Longs, state: Bytes) -> dict[int, Rows]:

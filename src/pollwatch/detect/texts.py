@@ -21,6 +21,7 @@ Ints = npt.NDArray[np.int32]
 
 #: Letters that a regular expression which ignores case takes for ASCII ones.
 LOOSE = {0x130: "i", 0x131: "i", 0x17F: "s", 0x212A: "k"}
+_LAST_ASCII = 0x7F
 _LOOSE_PATTERN = "[" + "".join(map(chr, LOOSE)) + "]"
 
 
@@ -46,7 +47,9 @@ def folded(values: pa.Array) -> Texts:
     """The texts of a column's distinct values."""
     offsets, buffer = _parts(values)
     begins, ends = offsets[:-1], offsets[1:]
-    odd = pc.invert(pc.string_is_ascii(values)).to_numpy(zero_copy_only=False) | (ends - begins > LONGEST)
+    odd = ends - begins > LONGEST
+    if len(begins) and buffer[begins[0] : ends[-1]].max(initial=0) > _LAST_ASCII:
+        odd |= pc.invert(pc.string_is_ascii(values)).to_numpy(zero_copy_only=False)
     codes = np.flatnonzero(odd)
     if not codes.size:
         return Texts(buffer, begins, ends, odd.view(np.uint8), (begins[:0], begins[:0], np.empty(0, np.int32)))

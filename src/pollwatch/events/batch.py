@@ -93,20 +93,23 @@ def is_text(kind: pa.DataType) -> bool:
 
 def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """A column in one piece and without codes: ``string`` or ``int64``."""
-    array = _whole(column)
+    array = whole(column)
     return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
 
 
 def encoded(column: pa.ChunkedArray | pa.Array) -> tuple[Codes, pa.Array]:
     """Each event's code (:data:`ABSENT` for null), and the values that the codes count; also of numbers."""
-    array = _whole(column)
+    array = whole(column)
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     codes: Codes = pc.fill_null(array.indices, ABSENT).to_numpy(zero_copy_only=False)
     return codes, array.dictionary
 
 
-def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """A column in one piece."""
+    if isinstance(column, pa.ChunkedArray) and column.num_chunks == 1:
+        return column.chunk(0)
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # no chunks at all, or more text than one array of it holds
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)

@@ -47,7 +47,8 @@ class Index(NamedTuple):
         filter: one bit per hash: some literal's gram has it.
         heads, following: per hash its first literal, and per literal the next one of that hash; -1 = none.
         grams, ends: per literal its gram, and where in it the gram ends.
-        pair_filter, pair_heads: the same for literals shorter than four bytes, by two of their bytes themselves.
+        pair_filter, pair_heads: the same for literals shorter than four bytes, by two of their bytes themselves; empty
+            where there are none.
         byte_heads: the same for literals of one byte, which stand in the filter with any byte before them.
         short: there are such.
     """
@@ -78,10 +79,14 @@ def lower(byte: np.uint8) -> np.uint8:
     return np.uint8(byte | _FOLD) if 0x41 <= byte <= 0x5A else byte
 
 
+def no_grams(bits: int) -> Ints:
+    """Nothing counted yet: for each hash of a gram, and behind these for each pair of bytes."""
+    return np.zeros((1 << bits) + _PAIRS, np.int32)
+
+
 @compiled
-def gram_counts(texts: Bytes, starts: Longs, ends: Longs, bits: int) -> Ints:
-    """How often each hash of a gram occurs in texts, and behind these how often each pair of bytes does."""
-    counts = np.zeros((1 << bits) + _PAIRS, np.int32)
+def count_grams(texts: Bytes, starts: Longs, ends: Longs, bits: int, counts: Ints) -> None:
+    """Add to :func:`no_grams` how often each hash of a gram, and each pair of bytes, occurs in texts."""
     shift = np.uint32(32 - bits)
     for text in range(len(starts)):
         gram = np.uint32(0)
@@ -91,7 +96,6 @@ def gram_counts(texts: Bytes, starts: Longs, ends: Longs, bits: int) -> Ints:
                 counts[(1 << bits) + np.int64(gram & _TWO_BYTES)] += 1
             if at - starts[text] >= 3:
                 counts[np.uint32(gram * _SPREAD) >> shift] += 1
-    return counts
 
 
 @compiled
@@ -119,14 +123,15 @@ def _indexed(
     following = np.full(n, -1, np.int32)
     grams = np.zeros(n, np.uint32)
     ends = np.zeros(n, np.int32)
-    pair_filter = np.zeros(_PAIRS >> 5, np.uint32)
-    pair_heads = np.full(_PAIRS, -1, np.int32)
-    byte_heads = np.full(256, -1, np.int32)
     short = False
+    for i in range(n):
+        short |= starts[i + 1] - starts[i] < 4
+    pair_filter = np.zeros(_PAIRS >> 5 if short else 0, np.uint32)
+    pair_heads = np.full(_PAIRS if short else 0, -1, np.int32)
+    byte_heads = np.full(256, -1, np.int32)
     for i in range(n):
         begin, length = starts[i], starts[i + 1] - starts[i]
         if length == 1:
-            short = True
             byte = np.uint32(literals[begin])
             for before in range(256):
                 pair = np.uint32(np.uint32(before) << _BYTE) | byte
@@ -135,7 +140,6 @@ def _indexed(
             byte_heads[byte] = i
             continue
         if length < 4:
-            short = True
             pair, ends[i] = _rarest_pair(literals, begin, length, common[1 << bits :])
             pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
             following[i] = pair_heads[pair]
@@ -169,7 +173,7 @@ def index(literals: Bytes, starts: Longs, marks: Bytes, common: Ints, bits: int)
         literals: lower-case, from 1 to :data:`LONGEST` bytes each, one behind the other.
         starts: where each begins, one more at last.
         marks: :data:`AT_START`, :data:`AT_END` or none, per literal.
-        common: of texts like those to be searched, from :func:`gram_counts`.
+        common: of texts like those to be searched, from :func:`count_grams`.
         bits: the same as for ``common``.
 
     Returns:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pollwatch.detect.columns import Columns
 from pollwatch.detect.match import match, plan
 from pollwatch.detect.matcher import Matcher
+from pollwatch.detect.rulebook import Rulebook, flatten
 from pollwatch.detect.sigma import regex
 from pollwatch.detect.sigma.plain import matches
 from pollwatch.detect.sigma.plan import (
@@ -33,6 +37,7 @@ from pollwatch.detect.sigma.plan import (
 from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Severity
 from pollwatch.events.taxonomy import WEB
+from pollwatch.kernels.choosing import chosen
 
 # Few letters, so that things meet; odd ones, whose case or width is not simple.
 LETTERS = "abUSi'(<;$ .\n\\s\x00\u017f\u212a\u0130\u0131\u00df\u03a3\u03c2\U0001f600k0"
@@ -138,7 +143,9 @@ def test_kernels_equal_plain(
     rules: list[Node], rows: list[dict[str, object]], sample: list[dict[str, object]], unused: list[str]
 ) -> None:
     """What was learned from other data changes no verdict of the kernels, nor do dictionaries with odd values."""
-    matcher = Matcher(rules)
+    book = Rulebook()
+    Matcher(rules[::-2], book)  # of another logsource
+    matcher = Matcher(rules, book)
     if sample:
         matcher.match(Columns(EventBatch(WEB, "x", table(sample))))
     plain = table(rows)
@@ -150,6 +157,45 @@ def test_kernels_equal_plain(
     for at, rule in enumerate(rules):
         expected = [row for row, event in enumerate(full) if matches(rule, event)]
         assert found.get(at, np.empty(0)).tolist() == expected
+
+
+needed = st.recursive(
+    st.integers(0, 5), lambda inner: st.lists(st.lists(inner, min_size=1, max_size=3), min_size=1, max_size=3)
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(needed.filter(lambda need: not isinstance(need, int)), max_size=4),
+    st.lists(st.floats(0, 1), min_size=6, max_size=6),
+)
+def test_the_cheapest_need_is_chosen(trees: list[Any], costs: list[float]) -> None:
+    """Of each rule's options the cheapest: every entry of it, and nothing where even that is too dear."""
+
+    def cost_of(need: Any) -> float:  # noqa: ANN401 - an entry, or options of entries and needs
+        return costs[need] if isinstance(need, int) else min(sum(map(cost_of, option)) for option in need)
+
+    def is_met(need: Any, entries: set[int]) -> bool:  # noqa: ANN401 - the same
+        return (
+            need in entries
+            if isinstance(need, int)
+            else any(all(is_met(each, entries) for each in option) for option in need)
+        )
+
+    nodes: list[tuple[int, int]] = []
+    starts = [0]
+    for tree in trees:
+        flatten(tree, nodes)
+        starts.append(len(nodes))
+    cost, everywhere, bounds, entries = chosen(
+        np.array(nodes, np.int32).reshape(-1, 2), np.array(starts, np.int32), np.array(costs), 0.7
+    )
+    for at, tree in enumerate(trees):
+        mine = entries[bounds[at] : bounds[at + 1]].tolist()
+        assert cost[at] == pytest.approx(cost_of(tree))
+        assert bool(everywhere[at]) == (cost[at] >= 0.7)
+        assert not mine if everywhere[at] else is_met(tree, set(mine))
+        assert everywhere[at] or sum(costs[each] for each in mine) == pytest.approx(cost[at])
 
 
 @settings(max_examples=200, deadline=None)

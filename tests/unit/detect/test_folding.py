@@ -5,6 +5,7 @@ import pytest
 
 from pollwatch.detect.match import Plan, Planned, match
 from pollwatch.detect.matcher import Matcher
+from pollwatch.detect.rulebook import Rulebook
 from pollwatch.detect.sigma.plan import EventRule, Leaf, Node, Regex, RuleInfo, Text, Wild
 from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Severity
@@ -17,7 +18,7 @@ def fits(condition: Node, *, kernels: bool) -> set[str]:
     """Which of the texts fulfil a condition, by either way of searching."""
     table = pa.table({"f": TEXTS, "time_us": [0] * len(TEXTS), "number": range(len(TEXTS))})
     rule = EventRule(RuleInfo("r", "r", "r", Severity.LOW), WEB, condition)
-    plan = Plan((Planned(rule, condition),), _matcher=[Matcher([condition])] if kernels else [])
+    plan = Plan((Planned(rule, condition),), _matcher=[Matcher([condition], Rulebook())] if kernels else [])
     hits = match(plan, EventBatch(WEB, "log", table)).hits
     return {TEXTS[row] for each in hits for row in each.rows}
 

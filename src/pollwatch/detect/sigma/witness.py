@@ -3,7 +3,7 @@
 A bad witness costs speed, never a detection: what has one is still asked the test itself.
 
 :func:`literals` gives one set of literals per test, chosen by how literals look. :func:`needs` gives every set that is
-known of a whole condition, and :func:`chosen` takes the cheapest of them by what a sample of the data says.
+known of a whole condition, of which the cheapest is taken by what a sample of the data says (``kernels.choosing``).
 """
 
 from __future__ import annotations
@@ -145,18 +145,6 @@ def branches(node: Node) -> list[Node]:
             return [And((*children[:at], branch, *children[at + 1 :])) for branch in split]
         case _:
             return [node]
-
-
-def chosen(need: Need, costs: Sequence[float]) -> tuple[float, set[int]]:
-    """The cheapest option: its cost, which is the sum of its entries' costs, and the entries."""
-    best, entries = float("inf"), set[int]()
-    for option in need:
-        inner = [chosen(each, costs) for each in option if not isinstance(each, int)]
-        mine = [each for each in option if isinstance(each, int)]
-        cost = sum(costs[each] for each in mine) + sum(each for each, _ in inner)
-        if cost < best:
-            best, entries = cost, set(mine).union(*(each for _, each in inner))
-    return best, entries
 
 
 def _entries(leaf: Leaf) -> list[list[Entry]]:
