@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pollwatch.formats.errorline import ErrorLine, said_in
-from pollwatch.formats.framing import Value, as_text, epoch_us, iso_us
+from pollwatch.formats.framing import Value, as_text, epoch_us, iso_us, json_object
 from pollwatch.formats.webtext import client_address, host_name
 
 _REQUESTS = "http.log.access"
@@ -36,3 +36,11 @@ def read_error_object(value: Mapping[str, Any]) -> ErrorLine | None:
     when = value["ts"]
     time_us = iso_us(when) if isinstance(when, str) and "-" in when else epoch_us(when)
     return ErrorLine(time_us, values | said_in(str(values["message"]), values))
+
+
+def read_error_text(text: str) -> ErrorLine | None:
+    """The message that a JSON text is, or None."""
+    if '"logger"' not in text:
+        return None
+    value = json_object(text)
+    return read_error_object(value) if isinstance(value, dict) else None

@@ -81,6 +81,20 @@ class Header:
         return tuple(plain(name) for name in self.names)
 
 
+#: IIS's own older format: always the same fields, a comma behind each, local times.
+_NATIVE = Header(
+    (
+        *("c-ip", "cs-username", "date", "time", "s-sitename", "s-computername", "s-ip", "time-taken", "cs-bytes"),
+        *("sc-bytes", "sc-status", "sc-win32-status", "cs-method", "cs-uri-stem", "cs-uri-query"),
+    ),
+    ", ",
+    local=True,
+)
+_NATIVE_LINE = re.compile(
+    r"[0-9A-Fa-f.:]{3,45}, [^,]*, \d{1,4}[./-]\d{1,2}[./-]\d{2,4}, \d{1,2}:\d\d:\d\d, \w+, [^,]+, [^,]+, \d+, "
+)
+
+
 def plain(name: str) -> str:
     """A field's name without case and punctuation."""
     return _PUNCTUATION.sub("", name.lower())
@@ -118,6 +132,8 @@ def guess(line: str) -> Header | None:
         return _guess_cloudfront(line.split("\t"))
     if line[10:11] == "T" and "," in line:
         return _guess_exchange(split(line, ","))
+    if _NATIVE_LINE.match(line):
+        return _NATIVE
     values = line.split(" ")
     if len(values) < 5 or not _DATE.match(values[0]) or not _CLOCK.match(values[1]):
         return None
@@ -194,24 +210,23 @@ def _newer_order(values: Sequence[str]) -> list[str]:
     client = next((n for n in range(1, min(5, len(values))) if is_address(values[n])), None)
     if client is None:
         return []
-    status = next(
-        (
-            n
-            for n in range(max(client + 1, len(values) - len(_BEHIND_STATUS)), len(values))
-            if _STATUS.match(values[n]) and all(map(_NUMBER.match, values[n:]))
-        ),
-        None,
-    )
+    status = next((n for n in range(client + 1, len(values)) if _is_status(values, n)), None)
     if status is None:
         return []
+    numbers = next((n for n in range(status + 1, len(values)) if not _NUMBER.match(values[n])), len(values))
+    behind = _BEHIND_STATUS[min(numbers - status, len(_BEHIND_STATUS)) - 1]
+    # Fields that the administrator added come last; of those, whom a proxy saw is the one that matters.
+    more = values[status + 1 + len(behind) :]
+    added = ["X-Forwarded-For" if is_address(each.split(",")[0]) else f"x-{n}" for n, each in enumerate(more)]
     head = ["cs-uri-stem", "cs-uri-query", "s-port", "cs-username"][:client]
-    return [
-        *head,
-        "c-ip",
-        *_text_names(values[client + 1 : status]),
-        "sc-status",
-        *_BEHIND_STATUS[len(values) - status - 1],
-    ]
+    names = [*head, "c-ip", *_text_names(values[client + 1 : status]), "sc-status", *behind, *added]
+    return names if len(set(names)) == len(names) else []
+
+
+def _is_status(values: Sequence[str], at: int) -> bool:
+    """A status, with Windows' two numbers behind it, or nothing but numbers."""
+    behind = values[at + 1 :]
+    return _STATUS.match(values[at]) is not None and all(map(_NUMBER.match, behind[:2]))
 
 
 def _text_names(texts: Sequence[str]) -> list[str]:

@@ -55,6 +55,7 @@ _FIELD_NAMES = frozenset({*FIELDS, NUMBER, "time_us"})
 _GENERIC_SHAPE = Shape(GENERIC, ("src_ip", "user", "hostname"))
 _AUTH_COMMANDS = frozenset({"authenticate", "login", "auth", "pass", "apop"})
 _REPLY = re.compile(r'R="*(?:\S+ )?(OK|NO|BAD|-ERR|\+OK)\b', re.IGNORECASE)
+_LOCAL_DATE = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{2,4}) (\d{1,2}:\d\d:\d\d)\Z")
 _MAIL_PROGRAMS = {143: "exchange-imap", 993: "exchange-imap", 110: "exchange-pop", 995: "exchange-pop"}
 
 
@@ -103,7 +104,7 @@ class W3cRows:
         if "sreason" in names:
             frame = self._without_rejected(frame, header)
         if len(frame):
-            self.requests.frames.append(_fields(frame, header))
+            self.requests.frames.append(_fields(frame, header, self.zone))
 
     def _without_other_services(self, frame: pl.DataFrame, header: Header) -> pl.DataFrame:
         """The requests alone: IIS logs FTP and SMTP in the fields of a web site."""
@@ -153,16 +154,17 @@ def _values(texts: Sequence[str], header: Header) -> tuple[pl.DataFrame, list[bo
         rows = [each for each in split_lines if len(each) == n]
         columns = {f"c{i}": pl.Series([row[i] or "-" for row in rows], dtype=pl.String) for i in range(n)}
         return pl.DataFrame(columns), fits
-    lines = pl.Series(texts, dtype=pl.String).str.strip_chars_end(" \r\n")
+    lines = pl.Series(texts, dtype=pl.String).str.strip_chars_end(" ," if header.separator == ", " else " ")
     fitting = lines.str.count_matches(header.separator, literal=True) == n - 1
     parts = lines.filter(fitting).str.split_exact(header.separator, n - 1).struct.unnest()
     return parts.rename({f"field_{i}": f"c{i}" for i in range(n)}), fitting.to_list()
 
 
-def _fields(frame: pl.DataFrame, header: Header) -> pl.DataFrame:
+def _fields(frame: pl.DataFrame, header: Header, zone: dt.tzinfo) -> pl.DataFrame:
     """Values under the names of ``webfields.FIELDS``; other fields under the names that the log gives them."""
     names = header.plain_names()
-    columns = {NUMBER: frame[NUMBER], "time": _times(frame, header)}
+    times = _times(frame, header)
+    columns = {NUMBER: frame[NUMBER], "time": _in_zone(times, zone) if header.local else times}
     used = {*_MOMENTS, "date", *_TAKEN}
     for name, candidates in _REQUEST.items():
         found = next((each for each in candidates if each in names), None)
@@ -174,6 +176,8 @@ def _fields(frame: pl.DataFrame, header: Header) -> pl.DataFrame:
         columns |= _durations(frame[f"c{names.index(taken)}"])
     if "agent" in columns:
         columns["agent"] = _spaced(columns["agent"])
+    if "forwarded" in columns:
+        columns["forwarded"] = columns["forwarded"].str.replace_all(r"\+|%20", " ")
     for at, name in enumerate(header.names):
         if names[at] not in used and name not in columns:
             columns[f"x-{name}" if name in _FIELD_NAMES else name] = _escaped(frame[f"c{at}"])
@@ -189,6 +193,21 @@ def _times(frame: pl.DataFrame, header: Header) -> pl.Series:
     if "date" in names:
         return frame[f"c{names.index('date')}"] + " " + moment
     return f"{header.date} " + moment if header.date and "time" in names else moment
+
+
+def _in_zone(times: pl.Series, zone: dt.tzinfo) -> pl.Series:
+    """Local times with the zone's offset behind them."""
+    read = {text: iso_us(_as_iso(text), zone) for text in times.unique() if text}
+    return times.replace({text: str(us) for text, us in read.items() if us is not None})
+
+
+def _as_iso(text: str) -> str:
+    """``11/3/26 7:55:20`` with the year first: the month before the day where both can be one, as in the USA."""
+    if (match := _LOCAL_DATE.match(text)) is None:
+        return text
+    first, second, year = int(match[1]), int(match[2]), int(match[3])
+    month, day = (second, first) if first > 12 or "." in text[:3] else (first, second)
+    return f"{year + 2000 if year < 100 else year}-{month:02}-{day:02} {match[4]:0>8}"
 
 
 def _escaped(column: pl.Series) -> pl.Series:
@@ -226,7 +245,7 @@ def _rows(frame: pl.DataFrame, header: Header, zone: dt.tzinfo) -> list[tuple[in
     found = []
     for values, time in zip(frame.iter_rows(), times, strict=True):
         row = {name: value for name, value in zip(names, values, strict=False) if value not in {"-", ""}}
-        found.append((values[-1], iso_us(time, where) if time else None, row))
+        found.append((values[-1], iso_us(_as_iso(time), where) if time else None, row))
     return found
 
 

@@ -23,6 +23,7 @@ from pollwatch.events.taxonomy import WEB
 from pollwatch.formats.accessline import Fields, read_access
 from pollwatch.formats.accessobject import read_object
 from pollwatch.formats.errorline import ErrorLine, read_error
+from pollwatch.formats.errorobject import read_error_text
 from pollwatch.formats.framing import EMPTY_LINE, WEB_ERROR_SHAPE, Rows
 from pollwatch.formats.logformat import Layout, compile_layout
 from pollwatch.formats.transport import CARRIED, carried
@@ -129,7 +130,7 @@ class WebLines:
         if not text or text.isspace():
             return EMPTY_LINE
         for line in _unwrapped(text):
-            error = read_error(line, self.zone)
+            error = read_error_text(line) if line[:1] == "{" else read_error(line, self.zone)
             if error is not None:
                 self.seen_error(error)
                 return error
