@@ -27,7 +27,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Final, TypeAlias
 
 from pollwatch.clock import US_PER_S
@@ -342,6 +341,10 @@ def _join_held(found: Sequence[Campaign], joined: _Union) -> None:
         if campaign.actor[0] == "ip" and campaign.actor[1] in held:
             held[campaign.actor[1]].append(index)
     for members in held.values():
-        for one, other in pairwise(sorted(set(members), key=lambda i: (found[i].first_us or 0, i))):
-            if (found[other].first_us or 0) - (found[one].last_us or 0) <= TAKEOVER_US:
-                joined.join(one, other)
+        last = end_us = None
+        for index in sorted(set(members), key=lambda i: (found[i].first_us or 0, i)):
+            first_us, own_end_us = found[index].first_us or 0, found[index].last_us or 0
+            if last is not None and end_us is not None and first_us - end_us <= TAKEOVER_US:
+                joined.join(last, index)
+                own_end_us = max(own_end_us, end_us)
+            last, end_us = index, own_end_us
