@@ -86,6 +86,9 @@ _OPENED = frozenset({
     "access", "log", "data", "fields", "message", "msg", "json", "event", "attributes",
     "properties", "jsonpayload", "enforcedsecuritypolicy", "details", "requestheaders",
 })  # fmt: skip
+#: Objects of what the client sent, and what counts in them: a header called Remote-Addr is the client's own word.
+_HEADERS = frozenset({"headers", "header", "requestheaders"})
+_FROM_HEADERS = frozenset({"useragent", "referer", "referrer", "host", "authority", "xforwardedfor"})
 _FOREIGN = frozenset({"event_type", "ecs", "ecs.version", "__REALTIME_TIMESTAMP", "auditID", "eventVersion"})
 _FOREIGN_STARTS = ("http.request.", "http.response.", "url.")
 _TEXTS = ("log", "message", "msg", "line")
@@ -277,6 +280,8 @@ def _by_name(value: Mapping[str, Any]) -> Fields:
         for around, members in level:
             for key in list(members)[:_MOST_MEMBERS]:
                 name = _PUNCTUATION.sub("", key.lower())
+                if around in _HEADERS and name not in _FROM_HEADERS:
+                    continue
                 member = members[key]
                 if isinstance(member, list) and member:
                     # Headers are lists of their values, or one list of names and values.
