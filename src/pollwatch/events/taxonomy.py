@@ -114,6 +114,7 @@ CLOUD_COLUMNS = (
     "norm.ip",  # where the acting account came from; null where the service itself acted
     "norm.user",  # the account acting
     "norm.host",  # the machine that it acted from, where the log names it
+    "norm.service",  # whose service, as people call it: what an office has been told of is attacked
     "norm.target",  # what was acted upon: an account, an application, a bucket; of a log-in the application entered
     "norm.operation",  # the service's own name for what was done
     "norm.kind",  # what that is in our words; see CLOUD_KINDS; null where it is none of them
@@ -234,7 +235,7 @@ ACTORS: dict[LogSource, ActorColumns] = {
 WINDOWS_ACTORS = ActorColumns(ip="norm.ip", user="norm.user", host="norm.host", target="Computer")
 
 #: Of every cloud service's audit log, for the same reason.
-CLOUD_ACTORS = ActorColumns(ip="norm.ip", user="norm.user", host="norm.host", target="norm.target")
+CLOUD_ACTORS = ActorColumns(ip="norm.ip", user="norm.user", host="norm.host", target="norm.service")
 CLOUD_PRODUCTS = frozenset({"aws", "azure", "m365", "gcp", "okta", "github", "cisco"})
 
 #: Of every other log of sensors and firewalls (VPN, administration, notices): columns of ours beside the product's own.

@@ -32,6 +32,19 @@ from pollwatch.formats.framing_login import address
 Record: TypeAlias = "dict[str, Any]"
 Reader: TypeAlias = "Callable[[Record, Fields], CloudEvent | None]"
 
+#: A service, or else a product, as people call it.
+_PROVIDERS = {
+    "aws": "AWS",
+    "azure": "Microsoft Entra",
+    "activitylogs": "Azure",
+    "m365": "Microsoft 365",
+    "defender": "Microsoft Defender",
+    "google_workspace": "Google Workspace",
+    "gcp": "Google Cloud",
+    "okta": "Okta",
+    "duo": "Duo",
+    "github": "GitHub",
+}
 _DEPTH = 12
 _MOST = 400
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -80,7 +93,7 @@ class Deed:
             "norm.device": self.device or None,
         }
         if self.login is not None:
-            found |= {"action": self.login or None, "user": user, "src_ip": source, "hostname": self.target or None}
+            found |= {"action": self.login or None, "user": user, "src_ip": source}
         return found
 
 
@@ -94,6 +107,13 @@ class CloudEvent:
     values: dict[str, Value]
     deed: Deed
     category: str = ""
+
+    @property
+    def provider(self) -> str:
+        """The service, as people call it; of AWS with the account, since offices have several."""
+        account = self.values.get("recipientAccountId") or self.values.get("userIdentity.accountId")
+        name = _PROVIDERS.get(self.service.partition(".")[0]) or _PROVIDERS.get(self.product, self.product)
+        return f"{name} account {account}" if self.product == "aws" and account else name
 
     @property
     def logsource(self) -> LogSource:
@@ -180,10 +200,9 @@ class CloudRows:
             self._columns[source] = {name: [] for name in names}
             self._numbers[source], self._times[source] = [], []
         columns, numbers = self._columns[source], self._numbers[source]
-        values = event.values | event.deed.columns()
+        values = event.values | event.deed.columns() | {"norm.service": event.provider}
         if source.category == AUTHENTICATION:
-            values["program"] = event.product
-            values["hostname"] = values["hostname"] or event.product
+            values |= {"program": event.product, "hostname": event.provider}
         for name, value in values.items():
             column = columns.setdefault(name, [])
             column.extend([None] * (len(numbers) - len(column)))
