@@ -149,7 +149,7 @@ def tries(sentence: str) -> int | None:
 
 def read(sentence: str) -> Login | None:
     """What a sentence says of one attempt to log in; None where it says nothing, or names neither account nor peer."""
-    if len(sentence) > LONGEST:
+    if len(sentence) > LONGEST or not _may_be(sentence.lower()):
         return None
     action = "failure" if _REFUSED_POST.search(sentence) else outcome(sentence)
     if action is None or _TAGGED.search(sentence):
@@ -161,6 +161,62 @@ def read(sentence: str) -> Login | None:
     where, source_port = source or (None, None)
     witness = Witness.SERVICE if action == "failure" else Witness.NOBODY
     return Login(action, user, None, where, None, source_port, None, None, witness)
+
+
+def _may_be(text: str) -> bool:
+    """Whether a text, in lower case, may report an attempt: most do not, and this is quicker than patterns."""
+    verdict = (
+        "fail" in text
+        or "invalid" in text
+        or "den" in text
+        or "reject" in text
+        or "refus" in text
+        or "succe" in text
+        or "logged" in text
+        or "unauth" in text
+        or "incorrect" in text
+        or "wrong" in text
+        or "bad" in text
+        or "unknown" in text
+        or "no such" in text
+        or "limit" in text
+        or "error" in text
+        or "granted" in text
+        or "signed" in text
+        or "ban " in text
+        or "block" in text
+        or "attempt" in text
+        or "mismatch" in text
+        or "mislukt" in text
+        or "fehl" in text
+        or "chou" in text
+        or "fallid" in text
+        or "existent" in text
+        or " 40" in text
+        or "=40" in text
+    )
+    return verdict and (
+        "auth" in text
+        or "log" in text
+        or "sign" in text
+        or "pass" in text
+        or "cred" in text
+        or "user" in text
+        or "account" in text
+        or "acl" in text
+        or "fa " in text
+        or "otp" in text
+        or "ban " in text
+        or "block" in text
+        or "token" in text
+        or "factor" in text
+        or "attempt" in text
+        or "anmeld" in text
+        or "wachtw" in text
+        or "connexion" in text
+        or "sesi" in text
+        or "post" in text
+    )
 
 
 def _user(sentence: str) -> tuple[str | None, tuple[int, int]]:
