@@ -98,7 +98,7 @@ def formats_page() -> str:
 def events_page() -> str:
     """The columns of each logsource."""
     parts = ["# Events: logsources and their columns", "", "Besides these, every event has `time_us` and `number`.", ""]
-    for name in ("WEB", "WEB_ERROR", "AUTH", "SYSLOG", "IDS", "DNS", "FLOW"):
+    for name in ("WEB", "WEB_ERROR", "AUTH", "SYSLOG", "IDS", "DNS", "FLOW", "MAIL", "FTP", "DATABASE"):
         columns = getattr(taxonomy, f"{name}_COLUMNS")
         parts += [f"## `{getattr(taxonomy, name)}`", "", ", ".join(f"`{column}`" for column in columns), ""]
     return "\n".join(parts)
