@@ -16,6 +16,7 @@ from pathlib import Path
 
 import accuracy_cloud
 import accuracy_hub
+import accuracy_names
 import accuracy_web
 import accuracy_windows
 from accuracy_table import DATA, Measured
@@ -40,6 +41,7 @@ CORPORA: dict[str, Callable[[], Measured]] = {
     "security-datasets": accuracy_windows.datasets,
     "evtx-to-mitre": accuracy_windows.evtx,
     "cloud": accuracy_cloud.cloud,
+    "lookalikes": accuracy_names.names,
 }
 
 
