@@ -4,6 +4,7 @@ An attacker hides ``../`` as ``%252e%252e%c0%af`` and ``union select`` as ``UN%4
 not have to know every disguise. Each normalised column has the original's name behind ``norm.``:
 
 - ``norm.cs-uri``, ``norm.cs-uri-stem``, ``norm.cs-uri-query``, ``norm.cs-user-agent``, ``norm.cs-referer``.
+- ``norm.cs-uri-grammar`` and its like: which languages the text speaks (``pollwatch.events.meaning``).
 - ``norm.layers`` int64: how many times something was percent-encoded over; 2 or more is itself evidence.
 
 What normalising removes stays visible in the original column: ``%00``, double encoding, comments, case.
@@ -12,34 +13,24 @@ Every step is bounded: :data:`ROUNDS` rounds, :data:`LONGEST` characters.
 
 from __future__ import annotations
 
-import html
 import re
-import unicodedata
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pollwatch.events import meaning
 from pollwatch.events.batch import ABSENT, Codes, EventBatch, encoded, plain
+from pollwatch.events.decoding import decoded
 
 PREFIX = "norm."
 LAYERS = "norm.layers"
-ROUNDS = 5
-#: Longer texts are normalised on their beginning and their end only.
-LONGEST = 16_384
-_TAIL = 2_048
-
 URI_COLUMNS = ("cs-uri",)
-HEADER_COLUMNS = ("cs-user-agent", "cs-referer")
+HEADER_COLUMNS = tuple(meaning.HEADERS)
 
-_PERCENT = re.compile(r"(?:%[0-9a-f]{2})+", re.IGNORECASE)
-_PERCENT_U = re.compile(r"%u([0-9a-f]{4})", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?:#0{0,80}\d{1,7}|#x0{0,80}[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)
-_ESCAPE = re.compile(r"\\(?:u\{?([0-9a-f]{4,6})\}?|x([0-9a-f]{2}))", re.IGNORECASE)
-_OVERLONG = re.compile(rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf][\x80-\xbf]")
 _SQL_VERSIONED = re.compile(r"/\*!\d{0,6}(.{0,400}?)\*/", re.DOTALL)
-_SQL_COMMENT = re.compile(r"/\*[^!].{0,400}?\*/|/\*\*/", re.DOTALL)
+_SQL_COMMENT = re.compile(r"/\*\*/|/\*[^!].{0,400}?\*/", re.DOTALL)
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f\u00a0]+")
 _DOT_SEGMENT = re.compile(r"(?<=/)(?:\./)+")
 _BACK = re.compile(r"(?<=\.\.)[\\/]+|\\(?=\.\.)")
@@ -56,14 +47,18 @@ def add_normalised(batch: EventBatch) -> EventBatch:
         if name in names and PREFIX + name not in names:
             codes, texts = _texts(table[name])
             stem, query, whole, layers = _uri_columns(texts)
+            spoken = meaning.of_uris(texts, whole)
             if codes is not None:
                 layers = np.append(layers, 0)[codes]
-            for suffix, column in (("", whole), ("-stem", stem), ("-query", query)):
+            for suffix, column in (("", whole), ("-stem", stem), ("-query", query), (meaning.SUFFIX, spoken)):
                 table = table.append_column(f"{PREFIX}{name}{suffix}", _of_rows(codes, column))
     for name in HEADER_COLUMNS:
         if name in names and PREFIX + name not in names:
             codes, texts = _texts(table[name])
-            table = table.append_column(PREFIX + name, _of_rows(codes, _header_column(texts)))
+            normal = _header_column(texts)
+            table = table.append_column(PREFIX + name, _of_rows(codes, normal))
+            spoken = meaning.HEADERS[name](texts, normal)
+            table = table.append_column(PREFIX + name + meaning.SUFFIX, _of_rows(codes, spoken))
     if layers is not None and LAYERS not in names:
         table = table.append_column(LAYERS, pa.array(layers))
     return batch if table is batch.table else EventBatch(batch.logsource, batch.path, table)
@@ -133,21 +128,7 @@ def normalise(text: str, *, plus: bool = True) -> tuple[str, int]:
         text: as sent.
         plus: whether ``+`` means a space, as in queries (and in paths, to careless servers).
     """
-    if len(text) > LONGEST:
-        text = text[: LONGEST - _TAIL] + text[-_TAIL:]
-    if plus:
-        text = text.replace("+", " ")
-    layers = 0
-    for _round in range(ROUNDS):
-        decoded = _percent(text)
-        layers += decoded != text
-        decoded = _ENTITY.sub(_entity, decoded) if "&" in decoded else decoded
-        decoded = _ESCAPE.sub(_escape, decoded) if "\\" in decoded else decoded
-        if decoded == text:
-            break
-        text = decoded
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+    text, layers = decoded(text, plus=plus)
     return _flatten(text.replace("\x00", "").lower()), layers
 
 
@@ -160,44 +141,3 @@ def _flatten(text: str) -> str:
     if "/./" in text:
         text = _DOT_SEGMENT.sub("", text)
     return _SPACE.sub(" ", text)
-
-
-def _percent(text: str) -> str:
-    if "%" not in text:
-        return text
-    text = _PERCENT_U.sub(lambda match: _char(int(match[1], 16)), text)
-    return _PERCENT.sub(lambda match: _decode(bytes.fromhex(match[0].replace("%", ""))), text)
-
-
-def _decode(data: bytes) -> str:
-    """UTF-8, forgiving overlong forms as careless servers do, else Latin-1."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        data = _OVERLONG.sub(_shorten, data)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _shorten(match: re.Match[bytes]) -> bytes:
-    lead, *rest = match[0]
-    code = lead & (0x1F if len(rest) == 1 else 0x0F if len(rest) == 2 else 0x07)
-    for byte in rest:
-        code = code << 6 | byte & 0x3F
-    return _char(code).encode()
-
-
-def _entity(match: re.Match[str]) -> str:
-    decoded = html.unescape(match[0])
-    return "" if decoded == "\x00" else decoded
-
-
-def _escape(match: re.Match[str]) -> str:
-    return _char(int(match[1] or match[2], 16))
-
-
-def _char(code: int) -> str:
-    """A character; lone surrogates and numbers beyond Unicode become the replacement character."""
-    return "\ufffd" if 0xD800 <= code < 0xE000 or code > 0x10FFFF else chr(code)

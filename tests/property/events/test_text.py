@@ -7,8 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pollwatch.events.batch import EventBatch
+from pollwatch.events.decoding import LONGEST
 from pollwatch.events.taxonomy import WEB
-from pollwatch.events.text import LONGEST, add_normalised, normalise
+from pollwatch.events.text import add_normalised, normalise
 
 pieces = st.sampled_from(
     [

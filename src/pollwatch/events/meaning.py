@@ -1,0 +1,90 @@
+# ruff: noqa: E501 - a pattern reads best unbroken
+"""Columns that say which languages a request speaks: what ``grammar`` finds in it, value by value.
+
+- ``norm.cs-uri-grammar``, ``norm.cs-user-agent-grammar``, ``norm.cs-referer-grammar``: languages and constructs, one
+  behind the other, ``sql.cut sql.union``; null where there are none, which is nearly everywhere.
+
+Only texts with something odd in them are looked at, each distinct one once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pollwatch.events.grammar import judge
+
+SUFFIX = "-grammar"
+#: Texts longer than this are asked about at their beginning and end only (``decoding``), so that this is no limit of theirs.
+_SPOKEN = (
+    r"union|select|waitfor|@@|sleep|procedure|order by \d|group by|having|execute|information_schema|pg_catalog|sqlite_master|"
+    r"\b(?:and|or|xor|where|rlike)\b[^&]*(?:=|<|>| like | in | is | between | true| false| null| not |\d)|"
+    r"/\.?\.|\.\.|::|--|~[+\d-]|0x2e|__|=~|=!|=if|"
+    r"/(?:etc|proc|sys|root|var|usr|home|dev|boot|opt|tmp|s?bin)/|[\s/=]s?bin/|\.(?:ini|exe|bat|cmd)\b|(?:web|meta)-inf|passwd|shadow|[/=]sam\b|"
+    r"whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist|(?:time|nohup|strace|sudo|env|exec) \w|[a-z] [-/]|=[a-z-]+ \S+[./]|"
+    r"[?&](?:php_|session\.|suhosin|cgi\.|zend\.|opcache\.|safe_mode|allow_url|open_basedir|disable_|auto_|memory_|extension_|error_log|sendmail|engine)|"
+    r"java|classloader|constructor|prototype|console\.|process\.|data:|behavior|url\("
+)
+#: What an honest address seldom has: signs of programs, or words and marks that the grammars begin with.
+_ODD_URI: Final = r"['\"`<>(){}|;\\$*\[\]]|[?&=/ ][a-z][a-z0-9+._-]{1,14}:|\?.*[#!^]|=[^&]*[=?]|\+ad[w4]|" + _SPOKEN
+_ODD_AGENT: Final = (
+    r"['\"`<>{}|\\$*\[\]]|\bon[a-z]+=|\(\)|[a-z]\(|&&|^[a-z][a-z_.'-]*(?: |$)|; ?/?[a-z]+ [-/+]|^[;/=]|" + _SPOKEN
+)
+#: As they were sent: line breaks, which the normal form has no more, and objects in base64.
+_ODD_RAW: Final = r"(?i)%0[ad]|/\*|%2a(?:/|%2f)|(?:=|%20|\+)%26|%u0{0,2}0?[ad]\b|%e5%98|%e2%80%a8|%00|rO0AB|AAEAAAD|H4sIA|gASV|BAh[bvJ7]|[=/](?:[A-Za-z0-9+/_-]{24,}|[A-Za-z0-9+/_-]{16,}(?:=|%3d))"
+
+
+def of_uris(raw: pa.Array, normal: pa.Array) -> pa.Array:
+    """What addresses speak.
+
+    Args:
+        raw: as sent.
+        normal: the same in normal form.
+    """
+    return _column(raw, _fits(normal, _ODD_URI) | _fits(raw, _ODD_RAW), judge.of_uri)
+
+
+def of_agents(raw: pa.Array, normal: pa.Array) -> pa.Array:
+    """What browsers' names speak."""
+    return _column(raw, _fits(normal, _ODD_AGENT), judge.of_header)
+
+
+def of_referers(raw: pa.Array, normal: pa.Array) -> pa.Array:
+    """What the pages that visitors say to come from speak."""
+    odd = _fits(normal, _ODD_URI) | _fits(normal, "^[^a-z]|^[a-z]+[^a-z:]")
+    return _column(raw, odd, judge.of_referer)
+
+
+#: By column: how it is judged.
+HEADERS: Final[dict[str, Callable[[pa.Array, pa.Array], pa.Array]]] = {
+    "cs-user-agent": of_agents,
+    "cs-referer": of_referers,
+}
+FINDINGS: Final = {
+    "norm.cs-uri" + SUFFIX: ("cs-uri", judge.of_uri),
+    "norm.cs-user-agent" + SUFFIX: ("cs-user-agent", judge.of_header),
+    "norm.cs-referer" + SUFFIX: ("cs-referer", judge.of_referer),
+}
+
+
+def _fits(texts: pa.Array, pattern: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = pc.fill_null(
+        pc.match_substring_regex(texts, pattern), fill_value=False
+    ).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _column(
+    raw: pa.Array, odd: np.ndarray[tuple[int], np.dtype[np.bool_]], judged: Callable[[str], list[judge.Finding]]
+) -> pa.Array:
+    said = np.full(len(raw), None, dtype=object)
+    places = np.flatnonzero(odd)
+    for place, text in zip(places.tolist(), raw.take(pa.array(places)).to_pylist(), strict=True):
+        kinds = sorted({each.kind for each in judged(text)})
+        if kinds:
+            said[place] = " ".join(kinds)
+    return pa.array(said, pa.string())
