@@ -17,7 +17,7 @@ from pollwatch.events.places import INSIDE, NOBODYS
 
 _NAMED: Final = (
     *("src_ip", "dest_ip", "src_port", "dest_port", "proto", "bytes_out", "bytes_in", "packets"),
-    *("action", "conn_state", "flags"),
+    *("action", "conn_state", "flags", "local_orig", "local_resp"),
 )
 _NUMBERS: Final = ("src_port", "dest_port", "bytes_out", "bytes_in", "packets")
 _REFUSED: Final = r"(?i)block|den[iy]|drop|reject"
@@ -84,14 +84,19 @@ def flows(seen: Seen) -> pl.DataFrame:
             udp=udp,
             sent="bytes_out",
             received="bytes_in",
-            src_inside=there.str.contains(INSIDE),
-            dst_inside=back.str.contains(INSIDE),
+            src_inside=_inside(there, "local_orig"),
+            dst_inside=_inside(back, "local_resp"),
             made=made,
             answer=(answer & state.is_null()).fill_null(value=False),
             **{name: pl.col(name) for name in (TIME, PATH, NUMBER)},
         )
         .cast(pl.Schema(SCHEMA))
     )
+
+
+def _inside(address: pl.Expr, told: str) -> pl.Expr:
+    """Whether an address is of the own network: as it shows itself, or as the sensor was told which those are."""
+    return address.str.contains(INSIDE) | (pl.col(told) == "true").fill_null(value=False)
 
 
 #: Columns of :func:`watched`.

@@ -10,6 +10,7 @@ import re
 from pollwatch.events.batch import LogSource
 from pollwatch.formats.framing import Value
 from pollwatch.formats.framing_firewall import Packet, packet
+from pollwatch.formats.framing_login import only
 from pollwatch.formats.framing_reports import Report, ip
 
 _PRODUCT = "cisco"
@@ -51,16 +52,18 @@ def decode(program: str | None, message: str) -> Report | None:
     severity, number = tag.groups()
     said = text[tag.end() :]
     if (seen := _packet(said)) is not None:
-        about: dict[str, Value] = {"message_number": number, "device_severity": severity}
-        return Report(LogSource("firewall", _PRODUCT, _SERVICE), about | seen._asdict() | {"packets": seen.packets})
-    user, source, command = _USER.search(said), _ADDRESS.search(said), _COMMAND.search(said)
+        known: dict[str, Value] = {"message_number": number, "device_severity": severity}
+        return Report(LogSource("firewall", _PRODUCT, _SERVICE), known | seen._asdict() | {"packets": seen.packets})
+    about = said.partition(" executed ")[0]
+    user, command = _USER.search(about), _COMMAND.search(said)
+    source = only(_ADDRESS.findall(about))  # an account may be named like an address; then nobody is
     values: dict[str, Value] = {
         "message_number": number,
         "device_severity": severity,
         "message": said,
         "program": f"{_PRODUCT} {_SERVICE}",
         "user": user[1] if user else None,
-        "src_ip": ip(source[1]) if source else None,
+        "src_ip": ip(source),
     }
     if number in _LOGINS:
         return Report(LogSource("authentication", _PRODUCT, _SERVICE), values | {"action": _LOGINS[number]})

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from pollwatch.events.batch import LogSource
 from pollwatch.formats.framing import Value, iso_us
+from pollwatch.formats.framing_login import only
 from pollwatch.formats.framing_reports import LONGEST, Report, ip, verdict
 
 _PRODUCT = "paloalto"
@@ -122,7 +123,7 @@ def _login(event: str, said: str) -> dict[str, Value] | None:
     """A log-in in the words of an event; None where it is about something else."""
     if not _LOGINS.search(f"{event} {said}"):
         return None
-    source, user = _FROM.search(said), _USER.search(said)
+    source, user = only(_FROM.findall(said)), _USER.search(said)
     if re.search(r"log(?:ged)? ?(?:out|off)|logout", f"{event} {said}", re.IGNORECASE):
         outcome = "session_closed"
     elif _FAILED.search(f"{event} {said}"):
@@ -131,7 +132,7 @@ def _login(event: str, said: str) -> dict[str, Value] | None:
         outcome = "success"
     else:
         return None
-    return {"action": outcome, "user": user[1] if user else None, "src_ip": ip(source[1]) if source else None}
+    return {"action": outcome, "user": user[1] if user else None, "src_ip": ip(source)}
 
 
 def _system(cells: Sequence[str]) -> tuple[str, dict[str, Value]]:
