@@ -24,13 +24,7 @@ NONE = -1
 NO_TIME = np.iinfo(np.int64).min
 
 _EXAMPLE_COLUMNS = (
-    *(
-        "cs-uri",
-        "message",
-        "signature",
-        "query",
-        "cs-user-agent",
-    ),
+    *("cs-uri", "message", "signature", "query", "cs-user-agent"),
     *("CommandLine", "ScriptBlockText", "TargetObject", "TargetFilename", "ImagePath", "ServiceFileName", "TaskName"),
     *("RelativeTargetName", "ShareName", "ThreatName", "AttributeLDAPDisplayName", "TargetImage", "PipeName"),
     *("TargetUserName", "Data", "norm.target"),

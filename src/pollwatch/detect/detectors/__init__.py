@@ -16,6 +16,7 @@ from pollwatch.detect.detectors.door_survey import DoorSurvey
 from pollwatch.detect.detectors.few_a_day import FewADay
 from pollwatch.detect.detectors.forced_browsing import ForcedBrowsing
 from pollwatch.detect.detectors.impossible_travel import ImpossibleTravel
+from pollwatch.detect.detectors.key_elsewhere import KeyElsewhere
 from pollwatch.detect.detectors.lateral_movement import LateralMovement
 from pollwatch.detect.detectors.record_enumeration import RecordEnumeration
 from pollwatch.detect.detectors.record_gaps import RecordGaps
@@ -34,6 +35,7 @@ ALL: tuple[Detector, ...] = (
     CrowdOrFlood(),
     FewADay(),
     ImpossibleTravel(),
+    KeyElsewhere(),
     DoorSurvey(),
     LateralMovement(),
     Beacon(),
