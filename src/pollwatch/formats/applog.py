@@ -8,7 +8,7 @@ several lines) continues the one before it, and is an event with that one's time
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pollwatch.events.batch import Parsed, Quarantined
@@ -20,7 +20,7 @@ from pollwatch.formats.framing_login import Login
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 if TYPE_CHECKING:
-    from pollwatch.formats.framing_json import Flattener
+    from pollwatch.formats.framing_json import Flat, Flattener
 
 _SPEAKS = 0.35  # on the registry's scale: something that was understood is said
 _TIMED = 0.15  # a time and a level: a log, whatever it means
@@ -71,7 +71,7 @@ def fields_of(line: str) -> dict[str, str]:
     return fields if len(fields) >= _MIN_FIELDS else {}
 
 
-def _login(line: str, fields: dict[str, str]) -> Login | None:
+def _login(line: str, fields: Mapping[str, object]) -> Login | None:
     return (framing_attempts.of_fields(fields) if fields else None) or framing_attempts.read(line)
 
 
@@ -101,8 +101,8 @@ class AppLogParser:
             self._last_us = self._last_us if time_us is None else time_us
             compose = _COMPOSE.match(line)
             text = line[compose.end() :] if compose else line
-            fields = fields_of(text)
-            values: dict[str, Value] = {**self._flatten(dict(fields)), "message": text}
+            fields = self._object(text) or self._flatten(dict(fields_of(text)))
+            values: dict[str, Value] = {**fields, "message": text}
             if compose:
                 values["program"] = compose[0].rstrip("| ")
             login = _login(text, fields)
@@ -112,3 +112,10 @@ class AppLogParser:
                 repeat = framing_attempts.tries(text) if login.action == "failure" else None
                 auth.add(number, self._last_us, values | framing_attempts.columns(login) | {"repeat": repeat})
         return parsed(block, (auth, other), quarantined)
+
+    def _object(self, text: str) -> Flat:
+        """The fields of a line that is a JSON object, as some programs write between others; else empty."""
+        from pollwatch.formats.framing_json import read_object  # noqa: PLC0415 - see above
+
+        record = read_object(text) if text.startswith("{") else ""
+        return self._flatten(record) if isinstance(record, dict) else {}

@@ -350,7 +350,8 @@ _NOBODY = frozenset({"-", "--", "N/A", "null", "unknown"})
 _METHODS = ("method", "httpmethod", "requestmethod", "verb")
 _PATHS = ("path", "url", "uri", "httppath", "requestpath", "requesturi")
 _STATUSES = ("httpstatus", "status", "statuscode", "responsestatus", "code")
-_LOGIN_PATH = re.compile(r"(?i)/(?:[^?]*[^a-z?])?(?:log-?in|log-?on|sign_?-?in|auth|token|session)s?\b")
+_LOGIN_PATH = re.compile(r"(?i)/(?:[^?]*[^a-z?])?(?:log-?in|log-?on|sign_?-?in|auth|token|session|\w*factor)s?\b")
+_NOBODY_SUCH = re.compile(r"(?i)\b(?:user|account)(?: was)? not found\b|\bno such (?:user|account)\b")
 
 
 def of_fields(fields: Mapping[str, object]) -> Login | None:
@@ -395,7 +396,9 @@ def _answered(leaves: Mapping[str, object]) -> str | None:
     status = next((str(leaves[name]) for name in _STATUSES if name in leaves), "")
     if not method and (asked := re.match(r"(?:HTTP: )?(POST) (\S+)", str(leaves.get("msg", "")))):
         method, path = asked.groups()
-    return "failure" if method == "POST" and status in {"401", "403"} and _LOGIN_PATH.search(path) else None
+    unknown = any(_NOBODY_SUCH.search(str(leaves.get(name, ""))) for name in ("error", "reason", "msg", "message"))
+    refused = status in {"401", "403"} or unknown
+    return "failure" if method == "POST" and refused and _LOGIN_PATH.search(path) else None
 
 
 def _peer_of(value: object) -> tuple[str, int | None] | None:
