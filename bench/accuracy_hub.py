@@ -17,12 +17,8 @@ from pollwatch.sources.files import expand
 HUB = DATA / "crowdsecurity-hub" / ".tests"
 #: Products whose logs we do not claim to read: other programs' own layouts (see ``docs/reference/formats.md``).
 OTHERS = re.compile(
-    r"(?i)amavis|guacamole|apereo|authelia|baikal|baserow|bitwarden|calibre|charon|configserver|couchdb|cowrie|cpanel"
-    r"|dockge|emby|endlessh|fireflyiii|freeswitch|gitea|gitlab|grafana|hestiacp|immich|jellyfin|jellyseerr|k8s|kasm"
-    r"|keycloak|lemonldap|litespeed-admin|magento|mailu|mealie|meshcentral|miniflux|mongodb|navidrome|nextcloud|ntfy"
-    r"|paperless|prowlarr|proxmox-backup|proxmox-bf|proxmox-logs|pterodactyl|qbittorrent|radarr|redmine|rocketchat"
-    r"|sabnzbd|sftpgo|sonarr|sshesame|stirling|supavisor|synology|teamspeak|technitium|teleport|thehive|vaultwarden"
-    r"|webmin|zimbra|smb-|laurel|apiscp"
+    r"(?i)amavis|apereo|baserow|charon|couchdb|cowrie|endlessh|fireflyiii|gitlab|hestiacp|k8s|magento|nextcloud|ntfy"
+    r"|rocketchat|sabnzbd|sshesame|teleport|thehive|tcpudp|smb-|laurel|apiscp|proxmox-iptables"
 )
 SOURCES = re.compile(r'Sources\["([^"]+)"\]\.IP')
 
