@@ -20,6 +20,7 @@ from pollwatch.formats.framing_windates import Dates
 from pollwatch.formats.framing_winmessage import fields
 from pollwatch.formats.interface import ParseContext
 from pollwatch.formats.windows import Windows
+from pollwatch.formats.wintable import WindowsTable
 from pollwatch.node.case.reading import InputCount, ReadOptions, lines, read
 from pollwatch.sources.files import expand
 
@@ -139,6 +140,8 @@ def test_xml_export(encoding: str, tmp_path: Path) -> None:
     (["02/11/2026 23:59:00", "03/11/2026 00:01:00"], ["2026-11-02T23:59:00Z", "2026-11-03T00:01:00Z"]),
     (["11/03/2026 00:01:00", "11/02/2026 23:59:00"], ["2026-11-03T00:01:00Z", "2026-11-02T23:59:00Z"]),
     (["12/11/2026 10:00:00"], ["2026-11-12T10:00:00Z"]),  # 11 December is after the export
+    (["2026-11-03 20:00:00.5 +01:00"], ["2026-11-03T19:00:00.500000Z"]),
+    (["Nov 3, 2026 @ 20:00:00.500"], ["2026-11-03T20:00:00.500000Z"]),
     (["1/1/1601 1:00:00 AM", "31.02.2026 10:00:00", "yesterday", ""], [None, None, None, None]),
 ])  # fmt: skip
 def test_dates_of_tables(logged: list[str], expected: list[str | None]) -> None:
@@ -187,6 +190,37 @@ def test_texts_that_are_forged_or_unknown_tell_nothing() -> None:
     assert fields("security", 4722, forged) == {}
     assert fields("security", 9999, MESSAGES["en"]) == {}
     assert fields("system", 7045, "") == {}
+
+
+@pytest.mark.parametrize("header", [
+    "time,source,destination,bytes,id",
+    "id,host,time,source",
+    "Id,Source,Time,Message",
+    "TimeGenerated,Operation,UserId,Id",
+])  # fmt: skip
+def test_other_tables_are_not_ours(header: str) -> None:
+    """A table of flows or of a cloud that has a column called id is no table of Windows events."""
+    row = ",".join("7" for _ in header.split(","))
+    assert WindowsTable().sniff([header, *[row] * 5]) == 0.0
+
+
+def test_a_table_with_no_more_than_number_and_text(tmp_path: Path) -> None:
+    """``Get-WinEvent | Select TimeCreated,Id,LevelDisplayName,Message | Export-Csv``: the text tells whose it is."""
+    text = MESSAGES["nl"].replace('"', '""')
+    rows = f'"TimeCreated","Id","LevelDisplayName","Message"\n"3-11-2026 20:00:00","4722","Informatie","{text}"\n'
+    count, found = scanned(tmp_path, rows.encode())
+    assert (count.format, count.parsed) == ("windows-csv", 1)
+    assert (found[1][1], found[1][2]["TargetUserName"]) == (LogSource("", "windows", "security"), "helper")
+
+
+def test_a_table_of_kibana(tmp_path: Path) -> None:
+    """Discover's export names columns with all their folders."""
+    names = '"@timestamp","winlog.event_id","winlog.channel","winlog.computer_name","winlog.event_data.ServiceName"'
+    row = '"Nov 3, 2026 @ 20:00:00.000",7045,System,tally1,evil'
+    count, found = scanned(tmp_path, f"{names}\n{row}\n".encode())
+    assert (count.format, count.parsed) == ("windows-csv", 1)
+    assert (found[1][2]["EventID"], found[1][2]["ServiceName"]) == (7045, "evil")
+    assert rfc3339(count.first_us) == "2026-11-03T20:00:00Z"
 
 
 def test_events_of_convertto_json() -> None:

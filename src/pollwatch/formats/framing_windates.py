@@ -22,6 +22,10 @@ _DATE = re.compile(
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,](?P<part>\d{1,9}))?)?"
     r"(?:[ \u00a0\u202f]*(?P<half>[AaPp])\.?[ \u00a0]?[Mm]\.?)?"
 )
+_OFFSET = re.compile(r"\s+(?=[+-]\d{2}:?\d{2}$)")
+#: Kibana's: ``Nov 3, 2026 @ 20:00:00.000``.
+_NAMED = re.compile(r"([A-Z][a-z]{2}) (\d{1,2}), (\d{4}) @ (\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,10 @@ class Dates:
         return [self._moment(text, each) for text, each in zip(logged, dates, strict=True)]
 
     def _moment(self, text: str, date: _Date | None) -> int | None:
+        if (named := _NAMED.fullmatch(text)) and named[1] in _MONTHS:
+            return iso_us(f"{named[3]}-{_MONTHS.index(named[1]) + 1:02}-{int(named[2]):02}T{named[4]}", self._zone)
         if date is None:
-            return iso_us(text.removesuffix(" UTC").strip(), self._zone)
+            return iso_us(_OFFSET.sub("", text.removesuffix(" UTC").strip(), count=1), self._zone)
         found = date.moment(self._zone, month_first=self._month_first)
         return date.moment(self._zone, month_first=not self._month_first) if found is None else found
 

@@ -32,6 +32,10 @@ _LEAST, _MOST_COLUMNS = 4, 1_000
 _VIEWER = (5, 6)
 _VIEWERS_PLACES = (1, 2, 3)
 _JSON_DATE = re.compile(r"/Date\((\d{1,15})\)/")
+_PREFIX = re.compile(
+    r"(?i)^(?:_source\.)?(?:winlog|event|event_data|eventdata|win\.eventdata|win\.system)\.(?:event_?data\.|user_?data\.|system\.)?"
+)
+_POWERSHELLS = frozenset({"providername", "logname", "leveldisplayname", "machinename"})
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 _DATE = re.compile(r"\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}\D{0,3}\s+\d{1,2}[:.]\d{2}")
 
@@ -63,6 +67,10 @@ _SHORT_CHANNELS: Final = {
     "bitscli": "Microsoft-Windows-Bits-Client/Operational",
     "firewall": "Microsoft-Windows-Windows Firewall With Advanced Security/Firewall",
 }
+_TOLD_BY_TEXT = (
+    *("Security", "System", _SHORT_CHANNELS["pwsh"], _SHORT_CHANNELS["rds-lsm"], _SHORT_CHANNELS["rds-rcm"]),
+    *(_SHORT_CHANNELS["defender"], _SHORT_CHANNELS["sysmon"]),
+)
 #: The channel of a source's events, by its name without case, punctuation and "Microsoft-Windows-".
 _CHANNELS: Final = {
     "securityauditing": "Security",
@@ -145,7 +153,7 @@ def header_of(row: str) -> Header | None:
     names = [name.strip().lstrip("\ufeff") for name in cells(row, delimiter)]
     if not _LEAST <= len(names) <= _MOST_COLUMNS or any(len(name) > 128 for name in names):
         return None
-    plain = [_plain(name) for name in names]
+    plain = [_plain(_bare(name)) for name in names]
     system = tuple(
         (own, place)
         for own, called in _NAMES.items()
@@ -156,11 +164,19 @@ def header_of(row: str) -> Header | None:
         tuple(own.get(each) for each in (TIME_TEXT, _PROVIDER, EVENT_ID)) == _VIEWERS_PLACES
         and len(names) == _LEAST + 1
     )
-    if EVENT_ID in own and TIME_TEXT in own and (CHANNEL in own or _PROVIDER in own) and not viewers:
-        return Header(delimiter, tuple(names), system)
+    # "Id" and "Source" are anybody's words; with one of PowerShell's own beside them they are meant.
+    powershells = not _POWERSHELLS.isdisjoint(plain)
+    told = powershells or (EVENT_ID in own and plain[own[EVENT_ID]] != "id" and (CHANNEL in own or _PROVIDER in own))
+    if told and EVENT_ID in own and TIME_TEXT in own and not viewers:
+        return Header(delimiter, tuple(map(_bare, names)), system)
     if len(names) in _VIEWER and not any(char.isdigit() for char in row):
         return Header(delimiter)
     return None
+
+
+def _bare(name: str) -> str:
+    """A column's name without what says that it is an event's: ``winlog.event_data.Image`` is ``Image``."""
+    return _PREFIX.sub("", name)
 
 
 def viewer_header(row: str) -> Header | None:
@@ -212,8 +228,15 @@ def with_message(record: dict[str, Any]) -> dict[str, Any]:
     event_id = as_int64(record.get(EVENT_ID))
     if not isinstance(message, str) or event_id is None:
         return record
-    service = logsource(str(record.get(CHANNEL) or ""), event_id).service
+    if not record.get(CHANNEL):
+        record = record | {CHANNEL: _channel_of_text(event_id, message)}
+    service = logsource(str(record[CHANNEL]), event_id).service
     return fields(service, event_id, message) | record
+
+
+def _channel_of_text(event_id: int, message: str) -> str:
+    """The channel of an event of which an export kept no more than number and text: whose text it is."""
+    return next((each for each in _TOLD_BY_TEXT if fields(logsource(each, event_id).service, event_id, message)), "")
 
 
 def of_object(record: dict[str, Any]) -> dict[str, Any]:
