@@ -32,17 +32,20 @@ def _address(number: int) -> str:
     return f"{23 + number % 150}.{number // 150 % 250}.{number // 37_500 % 250}.{1 + number * 7 % 250}"
 
 
-def _web(second: float, ip: str, request: str, status: int, size: int, came: str, agent: str) -> Line:
+def web(second: float, ip: str, request: str, status: int, size: int, came: str, agent: str) -> Line:
+    """A line of an access log."""
     moment = (START + dt.timedelta(seconds=second)).strftime("%d/%b/%Y:%H:%M:%S +0000")
     return second, f'{ip} - - [{moment}] "{request} HTTP/1.1" {status} {size} "{came}" "{agent}"'
 
 
-def _bsd(second: float, message: str, host: str = "vote1") -> Line:
+def bsd(second: float, message: str, host: str = "vote1") -> Line:
+    """A line of syslog."""
     moment = START + dt.timedelta(seconds=second)
     return second, f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S} {host} {message}"
 
 
-def _in_order(lines: Iterable[Line]) -> list[str]:
+def in_order(lines: Iterable[Line]) -> list[str]:
+    """The lines as a server would have written them."""
     return [text for _second, text in sorted(lines, key=lambda line: line[0])]
 
 
@@ -56,24 +59,24 @@ def visits(rng: np.random.Generator, begin: float, length: float, visitors: int,
         for step in range(int(rng.integers(1, 7))):
             page = PAGES[int(rng.integers(0, len(PAGES)))] if step else PAGES[at % 3]
             size = 4_000 + 300 * PAGES.index(page) + int(rng.integers(0, 90))
-            lines.append(_web(second, ip, f"GET {page}", 200, size, came, agent))
+            lines.append(web(second, ip, f"GET {page}", 200, size, came, agent))
             came = SITE + page
             for number, part in enumerate(PARTS if step == 0 else PARTS[-1:]):
                 gone = part.endswith("old.png")
-                lines.append(_web(second + 1, ip, f"GET {part}", 404 if gone else 200, 800 * number + 200, came, agent))
+                lines.append(web(second + 1, ip, f"GET {part}", 404 if gone else 200, 800 * number + 200, came, agent))
             second += float(rng.exponential(25)) + 2
         if at % 9 == 0:
             name = NAMES[int(rng.integers(0, len(NAMES)))].replace(" ", "+").replace("'", "%27")
-            lines.append(_web(second, ip, f"GET /search?name={name}&page=1", 200, 2_100 + at % 60, came, agent))
+            lines.append(web(second, ip, f"GET /search?name={name}&page=1", 200, 2_100 + at % 60, came, agent))
         if at % 7 == 0:
             wrong = int(rng.integers(0, 3))
-            lines += [_web(second + 5 * k, ip, "POST /login", 401, 900, came, agent) for k in range(wrong)]
-            lines.append(_web(second + 5 * wrong, ip, "POST /login", 302, 300, came, agent))
+            lines += [web(second + 5 * k, ip, "POST /login", 401, 900, came, agent) for k in range(wrong)]
+            lines.append(web(second + 5 * wrong, ip, "POST /login", 302, 300, came, agent))
             lines.append(
-                _web(second + 5 * wrong + 2, ip, f"GET /my/{10_000 + at * 37 % 9_000}", 200, 3_000, came, agent)
+                web(second + 5 * wrong + 2, ip, f"GET /my/{10_000 + at * 37 % 9_000}", 200, 3_000, came, agent)
             )
         if at % 40 == 0:
-            lines.append(_web(second, ip, "GET /files/guide.pdf", 200, 2_400_000, came, agent))
+            lines.append(web(second, ip, "GET /files/guide.pdf", 200, 2_400_000, came, agent))
     return lines
 
 
@@ -86,7 +89,7 @@ def deadline_day() -> Logs:
         lines.append((second, text.replace('" 200 ', '" 503 ', 1) if slow else text))
         if slow:
             lines.append((second + 4, text))
-    return {"access.log": _in_order(lines)}
+    return {"access.log": in_order(lines)}
 
 
 def launch_crowd() -> Logs:
@@ -96,13 +99,13 @@ def launch_crowd() -> Logs:
     for at, start in enumerate((6 * 3_600 + np.sort(rng.exponential(240, 900))).tolist()):
         ip, agent = _address(100_000 + at), AGENTS[at % 5]
         came = ("https://news.example/live", "https://t.co/x", "-")[at % 3]
-        lines.append(_web(start, ip, "GET /results/live", 200, 9_000, came, agent))
+        lines.append(web(start, ip, "GET /results/live", 200, 9_000, came, agent))
         for part in PARTS[: int(rng.integers(3, 6))]:
-            lines.append(_web(start + 1, ip, f"GET {part}", 200 if at % 4 else 304, 700, SITE + "/results/live", agent))
+            lines.append(web(start + 1, ip, f"GET {part}", 200 if at % 4 else 304, 700, SITE + "/results/live", agent))
         for turn in range(int(rng.integers(0, 6))):
             request = f"GET /results/live.json?_={1_790_000_000_000 + int(start * 1000)}"
-            lines.append(_web(start + 10 * turn, ip, request, 200, 1_500, SITE + "/results/live", agent))
-    return {"access.log": _in_order(lines)}
+            lines.append(web(start + 10 * turn, ip, request, 200, 1_500, SITE + "/results/live", agent))
+    return {"access.log": in_order(lines)}
 
 
 def broken_robot() -> Logs:
@@ -111,20 +114,20 @@ def broken_robot() -> Logs:
     crawler = "Mozilla/5.0 (compatible; CountyCrawler/1.2; +https://crawler.example/bot)"
     lines = visits(rng, 0, 86_400, 400)
     lines += [
-        _web(7.0 * at, "192.0.2.66", "GET /news" + "/archive" * (1 + at % 60) + f"/{at // 60}", 404, 300, "-", crawler)
+        web(7.0 * at, "192.0.2.66", "GET /news" + "/archive" * (1 + at % 60) + f"/{at // 60}", 404, 300, "-", crawler)
         for at in range(1_500)
     ]
     lines += [
-        _web(
+        web(
             20_000 + 3.0 * at, "192.0.2.67", f"HEAD /old/{at}.html", 404, 0, "-", "W3C-checklink/5.0.0 libwww-perl/6.72"
         )
         for at in range(400)
     ]
     lines += [
-        _web(60.0 * at, "192.0.2.68", "GET /api/health", 401, 90, "-", "Zabbix/6.4 monitor") for at in range(1_440)
+        web(60.0 * at, "192.0.2.68", "GET /api/health", 401, 90, "-", "Zabbix/6.4 monitor") for at in range(1_440)
     ]
-    lines += [_web(86.0 * at, "192.0.2.69", f"GET /calendar?month={at}", 200, 2_500, "-", crawler) for at in range(900)]
-    return {"access.log": _in_order(lines)}
+    lines += [web(86.0 * at, "192.0.2.69", f"GET /calendar?month={at}", 200, 2_500, "-", crawler) for at in range(900)]
+    return {"access.log": in_order(lines)}
 
 
 def administrator_at_work() -> Logs:
@@ -135,13 +138,11 @@ def administrator_at_work() -> Logs:
     for day in range(14):
         morning = day * 86_400 + 8 * 3_600.0 + float(rng.uniform(0, 1_200))
         if day % 7 < 5:
-            auth += [_bsd(morning - 6 * k, f"sshd[9{day}]: Failed password for anna from {desk} port 5{day:03d} ssh2")
+            auth += [bsd(morning - 6 * k, f"sshd[9{day}]: Failed password for anna from {desk} port 5{day:03d} ssh2")
                      for k in range(day % 3, 0, -1)]  # fmt: skip
-            auth.append(
-                _bsd(morning, f"sshd[{900 + day}]: Accepted password for anna from {desk} port 5{day:03d} ssh2")
-            )
+            auth.append(bsd(morning, f"sshd[{900 + day}]: Accepted password for anna from {desk} port 5{day:03d} ssh2"))
             auth += [
-                _bsd(
+                bsd(
                     morning + 60 * k,
                     f"sudo[{k}]:     anna : TTY=pts/0 ; PWD=/srv ; USER=root ; COMMAND=/usr/bin/{each}",
                 )
@@ -153,29 +154,29 @@ def administrator_at_work() -> Logs:
                 second = morning + 240 * at
                 came = f"{SITE}/admin/search"
                 web.append(
-                    _web(
+                    web(
                         second, desk, f"GET /admin/search?q={NAMES[at % 10]}".replace(" ", "+"), 200, 5_000, came, agent
                     )
                 )
                 web.append(
-                    _web(second + 9, desk, f"GET /admin/voter/{100_000 + voter}", 200, 4_000 + voter % 80, came, agent)
+                    web(second + 9, desk, f"GET /admin/voter/{100_000 + voter}", 200, 4_000 + voter % 80, came, agent)
                 )
-                web.append(_web(second + 30, desk, f"POST /admin/voter/{100_000 + voter}", 302, 200, came, agent))
+                web.append(web(second + 30, desk, f"POST /admin/voter/{100_000 + voter}", 302, 200, came, agent))
             web.append(
-                _web(morning + 20_000, desk, f"GET /admin/export.csv?day={day}", 200, 6_000_000 + day, came, agent)
+                web(morning + 20_000, desk, f"GET /admin/export.csv?day={day}", 200, 6_000_000 + day, came, agent)
             )
         night = day * 86_400 + 2 * 3_600.0
         auth.append(
-            _bsd(
+            bsd(
                 night,
                 f"sshd[{100 + day}]: Accepted publickey for backup from 10.20.0.9 port 4{day:03d} ssh2: RSA SHA256:x",
             )
         )
         auth.append(
-            _bsd(night + 1, f"CRON[{200 + day}]: pam_unix(cron:session): session opened for user root by (uid=0)")
+            bsd(night + 1, f"CRON[{200 + day}]: pam_unix(cron:session): session opened for user root by (uid=0)")
         )
-        auth.append(_bsd(night + 9, f"CRON[{200 + day}]: pam_unix(cron:session): session closed for user root"))
-    return {"access.log": _in_order(web), "auth.log": _in_order(auth)}
+        auth.append(bsd(night + 9, f"CRON[{200 + day}]: pam_unix(cron:session): session closed for user root"))
+    return {"access.log": in_order(web), "auth.log": in_order(auth)}
 
 
 def announced_scan() -> Logs:
@@ -190,8 +191,8 @@ def announced_scan() -> Logs:
     lines = visits(rng, 0, 86_400, 400)
     for at in range(3_000):
         uri = tries[at % len(tries)].replace("?", f"p{at // len(tries)}?") if at % 3 else f"/guess{at}.php"
-        lines.append(_web(30_000 + 1.0 * at, "192.0.2.200", f"GET {uri}", (404, 403)[at % 2], 310, "-", agent))
-    return {"access.log": _in_order(lines)}
+        lines.append(web(30_000 + 1.0 * at, "192.0.2.200", f"GET {uri}", (404, 403)[at % 2], 310, "-", agent))
+    return {"access.log": in_order(lines)}
 
 
 DAYS: dict[str, Callable[[], Logs]] = {

@@ -137,10 +137,10 @@ class CrowdOrFlood:
         return {"minutes": minutes, "lines": lines, "told": told}, news
 
     def samples(self) -> Samples:
-        """An evening of visitors with a flood in it; the same evening with twenty times as many visitors."""
+        """An evening of visitors with a flood in it; the same evening with twelve times as many visitors."""
         return made(
             fire=[*_evening(1), *_flood(), *_evening(1)],
-            silent=[*_evening(1), *_evening(20), *_evening(1)],
+            silent=[*_evening(1), *_evening(12), *_evening(1)],
         )
 
 
@@ -230,13 +230,17 @@ def _floods(minutes: pl.DataFrame) -> list[tuple[int, int, int, list[str]]]:
     if not len(hot):
         return []
     quiet = _shares(per.filter(pl.col("n") <= 3 * usual)) if usual is not None else _ASSUMED
+    # Minute by minute, since a crowd may come at the same hour: together they would look half like one.
+    needed = _SIGNS_WITHOUT_PAST if usual is None else _SIGNS
+    hot = hot.filter(
+        pl.Series([_unlike(_shares(hot[at]), quiet)[0] >= needed for at in range(len(hot))], dtype=pl.Boolean)
+    )
     episode = (pl.col(TIME).diff().fill_null(0) > _PAUSE_US).cum_sum()
     found = []
     for _at, part in hot.with_columns(at=episode).group_by(["at"], maintain_order=True):
-        weight, signs = _unlike(_shares(part), quiet)
         count, times = int(part["n"].sum()), part[TIME].to_list()
-        if count >= _REQUESTS and weight >= (_SIGNS_WITHOUT_PAST if usual is None else _SIGNS):
-            found.append((min(times), max(times) + _MINUTE_US, count, signs))
+        if count >= _REQUESTS:
+            found.append((min(times), max(times) + _MINUTE_US, count, _unlike(_shares(part), quiet)[1]))
     return found
 
 
