@@ -18,7 +18,7 @@ HUB = DATA / "crowdsecurity-hub" / ".tests"
 #: Products whose logs we do not claim to read: other programs' own layouts (see ``docs/reference/formats.md``).
 OTHERS = re.compile(
     r"(?i)amavis|apereo|baserow|charon|couchdb|cowrie|endlessh|fireflyiii|gitlab|hestiacp|k8s|magento|nextcloud|ntfy"
-    r"|rocketchat|sabnzbd|sshesame|teleport|thehive|tcpudp|smb-|laurel|apiscp|proxmox-iptables"
+    r"|rocketchat|sabnzbd|sshesame|teleport|thehive|smb-|laurel|apiscp"
 )
 SOURCES = re.compile(r'Sources\["([^"]+)"\]\.IP')
 

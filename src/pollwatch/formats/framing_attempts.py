@@ -34,7 +34,9 @@ _FAILED = (
 _FAILURE = re.compile(
     rf"\b{_PROOF}.{{0,80}}?{_FAILED}|{_FAILED}.{{0,60}}?\b{_PROOF}"
     rf"|\b(?:bad|wrong|incorrect|invalid|unknown|non ?existent|no such) (?:\w+ )?{_ACCOUNT}"
-    r"|\bauth\w* error\b|\bwrongpass\b|\b(?:brute ?force|break in) attempt"
+    rf"|\bbad {_PROOF}|\b(?:auth\w*|log ?[io]n) error\b|\bwrongpass\b|\b(?:brute ?force|break in) attempt"
+    r"|\battempt limit reached|\btoo many (?:failed )?(?:log ?[io]n |auth\w* )?attempts|\bregist(?:er"
+    r"|ration)\b.{0,120}?\bfailed for\b"
 )
 #: Somebody was shut out: by a list, or by a program that watches for guessing.
 _DENIED = re.compile(
@@ -64,7 +66,9 @@ _LIKELY = re.compile(
 _QUOTED = (
     r"\"(?P<a>[^\"]{0,256})\"|'(?P<b>[^']{0,256})'|`(?P<c>[^`]{0,256})`|\[(?P<d>[^\[\]]{0,256})\]|<(?P<e>[^<>]{0,256})>"
 )
-_FOLLOWS = r"(?=\s*[:;,()]|\.?$|\s+(?:from|at|has|failed|in|was|is|on|with|via|does|did|not|using|to|trying|[-(]))"
+_DOMAIN = re.compile(r"\[[^\[\]]*\]\\\[([^\[\]]{1,256})\]")  # Samba's: [DOMAIN]\[name]
+_FOLLOWS = r"(?=\s*[:;,()]|\.?$|\.\s|\s+(?:from|at|has|failed|in|was|is|on|with|via|does|did|not|using|to|trying|[-(]))"
+_STATUS = re.compile(r"\d{3}")
 _BARE = r"(?P<f>[^\s,;:()\[\]\"'`<>=]{1,256})"
 _KEYED = re.compile(
     r"\b(?:user(?:[ _-]?name)?|uname|account(?:[ _-]?name)?|acct|principal(?:[ _-]?name)?|e-?mail|login)"
@@ -83,28 +87,31 @@ _NO_NAMES = frozenset({
     "a", "an", "and", "are", "at", "attempt", "attempts", "attempted", "authentication", "by", "client", "credentials",
     "disconnected", "do", "does", "error", "fail", "failed", "failure", "failures", "for", "found", "from", "group",
     "has", "have", "http", "in", "info", "invalid", "ip", "is", "it", "log", "login", "name", "not", "of", "on", "or",
-    "password", "poging", "protocol", "register", "rejected", "request", "sasl", "service", "session", "ssh", "success",
+    "password", "peer", "poging", "protocol", "register", "rejected", "request", "sasl", "service", "session", "ssh",
+    "success",
     "that", "the", "this", "to", "tried", "unknown", "user", "username", "via", "was", "with", "n/a",
 })  # fmt: skip
 _IPV4 = r"(?:::ffff:)?\d{1,3}(?:\.\d{1,3}){3}"
 _ADDRESS = re.compile(
-    rf"(?<![\w./])(?P<four>{_IPV4})(?:\]?:(?P<port>\d{{1,5}}))?(?![\w-]|\.\w)"
+    rf"(?:(?<![\w./])|(?<=UDP/)|(?<=TCP/)|(?<=TLS/))(?P<four>{_IPV4})(?:\]?:(?P<port>\d{{1,5}}))?(?![\w-]|\.\w)"
     r"|(?<![\w:.])(?P<six>(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4})(?:\]:(?P<port6>\d{1,5}))?(?![\w:.]*\w)",
 )
 #: What stands before an address that is not the peer's: an end of ours, another hop.
 _ELSE = re.compile(
     r"(?:\blip|\blocal(?: ?host| ?addr\w*|_ip)?|\bserver\w*|\bdest\w*|\bdst\w*|\bto|\blisten\w*|\bladdr|\bvia|->)"
-    r"[\s=:\[(\"']*(?:ipv[46]:)?$|\b(?:x-)?forwarded(?:[-_]for)?\W.*$",
+    r"[\s=:\[(\"']*(?:ipv[46][:/](?:\w+/)?)?$|\b(?:x-)?forwarded(?:[-_]for)?\W.*$",
     re.IGNORECASE,
 )
-#: A quoted text; one that is longer than the address in it, somebody wrote.
+#: A quoted text; where there are other words than the address in it, somebody wrote it.
 _TEXT = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
+_WRITTEN = re.compile(r"[\s@<]")
 _NOWHERE = frozenset({"::", "0.0.0.0"})  # noqa: S104 - "anywhere", not an address to listen at
 _LONGEST_PEER = 256
 _WELL_KNOWN_PORTS = 1_024
 _REFUSED_POST = re.compile(
     r"\bPOST[ :]+\S*?/\S*(?:log-?in|log-?on|sign-?in|auth|token|session)\S*.*?"
     r"(?:\b(?:returned|status\w*[=: ]+|http/[\d.]+\"? )|[\s=\"])40[13]\b|"
+    r"/\S*(?:log-?in|log-?on|sign-?in|auth): 40[13]\b|"
     r"\b40[13](?: \w+)? \"?POST \S*/\S*(?:log-?in|log-?on|sign-?in|auth|token|session)",
     re.IGNORECASE,
 )
@@ -179,6 +186,7 @@ def _may_be(text: str) -> bool:
         or "bad" in text
         or "unknown" in text
         or "no such" in text
+        or "no_such" in text
         or "limit" in text
         or "error" in text
         or "granted" in text
@@ -221,13 +229,19 @@ def _may_be(text: str) -> bool:
 
 def _user(sentence: str) -> tuple[str | None, tuple[int, int]]:
     """The account, and where in the sentence it stands."""
+    if found := _DOMAIN.search(sentence):
+        return found[1], found.span(1)
     for pattern in (_KEYED, _NAMED):
         for found in pattern.finditer(sentence):
             group = found.lastgroup or "f"
             name, bare = found[group].strip(), group in {"f", "j"}
             if bare:
                 name = name.rstrip(".!")
-            if not (bare and name.lower() in _NO_NAMES) and name and address(name) is None:
+            if (
+                not (bare and (name.lower() in _NO_NAMES or _STATUS.fullmatch(name)))
+                and name
+                and not _ADDRESS.fullmatch(name)
+            ):
                 return name, found.span(group)
     return None, (-1, -1)
 
@@ -254,7 +268,7 @@ def _places(sentence: str) -> list[_Place]:
         before = sentence[max(0, match.start() - 32) : match.start()]
         if known is None or known in _NOWHERE or _ELSE.search(before):
             continue
-        if any(start < match.start() < end and end - start > len(match[0]) + 4 for start, end in spans):
+        if any(start < match.start() < end and _WRITTEN.search(sentence[start:end]) for start, end in spans):
             continue
         place = _Place(known, port(match["port"] or match["port6"]), match.start(), match.end(), before)
         if found and sentence[found[-1].end : match.start()] in {", ", ","} and "[" in found[-1].before[-8:]:
