@@ -22,6 +22,7 @@ from pollwatch.formats.dovecot import DOVECOT
 from pollwatch.formats.elb import ELB
 from pollwatch.formats.envoy import ENVOY
 from pollwatch.formats.exim import EXIM
+from pollwatch.formats.fastlog import FastLog
 from pollwatch.formats.fortigate import FORTIGATE
 from pollwatch.formats.haproxy import HAPROXY
 from pollwatch.formats.interface import Format, Framing
@@ -71,6 +72,7 @@ ALL: tuple[Format, ...] = (
     TRAEFIK,
     Journald(),
     Suricata(),
+    FastLog(),
     CEF,
     LEEF,
     FORTIGATE,
