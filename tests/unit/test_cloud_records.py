@@ -8,14 +8,17 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from pollwatch.canonical import compact
 from pollwatch.clock import parse_rfc3339
 from pollwatch.detect.interface import Seen
 from pollwatch.detect.places import accepted, apart_km
 from pollwatch.events.batch import EventBatch
+from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import AUTH
-from pollwatch.formats import framing_azure, framing_m365
+from pollwatch.formats import framing_azure, framing_m365, registry
 from pollwatch.formats.framing_cloud import Fields, client, degrees, time_us, unwrapped
 from pollwatch.formats.framing_sentinel import turned
+from pollwatch.formats.interface import ParseContext
 
 EVENING = parse_rfc3339("2026-11-03T20:01:00Z")
 
@@ -111,6 +114,23 @@ def test_odd_parameters_are_no_reason_to_lose_a_record(parameters: object) -> No
     """What stands in place of names and values is kept or left out, and the record is read."""
     record = {"Operation": "x", "CreationTime": "", "UserId": "u", "Workload": "y", "Parameters": parameters}
     assert framing_m365.read(record, Fields()) is not None
+
+
+@pytest.mark.parametrize("log", ["m365", "google"])
+def test_names_of_the_batch_cannot_be_taken_by_a_record(log: str) -> None:
+    """A property that is called as a batch's own columns are makes no second column of that name."""
+    named = [{"Name": name, "NewValue": "1"} for name in ("number", "time_us", "norm.user", "_rest")]
+    told = [{"name": each["Name"], "value": "1"} for each in named]
+    record = {
+        "m365": {"Operation": "x", "CreationTime": "", "UserId": "u", "Workload": "y", "ModifiedProperties": named},
+        "google": {"id": {"applicationName": "admin"}, "events": [{"name": "x", "parameters": told}]},
+    }[log]
+    text = compact(record)
+    chosen, _definition = registry.by_name(log)
+    batch = chosen.parser(ParseContext("x", 0)).parse(LineBlock("x", 1, [text.encode()], [text])).batches[0]
+    assert len(set(batch.table.column_names)) == len(batch.table.column_names)
+    assert batch.table["number"].to_pylist() == [1]
+    assert batch.table["norm.user"].to_pylist() == ["u" if log == "m365" else None]
 
 
 def test_places_apart() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, given, part, text
+from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, given, part, put, text
 from pollwatch.formats.framing_json import json_text
 
 PRODUCT: Final = "aws"
@@ -170,10 +170,6 @@ def of_row(row: dict[str, str]) -> Record | None:
         return None
     record: dict[str, Any] = {}
     for name, value in row.items():
-        *path, last = COLUMNS.get(name, name).split(".")
-        inner = record
-        for each in path:
-            inner = inner.setdefault(each, {})
         if value:
-            inner[last] = value
+            put(record, COLUMNS.get(name, name), value)
     return record

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pollwatch.formats.framing_cloud import Record
+from pollwatch.formats.framing_cloud import Record, put
 
 _SIGN_IN: Final = {
     "date (utc)": "createdDateTime",
@@ -107,13 +107,10 @@ def _filled(row: dict[str, str], places: dict[str, str]) -> Record:
     """The cells that say something, at their places."""
     record: Record = {}
     for name, value in row.items():
-        if not value:
-            continue
-        *path, last = places.get(name, name).split(".") if name in places else [name]
-        inner = record
-        for each in path:
-            inner = inner.setdefault(each, {})
-        inner.setdefault(last, value)
+        if value and name in places:
+            put(record, places[name], value)
+        elif value:
+            record.setdefault(name, value)
     return record
 
 

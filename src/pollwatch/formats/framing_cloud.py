@@ -324,6 +324,17 @@ def degrees(north: Any, east: Any) -> str | None:  # noqa: ANN401 - any JSON val
     return f"{latitude:.2f},{longitude:.2f}" if known else None
 
 
+def put(record: Record, path: str, value: object) -> None:
+    """Put a value at a path of nested names, where nothing stands in its way."""
+    *names, last = path.split(".")
+    inner: Any = record
+    for name in names:
+        inner = inner.setdefault(name, {})
+        if not isinstance(inner, dict):
+            return
+    inner.setdefault(last, value)
+
+
 def given(values: dict[str, Value]) -> dict[str, Value]:
     """Only what is there, so that a column is not made for what no record has."""
     return {name: value for name, value in values.items() if value is not None}

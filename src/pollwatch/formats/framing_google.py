@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pollwatch.formats.framing import Value
 from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, given, part, parts, text
-from pollwatch.formats.framing_json import as_column
+from pollwatch.formats.framing_json import as_column, flat_name
 
 PRODUCT: Final = "gcp"
 _CLOUD: Final = "gcp.audit"
@@ -111,7 +111,7 @@ def _parameters(events: list[Record]) -> dict[str, Value]:
             name = text(each, "name")
             value = next((each[key] for key in _VALUES if each.get(key) is not None), None)
             if name and len(name) < 64 and value is not None:
-                found.setdefault(name, as_text(value))
+                found.setdefault(flat_name(name), as_text(value))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from pollwatch.formats.framing import Value
 from pollwatch.formats.framing_azurenames import ACTIVITIES, DENIED, UNKNOWN, WRONG
 from pollwatch.formats.framing_cloud import CloudEvent, Deed, Fields, Record, given, parts, text
-from pollwatch.formats.framing_json import json_text
+from pollwatch.formats.framing_json import flat_name, json_text
 
 PRODUCT: Final = "m365"
 SERVICE: Final = "audit"
@@ -96,7 +96,7 @@ def _pairs(record: Record, name: str) -> dict[str, Value]:
         if key and value is not None and _KEY.fullmatch(key):
             found[f"{name}.{key}"] = value
             if name in _ALONE and key not in record:
-                found[key] = value
+                found[flat_name(key)] = value
     if listed:
         found[name] = json_text(listed)
     return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pollwatch.formats.framing_cloud import Record, opened
+from pollwatch.formats.framing_cloud import Record, opened, put
 
 _OFFICE: Final = {
     "OfficeWorkload": "Workload",
@@ -75,10 +75,10 @@ def _named(record: Record, places: dict[str, str]) -> Record:
     """The fields at their places, with what stands as JSON text read."""
     found: Record = {}
     for name, value in record.items():
-        *path, last = places[name].split(".") if name in places else [name]
-        inner = found
-        for each in path:
-            inner = inner.setdefault(each, {})
-        if value not in (None, ""):
-            inner[last] = opened(value)
+        if value in (None, ""):
+            continue
+        if name in places:
+            put(found, places[name], opened(value))
+        else:
+            found[name] = opened(value)
     return found
