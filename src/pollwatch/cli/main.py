@@ -114,7 +114,7 @@ def run(arguments: Sequence[str]) -> None:
         _drop_output()
         sys.exit(0)
     except PollwatchError as error:
-        click.echo(_("pollwatch: {error}").format(error=printable(str(error))), err=True)
+        click.echo(_("pollwatch: {error}").format(error=printable(str(error), 2_000)), err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _NOT_OURS:

@@ -186,7 +186,7 @@ def by_name(spec: str) -> tuple[Format, str]:
     wanted = name.strip().lower()
     found = formats.get(ALSO_CALLED.get(wanted, wanted))
     if found is None:
-        near = difflib.get_close_matches(wanted, [*formats, *ALSO_CALLED], n=1, cutoff=0.5)
+        near = difflib.get_close_matches(wanted, [*formats, *ALSO_CALLED], n=1, cutoff=0.6)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise FormatError(f"there is no format {name!r}.{hint} The formats are: {', '.join(formats)}")
     return found, definition
