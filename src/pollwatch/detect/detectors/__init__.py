@@ -7,6 +7,7 @@ from pathlib import Path
 from pollwatch.detect.detectors.account_from_outside import AccountFromOutside
 from pollwatch.detect.detectors.account_new_place import AccountNewPlace
 from pollwatch.detect.detectors.beacon import Beacon
+from pollwatch.detect.detectors.blind_extraction import BlindExtraction
 from pollwatch.detect.detectors.bulk_outflow import BulkOutflow
 from pollwatch.detect.detectors.clock_set_back import ClockSetBack
 from pollwatch.detect.detectors.credential_stuffing import CredentialStuffing
@@ -32,6 +33,7 @@ ALL: tuple[Detector, ...] = (
     ForcedBrowsing(),
     RecordEnumeration(),
     UnusualSize(),
+    BlindExtraction(),
     CrowdOrFlood(),
     FewADay(),
     ImpossibleTravel(),

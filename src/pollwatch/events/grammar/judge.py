@@ -55,7 +55,7 @@ def of_uri(uri: str) -> list[Finding]:
         uri: path and query, as sent.
     """
     found: list[Finding] = []
-    for place, name, text in _values(uri):
+    for place, name, text in values(uri):
         kinds = _cached(text, name)
         found += [Finding(kind, place, text[:_SHOWN]) for kind in sorted(kinds)]
     return found
@@ -84,7 +84,7 @@ def of_referer(text: str) -> list[Finding]:
     ]
 
 
-def _values(uri: str) -> Iterator[tuple[str, str, str]]:
+def values(uri: str) -> Iterator[tuple[str, str, str]]:
     """The parts of an address that a site takes for values: place, name of the parameter, decoded text."""
     stem, mark, query = uri.partition("?")
     path = decoded(stem)[0]
