@@ -133,7 +133,7 @@ def broken_robot() -> Logs:
 def administrator_at_work() -> Logs:
     """Two weeks of the office: log-ins with slips, sudo, backups at night, records looked up, exports."""
     rng = np.random.default_rng(4)
-    web, auth = visits(rng, 0, 14 * 86_400, 500), list[Line]()
+    requests, auth = visits(rng, 0, 14 * 86_400, 500), list[Line]()
     desk, agent = "10.20.0.15", AGENTS[0]
     for day in range(14):
         morning = day * 86_400 + 8 * 3_600.0 + float(rng.uniform(0, 1_200))
@@ -153,16 +153,16 @@ def administrator_at_work() -> Logs:
             for at, voter in enumerate(rng.choice(90_000, 60, replace=False).tolist()):
                 second = morning + 240 * at
                 came = f"{SITE}/admin/search"
-                web.append(
+                requests.append(
                     web(
                         second, desk, f"GET /admin/search?q={NAMES[at % 10]}".replace(" ", "+"), 200, 5_000, came, agent
                     )
                 )
-                web.append(
+                requests.append(
                     web(second + 9, desk, f"GET /admin/voter/{100_000 + voter}", 200, 4_000 + voter % 80, came, agent)
                 )
-                web.append(web(second + 30, desk, f"POST /admin/voter/{100_000 + voter}", 302, 200, came, agent))
-            web.append(
+                requests.append(web(second + 30, desk, f"POST /admin/voter/{100_000 + voter}", 302, 200, came, agent))
+            requests.append(
                 web(morning + 20_000, desk, f"GET /admin/export.csv?day={day}", 200, 6_000_000 + day, came, agent)
             )
         night = day * 86_400 + 2 * 3_600.0
@@ -176,7 +176,7 @@ def administrator_at_work() -> Logs:
             bsd(night + 1, f"CRON[{200 + day}]: pam_unix(cron:session): session opened for user root by (uid=0)")
         )
         auth.append(bsd(night + 9, f"CRON[{200 + day}]: pam_unix(cron:session): session closed for user root"))
-    return {"access.log": in_order(web), "auth.log": in_order(auth)}
+    return {"access.log": in_order(requests), "auth.log": in_order(auth)}
 
 
 def announced_scan() -> Logs:
