@@ -194,3 +194,69 @@ def test_a_tunnel_through_names_is_told_and_a_mail_filter_is_not(tmp_path: Path)
     assert one.severity is Severity.MEDIUM
     assert one.actors.ip == (TAKEN,)
     assert rules([one]) == {"detector.dns_tunnel"}
+
+
+def fortigate(at: float, ip: str, user: str, *, came: bool) -> str:
+    """The SSL VPN of a FortiGate."""
+    moment = START + dt.timedelta(seconds=at)
+    said = (
+        'logdesc="SSL VPN tunnel up" action="tunnel-up" tunneltype="ssl-tunnel"'
+        if came
+        else 'logdesc="SSL VPN login fail" action="ssl-login-fail" reason="sslvpn_login_permission_denied"'
+    )
+    return (
+        f'date={moment:%Y-%m-%d} time={moment:%H:%M:%S} tz="+0000" devname="edge1" logid="0101039426" type="event" '
+        f'subtype="vpn" level="alert" vd="root" {said} remip={ip} user="{user}"'
+    )
+
+
+def globalprotect(at: float, ip: str, user: str, *, came: bool) -> str:
+    """The VPN of Palo Alto Networks, through a log host."""
+    moment = START + dt.timedelta(seconds=at)
+    day = f"{moment:%Y/%m/%d %H:%M:%S}"
+    error = "" if came else "Authentication failed: Invalid username or password"
+    return (
+        f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S} edge2 1,{day},0012345,GLOBALPROTECT,0,2561,{day},vsys1,"
+        f"gateway-auth,login,LDAP,,{user},ZZ,laptop,{ip},0.0.0.0,0.0.0.0,0.0.0.0,,,6.1,Windows,Windows 11,1,,{error},,"
+        f"{'success' if came else 'failure'},,0,,0,gp.example"
+    )
+
+
+def asa(at: float, ip: str, user: str, *, came: bool) -> str:
+    """The web VPN of a Cisco ASA."""
+    moment = START + dt.timedelta(seconds=at)
+    number, said = (716038, "successful") if came else (716039, "rejected")
+    return (
+        f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S} asa1 %ASA-6-{number}: Group <DfltGrpPolicy> User <{user}> "
+        f"IP <{ip}> Authentication: {said}, Session Type: WebVPN."
+    )
+
+
+def gateway(at: float, ip: str, user: str, *, came: bool) -> str:
+    """Any gateway that speaks CEF."""
+    told = "success" if came else "failure"
+    return (
+        f"CEF:0|Example|Gateway|1|100|VPN login {told}|5|src={ip} suser={user} outcome={told} "
+        f"rt={int(((START + dt.timedelta(seconds=at)).timestamp()) * 1_000)}"
+    )
+
+
+@pytest.mark.parametrize(
+    "product", [pytest.param(each, id=each.__name__) for each in (fortigate, globalprotect, asa, gateway)]
+)
+def test_a_guesser_who_gets_into_the_vpn_is_high_and_staff_are_quiet(
+    product: Callable[..., str], tmp_path: Path
+) -> None:
+    """Forty refusals and then a way in, whoever made the VPN; eight people who mistype once are nothing."""
+    staff = [
+        product(n * 600 + again * 20, f"198.51.100.{n}", f"clerk{n}", came=bool(again))
+        for n in range(8)
+        for again in (0, 1)
+    ]
+    assert incidents(tmp_path, staff) == []
+    guesses = [product(6_000 + n * 7, "203.0.113.66", "registrar", came=False) for n in range(40)]
+    got_in = product(6_300, "203.0.113.66", "registrar", came=True)
+    found = incidents(tmp_path, [*staff, *guesses, got_in])
+    [one] = found
+    assert one.actors.ip == ("203.0.113.66",)
+    assert one.severity >= Severity.HIGH

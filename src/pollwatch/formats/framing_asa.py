@@ -41,6 +41,9 @@ _LOGINS = {
     **dict.fromkeys(("605005", "113004", "113012", "716038", "611101", "109005", "722051"), "success"),
     **dict.fromkeys(("113019", "716002", "611103", "315011"), "session_closed"),
 }
+#: Log-ins with numbers that begin so are to the firewall itself; others may be to what lies behind it.
+_ADMINISTRATION = "6"
+_VPN = f"{_PRODUCT} {_SERVICE} vpn"
 _COMMANDS = frozenset({"111008", "111009", "111010"})
 
 
@@ -61,7 +64,7 @@ def decode(program: str | None, message: str) -> Report | None:
         "message_number": number,
         "device_severity": severity,
         "message": said,
-        "program": f"{_PRODUCT} {_SERVICE}",
+        "program": _VPN if number in _LOGINS and number[0] != _ADMINISTRATION else f"{_PRODUCT} {_SERVICE}",
         "user": user[1] if user else None,
         "src_ip": ip(source),
     }
