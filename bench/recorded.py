@@ -39,7 +39,8 @@ def _flat(record: dict[str, Any]) -> dict[str, Any]:
     event = read(record)
     if event is None:
         return record
-    source = logsource(event.channel, event.event_id)
+    done = event.data.get("EventType") or event.data.get("OperationType")
+    source = logsource(event.channel, event.event_id, done if isinstance(done, str) else "")
     system = {name: value for name, value in zip(SYSTEM, event.system, strict=True) if value is not None}
     data = {"".join(name.split()): as_column(value) for name, value in event.data.items() if value is not None}
     named = {"product": source.product, "service": source.service, "category": source.category}

@@ -235,6 +235,17 @@ def test_events_of_convertto_json() -> None:
     assert (row["Computer"], row["TargetUserName"]) == ("dc1", "helper")
 
 
+def test_events_of_azure_monitor() -> None:
+    """The table ``Event`` of a Log Analytics workspace calls the channel EventLog: the event has Sysmon's logsource."""
+    text = (
+        '{"TimeGenerated":"2026-11-03T20:00:00Z","Source":"Microsoft-Windows-Sysmon","EventID":18,"Computer":"PC-1",'
+        '"EventLog":"Microsoft-Windows-Sysmon/Operational","PipeName":"\\\\pipe"}'
+    )
+    (batch,) = Windows().parser(ParseContext("x", 0)).parse(LineBlock("x", 1, [text.encode()], [text])).batches
+    assert str(batch.logsource) == "pipe_created/windows/sysmon"
+    assert batch.table["PipeName"].to_pylist() == ["\\pipe"]
+
+
 def test_hostile_xml() -> None:
     """Entities that expand, files that are asked for, depth without end and unclosed tags are quarantined."""
     bomb = '<!DOCTYPE Event [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'

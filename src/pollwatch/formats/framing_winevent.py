@@ -5,7 +5,8 @@ Known shapes, told by what they hold, nested or with dotted names:
 - ``Event.System``, ``Event.EventData``/``UserData``: pyevtx-rs and its evtx_dump (attributes apart or not), xmltodict;
 - ``winlog.event_id``, ``winlog.event_data``: Winlogbeat and Elastic Agent;
 - ``win.system``, ``win.eventdata``: Wazuh, which writes the first letter of each name small and each backslash twice;
-- ``EventID`` and ``Channel`` at the top, everything beside them: NXLog, Mordor, Sentinel.
+- ``EventID`` and ``Channel`` at the top, everything beside them: NXLog, Mordor, Sentinel; Azure
+  Monitor's table ``Event`` has ``EventLog`` for the channel.
 
 Names lose their spaces, as in Sigma. The event's own fields (``EventID``, ``Channel``, ``Computer``, ...) cannot be
 taken by a field of the same name in its data: that one gets a leading underscore.
@@ -31,11 +32,11 @@ SYSTEM: Final = (
 )
 
 _FLAT_IDS = frozenset({EVENT_ID, "EventId", "EventCode", "event_id"})
-_FLAT_CHANNELS = frozenset({CHANNEL, "channel", "LogName", "log_name"})
+_FLAT_CHANNELS = frozenset({CHANNEL, "channel", "LogName", "log_name", "EventLog"})
 #: What flat records call each of :data:`SYSTEM`; the first that there is counts.
 _FLAT_SYSTEM: Final = (
     (EVENT_ID, "EventId", "EventCode", "event_id"),
-    (CHANNEL, "channel", "LogName", "log_name"),
+    (CHANNEL, "channel", "LogName", "log_name", "EventLog"),
     (COMPUTER, "Hostname", "ComputerName", "MachineName", "computer_name"),
     ("Provider_Name", "SourceName", "ProviderName", "source_name"),
     *(("Level",), ("Task",), ("Opcode",), ("Keywords",)),
