@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pollwatch.detect.columns import Column, Columns
 from pollwatch.detect.rulebook import Floats, Literals, Part
 from pollwatch.detect.sigma.values import as_number
+from pollwatch.detect.texts import Texts, folded
 from pollwatch.kernels.choosing import chosen
 from pollwatch.kernels.literals import Index, bits_for, count_grams, hits, index, no_grams
 
@@ -68,7 +70,10 @@ def searched(columns: Columns, field: str | None) -> list[Column]:
 
 def found(index_: Index, lost: Ints, column: Column) -> tuple[Ints, Ints]:
     """Literals and the codes in whose texts they stand; those that found no place in the index may stand in any."""
-    texts = column.texts
+    return _found(index_, lost, column.texts)
+
+
+def _found(index_: Index, lost: Ints, texts: Texts) -> tuple[Ints, Ints]:
     every = np.arange(len(texts.begins), dtype=np.int32)
     pairs = [hits(index_, texts.buffer, texts.begins, texts.ends, every)]
     begins, ends, codes = texts.loose
@@ -79,6 +84,21 @@ def found(index_: Index, lost: Ints, column: Column) -> tuple[Ints, Ints]:
     if len(pairs) == 1:
         return pairs[0]
     return np.concatenate([which for which, _ in pairs]), np.concatenate([where for _, where in pairs])
+
+
+def found_together(index_: Index, lost: Ints, columns: Sequence[Column]) -> list[tuple[Column, Ints, Ints]]:
+    """:func:`found` for several columns in one search: most are small, and each search has its price."""
+    values = [column.distinct.cast(pa.large_string()) for column in columns]
+    texts = folded(pa.concat_arrays(values) if values else pa.array([], pa.large_string()))
+    which, where = _found(index_, lost, texts)
+    ends = np.cumsum([len(each) for each in values])
+    owner = np.searchsorted(ends, where, side="right")
+    pairs = []
+    for nth in np.unique(owner).tolist():
+        mine = owner == nth
+        codes = where[mine] - np.int32(ends[nth] - len(values[nth]))
+        pairs.append((columns[nth], which[mine], codes.astype(np.int32)))
+    return pairs
 
 
 def equal_codes(column: Column, numbers: Mapping[float, int]) -> tuple[list[int], list[int]]:

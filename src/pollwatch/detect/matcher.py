@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.detect.columns import Column, Columns, Mask, Rows
-from pollwatch.detect.learning import SAMPLE, Learned, equal_codes, found, learn, searched
+from pollwatch.detect.learning import SAMPLE, Learned, equal_codes, found, found_together, learn, searched
 from pollwatch.detect.rulebook import Part, Rulebook
 from pollwatch.detect.sigma.plan import Leaf, Node
 from pollwatch.detect.walk import fitting
@@ -221,9 +221,12 @@ class _Batch:
         for field, literals in self._learned.literals.items():
             # Each field's literals have the keywords among them.
             left = [each for each in searched(self._columns, field) if field is not None or id(each) not in done]
-            for column in left:
-                which, where = found(*self._learned.index(field, left), column)
-                done.add(id(column))
+            done |= set(map(id, left))
+            if field is None:
+                pairs = found_together(*self._learned.index(field, left), left)
+            else:
+                pairs = [(each, *found(*self._learned.index(field, left), each)) for each in left]
+            for column, which, where in pairs:
                 if len(which):
                     add(column, literals.numbers[which], where)
         for field, equals in self._learned.equals.items():

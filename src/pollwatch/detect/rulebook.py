@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -254,10 +255,14 @@ class Rulebook:
         if kind == conditions.FOREIGN:
             self._costs.append(FOREIGN_COST)
         elif kind == conditions.TEXT:
-            varied = field is not None and any(part in field.lower() for part in _VARIED_NAMES)
-            self._costs.append((1 + len(literals)) * (_VARIED if varied else 1.0))
+            self._costs.append((1 + len(literals)) * (_VARIED if _is_varied(field) else 1.0))
         else:
             self._costs.append(CHEAP)
+
+
+@lru_cache(maxsize=4_096)
+def _is_varied(field: str | None) -> bool:
+    return field is not None and any(part in field.lower() for part in _VARIED_NAMES)
 
 
 def _laid(texts: Sequence[bytes]) -> tuple[Bytes, Longs]:

@@ -130,13 +130,17 @@ class Objects:
         self._key = np.zeros(MAX_COLUMNS + 1, np.int32)
         self._keys = np.empty(0, np.uint8)
         self._flags = np.zeros(MAX_COLUMNS, np.uint8)
+        self._room = np.empty(0, np.uint8)  # kept from block to block, since fresh pages cost more than copying
 
     def read(self, block: LineBlock) -> Cells | None:
         """Where each value of a block lies; None where the input has more fields than columns, or is too large."""
         data, starts, ends = _buffer(block.raw)
         if len(data) > _MOST_BYTES:
             return None
-        cells = self._tokenise(_with_room(data), starts, ends)
+        if len(data) + _ROOM > len(self._room):
+            self._room = np.empty(len(data) + 2 * _ROOM, np.uint8)
+        self._room[: len(data)] = np.frombuffer(data, np.uint8)
+        cells = self._tokenise(self._room, starts, ends)
         if cells is not None:
             _leave_broken_text(cells, data, block)
             _settle_odd(cells, len(data))
@@ -209,12 +213,6 @@ def _buffer(raw: Sequence[bytes]) -> tuple[bytes, Longs, Longs]:
     return b"\n".join(raw), ends - lengths, ends
 
 
-def _with_room(data: bytes) -> npt.NDArray[np.uint8]:
-    room = np.empty(len(data) + _ROOM, np.uint8)
-    room[: len(data)] = np.frombuffer(data, np.uint8)
-    return room
-
-
 _MARK = "\0"
 
 
@@ -240,9 +238,10 @@ def _leave_broken_text(cells: Cells, data: bytes, block: LineBlock) -> None:
     """Records that are no UTF-8 are decoded by guessing; that is for the caller."""
     if data.isascii():
         return
+    ends = pa.py_buffer(np.array([0, len(data)], np.int32))
     try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
+        pa.StringArray.from_buffers(1, ends, pa.py_buffer(data)).validate(full=True)  # makes no text, unlike decoding
+    except pa.ArrowInvalid:
         for row, raw in enumerate(block.raw):
             try:
                 raw.decode("utf-8")

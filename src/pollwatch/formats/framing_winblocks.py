@@ -144,7 +144,7 @@ class WindowsBlocks:
         known = pa.array([as_int64(text) for text in ids.values.to_pylist()], pa.int64())
         arrays[EVENT_ID] = known.take(pa.array(ids.codes, mask=ids.codes < 0))
         for name in SYSTEM:
-            arrays.setdefault(name, pa.nulls(len(group.rows), pa.string()))
+            arrays.setdefault(name, pa.nulls(len(group.rows), pa.dictionary(pa.int32(), pa.string())))
         arrays[TIME] = times.take(pa.array(group.rows))
         number_field = pa.field(NUMBER, pa.int64(), nullable=False)
         schema = pa.schema([*(pa.field(name, array.type) for name, array in arrays.items()), number_field])
