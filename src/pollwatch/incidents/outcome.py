@@ -28,7 +28,7 @@ import numpy as np
 from pollwatch.clock import US_PER_S
 from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
-from pollwatch.events.taxonomy import WEB_ERROR
+from pollwatch.events.taxonomy import DATABASE, MAIL, WEB_ERROR
 from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.activity import Activity, Usual
 from pollwatch.incidents.campaigns import Campaign
@@ -155,10 +155,11 @@ def _weighed(severity: Severity, detections: Sequence[Detection], kinds: frozens
 def _only_trying(detections: Sequence[Detection], kinds: frozenset[Kind]) -> bool:
     """Whether there was nothing but probing and guessing.
 
-    What a machine's own log says was done on it (a log emptied, its protection switched off) is more than a try,
-    although it is of no kind that has a name here.
+    What a machine's own log says was done on it (a log emptied, its protection switched off), or a database's or mail
+    server's in it, is more than a try, although it is of no kind that has a name here.
     """
-    done = any(is_of_windows(d) and Kind.OTHER in kinds_of([d]) for d in detections)
+    deeds = (d for d in detections if is_of_windows(d) or d.logsource in {DATABASE, MAIL})
+    done = any(Kind.OTHER in kinds_of([d]) for d in deeds)
     return kinds <= _ONLY_TRYING and not done
 
 
