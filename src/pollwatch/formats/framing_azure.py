@@ -26,7 +26,7 @@ _ACTIVITY_CATEGORIES = frozenset(
 _SIGN_IN_CATEGORIES = ("signinlogs", "usersigninlogs", "serviceprincipalsigninlogs", "managedidentitysigninlogs")
 #: How a client asked for the token -> what rules call it.
 _PROTOCOLS = {"devicecode": "Device Code", "ropc": "ROPC"}
-_STEP = "authenticationStepResultDetail"
+_STEP = "authenticationstepresultdetail"
 #: Changed properties that become columns of their own.
 _TOLD = (
     *("ConsentContext.IsAdminConsent", "ConsentAction.Permissions", "DelegatedPermissionGrant.Scope", "AppRole.Value"),
@@ -39,7 +39,7 @@ def read(record: Record, fields: Fields) -> CloudEvent | None:
     record = {name: opened(value) for name, value in record.items()}
     head = _lowered(record)
     inner = head.get("properties")
-    body = _lowered(inner) if isinstance(inner, dict) else head
+    body = inner if isinstance(inner, dict) else head
     category = (text(head, "category") or "").lower()
     if _is_sign_in(body, category):
         return _sign_in(record, head, body, fields)
@@ -56,15 +56,21 @@ def read(record: Record, fields: Fields) -> CloudEvent | None:
 
 
 def _lowered(record: Record) -> Record:
-    """The record with names in lower case."""
-    return {name.lower(): value for name, value in record.items()}
+    """The record with names in lower case, at any depth: PowerShell writes them with capitals."""
+    return {name.lower(): _lowered_too(value) for name, value in record.items()}
+
+
+def _lowered_too(value: Any) -> Any:  # noqa: ANN401 - any JSON value, of bounded depth
+    if isinstance(value, dict):
+        return _lowered(value)
+    return [_lowered_too(each) for each in value] if isinstance(value, list) else value
 
 
 def _plain(body: Record, *names: str) -> str | None:
-    """A text that some shapes wrap as ``{"value": ..., "localizedValue": ...}``."""
+    """A text that some shapes wrap as ``{"value": ..., "localizedvalue": ...}``."""
     for name in names:
         value = body.get(name)
-        found = text(value, "value", "localizedValue") if isinstance(value, dict) else text(body, name)
+        found = text(value, "value", "localizedvalue") if isinstance(value, dict) else text(body, name)
         if found is not None:
             return found
     return None
@@ -92,10 +98,10 @@ def _is_sign_in(body: Record, category: str) -> bool:
 def _sign_in(record: Record, head: Record, body: Record, fields: Fields) -> CloudEvent:
     status, device, place = part(body, "status"), part(body, "devicedetail"), part(body, "location")
     place = place or part(body, "locationdetails")
-    coordinates = part(place, "geoCoordinates")
-    code = text(status, "errorCode") or text(body, "resulttype") or text(head, "resulttype") or ""
-    reason = text(status, "failureReason") or text(body, "resultdescription") or text(head, "resultdescription")
-    detail = text(status, "additionalDetails") or ""
+    coordinates = part(place, "geocoordinates")
+    code = text(status, "errorcode") or text(body, "resulttype") or text(head, "resulttype") or ""
+    reason = text(status, "failurereason") or text(body, "resultdescription") or text(head, "resultdescription")
+    detail = text(status, "additionaldetails") or ""
     steps = " ".join(text(each, _STEP) or "" for each in parts(body, "authenticationdetails"))
     refused = code == "500121" or "mfa denied" in f"{detail} {steps}".lower()
     login, outcome = _outcome(code, reason)
@@ -117,15 +123,15 @@ def _sign_in(record: Record, head: Record, body: Record, fields: Fields) -> Clou
         operation="Sign-in",
         ip=text(body, "ipaddress") or text(head, "calleripaddress"),
         user=_principal(body) or text(head, "identity"),
-        host=text(device, "displayName"),
+        host=text(device, "displayname"),
         target=text(body, "appdisplayname", "resourcedisplayname"),
         kind="mfa-refused" if refused else "sign-in",
         outcome="failure" if refused else outcome,
         agent=text(body, "useragent"),
-        country=text(place, "countryOrRegion") or text(body, "location") or text(head, "location"),
+        country=text(place, "countryorregion") or text(body, "location") or text(head, "location"),
         place=degrees(coordinates.get("latitude"), coordinates.get("longitude")),
         network=text(body, "autonomoussystemnumber"),
-        device=text(device, "deviceId"),
+        device=text(device, "deviceid"),
         login="" if refused else login,
     )
     return CloudEvent(PRODUCT, SIGN_IN, _time(head, body), values, deed)
@@ -148,9 +154,12 @@ def _audit(record: Record, head: Record, body: Record, fields: Fields) -> CloudE
     operation = (text(body, "activitydisplayname") or text(head, "operationname") or "").strip()
     user, app = part(body, "initiatedby", "user"), part(body, "initiatedby", "app")
     targets = parts(body, "targetresources")
-    changes = [each for target in targets for each in parts(_lowered(target), "modifiedproperties")]
-    changed = {text(each, "displayName") or "": each for each in changes}
-    names = [text(each, "userPrincipalName", "displayName", "id") or "" for each in targets]
+    changes = [each for target in targets for each in parts(target, "modifiedproperties")]
+    changed = {text(each, "displayname") or "": each for each in changes}
+    inner = record.get("properties")
+    logged = inner if isinstance(inner, dict) else record
+    acted_upon = _json(next((logged[name] for name in logged if name.lower() == "targetresources"), None))
+    names = [text(each, "userprincipalname", "displayname", "id") or "" for each in targets]
     result = text(body, "result") or text(head, "resulttype", "resultsignature") or ""
     failed = result.lower() in {"failure", "failed", "timeout"}
     status = "Failure" if failed else "Success" if result else None
@@ -159,8 +168,8 @@ def _audit(record: Record, head: Record, body: Record, fields: Fields) -> CloudE
         "ActivityDisplayName": operation,
         "ActivityType": operation,
         "properties.message": operation,
-        "properties.targetResources": _json(body.get("targetresources")),
-        "TargetResources": _json(body.get("targetresources")),
+        "properties.targetResources": acted_upon,
+        "TargetResources": acted_upon,
         "properties.result": result or None,
         "failure_status_reason": text(body, "resultreason"),
         "Category": text(body, "category"),
@@ -170,8 +179,8 @@ def _audit(record: Record, head: Record, body: Record, fields: Fields) -> CloudE
     values |= given({name: _unquoted(changed[name]) for name in _TOLD if name in changed})
     deed = Deed(
         operation=operation,
-        ip=text(user, "ipAddress") or text(head, "calleripaddress"),
-        user=text(user, "userPrincipalName") or text(app, "displayName", "servicePrincipalName"),
+        ip=text(user, "ipaddress") or text(head, "calleripaddress"),
+        user=text(user, "userprincipalname") or text(app, "displayname", "serviceprincipalname"),
         target=next(filter(None, names), None),
         kind=ACTIVITIES.get(operation.lower()),
         outcome="failure" if failed else "success",
@@ -196,7 +205,7 @@ def _activity(record: Record, head: Record, operation: str, fields: Fields) -> C
     caller = text(head, "caller") or text(claims, _UPN, "upn", _NAME, "appid")
     deed = Deed(
         operation=operation,
-        ip=text(head, "calleripaddress") or text(request, "clientIpAddress") or text(claims, "ipaddr"),
+        ip=text(head, "calleripaddress") or text(request, "clientipaddress") or text(claims, "ipaddr"),
         user=caller,
         target=(resource or "").rpartition("/")[2] or None,
         kind=_kind_of(operation.lower()),
@@ -221,7 +230,7 @@ def _risk(record: Record, head: Record, body: Record, fields: Fields) -> CloudEv
         ip=text(body, "ipaddress") or text(head, "calleripaddress"),
         user=_principal(body),
         outcome=None,
-        country=text(part(body, "location"), "countryOrRegion"),
+        country=text(part(body, "location"), "countryorregion"),
     )
     return CloudEvent(PRODUCT, RISK, _time(head, body), _all(record, fields), deed)
 
@@ -241,4 +250,4 @@ def _json(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
 
 def _unquoted(changed: Record) -> str | None:
     """What a property became; the log quotes it as JSON once more, and calls it off in brackets."""
-    return (text(changed, "newValue") or "").strip('"') or None
+    return (text(changed, "newvalue") or "").strip('"') or None

@@ -249,12 +249,16 @@ def time_us(logged: object, zone: dt.tzinfo) -> int | None:
     """Microseconds of a time as services write it: ISO 8601, a count since 1970, or a date as Americans write it."""
     if not isinstance(logged, str):
         return epoch_us(logged)
+    if count := _PLAIN_DATE.fullmatch(logged):
+        return epoch_us(count[1])
     found = iso_us(logged, zone)
     if found is None:
         found = _written_us(logged.strip(), zone)
     return epoch_us(logged) if found is None else found
 
 
+#: As older PowerShell writes a time in JSON.
+_PLAIN_DATE = re.compile(r"/Date\((\d{1,15})\)/")
 _LAYOUTS = (
     *("%B %d, %Y, %H:%M:%S (UTC%z)", "%b %d, %Y, %I:%M:%S %p", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y, %I:%M:%S %p"),
     *("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M"),
