@@ -52,6 +52,19 @@ _TARGETS = frozenset({"uri", "stem"})
 _MOMENTS = ("datetime", "timestamp", "time")
 _FIELD_NAMES = frozenset({*FIELDS, NUMBER, "time_us"})
 
+#: What nothing else looks like, of fields that :func:`framing_w3c.guess` tells by it.
+_LOOKS = {
+    "date": r"^[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{1,4}$",
+    "time": r"^[0-9]{1,2}:[0-9]{2}:[0-9]{2}",
+    "datetime": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T",
+    "cip": r"^[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+$",
+    "csmethod": r"^(?:[A-Z][A-Z_-]*|-)$",
+    "csuristem": r"^[/*]",
+    "scstatus": r"^(?:[1-9][0-9]{2}|-)$",
+    "sreason": r"^(?:[A-Z][A-Za-z_/]+|-)$",
+    "seqnumber": r"^[0-9]+$",
+    "event": r"^[+<>*-]$",
+}
 _GENERIC_SHAPE = Shape(GENERIC, ("src_ip", "user", "hostname"))
 _AUTH_COMMANDS = frozenset({"authenticate", "login", "auth", "pass", "apop"})
 _REPLY = re.compile(r'R="*(?:\S+ )?(OK|NO|BAD|-ERR|\+OK)\b', re.IGNORECASE)
@@ -68,23 +81,32 @@ class W3cRows:
     requests: Requests = field(default_factory=lambda: Requests(dt.UTC))
     others: dict[Shape, list[tuple[int, int | None, Mapping[str, Value]]]] = field(default_factory=dict)
 
-    def add(self, header: Header, places: Sequence[int]) -> Sequence[int]:
+    def add(self, header: Header, places: Sequence[int], *, doubted: bool = False) -> Sequence[int]:
         """Take the lines at some places of the block, which all stand under one header.
 
+        Args:
+            header: which fields they have.
+            places: in order.
+            doubted: the header is another line's: take only lines whose values look like what it names.
+
         Returns:
-            The places of lines that do not have as many values as the header has names.
+            The places of lines that were not taken.
         """
         if not header.names or not places:
             return places
         values, fits = _values([self.block.text[at] for at in places], header)
         read = [at for at, fit in zip(places, fits, strict=True) if fit]
+        if doubted and read:
+            right = _look_right(values, header)
+            values, read = values.filter(right), [at for at, each in zip(read, right, strict=True) if each]
         if read:
             frame = values.with_columns(pl.Series(NUMBER, read, dtype=pl.Int64))
             if _is_web(header):
                 self._add_requests(frame, header)
             else:
                 self._add_rows(frame, header)
-        return [at for at, fit in zip(places, fits, strict=True) if not fit]
+        taken = set(read)
+        return [at for at in places if at not in taken]
 
     def batches(self) -> list[EventBatch]:
         """At most one batch of each kind."""
@@ -158,6 +180,13 @@ def _values(texts: Sequence[str], header: Header) -> tuple[pl.DataFrame, list[bo
     fitting = lines.str.count_matches(header.separator, literal=True) == n - 1
     parts = lines.filter(fitting).str.split_exact(header.separator, n - 1).struct.unnest()
     return parts.rename({f"field_{i}": f"c{i}" for i in range(n)}), fitting.to_list()
+
+
+def _look_right(values: pl.DataFrame, header: Header) -> pl.Series:
+    """Which lines have in each telling field what only that field can look like."""
+    names = header.plain_names()
+    told = [pl.col(f"c{names.index(name)}").str.contains(look) for name, look in _LOOKS.items() if name in names]
+    return values.select(pl.all_horizontal(*told, pl.repeat(value=True, n=pl.len())).fill_null(value=False)).to_series()
 
 
 def _fields(frame: pl.DataFrame, header: Header, zone: dt.tzinfo) -> pl.DataFrame:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
@@ -18,10 +19,14 @@ from pollwatch.formats.framing import EMPTY_LINE
 from pollwatch.formats.framing_w3c import Header, directive, fields_of, guess, split
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
+if TYPE_CHECKING:
+    from pollwatch.formats.framing_w3crows import W3cRows
+
 DIRECTIVE = "a directive of the log, not an event"
 UNKNOWN_SHAPE = "other fields than its #Fields: line announces, and no usual shape of IIS, CloudFront or Exchange"
 #: What stands before the first ``#Fields:``.
 _NOT_ANNOUNCED = Header((), " ")
+_MOST_SHAPES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class W3c:
 class _W3cParser:
     zone: dt.tzinfo
     header: Header = _NOT_ANNOUNCED
+    shapes: list[Header] = field(default_factory=list)  # of lines before that stood under no header of theirs
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every line becomes one event or one quarantined line."""
@@ -62,11 +68,7 @@ class _W3cParser:
         reasons: dict[int, str] = {}
         rows = W3cRows(self.zone, block)
         for header, places in self._announced(block, reasons).items():
-            for guessed, some in _guessed(block, rows.add(header, places)).items():
-                if guessed is None:
-                    reasons.update(dict.fromkeys(some, UNKNOWN_SHAPE))
-                else:
-                    rows.add(replace(guessed, date=header.date), some)
+            self._by_shape(rows, rows.add(header, places), header.date, reasons)
         quarantined = [Quarantined(block.first_number + at, reasons[at]) for at in sorted(reasons)]
         return Parsed(rows.batches(), quarantined)
 
@@ -85,6 +87,24 @@ class _W3cParser:
                 reasons[at] = EMPTY_LINE
         return under
 
+    def _by_shape(self, rows: W3cRows, places: Sequence[int], date: str, reasons: dict[int, str]) -> None:
+        """Take lines by their shape: that of lines before where it fits, else what one line alone looks like."""
+        for shape in self.shapes:
+            places = rows.add(replace(shape, date=date), places, doubted=True)
+        at = 0
+        while at < len(places):
+            shape_of_one = guess(rows.block.text[places[at]])
+            if shape_of_one is None:
+                reasons[places[at]] = UNKNOWN_SHAPE
+                at += 1
+                continue
+            rows.add(replace(shape_of_one, date=date), places[at : at + 1])
+            if len(self.shapes) >= _MOST_SHAPES:
+                at += 1
+                continue
+            self.shapes.append(shape_of_one)
+            places, at = rows.add(replace(shape_of_one, date=date), places[at + 1 :], doubted=True), 0
+
     def _obey(self, text: str) -> None:
         match directive(text):
             case ("fields", value):
@@ -97,14 +117,6 @@ class _W3cParser:
                 self.header = replace(self.header, date="", local=False)
             case _:
                 pass
-
-
-def _guessed(block: LineBlock, places: Sequence[int]) -> dict[Header | None, list[int]]:
-    """The places of the lines of each shape; under None those of no usual one."""
-    shapes: dict[Header | None, list[int]] = {}
-    for at in places:
-        shapes.setdefault(guess(block.text[at]), []).append(at)
-    return shapes
 
 
 W3C = W3c()
