@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -14,7 +16,7 @@ from pollwatch.detect.interface import Seen
 from pollwatch.detect.places import accepted, apart_km
 from pollwatch.events.batch import EventBatch
 from pollwatch.events.block import LineBlock
-from pollwatch.events.taxonomy import AUTH
+from pollwatch.events.taxonomy import AUTH, CLOUD_KINDS
 from pollwatch.formats import framing_azure, framing_m365, registry
 from pollwatch.formats.framing_cloud import Fields, client, degrees, time_us, unwrapped
 from pollwatch.formats.framing_sentinel import turned
@@ -96,6 +98,26 @@ def test_a_record_that_carries_another_is_that_one() -> None:
     broken = {"AuditData": '{"Operation":', "Operations": "FileDownloaded"}
     assert unwrapped(broken) == broken
     assert turned({"RawEventData": "no object", "ActionType": "x"}) == {"RawEventData": "no object", "ActionType": "x"}
+
+
+def test_kinds_are_those_of_the_taxonomy() -> None:
+    """Golden logs say no kind that the taxonomy does not name, and nearly all that it names."""
+    golden = Path(__file__).parents[1] / "contract" / "golden"
+    said = set[str]()
+    for log in ("azure", "cloudtrail", "github", "google", "m365", "okta"):
+        for path in golden.glob(f"{log}/*.out.jsonl"):
+            said |= set(re.findall(r'"norm\.kind": "([^"]+)"', path.read_text(encoding="utf-8")))
+    assert said <= set(CLOUD_KINDS)
+    assert set(CLOUD_KINDS) - said <= {"delete"}
+
+
+def test_denied_step_before_success_is_no_refusal() -> None:
+    """Who refused a first request and then let in another one is logged in: the outcome is what the service says."""
+    record = {"userPrincipalName": "u", "appId": "a", "ipAddress": "192.0.2.1", "status": {"errorCode": 0}}
+    steps = [{"authenticationStepResultDetail": "MFA denied; user declined the authentication"}]
+    event = framing_azure.read(record | {"authenticationDetails": steps}, Fields())
+    assert event is not None
+    assert (event.deed.kind, event.deed.login) == ("sign-in", "success")
 
 
 def test_failed_second_factor_is_no_wrong_password() -> None:

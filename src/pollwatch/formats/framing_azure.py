@@ -103,7 +103,7 @@ def _sign_in(record: Record, head: Record, body: Record, fields: Fields) -> Clou
     reason = text(status, "failurereason") or text(body, "resultdescription") or text(head, "resultdescription")
     detail = text(status, "additionaldetails") or ""
     steps = " ".join(text(each, _STEP) or "" for each in parts(body, "authenticationdetails"))
-    refused = code == "500121" or "mfa denied" in f"{detail} {steps}".lower()
+    refused = code == "500121" or (code != "0" and "mfa denied" in f"{detail} {steps}".lower())
     login, outcome = _outcome(code, reason)
     shown = (
         detail if "mfa denied" in detail.lower() else {"success": "Success", "failure": "Failure"}.get(outcome or "")

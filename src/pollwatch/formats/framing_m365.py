@@ -20,7 +20,7 @@ from pollwatch.formats.framing_json import flat_name, json_text
 PRODUCT: Final = "m365"
 SERVICE: Final = "audit"
 
-#: Lists of ``{"Name": ..., "Value": ...}``; the fields of the first ones are so common that rules name them alone.
+#: Lists of ``{"Name": ..., "Value": ...}``; rules name the fields of these two also without their list's name.
 _ALONE = ("ExtendedProperties", "ModifiedProperties")
 _PAIRS = ("Parameters", "OperationProperties", "DeviceProperties", *_ALONE)
 _KINDS: Final = {
@@ -44,7 +44,6 @@ _KINDS: Final = {
     "account-made": ("New-Mailbox", "New-MailUser"),
     "log-off": (
         "Set-AdminAuditLogConfig", "Set-MailboxAuditBypassAssociation", "Remove-UnifiedAuditLogRetentionPolicy",
-        "Disable-OrganizationCustomization",
     ),
     "policy": (
         "Set-CASMailbox", "Add-FederatedDomain", "New-AcceptedDomain", "Set-TransportConfig", "Disable-AntiPhishRule",
