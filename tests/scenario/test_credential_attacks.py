@@ -145,3 +145,66 @@ def test_stuffing_is_seen_though_nobody_stands_out(tmp_path: Path) -> None:
     assert len({ip for each in found for ip in each.actors.ip}) >= 50
     assert len(found) <= 3
     assert not [each for each in found if any(ip.startswith("198.51.100.") for ip in each.actors.ip)]
+
+
+def at_work() -> Iterator[Line]:
+    """A day of a mail, an FTP and a database server in an office, maintenance and a back-up included."""
+    for at in range(300):  # mails come in, now and then to somebody who left
+        peer = f"mail{at % 40}.example[198.51.100.{at % 40}]"
+        yield 200 * at, f"postfix/smtpd[77]: {at:010X}: client={peer}"
+        yield 200 * at + 1, f"postfix/qmgr[78]: {at:010X}: from=<a{at}@far.example>, size=9000, nrcpt=1 (queue active)"
+        if at % 10 == 0:
+            refused = f"550 5.1.1 <old{at}@county.example>: Recipient address rejected: User unknown in local table"
+            ends = f"from=<x@far.example> to=<old{at}@county.example> proto=ESMTP"
+            yield 200 * at + 2, f"postfix/smtpd[77]: NOQUEUE: reject: RCPT from {peer}: {refused}; {ends}"
+    for at in range(40):  # a clerk writes to forty people in an hour
+        queue = f"F{at:09X}"
+        user = "sasl_method=PLAIN, sasl_username=clerk@county.example"
+        yield 90 * at, f"postfix/submission/smtpd[79]: {queue}: client=office.example[192.0.2.5], {user}"
+        yield 90 * at + 1, f"postfix/qmgr[78]: {queue}: from=<clerk@county.example>, size=900, nrcpt=1 (queue active)"
+    for at in range(30):  # the website is brought up to date, its theme's programs included
+        yield (
+            5 * at,
+            f'vsftpd[90]: [web] OK UPLOAD: Client "192.0.2.6", "/www/site/theme/part{at}.php", 900 bytes, 9Kbyte/sec',
+        )
+    said = "postgres[1200]: [1-1] 192.0.2.9 portal@voters LOG:  execute <unnamed>: "
+    for at in range(500):  # the application asks for one voter at a time, and keeps its sessions
+        yield 170 * at, said + "select name, street from voters where id = $1"  # noqa: S608 - a log line
+        yield 170 * at + 1, said + "delete from session where expires < now()"  # noqa: S608 - a log line
+    backup = "postgres[1201]: [1-1] 192.0.2.8 backup@voters LOG:  "
+    yield 7_000, f"{backup}connection authorized: user=backup database=voters application_name=pg_dump"
+    for at, table in enumerate(("voters", "precincts", "ballots", "results")):
+        yield 7_001 + at, f"{backup}statement: COPY public.{table} (id, name) TO stdout;"
+    for at in range(6):  # a new version of the application
+        yield (
+            9_000 + at,
+            f"postgres[1202]: [1-1] 192.0.2.9 owner@voters LOG:  statement: ALTER TABLE t{at} ADD COLUMN x int",
+        )
+        yield 9_010 + at, f"postgres[1202]: [1-1] 192.0.2.9 owner@voters LOG:  statement: DROP TABLE IF EXISTS tmp_{at}"
+
+
+def test_services_at_work_stay_quiet(tmp_path: Path) -> None:
+    """Mail, transfers, a back-up, a new version of an application: no alarm, and hardly a low incident."""
+    found = incidents(tmp_path, list(at_work()))
+    assert [(each.severity.word, each.title) for each in found if each.severity >= Severity.MEDIUM] == []
+    assert len(found) <= 2
+
+
+def test_a_guessed_mailbox_that_writes_to_hundreds_is_one_high_incident(tmp_path: Path) -> None:
+    """Attack: a guessed password, and then three hundred mails from the clerk's account, many of which come back."""
+    lines = [smtp(4 * at, "clerk@county.example", "203.0.113.7") for at in range(40)]
+    for at in range(300):
+        queue = f"{at:010X}"
+        client = "client=unknown[203.0.113.7], sasl_method=LOGIN, sasl_username=clerk@county.example"
+        lines += [
+            (600 + at, f"postfix/submission/smtpd[79]: {queue}: {client}"),
+            (600 + at, f"postfix/qmgr[78]: {queue}: from=<clerk@county.example>, size=900, nrcpt=1 (queue active)"),
+        ]
+        if at % 5 == 0:
+            said = "delay=1, delays=0/0/0/1, dsn=5.1.1, status=bounced (host said: 550 no such user)"
+            relay = "relay=mx.far.example[192.0.2.9]:25"
+            lines.append((601 + at, f"postfix/smtp[80]: {queue}: to=<u{at}@far.example>, {relay}, {said}"))
+    [one] = incidents(tmp_path, lines)
+    assert one.severity >= Severity.HIGH
+    assert "clerk@county.example" in one.actors.user
+    assert one.actors.ip == ("203.0.113.7",)
