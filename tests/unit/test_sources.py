@@ -215,6 +215,17 @@ def test_what_an_archive_holds_is_read_where_it_lies(tmp_path: Path, name: str) 
     assert expand([f"{path}!/none.log"])[1]
 
 
+def test_files_in_an_archive_need_no_date(tmp_path: Path) -> None:
+    """A packer that writes no dates leaves the archive's own."""
+    path = zipped(tmp_path / "logs.zip", {"a.log": b"one\n"})
+    raw = path.read_bytes()
+    packed = ((2026 - 1980) << 9 | 11 << 5 | 3).to_bytes(2, "little")  # as `zipped` dates its files
+    path.write_bytes(raw.replace(packed, b"\0\0"))
+    (found,), failures = expand([str(path)])
+    assert failures == []
+    assert found.anchor_us > 0
+
+
 def test_two_files_of_one_name_in_an_archive_are_two_inputs(tmp_path: Path) -> None:
     """Whoever packs a log twice under one name hides none of them."""
     path = tmp_path / "twice.zip"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Between an archive's path and a member's name, as Java has it.
 INSIDE = "!/"
 #: No archive may hold more files ...
-MAX_MEMBERS = 20_000
+MAX_MEMBERS = 5_000
 #: ... or come to more bytes.
 MAX_BYTES = 64 << 30
 _TOO_MUCH = f"the archive holds more than {MAX_MEMBERS} files or {MAX_BYTES >> 30} GiB; unpack what you need"
@@ -182,7 +182,7 @@ def members(file: Path, path: str, folder: str, written_us: int) -> tuple[Sequen
             size += each.size_bytes
             if len(found) > MAX_MEMBERS or size > MAX_BYTES:
                 return [], _TOO_MUCH
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, UnicodeError, ValueError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, OverflowError, NotImplementedError) as error:
         complaint = f"the archive is damaged: {error}"
     except _TooMuchError:
         return [], _TOO_MUCH
@@ -208,9 +208,18 @@ def _of_zip(file: Path, written_us: int) -> Iterator[_Member]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             if not info.is_dir() and _wanted(info.filename):
-                # Local time of whoever packed it: a day later is not before its last line.
-                seconds = calendar.timegm((*info.date_time, 0, 0, 0)) + _DAY_S
-                yield _Member(info.filename, info.file_size, min(written_us, seconds * US_PER_S), _InZip(file, info))
+                yield _Member(info.filename, info.file_size, _packed_us(info, written_us), _InZip(file, info))
+
+
+def _packed_us(member: zipfile.ZipInfo, written_us: int) -> int:
+    """When a file was written last, as the archive says; some say nothing.
+
+    It is the local time of whoever packed it: a day later is not before the file's last line.
+    """
+    try:
+        return min(written_us, (calendar.timegm((*member.date_time, 0, 0, 0)) + _DAY_S) * US_PER_S)
+    except ValueError:
+        return written_us
 
 
 def _of_tar(file: Path, path: str, written_us: int) -> Iterator[_Member]:
