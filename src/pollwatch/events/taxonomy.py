@@ -171,7 +171,7 @@ MAIL_COLUMNS = (
 #: What ``action`` may say of a mail or of its peer.
 MAIL_ACTIONS = (
     *("connect", "disconnect", "rejected", "early_talker", "bad_command", "lost", "queued", "received", "sent"),
-    *("bounced", "deferred", "forwarded", "filtered", "failed_check"),
+    *("bounced", "deferred", "forwarded", "filtered", "filter_changed", "failed_check"),
 )
 
 FTP_COLUMNS = (

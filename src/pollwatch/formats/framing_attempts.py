@@ -108,11 +108,11 @@ _WRITTEN = re.compile(r"[\s@<]")
 _NOWHERE = frozenset({"::", "0.0.0.0"})  # noqa: S104 - "anywhere", not an address to listen at
 _LONGEST_PEER = 256
 _WELL_KNOWN_PORTS = 1_024
+_PAGE = r"(?:log-?in|log-?on|sign-?in|auth|token|session)"
 _REFUSED_POST = re.compile(
-    r"\bPOST[ :]+\S*?/\S*(?:log-?in|log-?on|sign-?in|auth|token|session)\S*.*?"
-    r"(?:\b(?:returned|status\w*[=: ]+|http/[\d.]+\"? )|[\s=\"])40[13]\b|"
-    r"/\S*(?:log-?in|log-?on|sign-?in|auth): 40[13]\b|"
-    r"\b40[13](?: \w+)? \"?POST \S*/\S*(?:log-?in|log-?on|sign-?in|auth|token|session)",
+    rf"\bPOST[ :]++(?=\S*{_PAGE})\S++.{{0,300}}?"
+    rf"(?:\b(?:returned|status\w{{0,8}}[=: ]+|http/[\d.]+\"? )|[\s=\"])40[13]\b"
+    rf"|{_PAGE}: 40[13]\b|\b40[13](?: \w+)? \"?POST \S*{_PAGE}",
     re.IGNORECASE,
 )
 

@@ -17,6 +17,8 @@ from pollwatch.formats.framing_login import Login, Witness, peer
 
 FTP_SHAPE = Shape(FTP, FTP_COLUMNS)
 _MAX_REMEMBERED = 20_000
+#: Longer lines are no server's, and no pattern is let loose on them.
+LONGEST = 2_048
 
 _VSFTPD = re.compile(
     r"(?:\[pid \d+\] )?(?:\[(?P<user>.*?)\] )?(?P<result>OK|FAIL)? ?(?P<what>CONNECT|UPLOAD|DOWNLOAD|DELETE|MKDIR"
@@ -72,6 +74,8 @@ class FtpReader:
 
     def read(self, message: str) -> dict[str, Value] | Login | None:
         """The columns that a message fills, or the log-in that it is; None where it is neither."""
+        if len(message) > LONGEST:
+            return None
         if found := _VSFTPD.fullmatch(message):
             return _vsftpd(found)
         if found := _PURE.fullmatch(message):

@@ -21,6 +21,7 @@ from pollwatch.formats.framing_login import peer
 
 MAIL_SHAPE = Shape(MAIL, MAIL_COLUMNS)
 _MAX_REMEMBERED = 20_000
+_LONGEST = 2_048
 
 _POSTFIX = re.compile(r"postfix(?:[-\w.]*)?/(?:[\w-]+/)*([a-z]+)")
 _QUEUE_ID = re.compile(r"([0-9A-F]{6,14}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20}): ")
@@ -58,15 +59,15 @@ _CONNECTION = re.compile(rf"(connect|disconnect) from {_PEER}.*", re.DOTALL)
 _EXIM_ID = re.compile(r"([0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) ")
 _EXIM_HOST = re.compile(r" ?\bH=(?:([^\s()\[\]]+) )?(?:\(([^()\s]*)\) )?\[([0-9A-Fa-f.:]+)\]")
 _EXIM_REFUSED = re.compile(
-    r".*? (?P<how>(?:temporarily )?rejected|refused|dropped"
-    r"|discarded)(?: (?P<stage>(?:after )?[A-Z][\w ]*?))?(?: <?(?P<to>[^\s<>]+@[^\s<>:]+)>?)?"
-    r"(?: by [^:]+)?: (?P<rest>.*)",
+    r".*? (?:(?:temporarily )?rejected|refused|dropped|discarded)"
+    r"(?: (?P<stage>RCPT|MAIL|VRFY|EXPN|ETRN|EHLO or HELO|AUTH|STARTTLS|DATA|after DATA|connection))?"
+    r"(?: <?(?P<to>[^\s<>@]{1,256}@[^\s<>:@]{1,256})>?)?(?: [\w(): ,!.-]{0,80}?)?: (?P<rest>.*)",
     re.DOTALL,
 )
 _EXIM_FROM = re.compile(r" F=<([^<>]*)>")
 _EXIM_AUTH = re.compile(r" A=[^\s:]+:(\S+)")
 _EXIM_SIZE = re.compile(r" S=(\d+)")
-_EXIM_FOR = re.compile(r" for ((?:[^\s@]+@[^\s@]+ ?)+)$")
+_EXIM_FOR = re.compile(r" for ((?:[^\s@]+@[^\s@]+ )*+[^\s@]+@[^\s@]+)$")
 _EXIM_FLAGS = {
     "<=": "received",
     "=>": "sent",
@@ -158,13 +159,14 @@ class MailReader:
     """Reads the messages of one input about mails, in order."""
 
     _handed: dict[tuple[str | None, str], _Handed] = field(default_factory=dict)
-    _first: dict[tuple[str | None, str, str | None], int] = field(default_factory=dict)
 
     def read(self, host: str | None, program: str | None, message: str) -> dict[str, Value] | None:
         """The columns that a message fills; None where it says nothing of a mail or its peer."""
+        if len(message) > _LONGEST:  # what a mail server says of one mail is shorter, and patterns take their time
+            message = message[:_LONGEST]
         kind = speaks(program)
         if kind == "postfix":
-            found = _POSTFIX.fullmatch((program or "").rpartition("\0")[2])
+            found = _POSTFIX.fullmatch(program or "")
             return self._postfix(host, found[1] if found else "", message)
         if kind == "exim":
             return self._exim(host, message)

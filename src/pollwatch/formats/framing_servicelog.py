@@ -17,6 +17,8 @@ from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 #: On the registry's scale: more than a syslog line of any program, less than a format that understands everything.
 OWN, TAGGED = 0.95, 0.9
+#: Of a longer line, this much is asked whether it begins one.
+_LONGEST_HEAD = 2_048
 _NO_HEAD = "begins with no head of this service's log, and continues no line"
 #: The tag of a syslog line, whatever its header; the first one is the sender's.
 _TAG = re.compile(r"(?:^|[ >])(?P<program>[A-Za-z][A-Za-z0-9_./-]{0,126})(?:\[\d{1,10}\]: |: | \d{1,10} \S{1,32} -? ?)")
@@ -111,11 +113,12 @@ def stamped(pattern: re.Pattern[str], program: str | None = None) -> Callable[[s
     """Reads heads by a pattern with the groups ``stamp`` and ``message``, perhaps ``pid``, ``host`` and ``program``."""
 
     def read(line: str) -> Head | None:
-        found = pattern.fullmatch(line)
+        found = pattern.fullmatch(line[:_LONGEST_HEAD])
         stamp = framing_stamps.find(found["stamp"]) if found else None
         if found is None or stamp is None:
             return None
         part = found.groupdict()
-        return Head(stamp.text, found["message"], part.get("pid"), part.get("program") or program, part.get("host"))
+        message = line[found.start("message") :]
+        return Head(stamp.text, message, part.get("pid"), part.get("program") or program, part.get("host"))
 
     return read

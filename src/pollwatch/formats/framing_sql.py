@@ -22,9 +22,11 @@ from pollwatch.formats.framing_login import Login, Witness, address, peer, port
 DATABASE_SHAPE = Shape(DATABASE, DATABASE_COLUMNS)
 #: How much of a statement over several lines is kept together.
 LONGEST_STATEMENT = 16_384
+#: What a server says of a log-in is shorter, and patterns take their time.
+_LONGEST_LOGIN = 1_024
 _MAX_SESSIONS = 20_000
 
-_LEADING = re.compile(r"\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*|#[^\n]*\n\s*|\(\s*)*([A-Za-z]{2,32})", re.DOTALL)
+_LEADING = re.compile(r"\s*+(?>/\*.*?\*/\s*+|--[^\n]*\n\s*+|#[^\n]*\n\s*+|\(\s*+)*+([A-Za-z]{2,32})", re.DOTALL)
 _STATEMENT = re.compile(
     r"(?:duration: [\d.]+ ms  ?)?(?:statement|execute [^:]{0,80}|parse [^:]{0,80}|bind [^:]{0,80}"
     r"|fastpath function call): (.*)",
@@ -115,10 +117,11 @@ def postgres(
         who = sessions.learn(session, Session(None, address(found[1]), port(found[2])))
         return _row("connect", None, who, severity)
     who = sessions.learn(session, told)
-    if found := _AUTHORIZED.fullmatch(message):
+    brief = len(message) <= _LONGEST_LOGIN
+    if brief and (found := _AUTHORIZED.fullmatch(message)):
         who = sessions.learn(session, Session(found[1], None, None, found[2], found[3]))
         return Login("success", who.user, None, who.ip, None, who.source_port)
-    if severity in {"FATAL", ""} and (login := _refused(message, who)):
+    if brief and severity in {"FATAL", ""} and (login := _refused(message, who)):
         return login
     if found := _AUDIT.match(message):
         return _audit(found[1], who, severity)
@@ -183,7 +186,8 @@ def mysql(
         sessions: what earlier lines said.
         severity: of the error log.
     """
-    if found := _MY_DENIED.fullmatch(argument):
+    brief = len(argument) <= _LONGEST_LOGIN
+    if brief and (found := _MY_DENIED.fullmatch(argument)):
         ip, name = peer(found["host"])
         sessions.forget(session)
         action = "failure" if found["word"] else "denied"
@@ -198,7 +202,7 @@ def mysql(
             None,
             Witness.SERVICE if found["word"] else Witness.NOBODY,
         )
-    if command == "Connect" and (found := _MY_CONNECT.fullmatch(argument)):
+    if brief and command == "Connect" and (found := _MY_CONNECT.fullmatch(argument)):
         ip, name = peer(found["host"])
         sessions.forget(session)
         sessions.learn(session, Session(found["user"] or None, ip, None, found["database"] or found["d2"] or None))
@@ -211,11 +215,6 @@ def mysql(
     if command == "Quit":
         sessions.forget(session)
     return _row(command.lower() or None, None, who, severity)
-
-
-def told(user: str | None, host: str | None, database: str | None, *, number: object, sessions: Sessions) -> Session:
-    """What an audit record says of its session, with what was known before."""
-    return sessions.learn(number, Session(user or None, address(host or ""), None, database or None))
 
 
 def audited(action: str | None, statement: str | None, who: Session) -> dict[str, Value]:

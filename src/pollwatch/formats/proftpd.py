@@ -21,7 +21,9 @@ _OWN = re.compile(
 def _own(line: str) -> Head | None:
     if found := _OWN.fullmatch(line):
         return Head(found["stamp"], found["message"], found["pid"], None, found["host"])
-    stamp = framing_stamps.find(line) if framing_ftp.EXTENDED.fullmatch(line) else None
+    if len(line) > framing_ftp.LONGEST or framing_ftp.EXTENDED.fullmatch(line) is None:
+        return None
+    stamp = framing_stamps.find(line)
     return Head(stamp.text, line) if stamp else None
 
 

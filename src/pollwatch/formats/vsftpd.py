@@ -19,7 +19,7 @@ _OWN = re.compile(
 def _own(line: str) -> Head | None:
     if found := _OWN.fullmatch(line):
         return Head(found["stamp"], found["message"], found["pid"])
-    if found := framing_ftp.XFERLOG.fullmatch(line):
+    if len(line) <= framing_ftp.LONGEST and (found := framing_ftp.XFERLOG.fullmatch(line)):
         return Head(found["time"][4:], line)
     return None
 
