@@ -106,9 +106,9 @@ class ForcedBrowsing:
         if seen is not None:
             fresh = _missed(seen)
             since_us = None if watermark_us is None else watermark_us - _SPAN_US
+            fresh = fresh.join(misses, on=["c-ip", "what"], how="anti", maintain_order="left")
             if len(fresh):
-                both = pl.concat([misses, fresh]).unique(["c-ip", "what"], keep="first", maintain_order=True)
-                misses = grown(both, fresh.clear(), _MOST_MISSES, since_us)
+                misses = grown(misses, fresh, _MOST_MISSES, since_us)
             asked = _asked(asked, misses, seen)
         if not done and not len(fresh):
             return {"misses": misses, "asked": asked, "told": told}, []

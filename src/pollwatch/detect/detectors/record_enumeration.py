@@ -45,6 +45,7 @@ _PLACES: Final = 1 << 20
 #: Seen so often, a key's records are remembered each.
 _COUNTED: Final = 6
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
+_OTHER: Final = np.uint64(0xC2B2AE3D27D4EB4F)
 
 #: Numbers that are about how something is shown, not about which record: ``page=2``, ``?v=17``, dates, sizes.
 _SHOWN: Final = (
@@ -59,6 +60,7 @@ _FETCHED: Final = {
     "c-ip": pl.String,
     "form": pl.String,
     "what": pl.UInt64,
+    "mark": pl.UInt64,
     "record": pl.Int64,
     "cs-host": pl.String,
     "referred": pl.Boolean,
@@ -106,7 +108,7 @@ class RecordEnumeration:
             "their numbers lie close together, or there are 500 of them to which no page led",
         ),
     )
-    version = f"1, polars {pl.__version__}"
+    version = f"2, polars {pl.__version__}"
 
     def start(self) -> Memory:
         """Nothing seen."""
@@ -123,11 +125,10 @@ class RecordEnumeration:
         fetched, told = memory["fetched"], memory["told"]
         often, fresh = memory["often"], pl.DataFrame(schema=_FETCHED)
         if seen is not None:
-            fresh, often = _records(seen, often)
+            fresh, often = _records(seen, often, fetched["mark"].to_numpy())
         if len(fresh):
             since_us = None if watermark_us is None else watermark_us - _SPAN_US
-            both = pl.concat([fetched, fresh]).unique([*_KEY, "what"], keep="first", maintain_order=True)
-            fetched = grown(both, fresh.clear(), _MOST, since_us)
+            fetched = grown(fetched, fresh, _MOST, since_us)
         if not done and not len(fresh):
             return {"fetched": fetched, "often": often, "told": told}, []
         sizes = _suspicious(fetched).join(told, on=_KEY, how="left", suffix="_told")
@@ -165,11 +166,11 @@ class RecordEnumeration:
         )
 
 
-def _records(seen: Seen, often: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The numbered records that a batch's clients got, each client's each once, and how often each key was seen.
 
     Visitors who get a few records are only counted, in a table of fixed size: keys that share a place count together,
-    which lets a few in too early and none too late.
+    which lets a few in too early and none too late. What is known of a visitor by its mark is not looked at again.
     """
     rows = seen.rows_where("sc-status", 200, 300)
     stem = _forms(seen, "cs-uri-stem", rows)
@@ -180,20 +181,23 @@ def _records(seen: Seen, often: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFram
     what = np.where(in_stem, stem.what, query.what)
     kept = np.flatnonzero((in_stem | in_query) & (who != 0))
     key = who[kept] ^ form[kept] * _ODD
-    _, first = np.unique(key ^ what[kept], return_index=True)
+    marks, first = np.unique(key ^ what[kept] * _OTHER, return_index=True)
     kept, place = kept[first], (key[first] % _PLACES).astype(np.int64)
     counts = often["often"].to_numpy() + np.bincount(place, minlength=_PLACES)
     if counts.sum() > 4 * _PLACES:
         counts //= 2
     often = pl.DataFrame({"often": np.minimum(counts, 60_000).astype(np.uint16)})
-    chosen = np.sort(kept[counts[place] >= _COUNTED])
+    admitted = np.flatnonzero(counts[place] >= _COUNTED)
+    admitted = admitted[~np.isin(marks[admitted], known)]
+    admitted = admitted[np.argsort(kept[admitted])]
+    chosen, marks = kept[admitted], marks[admitted]
     if not len(chosen):
         return pl.DataFrame(schema=_FETCHED), often
     frame = seen.frame(
         "c-ip", "cs-uri-stem", "cs-uri-query", "cs-host", "cs-referer", "cs-user-agent", rows=rows[chosen]
     )
     if len(frame) < len(chosen):  # lines before the first that has a time
-        chosen = chosen[-len(frame) :]
+        chosen, marks = chosen[-len(frame) :], marks[-len(frame) :]
     asked = pl.Series("in_query", in_query[chosen])
     shown = pl.col("cs-uri-query").str.replace_all(_SHOWN, "").str.replace_all(_NUMBERS, "#")
     by_query = pl.col("cs-uri-stem") + "?" + shown
@@ -201,6 +205,7 @@ def _records(seen: Seen, often: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFram
     frame = frame.with_columns(
         form=form_of.str.slice(0, _LONGEST),
         what=pl.Series(what[chosen]),
+        mark=pl.Series(marks),
         record=pl.Series(np.where(in_stem, stem.record, query.record)[chosen]),
         referred=is_referred(),
         robot=is_robot(),
