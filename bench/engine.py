@@ -280,7 +280,9 @@ def about(arguments: argparse.Namespace) -> Iterator[str]:
     if "rsigma" in arguments.peers:
         yield _run([_rsigma(), "--version"])[0].strip()
     yield "command: python bench/engine.py " + " ".join(
-        f"--{name.replace('_', '-')} {value}" for name, value in vars(arguments).items() if value
+        f"--{name.replace('_', '-')} {value}"
+        for name, value in vars(arguments).items()
+        if value and name not in ("passes", "jobs")
     )
 
 

@@ -40,7 +40,7 @@ class _Shared(Generic[T]):
     stopped: bool = False
 
 
-def ahead(items: Generator[T, None, None], most: int = 1) -> Generator[T, None, None]:
+def ahead(items: Generator[T, None, None], most: int = 2) -> Generator[T, None, None]:
     """The same items in the same order, made by another thread; what goes wrong there is raised here, in its place.
 
     Close it where it may not be read to its end: it then waits until the other thread is done.

@@ -25,7 +25,7 @@ from pollwatch.node.case.progress import Progress
 from pollwatch.sources.interface import Source
 
 #: Pieces are matched together until they have so many events of each logsource, or so many bytes.
-_TOGETHER_EVENTS, _TOGETHER_BYTES = 8_192, 48 << 20
+_TOGETHER_EVENTS, _TOGETHER_BYTES = 8_192, 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
