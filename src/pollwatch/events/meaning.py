@@ -21,8 +21,9 @@ from pollwatch.events.grammar import judge
 SUFFIX = "-grammar"
 #: Texts longer than this are asked about at their beginning and end only (``decoding``), so that this is no limit of theirs.
 _SPOKEN = (
-    r"union|select|waitfor|@@|sleep|procedure|order by \d|group by|having|execute|information_schema|pg_catalog|sqlite_master|"
-    r"\b(?:and|or|xor|where|rlike)\b[^&]*(?:=|<|>| like | in | is | between | true| false| null| not |\d)|"
+    r"union[^&]*select|select[^&]*(?:\d|from)|waitfor|@@|procedure|(?:order|group) by \d|having[^&]*\d|execute|\bdiv\b|'(?:\PL|$)|\PL'|'[^&]*'|'[^&]*--|'\s*(?:and|or|xor|union|like|is|between|order|group|limit|rlike) |"
+    r"information_schema|pg_catalog|sqlite_master|"
+    r"\b(?:and|or|xor|where|rlike)\b[^&]*(?:=|<|>| like | in | is | between | true| false| null| not )|"
     r"/\.?\.|\.\.|::|--|~[+\d-]|0x2e|__|=~|=!|=if|"
     r"/(?:etc|proc|sys|root|var|usr|home|dev|boot|opt|tmp|s?bin)/|[\s/=]s?bin/|\.(?:ini|exe|bat|cmd)\b|(?:web|meta)-inf|passwd|shadow|[/=]sam\b|"
     r"whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist|(?:time|nohup|strace|sudo|env|exec) \w|[a-z] [-/]|=[a-z-]+ \S+[./]|"
@@ -30,12 +31,15 @@ _SPOKEN = (
     r"java|classloader|constructor|prototype|console\.|process\.|data:|behavior|url\("
 )
 #: What an honest address seldom has: signs of programs, or words and marks that the grammars begin with.
-_ODD_URI: Final = r"['\"`<>(){}|;\\$*\[\]]|[?&=/ ][a-z][a-z0-9+._-]{1,14}:|\?.*[#!^]|=[^&]*[=?]|\+ad[w4]|" + _SPOKEN
+_ODD_URI: Final = r"[\"`<>(){}|;\\$*\[\]]|[?&=/ ][a-z][a-z0-9+._-]{1,14}:|\?.*[#!^]|=[^&]*[=?]|\+ad[w4]|" + _SPOKEN
 _ODD_AGENT: Final = (
-    r"['\"`<>{}|\\$*\[\]]|\bon[a-z]+=|\(\)|[a-z]\(|&&|^[a-z][a-z_.'-]*(?: |$)|; ?/?[a-z]+ [-/+]|^[;/=]|" + _SPOKEN
+    r"[\"`<>{}|\\$*\[\]]|\bon[a-z]+=|\(\)|[a-z]\(|&&|^[a-z][a-z_.'-]*(?: |$)|; ?/?[a-z]+ [-/+]|^[;/=]|" + _SPOKEN
 )
 #: As they were sent: line breaks, which the normal form has no more, and objects in base64.
-_ODD_RAW: Final = r"(?i)%0[ad]|/\*|%2a(?:/|%2f)|(?:=|%20|\+)%26|%u0{0,2}0?[ad]\b|%e5%98|%e2%80%a8|%00|rO0AB|AAEAAAD|H4sIA|gASV|BAh[bvJ7]|[=/](?:[A-Za-z0-9+/_-]{24,}|[A-Za-z0-9+/_-]{16,}(?:=|%3d))"
+_ODD_RAW: Final = (
+    r"(?i)%0[ad]|/\*|%2a(?:/|%2f)|(?:=|%20|\+)%26|%u0{0,2}0?[ad]\b|%e5%98|%e2%80%a8|%00|"
+    rf"(?-i:rO0AB|AAEAAAD|H4sIA|gAS|BAh[bvJ7]|[=/](?:{judge.TEXT_IN_BASE64}){{4}})"
+)
 
 
 def of_uris(raw: pa.Array, normal: pa.Array) -> pa.Array:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a pattern reads best unbroken
 """One request's address, or one header, before all grammars: which languages it speaks, where, and with what words."""
 
 from __future__ import annotations
@@ -18,10 +19,17 @@ MOST_VALUES = 200
 LONGEST = 4_096
 _TAIL = 1_024
 _SHOWN = 120
-#: A value in which no grammar finds anything: letters, digits and what stands between them in names, dates and paths.
-_PLAIN = re.compile(r"[\w,@ +~%/-]*(?:[.:][\w,@ +~%/-]+)*", re.ASCII)
+#: A short word or a number: nothing is in it, but for a few commands; most values are.
+_DULL = re.compile(
+    r"(?!(?:whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist|passwd|shadow|engine)$)[a-zA-Z0-9]{0,15}|[0-9.,-]*"
+)
+#: A value without signs of any language, as names, dates, paths and sentences are ...
+_PLAIN = re.compile(r"[\w,@ +~%/.:'?!&-]*", re.ASCII)
+#: ... in which nothing can be found unless one of these is in it.
 _PLAIN_TROUBLE = re.compile(
-    r"\b(?:union|select|waitfor|having|sleep|procedure|order|group|execute|div|information_schema|pg_catalog|sqlite_master|aced0005)\b|\s[-/+]|"
+    r"\bunion\b.*\bselect|\bselect\b.*(?:\d|\bfrom\b)|waitfor|having\b.*\d|procedure|(?:order|group)\s+by\s+\d|execute|\bdiv\b|"
+    r"information_schema|pg_catalog|sqlite_master|aced0005|\b(?:and|or|xor|where|rlike)\b.*\b(?:like|between|is|in|true|false|null|not|rlike|regexp)\b|"
+    r"'\s*(?:and|or|xor|union|like|in|is|between|order|group|having|limit|div|mod|rlike|&&)|'[ ,.?!']*$|'.*'\s*\w|'\w+'\w|::|--|\.\.|\?|&|/\.|\s[-/+]|"
     r"\b(?:whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist)$|(?:^|[\s/])(?:time|nohup|strace|sudo|env|exec)\s+\w|(?:^|/)s?bin/|"
     r"(?:^|/)/?(?:etc|proc|sys|root|var|usr|home|dev|boot|opt|tmp)/|\bini\b|web-inf|meta-inf|passwd|shadow|__|\bsam$|"
     r"^php_|^[a-z_]+_(?:functions|classes|file|dir|limit|basedir|path|quotes|log|globals)$|^(?:session|suhosin|cgi|zend|opcache)\.|^safe_mode|^allow_url|^engine$|"
@@ -29,7 +37,9 @@ _PLAIN_TROUBLE = re.compile(
     r"process\.|^[a-z-]+ \S*[/.]\S|@@|constructor|prototype|^(?:get|post|head|put)\s|rO0AB|AAEAAAD|gASV|BAh|\bif/?|^c:",
     re.IGNORECASE,
 )
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,4096}={0,2}")
+#: Three characters of ASCII text in base64, as four: the bits that are never set in them leave few letters.
+TEXT_IN_BASE64 = "[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]"
+_BASE64 = re.compile(rf"(?:{TEXT_IN_BASE64}){{4}}[A-Za-z0-9+/_-]{{0,4080}}={{0,2}}")
 _HEADER_ONLY_HONEST = frozenset({"markup.style", "files.wrapper", "code.php", "queries.xpath"})
 
 
@@ -89,7 +99,7 @@ def values(uri: str) -> Iterator[tuple[str, str, str]]:
     stem, mark, query = uri.partition("?")
     path = decoded(stem)[0]
     yield "path", "/", path
-    segments = [each for each in re.split(r"/", stem)[:MOST_VALUES] if each]
+    segments = [each for each in stem.split("/")[:MOST_VALUES] if not _DULL.fullmatch(each)]
     yield from (("path", "", decoded(each)[0]) for each in segments)
     if "/*" in path:
         yield "path", "", path.lstrip("/")  # a comment has slashes of its own
@@ -101,10 +111,10 @@ def values(uri: str) -> Iterator[tuple[str, str, str]]:
         return
     for pair in pairs[:MOST_VALUES]:
         name, _, value = pair.partition("=")
-        name = decoded(name)[0]
-        if name:
+        if not _DULL.fullmatch(name):
+            name = decoded(name)[0]
             yield "name of a parameter", "", name
-        if value:
+        if not _DULL.fullmatch(value):
             yield f"parameter {name[:40]}", name, decoded(value)[0]
 
 

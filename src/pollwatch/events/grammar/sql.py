@@ -113,9 +113,11 @@ def _alone(parser: Parser) -> bool:
         return False
     cut = parser.now.kind == CUT
     met = parser.met
-    if met & {"union", "delay", "effect", "schema", "conditional", "glued", "ordinal", "clause", "cast"}:
+    if met & {"union", "delay", "effect", "schema", "conditional", "glued", "clause", "cast"}:
         return True
-    if continued and met & (_ASKS - {"call"}):
+    if "ordinal" in met and (kind != "name" or cut):
+        return True
+    if continued and met & (_ASKS - {"call", "ordinal"}):
         return True
     if cut and first.kind == NUMBER and kind == "const":
         return parser.now.text.startswith("--") and _short_comment(parser)
@@ -200,7 +202,7 @@ def _continued(parser: Parser) -> bool:
             parser.name()
         elif text in {"asc", "desc", "escape", "end"}:
             parser.step()
-        elif text in {"waitfor", "select", "if", "declare", "exec", "begin", "shutdown", "insert", "drop"}:
+        elif text in {"waitfor", "declare", "exec"} or (text in _VERBS and parser.tokens[0].kind != WORD):
             statement(parser)
         elif not parser.clauses() and not closed:
             break

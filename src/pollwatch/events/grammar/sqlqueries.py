@@ -56,7 +56,7 @@ class Parser(Expressions):
             return
         begun = self.at
         self._list(self._item)
-        if self.at > begun + 1 or self.tokens[begun].kind != WORD or self.met & {"call", "schema"}:
+        if any(token.kind != WORD for token in self.tokens[begun : self.at]) or self.met & {"call", "schema"}:
             self.met.add("items")
         if self.take("into"):
             self._into()
