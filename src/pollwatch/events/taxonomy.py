@@ -31,6 +31,8 @@ DATABASE = LogSource(category="database")
 #: JSON lines whose fields say nothing more.
 GENERIC = LogSource(category="application")
 
+#: Where a web application firewall had a say, WEB and WEB_ERROR also have ``waf-action`` (``block``, ``challenge``,
+#: ``log`` or ``allow``), ``waf-rule``, ``waf-message`` and, for findings of one request, ``waf-request``.
 WEB_COLUMNS = (
     "c-ip",  # the client: the first untrusted hop, never a header that the client itself could write
     "cs-username",
