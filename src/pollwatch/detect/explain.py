@@ -26,6 +26,8 @@ from pollwatch.detect.sigma.plan import (
     Wild,
 )
 from pollwatch.detect.sigma.values import as_text, holds
+from pollwatch.events import meaning
+from pollwatch.events.printable import printable
 
 _SHOWN = 6
 
@@ -71,6 +73,8 @@ def _reasons(node: Node, event: Event, holds: bool) -> list[str]:  # noqa: FBT00
 
 def _place(leaf: Leaf, event: Event) -> str:
     """Where in which field a test that holds was fulfilled; empty where its words say so already."""
+    if leaf.field in meaning.FINDINGS:
+        return _spoken(leaf, event)
     if leaf.field is not None:
         at = _at(leaf.test, as_text(lookup(event, leaf.field)))
         return "" if at is None else f" (at character {at + 1})"
@@ -79,6 +83,16 @@ def _place(leaf: Leaf, event: Event) -> str:
         at = _at(leaf.test, text)
         if at is not None and holds(leaf.test, [text])[0]:
             return f" (in {name}, at character {at + 1})"
+    return ""
+
+
+def _spoken(leaf: Leaf, event: Event) -> str:
+    """Where in a request a grammar found what a test asks for, and in which words."""
+    column, judged = meaning.FINDINGS[str(leaf.field)]
+    for each in judged(as_text(lookup(event, column))):
+        if holds(leaf.test, [each.kind])[0]:
+            place = f"{each.place}: " if each.place else ""
+            return f" ({printable(place + each.text)})"
     return ""
 
 

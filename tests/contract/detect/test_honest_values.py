@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from tests.contract.detect.test_quiet import BROWSERS, detections, web
+from tests.contract.detect.test_quiet import BROWSERS, ENGINE, detections, web
+from tests.contract.detect.test_rules import parsed
 
 from pollwatch.events.grammar import judge
 
@@ -46,3 +47,10 @@ def test_honest_values_accuse_nobody() -> None:
         ]
     said = {(each.title, each.why) for each in detections(lines)}
     assert said == set()
+
+
+def test_an_explanation_quotes_what_the_grammar_read() -> None:
+    """Why a rule fits names the parameter and its value, decoded, and not only the kind that was found."""
+    line = web(0, "203.0.113.9", "GET /status?a=1&id=7%27%20union%20select%201,2--%20")
+    parts = {each.rule.info.name: each.parts for each in ENGINE.explain(next(iter(parsed([line])))) if each.fits}
+    assert parts["sqli_union"] == ("norm.cs-uri-grammar contains 'sql.union' (parameter id: 7' union select 1,2-- )",)
