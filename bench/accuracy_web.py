@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import re
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,20 @@ PLAIN_AGENT = re.compile(
     r"OWASP CRS|OWASP ModSecurity Core Rule Set|ModSecurity CRS|^Mozilla/[45]\.0 \([\w;:., /+()-]*$"
 )
 PLAIN_REFERER = re.compile(r"(?:https?://)?[\w.:-]*/?")
+#: Headers that say nothing of what is tested, or that a log has.
+EVERYDAY = frozenset(
+    {
+        "host",
+        "user-agent",
+        "referer",
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "connection",
+        "cache-control",
+        "content-length",
+    }
+)
 REQUEST_FAMILY = re.compile(r"REQUEST-9(?:11|13|2[01]|3[0-4]|4[1-4])-")
 
 
@@ -127,20 +142,32 @@ def crs_cases() -> Iterator[Case]:
                 uri, agent, referer = str(given.get("uri", "/")), headers.get("user-agent"), headers.get("referer")
                 request = {"uri": uri, "method": str(given.get("method", "GET")), "agent": agent, "referer": referer}
                 attack = bool(expected.get("expect_ids") or expected.get("match_regex"))
-                yield Case(path.parent.name, path.stem, attack, visible(request, body=bool(given.get("data"))), request)
+                yield Case(
+                    path.parent.name,
+                    path.stem,
+                    attack,
+                    visible(request, elsewhere=bool(given.get("data")) or bool(set(headers) - EVERYDAY)),
+                    request,
+                )
 
 
-def visible(request: dict[str, str | None], *, body: bool) -> bool:
+def visible(request: dict[str, str | None], *, elsewhere: bool) -> bool:
     """Whether a log holds what a test is about.
 
-    With a body, words and numbers in the address are taken for decoration.
+    Where the request has a body, or headers that no log has (Range, cookies), words and numbers in the address are
+    taken for decoration.
     """
     stem, _, query = str(request["uri"]).partition("?")
-    path = (PLAIN_URI_OF_FORM if body else PLAIN_URI).fullmatch(stem)
-    plain = path and (not query or (body and re.fullmatch(r"[\w=&.-]*", query)))
+    path = (PLAIN_URI_OF_FORM if elsewhere else PLAIN_URI).fullmatch(stem)
+    plain = path and (not query or (elsewhere and re.fullmatch(r"[\w=&.-]*", query)))
     agent, referer = request["agent"], request["referer"]
     quiet = (agent is None or PLAIN_AGENT.search(agent)) and (referer is None or PLAIN_REFERER.fullmatch(referer))
     return not (plain and quiet)
+
+
+def held_back(case: Case) -> bool:
+    """Whether a test's file belongs to the quarter that was not looked at while the grammars were written."""
+    return zlib.crc32(case.rule.encode()) % 4 == 1
 
 
 def coreruleset(engine: Engine) -> Measured:
@@ -158,6 +185,7 @@ def coreruleset(engine: Engine) -> Measured:
         found[key] += number in hits
         if (number in hits) != (kind == "attack") and kind != "not logged":
             misses.append(f"{case.rule} {kind} {case.request} {hits.get(number, '')}")
+    apart = [(n in hits, case) for n, case in enumerate(cases) if case.logged and held_back(case)]
     families = sorted({family for family, _ in total})
 
     def row(name: str, kind: str, wanted: Sequence[str], goal: str = "") -> Row:
@@ -170,6 +198,11 @@ def coreruleset(engine: Engine) -> Measured:
         [
             row("logged attacks", "attack", families, ">= 90"),
             *(row(f"... {family}", "attack", [family]) for family in families),
+            Row(
+                "... of the quarter of the tests that nobody looked at",
+                sum(hit for hit, case in apart if case.attack),
+                sum(case.attack for _hit, case in apart),
+            ),
             row("look-alikes (false alarms)", "look-alike", families, "<= 3"),
             row("plain requests (false alarms)", "plain", families),
             row("attacks in a body or header that no log has", "not logged", families),
