@@ -28,6 +28,7 @@ _SPOKEN = (
     r"/(?:etc|proc|sys|root|var|usr|home|dev|boot|opt|tmp|s?bin)/|[\s/=]s?bin/|\.(?:ini|exe|bat|cmd)\b|(?:web|meta)-inf|passwd|shadow|[/=]sam\b|"
     r"whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist|(?:time|nohup|strace|sudo|env|exec) \w|[a-z] [-/]|=[a-z-]+ \S+[./]|"
     r"[?&](?:php_|session\.|suhosin|cgi\.|zend\.|opcache\.|safe_mode|allow_url|open_basedir|disable_|auto_|memory_|extension_|error_log|sendmail|engine)|"
+    r"=[\w.-]*(?:local|internal|intranet|metadata|kubernetes|instance-data|lvh\.me|vcap\.me)[\w.-]*/|"
     r"java|classloader|constructor|prototype|console\.|process\.|data:|behavior|url\("
 )
 #: What an honest address seldom has: signs of programs, or words and marks that the grammars begin with.

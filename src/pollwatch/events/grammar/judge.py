@@ -32,6 +32,7 @@ _PLAIN_TROUBLE = re.compile(
     r"'\s*(?:and|or|xor|union|like|in|is|between|order|group|having|limit|div|mod|rlike|&&)|'[ ,.?!']*$|'.*'\s*\w|'\w+'\w|::|--|\.\.|\?|&|/\.|\s[-/+]|"
     r"\b(?:whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist)$|(?:^|[\s/])(?:time|nohup|strace|sudo|env|exec)\s+\w|(?:^|/)s?bin/|"
     r"(?:^|/)/?(?:etc|proc|sys|root|var|usr|home|dev|boot|opt|tmp)/|\bini\b|web-inf|meta-inf|passwd|shadow|__|\bsam$|"
+    r"^[\w.-]*(?:local|internal|intranet|metadata|kubernetes|instance-data|lvh\.me|vcap\.me)[\w.-]*/|"
     r"^php_|^[a-z_]+_(?:functions|classes|file|dir|limit|basedir|path|quotes|log|globals)$|^(?:session|suhosin|cgi|zend|opcache)\.|^safe_mode|^allow_url|^engine$|"
     r"^~|0x2e|^[a-z][\w+.-]{1,14}:/?/?|\.exe|\.bat|java|classloader|console\.|%\w+%|"
     r"process\.|^[a-z-]+ \S*[/.]\S|@@|constructor|prototype|^(?:get|post|head|put)\s|rO0AB|AAEAAAD|gASV|BAh|\bif/?|^c:",
