@@ -134,12 +134,12 @@ class Watchlist:
 
     def exactly(self, values: Iterable[str]) -> _Found:
         """Values that are an indicator as they stand."""
-        return {value: self._exact[value] for value in values if value in self._exact}
+        return {value: list(self._exact[value]) for value in values if value in self._exact}
 
     def folded(self, values: Iterable[str]) -> _Found:
         """Values that are an indicator in any case, in angle brackets or not."""
         keys = {value: value.strip("<> ").lower() for value in values}
-        return {value: self._exact[key] for value, key in keys.items() if key in self._exact}
+        return {value: list(self._exact[key]) for value, key in keys.items() if key in self._exact}
 
     def addresses(self, values: Iterable[str]) -> _Found:
         """Addresses that are one, or lie in a network that is."""

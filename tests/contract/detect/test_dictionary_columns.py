@@ -39,8 +39,6 @@ def golden(case: str) -> list[EventBatch]:
         each.parser(ParseContext("golden.log", ANCHOR_US, definition=definition)).parse(block_of(records)).batches
     )
 
-    return ParseContext("golden.log", ANCHOR_US, definition=definition)
-
 
 def in_codes(batch: EventBatch) -> EventBatch:
     """The same events in the least comfortable codes: values in no order, twice, unused; two dictionaries."""

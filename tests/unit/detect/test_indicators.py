@@ -151,3 +151,12 @@ def test_arbitrary_columns_do_not_break_it(kind: Kind) -> None:
         "message": [None, "@" * 50], "hash": ["", "x"],
     })  # fmt: skip
     assert match(Watchlist([Watched("x", observable, Severity.LOW, "")]), EventBatch(GENERIC, "a", table)) == []
+
+
+def test_a_list_stays_as_it_is_however_often_it_is_asked() -> None:
+    """What one batch's texts name is not kept in the list: after forty batches that name it, a hit is still one."""
+    listed = watchlist("203.0.113.7")
+    said = batch(GENERIC, message=["refused 203.0.113.7"])
+    for _ in range(40):
+        match(listed, said)
+    assert len(listed.texts(["refused 203.0.113.7"])["refused 203.0.113.7"]) == 2
