@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the oracle's own imports are not ours to mend
     import apachelogs
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CONTEXT = ParseContext("log", from_datetime(dt.datetime(2026, 11, 4, tzinfo=dt.UTC)))
 
 #: Pieces that formats look for, so that arbitrary text comes close to being a line of theirs.
