@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pollwatch.formats import framing_attempts, framing_stamps
+from pollwatch.formats import framing_attemptfields, framing_attempts, framing_stamps
 
 TRUE = "203.0.113.7"
 FORGED = "192.0.2.66"
@@ -79,8 +79,8 @@ def test_forged_sources(sentence: str) -> None:
 def test_fields_that_clients_write_say_nothing() -> None:
     """Attack: a user agent that says "login failed" on a page that was served."""
     fields = {"msg": "served", "remote_ip": TRUE, "userAgent": "login failed", "status": "200", "path": "/"}
-    assert framing_attempts.of_fields(fields) is None
-    refused = framing_attempts.of_fields(fields | {"msg": "login failed", "user": "clerk"})
+    assert framing_attemptfields.of_fields(fields) is None
+    refused = framing_attemptfields.of_fields(fields | {"msg": "login failed", "user": "clerk"})
     assert refused is not None
     assert (refused.action, refused.user, refused.src_ip) == ("failure", "clerk", TRUE)
 

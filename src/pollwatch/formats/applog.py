@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import GENERIC
-from pollwatch.formats import framing_attempts, framing_stamps
+from pollwatch.formats import framing_attemptfields, framing_attempts, framing_stamps
 from pollwatch.formats.framing import AUTH_SHAPE, EMPTY_LINE, Rows, Shape, Value, parsed
 from pollwatch.formats.framing_login import Login
 from pollwatch.formats.interface import Framing, ParseContext, Parser
@@ -72,7 +72,7 @@ def fields_of(line: str) -> dict[str, str]:
 
 
 def _login(line: str, fields: Mapping[str, object]) -> Login | None:
-    return (framing_attempts.of_fields(fields) if fields else None) or framing_attempts.read(line)
+    return (framing_attemptfields.of_fields(fields) if fields else None) or framing_attempts.read(line)
 
 
 class AppLogParser:
@@ -110,7 +110,7 @@ class AppLogParser:
                 other.add(number, self._last_us, values)
             else:
                 repeat = framing_attempts.tries(text) if login.action == "failure" else None
-                auth.add(number, self._last_us, values | framing_attempts.columns(login) | {"repeat": repeat})
+                auth.add(number, self._last_us, values | login.columns() | {"repeat": repeat})
         return parsed(block, (auth, other), quarantined)
 
     def _object(self, text: str) -> Flat:

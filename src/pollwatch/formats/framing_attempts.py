@@ -2,7 +2,8 @@
 
 Programs without end write such sentences, in their own logs, in syslog and in the fields of JSON. They agree in little
 but this: words for proof of identity (log-in, authentication, password, ...) near words for refusal or acceptance, an
-address, perhaps an account. That is what is understood here, and no program's name.
+address, perhaps an account. That is what is understood here, and no program's name. What fields beside a sentence
+say is for ``framing_attemptfields``.
 
 The law of :mod:`pollwatch.formats.framing_login` holds: account names are written by the outsider, so an address
 inside a quoted name is not a source, and where two addresses could be meant, nobody is named.
@@ -12,11 +13,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pollwatch.formats.framing_login import UNDECODED, Login, Witness, address, only, port
+from pollwatch.formats.framing_login import Login, Witness, address, only, port
 
 #: Longer sentences carry something else than one log-in.
 LONGEST = 4_096
@@ -106,7 +106,6 @@ _ELSE = re.compile(
 _TEXT = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 _WRITTEN = re.compile(r"[\s@<]")
 _NOWHERE = frozenset({"::", "0.0.0.0"})  # noqa: S104 - "anywhere", not an address to listen at
-_LONGEST_PEER = 256
 _WELL_KNOWN_PORTS = 1_024
 _PAGE = r"(?:log-?in|log-?on|sign-?in|auth|token|session)"
 _REFUSED_POST = re.compile(
@@ -264,17 +263,29 @@ def _places(sentence: str) -> list[_Place]:
     found: list[_Place] = []
     spans = [each.span() for each in _TEXT.finditer(sentence)]
     for match in _ADDRESS.finditer(sentence):
-        known = address(match["four"] or match["six"])
+        known, known_port = _end(match)
         before = sentence[max(0, match.start() - 32) : match.start()]
         if known is None or known in _NOWHERE or _ELSE.search(before):
             continue
         if any(start < match.start() < end and _WRITTEN.search(sentence[start:end]) for start, end in spans):
             continue
-        place = _Place(known, port(match["port"] or match["port6"]), match.start(), match.end(), before)
+        place = _Place(known, known_port, match.start(), match.end(), before)
         if found and sentence[found[-1].end : match.start()] in {", ", ","} and "[" in found[-1].before[-8:]:
             place = _hop(found.pop(), place)
         found.append(place)
     return found
+
+
+def first_address(text: str) -> tuple[str, int | None] | None:
+    """The first address in a text, with its port; None where the first that looks like one is none."""
+    found = _ADDRESS.search(text)
+    known, known_port = _end(found) if found else (None, None)
+    return None if known is None else (known, known_port)
+
+
+def _end(found: re.Match[str]) -> tuple[str | None, int | None]:
+    """Address and port of a match of :data:`_ADDRESS`."""
+    return address(found["four"] or found["six"]), port(found["port"] or found["port6"])
 
 
 def _hop(nearer_client: _Place, nearer_us: _Place) -> _Place:
@@ -282,151 +293,3 @@ def _hop(nearer_client: _Place, nearer_us: _Place) -> _Place:
     inner = ipaddress.ip_address(nearer_us.address).is_private
     kept = nearer_client if inner else nearer_us
     return _Place(kept.address, kept.port, nearer_client.start, nearer_us.end, nearer_client.before)
-
-
-#: Fields that say what happened; what a client writes freely (its agent, its request) is not among them.
-_SAYING = frozenset(
-    {
-        "message",
-        "msg",
-        "event",
-        "event_type",
-        "eventtype",
-        "eventname",
-        "action",
-        "error",
-        "err",
-        "reason",
-        "type",
-        "sender",
-        "status",
-        "result",
-        "outcome",
-        "logdesc",
-        "description",
-        "detail",
-        "details",
-        "error_message",
-        "exception",
-        "category",
-        "operation",
-        "summary",
-        "text",
-        "log",
-        "desc",
-    }
-)
-_PEERS = (
-    "remoteip",
-    "clientip",
-    "sourceip",
-    "srcip",
-    "peerip",
-    "visitorip",
-    "userip",
-    "realip",
-    "ipaddress",
-    "ip",
-    "remoteaddr",
-    "remoteaddress",
-    "clientaddr",
-    "clientaddress",
-    "sourceaddress",
-    "sourceipaddress",
-    "peeraddr",
-    "addr",
-    "address",
-    "remip",
-    "requestip",
-    "rhost",
-    "remotehost",
-    "remote",
-    "client",
-    "peer",
-    "src",
-    "source",
-    "host",
-)
-_NAMES = (
-    "username",
-    "user",
-    "uname",
-    "login",
-    "account",
-    "accountname",
-    "principalname",
-    "principal",
-    "email",
-    "userid",
-    "userlogin",
-)
-_NOBODY = frozenset({"-", "--", "N/A", "null", "unknown"})
-_METHODS = ("method", "httpmethod", "requestmethod", "verb")
-_PATHS = ("path", "url", "uri", "httppath", "requestpath", "requesturi")
-_STATUSES = ("httpstatus", "status", "statuscode", "responsestatus", "code")
-_LOGIN_PATH = re.compile(r"(?i)/(?:[^?]*[^a-z?])?(?:log-?in|log-?on|sign_?-?in|auth|token|session|\w*factor)s?\b")
-_NOBODY_SUCH = re.compile(r"(?i)\b(?:user|account)(?: was)? not found\b|\bno such (?:user|account)\b")
-
-
-def of_fields(fields: Mapping[str, object]) -> Login | None:
-    """The same of a record with named fields; what its fields for messages say, and whom its other fields name.
-
-    Args:
-        fields: flat; dotted names of nested fields count by their last part.
-    """
-    leaves: dict[str, object] = {}
-    for name, value in fields.items():
-        if value is not None and value != "":
-            leaves.setdefault(re.sub(r"[_-]", "", name.rpartition(".")[2]).lower(), value)
-    sayings = [text for name, text in fields.items() if _saying(name) and isinstance(text, str)]
-    sentence = "; ".join(sayings)
-    action = _said(sayings) or _answered(leaves)
-    if action is None:
-        return None
-    spoken = (read(sentence) if sentence else None) or UNDECODED
-    where = next((place for name in _PEERS if (place := _peer_of(leaves.get(name)))), (spoken.src_ip, spoken.src_port))
-    named = (text for name in _NAMES if isinstance(text := leaves.get(name), str) and text not in _NOBODY)
-    user = next(named, spoken.user)
-    if where[0] is None and (user is None or action == "success"):
-        return None
-    witness = Witness.SERVICE if action == "failure" else Witness.NOBODY
-    return Login(action, user, None, where[0], None, where[1], witness=witness)
-
-
-def _saying(name: str) -> bool:
-    return name.rpartition(".")[2].lower() in _SAYING
-
-
-def _said(sayings: Sequence[str]) -> str | None:
-    """What the fields say, each by itself and all together; a refusal outweighs."""
-    outcomes = {outcome(text) for text in [*sayings, "; ".join(sayings)] if len(text) <= LONGEST}
-    return next((each for each in ("failure", "denied", "success") if each in outcomes), None)
-
-
-def _answered(leaves: Mapping[str, object]) -> str | None:
-    """A log-in page that answered with a refusal."""
-    method = next((str(leaves[name]).upper() for name in _METHODS if name in leaves), "")
-    path = next((str(leaves[name]) for name in _PATHS if name in leaves), "")
-    status = next((str(leaves[name]) for name in _STATUSES if name in leaves), "")
-    if not method and (asked := re.match(r"(?:HTTP: )?(POST) (\S+)", str(leaves.get("msg", "")))):
-        method, path = asked.groups()
-    unknown = any(_NOBODY_SUCH.search(str(leaves.get(name, ""))) for name in ("error", "reason", "msg", "message"))
-    refused = status in {"401", "403"} or unknown
-    return "failure" if method == "POST" and refused and _LOGIN_PATH.search(path) else None
-
-
-def _peer_of(value: object) -> tuple[str, int | None] | None:
-    if not isinstance(value, str) or len(value) > _LONGEST_PEER:
-        return None
-    hops = value.split(",")  # the last hop that is not our own network's; what stands before it its client wrote
-    outer = [hop for hop in hops if (known := address(hop)) and not ipaddress.ip_address(known).is_private]
-    found = _ADDRESS.search(outer[-1] if len(hops) > 1 and outer else hops[0])
-    known = address(found["four"] or found["six"]) if found else None
-    return (known, port(found["port"] or found["port6"])) if found and known else None
-
-
-def columns(login: Login) -> dict[str, str | int]:
-    """What a log-in says, as columns of its logsource."""
-    said = login._asdict()
-    del said["witness"]
-    return {name: value for name, value in said.items() if isinstance(value, (str, int))}

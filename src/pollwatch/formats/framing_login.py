@@ -38,6 +38,12 @@ class Login(NamedTuple):
     command: str | None = None
     witness: Witness = Witness.NOBODY
 
+    def columns(self) -> dict[str, str | int]:
+        """What it says, as columns of its logsource; who reports it is none of them."""
+        said = self._asdict()
+        del said["witness"]
+        return {name: value for name, value in said.items() if isinstance(value, (str, int))}
+
 
 UNDECODED = Login()
 

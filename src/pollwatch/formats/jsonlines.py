@@ -14,7 +14,7 @@ from typing import Any
 from pollwatch.events.batch import EventBatch, LogSource, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import GENERIC
-from pollwatch.formats import framing_attempts, framing_ecs, framing_winevent
+from pollwatch.formats import framing_attemptfields, framing_ecs, framing_winevent
 from pollwatch.formats.framing import AUTH_SHAPE, WEB_SHAPE, Rows, Shape, Value, as_int64, epoch_us, iso_us
 from pollwatch.formats.framing_auth import decoder_of
 from pollwatch.formats.framing_json import Flat, Flattener, json_records, read_object
@@ -137,8 +137,8 @@ def _event(flat: Flat) -> tuple[Shape, dict[str, Value]]:
         shape, values = known
         return shape, flat | {name: value for name, value in values.items() if value is not None}
     logsource = _logsource_of(flat)
-    if logsource is None and (login := framing_attempts.of_fields(flat)):
-        return AUTH_SHAPE, flat | framing_attempts.columns(login)
+    if logsource is None and (login := framing_attemptfields.of_fields(flat)):
+        return AUTH_SHAPE, flat | login.columns()
     if logsource is None:
         return _GENERIC_SHAPE, flat | {name: value for name, value in _actors(flat).items() if value is not None}
     if logsource == WEB_SHAPE.logsource:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pollwatch.events.batch import Parsed
 from pollwatch.events.block import LineBlock
-from pollwatch.formats import framing_attempts, framing_sql
+from pollwatch.formats import framing_sql
 from pollwatch.formats.framing import AUTH_SHAPE, Rows, Value, as_int64, iso_us, parsed
 from pollwatch.formats.framing_json import json_records, text_of
 from pollwatch.formats.framing_login import Login, Witness, peer
@@ -68,7 +68,7 @@ class MySqlJsonParser:
             base: dict[str, Value] = {"program": "mysqld", "message": message}
             base["pid"] = as_int64(text_of(body, "connection_id") or text_of(body, "thread"))
             if isinstance(said, Login):
-                auth.add(number, time_us, base | framing_attempts.columns(said))
+                auth.add(number, time_us, base | said.columns())
             else:
                 other.add(number, time_us, base | said)
         return parsed(block, (auth, other), quarantined)

@@ -8,7 +8,6 @@ from typing import Any
 
 from pollwatch.events.batch import Parsed
 from pollwatch.events.block import LineBlock
-from pollwatch.formats import framing_attempts
 from pollwatch.formats.framing import AUTH_SHAPE, Rows, Value, iso_us, parsed
 from pollwatch.formats.framing_json import json_records, text_of
 from pollwatch.formats.framing_login import Login
@@ -54,7 +53,7 @@ class PostgreSqlJsonParser:
             said = self._lines.fields(_fields(record))
             base: dict[str, Value] = {"program": "postgres", "message": message, "pid": text_of(record, "pid")}
             if isinstance(said, Login):
-                auth.add(number, time_us, base | framing_attempts.columns(said))
+                auth.add(number, time_us, base | said.columns())
             else:
                 other.add(number, time_us, base | said)
         return parsed(block, (auth, other), quarantined)
