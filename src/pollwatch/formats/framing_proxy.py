@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pollwatch.events.batch import EventBatch, Parsed, Quarantined
+from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
-from pollwatch.events.taxonomy import WEB
 from pollwatch.formats.errorline import ErrorLine
 from pollwatch.formats.framing import EMPTY_LINE, FLOW_SHAPE, WEB_ERROR_SHAPE, Rows, Value
 from pollwatch.formats.logformat import Layout
@@ -64,9 +63,7 @@ class ProxyLines:
                 quarantined.append(Quarantined(number, found))
             else:
                 (flows if isinstance(found, Connection) else errors).add(number, found.time_us, found.values)
-        batches = [*errors.batches(block.path), *flows.batches(block.path)]
-        if (table := requests.table(block.first_number)) is not None:
-            batches.insert(0, EventBatch(WEB, block.path, table))
+        batches = [*requests.batches(block), *errors.batches(block.path), *flows.batches(block.path)]
         return Parsed(batches, quarantined)
 
     def _other(self, text: str) -> Connection | ErrorLine | str:

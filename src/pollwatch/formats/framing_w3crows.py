@@ -13,7 +13,7 @@ import polars as pl
 
 from pollwatch.events.batch import NUMBER, EventBatch
 from pollwatch.events.block import LineBlock
-from pollwatch.events.taxonomy import GENERIC, WEB
+from pollwatch.events.taxonomy import GENERIC
 from pollwatch.formats.framing import (
     AUTH_SHAPE,
     FLOW_SHAPE,
@@ -110,14 +110,13 @@ class W3cRows:
 
     def batches(self) -> list[EventBatch]:
         """At most one batch of each kind."""
-        batches: list[EventBatch] = []
+        batches = self.requests.batches(self.block)
         for shape, found in self.others.items():
             rows = Rows(shape)
             for event in sorted(found, key=itemgetter(0)):  # several headers may have taken turns
                 rows.add(*event)
             batches += rows.batches(self.block.path)
-        table = self.requests.table(self.block.first_number)
-        return batches if table is None else [EventBatch(WEB, self.block.path, table), *batches]
+        return batches
 
     def _add_requests(self, frame: pl.DataFrame, header: Header) -> None:
         names = header.plain_names()

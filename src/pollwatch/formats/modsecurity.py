@@ -17,9 +17,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pollwatch.events.batch import EventBatch, Parsed, Quarantined
+from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
-from pollwatch.events.taxonomy import WEB
 from pollwatch.formats.accessline import Fields
 from pollwatch.formats.errorline import said_in
 from pollwatch.formats.framing import EMPTY_LINE, WEB_ERROR_SHAPE, Rows, Value
@@ -91,10 +90,7 @@ class _ModSecurityParser:
                 errors.add(number, *found)
             else:
                 requests.add(at, found)
-        batches = errors.batches(block.path)
-        if (table := requests.table(block.first_number)) is not None:
-            batches.insert(0, EventBatch(WEB, block.path, table))
-        return Parsed(batches, quarantined)
+        return Parsed([*requests.batches(block), *errors.batches(block.path)], quarantined)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 import polars as pl
 import pyarrow as pa
 
-from pollwatch.events.batch import NUMBER
+from pollwatch.events.batch import NUMBER, EventBatch
+from pollwatch.events.block import LineBlock
+from pollwatch.events.taxonomy import WEB
 from pollwatch.formats.accessline import Fields
 from pollwatch.formats.logformat import Layout
 from pollwatch.formats.webfields import Notation, fields_frame, web_table
@@ -77,6 +79,11 @@ class Requests:
             return None
         frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal").sort(NUMBER)
         return web_table(frame.with_columns(pl.col(NUMBER) + first_number), Notation(self.zone, self.strptime))
+
+    def batches(self, block: LineBlock) -> list[EventBatch]:
+        """:meth:`table` as one batch, or none."""
+        table = self.table(block.first_number)
+        return [] if table is None else [EventBatch(WEB, block.path, table)]
 
 
 def _fields(groups: pl.DataFrame, layout: Layout) -> pl.DataFrame:

@@ -6,9 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pollwatch.events.batch import EventBatch, Parsed, Quarantined
+from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
-from pollwatch.events.taxonomy import WEB
 from pollwatch.formats.accessline import Fields
 from pollwatch.formats.accessobject import carried_text, decode_object, object_fields
 from pollwatch.formats.errorline import ErrorLine, read_error
@@ -56,10 +55,7 @@ class _WebJsonParser:
                 quarantined.append(Quarantined(block.first_number + at, found))
             else:
                 errors.add(block.first_number + at, found.time_us, found.values)
-        batches = errors.batches(block.path)
-        if (table := requests.table(block.first_number)) is not None:
-            batches.insert(0, EventBatch(WEB, block.path, table))
-        return Parsed(batches, quarantined)
+        return Parsed([*requests.batches(block), *errors.batches(block.path)], quarantined)
 
 
 def _read(text: str, zone: dt.tzinfo) -> Fields | ErrorLine | str:
