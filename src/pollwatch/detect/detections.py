@@ -88,6 +88,12 @@ def of_lines(  # noqa: PLR0913 - what a detector says
     )
 
 
+def named(texts: pl.Series) -> list[str]:
+    """The different texts of a column, in order: what detections call their targets."""
+    found: list[str] = texts.drop_nulls().unique(maintain_order=True).to_list()
+    return found
+
+
 def spanned(lines: pl.DataFrame) -> str:
     """In words, how long it took."""
     return span(cast("int | None", lines[TIME].min()), cast("int | None", lines[TIME].max()))

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from pollwatch.detect.interface import PATH, Seen, grown
+from pollwatch.detect.interface import PATH, Seen, bounded
 from pollwatch.events.batch import NUMBER, TIME
 from pollwatch.events.places import INSIDE, NOBODYS
 
@@ -114,4 +114,4 @@ def watched(hosts: pl.DataFrame, frame: pl.DataFrame, most: int) -> pl.DataFrame
     fresh = frame.group_by("src").agg(since=pl.col(TIME).min(), **{TIME: pl.col(TIME).max()})
     both = pl.concat([hosts, fresh.select(hosts.columns)])
     merged = both.group_by("src", maintain_order=True).agg(pl.col("since").min(), pl.col(TIME).max())
-    return grown(merged.select(hosts.columns), hosts.clear(), most)
+    return bounded(merged.select(hosts.columns), most)

@@ -16,7 +16,7 @@ saves and restores them (``detect/saved.py``), and calls :meth:`Detector.step` w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -96,6 +96,14 @@ class Seen:
         numbers = pl.Series(plain(self.batch.table[column])).cast(pl.Int64, strict=False)
         return np.flatnonzero(((numbers >= low) & (numbers < high)).fill_null(value=False).to_numpy())
 
+    def rows_among(self, column: str, texts: Collection[str]) -> Rows:
+        """The rows that hold one of some texts."""
+        if not self.has(column):
+            return np.empty(0, np.int64)
+        codes, values = encoded(self.batch.table[column])
+        wanted = [at for at, value in enumerate(values.to_pylist()) if value in texts]
+        return np.flatnonzero(np.isin(codes, wanted))
+
     def counts(self, column: str, rows: Rows | None = None) -> pl.DataFrame:
         """How often each value of a column occurs: the column and ``len``. Cheap, also for many rows."""
         if not self.has(column):
@@ -165,15 +173,42 @@ def grown(kept: pl.DataFrame, new: pl.DataFrame, most: int, since_us: int | None
         most: rows; some more than must be are forgotten, so that it does not happen at each batch.
         since_us: what is older is forgotten; None keeps all.
     """
-    both = pl.concat([kept, new.select(kept.columns).cast(kept.schema)])
+    return bounded(pl.concat([kept, new.select(kept.columns).cast(kept.schema)]), most, since_us)
+
+
+def bounded(rows: pl.DataFrame, most: int, since_us: int | None = None) -> pl.DataFrame:
+    """Rows without those before a moment, and at most so many, the oldest forgotten; as for :func:`grown`."""
     if since_us is not None:
-        both = both.filter(pl.col(TIME) >= since_us)
-    if len(both) > most:
-        both = both.sort(TIME, maintain_order=True).tail(most - most // 8)
-    return both
+        rows = rows.filter(pl.col(TIME) >= since_us)
+    if len(rows) > most:
+        rows = rows.sort(TIME, maintain_order=True).tail(most - most // 8)
+    return rows
 
 
 def worth_telling(size: pl.Expr, told: pl.Expr, *, done: bool) -> pl.Expr:
     """Which keys to report (again): those that are new, that have doubled, or, at the end, that have grown at all."""
     before = told.fill_null(0)
     return size > before if done else (size >= 2 * before) & (size > before)
+
+
+def sized(lines: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    """For each key how many lines there are, ``size``, and when the latest is."""
+    return lines.group_by(key, maintain_order=True).agg(size=pl.len().cast(pl.Int64), **{TIME: pl.col(TIME).max()})
+
+
+def due(sizes: pl.DataFrame, told: pl.DataFrame, key: Sequence[str], *, done: bool) -> pl.DataFrame:
+    """Those of the keys that are to be reported (again).
+
+    Args:
+        sizes: with the columns of the key and ``size``.
+        told: what was reported, with the same columns and ``time_us``; see :func:`noted`.
+        key: names of columns.
+        done: nothing is still to come.
+    """
+    joined = sizes.join(told, on=key, how="left", suffix="_told", maintain_order="left")
+    return joined.filter(worth_telling(pl.col("size"), pl.col("size_told"), done=done))
+
+
+def noted(told: pl.DataFrame, now: pl.DataFrame, key: Sequence[str], most: int) -> pl.DataFrame:
+    """What was reported, with what is reported now: of each key the last report, and at most so many."""
+    return grown(told.join(now, on=key, how="anti"), now, most)

@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Final
 
 import iptocc
-import numpy as np
 import polars as pl
 
 from pollwatch.detect.interface import PATH, Seen
-from pollwatch.events.batch import NUMBER, TIME, encoded
+from pollwatch.events.batch import NUMBER, TIME
 
 #: Columns that :func:`placed` needs.
 NEEDED: Final = ("src_ip", "norm.country", "norm.place", "norm.network")
@@ -43,12 +42,17 @@ def placed(logins: pl.DataFrame) -> pl.DataFrame:
     codes = pl.Series("looked", iptocc.country_code(addresses.fill_null("").to_list()), dtype=pl.String)
     told = pl.col("norm.country").cast(pl.String)
     known = pl.when(told.str.contains("^[A-Z]{2}$")).then(told)
-    v4 = pl.col("src_ip").str.extract(r"^(\d+\.\d+)\.\d+\.\d+$")
-    v6 = pl.col("src_ip").str.extract(r"^([0-9a-f]+:[0-9a-f]*):")
     return logins.with_columns(codes).with_columns(
         country=pl.coalesce(known, "looked"),
-        network=pl.coalesce(pl.col("norm.network").cast(pl.String), v4, v6, "src_ip"),
+        network=pl.coalesce(pl.col("norm.network").cast(pl.String), network_of("src_ip")),
     )
+
+
+def network_of(column: str) -> pl.Expr:
+    """The network of a column's addresses, as wide as an office or a provider keeps it: half of an IPv4 address."""
+    v4 = pl.col(column).str.extract(r"^(\d+\.\d+)\.\d+\.\d+$")
+    v6 = pl.col(column).str.extract(r"^([0-9a-f]+:[0-9a-f]*):")
+    return pl.coalesce(v4, v6, pl.col(column))
 
 
 def apart_km(one: pl.Expr, other: pl.Expr) -> pl.Expr:
@@ -66,10 +70,7 @@ def apart_km(one: pl.Expr, other: pl.Expr) -> pl.Expr:
 
 def accepted(seen: Seen) -> pl.DataFrame:
     """A batch's accepted log-ins whose country is known, by time: account, address, program and place."""
-    codes, values = encoded(seen.batch.table["action"])
-    wanted = [at for at, value in enumerate(values.to_pylist()) if value == "success"]
-    rows = np.flatnonzero(np.isin(codes, wanted))
-    frame = seen.frame("user", "hostname", "norm.agent", *NEEDED, rows=rows)
+    frame = seen.frame("user", "hostname", "norm.agent", *NEEDED, rows=seen.rows_among("action", ["success"]))
     if not len(frame):
         return pl.DataFrame(schema=_ACCEPTED)
     return (

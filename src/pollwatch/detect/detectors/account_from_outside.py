@@ -12,7 +12,8 @@ from typing import Final
 import polars as pl
 
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen, grown
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded
+from pollwatch.detect.places import network_of
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME, LogSource
@@ -96,7 +97,7 @@ class AccountFromOutside:
         merged = both.agg(
             pl.col("inside").first(), pl.col("since").min(), pl.col("count").sum(), pl.col(TIME).max()
         ).select(*_USES)
-        return {"uses": grown(merged, merged.clear(), _MOST)}, news
+        return {"uses": bounded(merged, _MOST)}, news
 
     def samples(self) -> Samples:
         """A week of log-ins within the office, then one from outside; and a week of working from everywhere."""
@@ -114,16 +115,10 @@ class AccountFromOutside:
 
 def _accepted(seen: Seen) -> pl.DataFrame:
     """A batch's accepted log-ins of named accounts, in order of time."""
-    codes, texts = seen.distinct("action", seen.all_rows())
-    accepted = (codes == code for code in texts.eq("success").arg_true().to_list())
-    rows = sum(accepted, start=codes < 0).nonzero()[0]
+    rows = seen.rows_among("action", ["success"])
     frame = seen.frame("user", "src_ip", "hostname", rows=rows).drop_nulls(["user", "src_ip"])
     inside = pl.col("src_ip").str.contains(_INSIDE)
-    v4, v6 = (
-        pl.col("src_ip").str.extract(r"^(\d+\.\d+)\.\d+\.\d+$"),
-        pl.col("src_ip").str.extract(r"^([0-9a-f]+:[0-9a-f]*):"),
-    )
-    network = pl.when(inside).then(pl.lit("inside")).otherwise(pl.coalesce(v4, v6, "src_ip"))
+    network = pl.when(inside).then(pl.lit("inside")).otherwise(network_of("src_ip"))
     return frame.with_columns(inside=inside, network=network).sort(TIME)
 
 
@@ -168,5 +163,5 @@ def _detection(info: RuleInfo, lines: pl.DataFrame, seen: Seen) -> Detection:
         seen.batch.logsource,
         words.format(user=printable(user, 60), ip=printable(addresses[0], 60), days=days),
         actors=Actors(ip=tuple(addresses), user=(user,)),
-        targets=lines["hostname"].drop_nulls().unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["hostname"]),
     )

@@ -13,7 +13,7 @@ import polars as pl
 
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, due, grown, noted, sized
 from pollwatch.detect.places import accepted
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
@@ -118,14 +118,10 @@ class AccountNewPlace:
             lines = fresh.join(keys, on=_KEY, how="inner", maintain_order="left")
             news = grown(news, lines, _MOST_NEWS)
             uses = _learned(uses, fresh)
-        sizes = news.group_by(_KEY, maintain_order=True).agg(size=pl.len().cast(pl.Int64), **{TIME: pl.col(TIME).max()})
-        due = sizes.join(told, on=_KEY, how="left", suffix="_told").filter(
-            worth_telling(pl.col("size"), pl.col("size_told"), done=done)
-        )
-        found = news.join(due, on=_KEY, how="semi", maintain_order="left").group_by(_KEY, maintain_order=True)
+        telling = due(sized(news, _KEY), told, _KEY, done=done)
+        found = news.join(telling, on=_KEY, how="semi", maintain_order="left").group_by(_KEY, maintain_order=True)
         out = [_detection(self.rule.info, lines) for _key, lines in found]
-        told = grown(told.join(due, on=_KEY, how="anti"), due, _MOST_NEWS)
-        return {"uses": uses, "news": news, "told": told}, out
+        return {"uses": uses, "news": news, "told": noted(told, telling, _KEY, _MOST_NEWS)}, out
 
     def samples(self) -> Samples:
         """An account at home for days, then abroad; a traveller, a new account, and an office that shares a VPN."""
@@ -205,7 +201,7 @@ def _learned(uses: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
     merged = both.group_by("user", "country", "network", "agent", maintain_order=True).agg(
         pl.col("since").min(), pl.col("count").sum(), pl.col(TIME).max()
     )
-    return grown(merged.clear(), merged, _MOST_USES)
+    return bounded(merged, _MOST_USES)
 
 
 def _detection(info: RuleInfo, lines: pl.DataFrame) -> Detection:
@@ -227,6 +223,6 @@ def _detection(info: RuleInfo, lines: pl.DataFrame) -> Detection:
         AUTH,
         why,
         actors=Actors(ip=tuple(addresses), user=(user,)),
-        targets=lines["hostname"].drop_nulls().unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["hostname"]),
         severity=Severity.LOW if bool(lines["known"][0]) else None,
     )

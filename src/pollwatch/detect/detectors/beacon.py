@@ -15,7 +15,7 @@ import polars as pl
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
 from pollwatch.detect.flowframes import WATCHED, flows, watched
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, due, grown, noted, sized
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME
@@ -123,19 +123,14 @@ class Beacon:
             )
             shared = grown(shared, many, _MOST_PLACES)
             since_us = None if watermark_us is None else watermark_us - _KEPT_US
-            calls = grown(
-                calls.join(many, on="dst", how="anti", maintain_order="left"), fresh.clear(), _MOST_CALLS, since_us
-            )
+            calls = bounded(calls.join(many, on="dst", how="anti", maintain_order="left"), _MOST_CALLS, since_us)
         kept = {"calls": calls, "shared": shared, "hosts": hosts, "told": told}
         if not len(calls) or (not done and not len(fresh)):
             return kept, []
         asked = calls if done else calls.join(fresh.select(_KEY).unique(), on=_KEY, how="semi", maintain_order="left")
         found = _judged(asked, hosts, told, done=done)
         news = [_detection(self.rule.info, mine) for _key, mine in found.group_by(_KEY, maintain_order=True)]
-        sizes = found.group_by(_KEY, maintain_order=True).agg(
-            size=pl.len().cast(pl.Int64), **{TIME: pl.col(TIME).max()}
-        )
-        return kept | {"told": grown(told.join(sizes, on=_KEY, how="anti"), sizes, _MOST_PLACES)}, news
+        return kept | {"told": noted(told, sized(found, _KEY), _KEY, _MOST_PLACES)}, news
 
     def samples(self) -> Samples:
         """A call every ten minutes, a fifth early or late; people's visits, a service that all ask, and mail."""
@@ -183,9 +178,8 @@ def _judged(calls: pl.DataFrame, hosts: pl.DataFrame, told: pl.DataFrame, *, don
             pl.col("long_gap") <= _STRETCH * pl.col("short_gap"),
             pl.col("sent").fill_null(0) <= _MOST_SENT,
         )
+        .pipe(due, told, _KEY, done=done)
         .join(hosts.select("src", "since"), on="src", how="left")
-        .join(told, on=_KEY, how="left", suffix="_told")
-        .filter(worth_telling(pl.col("size"), pl.col("size_told"), done=done))
         .select(*_KEY, "middle", known=pl.col("first") - pl.col("since").fill_null(pl.col("first")) >= _DAY_US)
     )
     return single.join(clocks, on=_KEY, how="inner", maintain_order="left")

@@ -14,7 +14,7 @@ import polars as pl
 from pollwatch.detect import detections
 from pollwatch.detect.blindsql import UNKNOWN, Answer, Question, Reading, question, read
 from pollwatch.detect.columns import Rows
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, due, grown, noted, sized
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME
@@ -32,7 +32,8 @@ _LEAST_SURE: Final = 3
 _SHOWN: Final = 5
 _LONGEST: Final = 200
 
-_KEY: Final = ("c-ip", "page", "place", "subject")
+_WHO: Final = ("c-ip", "page")
+_KEY: Final = (*_WHO, "place", "subject")
 _ASKED: Final = {
     "c-ip": pl.String,
     "cs-host": pl.String,
@@ -107,11 +108,7 @@ class BlindExtraction:
             asked = grown(asked, fresh, _MOST)
         if not done and not len(fresh):
             return {"asked": asked, "told": told}, []
-        sizes = asked.group_by("c-ip", "page", maintain_order=True).agg(
-            size=pl.len().cast(pl.Int64), **{TIME: pl.col(TIME).max()}
-        )
-        sizes = sizes.join(told, on=["c-ip", "page"], how="left", suffix="_told", maintain_order="left")
-        sizes = sizes.filter(worth_telling(pl.col("size"), pl.col("size_told"), done=done))
+        sizes = due(sized(asked, _WHO), told, _WHO, done=done)
         news, spoken = [], []
         for who in sizes.iter_rows(named=True):
             mine = asked.filter(pl.col("c-ip") == who["c-ip"], pl.col("page") == who["page"])
@@ -120,8 +117,7 @@ class BlindExtraction:
                 news.append(_detection(self.rule.info, mine, readings))
                 spoken.append({name: who[name] for name in told.columns})
         if spoken:
-            now = pl.DataFrame(spoken, schema=told.schema)
-            told = grown(told.join(now, on=["c-ip", "page"], how="anti"), now, _MOST_TOLD)
+            told = noted(told, pl.DataFrame(spoken, schema=told.schema), _WHO, _MOST_TOLD)
         return {"asked": asked, "told": told}, news
 
     def samples(self) -> Samples:
@@ -252,6 +248,6 @@ def _detection(info: RuleInfo, lines: pl.DataFrame, readings: list[tuple[str, Re
         WEB,
         why,
         actors=Actors(ip=(who,)),
-        targets=lines["cs-host"].drop_nulls().unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["cs-host"]),
         succeeded=True,
     )

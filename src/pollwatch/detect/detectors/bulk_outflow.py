@@ -14,7 +14,7 @@ import polars as pl
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
 from pollwatch.detect.flowframes import flows
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, due, grown, noted
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME
@@ -99,14 +99,13 @@ class BulkOutflow:
                 .group_by(_KEY, maintain_order=True)
                 .agg(pl.col("size").sum(), pl.col(TIME).max(), pl.col(PATH).first(), pl.col(NUMBER).first())
             )
-            days = grown(added.select(*_DAYS), fresh.clear(), _MOST_DAYS, since_us)
+            days = bounded(added.select(*_DAYS), _MOST_DAYS, since_us)
             large = grown(large, fresh.filter(pl.col("size") >= _LARGE).select(large.columns), _MOST_LARGE, since_us)
         if not done and not len(fresh):
             return {"days": days, "large": large, "told": told}, []
         found = _judged(days, told, done=done)
         news = [_detection(self.rule.info, day, large) for day in found.iter_rows(named=True)]
-        told = grown(told.join(found, on=_KEY, how="anti"), found.select(told.columns), _MOST_DAYS // 8)
-        return {"days": days, "large": large, "told": told}, news
+        return {"days": days, "large": large, "told": noted(told, found, _KEY, _MOST_DAYS // 8)}, news
 
     def samples(self) -> Samples:
         """Two quiet days and then 300 MB to one address; a crowd that takes as much, and a backup every night."""
@@ -160,13 +159,12 @@ def _judged(days: pl.DataFrame, told: pl.DataFrame, *, done: bool) -> pl.DataFra
     before = earlier.group_by("host", "day").agg(pl.col("most").max())
     return (
         wide.join(before, on=["host", "day"], how="left", maintain_order="left")
-        .join(told, on=_KEY, how="left", suffix="_told", maintain_order="left")
         .filter(
             pl.when(pl.col("most").is_null())
             .then(pl.col("size") >= _LEAST_UNKNOWN)
             .otherwise(pl.col("size") >= _TIMES * pl.col("most")),
-            worth_telling(pl.col("size"), pl.col("size_told"), done=done),
         )
+        .pipe(due, told, _KEY, done=done)
         .select(*_DAYS, "most")
     )
 

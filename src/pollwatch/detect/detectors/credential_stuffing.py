@@ -16,7 +16,7 @@ import polars as pl
 
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, grown, worth_telling
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.accounts import WORDLIST_ACCOUNTS
@@ -111,7 +111,7 @@ class CredentialStuffing:
         # A span's sources become known only when it can no longer matter who was let in first.
         let_in = tries.filter(pl.col("ok")).group_by("ip", "user", maintain_order=True).agg(pl.col(TIME).min())
         merged = pl.concat([known, let_in.select(*_KNOWN)]).group_by("ip", "user", maintain_order=True)
-        known = grown(merged.agg(pl.col(TIME).min()).select(*_KNOWN), known.clear(), _MOST_KNOWN)
+        known = bounded(merged.agg(pl.col(TIME).min()).select(*_KNOWN), _MOST_KNOWN)
         spans = _counted(spans, strange, touched, judged)
         return {"tries": tries, "known": known, "spans": spans}, [each for told in news for each in told]
 
@@ -156,9 +156,7 @@ class CredentialStuffing:
 
 def _tries(seen: Seen) -> pl.DataFrame:
     """A batch's log-ins of named accounts, refused or accepted."""
-    codes, texts = seen.distinct("action", seen.all_rows())
-    wanted = texts.is_in(["success", "failure", "invalid_user"]).arg_true().to_list()
-    rows = sum((codes == code for code in wanted), start=codes < 0).nonzero()[0]
+    rows = seen.rows_among("action", ["success", "failure", "invalid_user"])
     frame = seen.frame("action", "user", "src_ip", "hostname", "program", rows=rows).drop_nulls(["user", "src_ip"])
     # At remote log-in, and with names from word lists, strangers fail all day, everywhere.
     local = pl.col("user").cast(pl.String).str.extract(r"^([^@]*?)\d*(?:@.*)?$").str.to_lowercase()
@@ -243,7 +241,7 @@ def _detection(
             ip=tuple(lines["ip"].unique(maintain_order=True).to_list()),
             user=tuple(lines["user"].unique(maintain_order=True).to_list()),
         ),
-        targets=lines["host"].drop_nulls().unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["host"]),
         severity=severity,
         succeeded=succeeded,
     )

@@ -279,5 +279,5 @@ def _detection(info: RuleInfo, lines: pl.DataFrame, count: int, signs: list[str]
         WEB,
         why,
         actors=Actors(ip=tuple(sorted(ranked["c-ip"].drop_nulls().head(_MOST_NAMED).to_list()))),
-        targets=lines["cs-host"].drop_nulls().unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["cs-host"]),
     )

@@ -13,7 +13,7 @@ import polars as pl
 
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, due, noted, sized
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME
@@ -112,18 +112,15 @@ class DnsTunnel:
             since_us = None if watermark_us is None else watermark_us - _SPAN_US
             counts = fresh.group_by(_KEY, maintain_order=True).agg(pl.len().cast(pl.Int64), pl.col(TIME).max())
             summed = pl.concat([asked, counts.select(asked.columns)]).group_by(_KEY, maintain_order=True)
-            asked = grown(summed.agg(pl.col("len").sum(), pl.col(TIME).max()), asked.clear(), _MOST_DOMAINS, since_us)
+            asked = bounded(summed.agg(pl.col("len").sum(), pl.col(TIME).max()), _MOST_DOMAINS, since_us)
             both = pl.concat([names, fresh]).unique([*_KEY, "what"], keep="first", maintain_order=True)
-            names = grown(both, fresh.clear(), _MOST_NAMES, since_us)
+            names = bounded(both, _MOST_NAMES, since_us)
         kept = {"names": names, "asked": asked, "told": told}
         if not done and not len(fresh):
             return kept, []
         found = _judged(names, asked, told, done=done)
         news = [_detection(self.rule.info, mine) for _key, mine in found.group_by(_KEY, maintain_order=True)]
-        sizes = found.group_by(_KEY, maintain_order=True).agg(
-            size=pl.len().cast(pl.Int64), **{TIME: pl.col(TIME).max()}
-        )
-        return kept | {"told": grown(told.join(sizes, on=_KEY, how="anti"), sizes, _MOST_DOMAINS)}, news
+        return kept | {"told": noted(told, sized(found, _KEY), _KEY, _MOST_DOMAINS)}, news
 
     def samples(self) -> Samples:
         """A tunnel of TXT questions; a content network's long names, again and again, and blocklists."""
@@ -170,11 +167,8 @@ def _judged(names: pl.DataFrame, asked: pl.DataFrame, told: pl.DataFrame, *, don
             (pl.col("letters") >= _LONG) | ((pl.col("carriers") >= 0.5) & (pl.col("letters") >= _LONG_OF_CARRIERS)),
         )
         .join(asked, on=_KEY, how="left")
-        .join(told, on=_KEY, how="left", suffix="_told")
-        .filter(
-            pl.col("size") >= _NEW * pl.col("len").fill_null(0),
-            worth_telling(pl.col("size"), pl.col("size_told"), done=done),
-        )
+        .filter(pl.col("size") >= _NEW * pl.col("len").fill_null(0))
+        .pipe(due, told, _KEY, done=done)
         .select(
             *_KEY,
             "all",

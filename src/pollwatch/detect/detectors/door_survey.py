@@ -14,7 +14,7 @@ import polars as pl
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
 from pollwatch.detect.flowframes import flows
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, due, noted, sized
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME
@@ -93,18 +93,14 @@ class DoorSurvey:
             fresh = _vain(seen)
             since_us = None if watermark_us is None else watermark_us - _SPAN_US
             both = pl.concat([tries, fresh]).unique(["src", "dst", "port"], keep="first", maintain_order=True)
-            tries = grown(both, fresh.clear(), _MOST_TRIES, since_us)
+            tries = bounded(both, _MOST_TRIES, since_us)
         if not done and not len(fresh):
             return {"tries": tries, "told": told}, []
         found = _judged(tries, told, done=done)
         news = [
             _detection(self.rule.info, str(who), mine) for (who,), mine in found.group_by(["src"], maintain_order=True)
         ]
-        sizes = found.group_by("src", maintain_order=True).agg(
-            size=pl.len().cast(pl.Int64), **{TIME: pl.col(TIME).max()}
-        )
-        told = grown(told.join(sizes, on="src", how="anti"), sizes, _MOST_TOLD)
-        return {"tries": tries, "told": told}, news
+        return {"tries": tries, "told": noted(told, sized(found, ["src"]), ["src"], _MOST_TOLD)}, news
 
     def samples(self) -> Samples:
         """A machine inside that tries its neighbours over days; one that uses many, and a server's answers."""
@@ -142,8 +138,7 @@ def _judged(tries: pl.DataFrame, told: pl.DataFrame, *, done: bool) -> pl.DataFr
     deep = pl.len().over("src", "dst") >= _LEAST
     wide = (pl.len().over("src", "port") >= _LEAST) & ~outward
     many = tries.filter(deep | wide)
-    sizes = many.group_by("src").agg(size=pl.len()).join(told, on="src", how="left", suffix="_told")
-    wanted = sizes.filter(worth_telling(pl.col("size"), pl.col("size_told"), done=done))
+    wanted = due(sized(many, ["src"]), told, ["src"], done=done)
     return many.join(wanted, on="src", how="semi", maintain_order="left")
 
 
@@ -158,6 +153,6 @@ def _detection(info: RuleInfo, who: str, lines: pl.DataFrame) -> Detection:
         FLOW,
         why,
         actors=Actors(ip=(who,)),
-        targets=lines["dst"].unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["dst"]),
         severity=None if bool(lines["src_inside"][0]) else Severity.LOW,
     )

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, due, noted
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME
@@ -97,7 +97,7 @@ class FewADay:
         if len(fresh):
             since_us = None if watermark_us is None else watermark_us - _SPAN_US
             both = pl.concat([tries, fresh]).group_by(["c-ip", "day"], maintain_order=True).head(_A_DAY)
-            tries = grown(both.select(*_TRIES), fresh.clear(), _MOST, since_us)
+            tries = bounded(both.select(*_TRIES), _MOST, since_us)
         if not done and not len(fresh):
             return {"tries": tries, "told": told}, []
         days = tries.group_by("c-ip", maintain_order=True).agg(
@@ -107,13 +107,10 @@ class FewADay:
             **{TIME: pl.col(TIME).max()},
         )
         days = days.filter(pl.col("size") >= _DAYS, pl.col("attacks") >= _ATTACKS, pl.col("kinds") >= _KINDS)
-        days = days.join(told, on="c-ip", how="left", suffix="_told", maintain_order="left")
-        days = days.filter(worth_telling(pl.col("size"), pl.col("size_told"), done=done))
+        days = due(days, told, ["c-ip"], done=done)
         found = tries.join(days, on="c-ip", how="semi", maintain_order="left")
         news = [_detection(self.rule.info, mine) for _who, mine in found.group_by(["c-ip"], maintain_order=True)]
-        now = days.select("c-ip", "size", TIME)
-        told = grown(told.join(now, on="c-ip", how="anti"), now, _MOST_TOLD)
-        return {"tries": tries, "told": told}, news
+        return {"tries": tries, "told": noted(told, days, ["c-ip"], _MOST_TOLD)}, news
 
     def samples(self) -> Samples:
         """Two injections a day for a week; a busy hour of them; a visitor who searches every day."""
@@ -160,5 +157,5 @@ def _detection(info: RuleInfo, lines: pl.DataFrame) -> Detection:
         WEB,
         why,
         actors=Actors(ip=(who,)),
-        targets=lines["cs-host"].drop_nulls().unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["cs-host"]),
     )

@@ -13,7 +13,7 @@ import polars as pl
 
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, due, grown, noted, sized
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.detect.webtraffic import is_part, is_referred, is_robot
@@ -114,10 +114,7 @@ class ForcedBrowsing:
             return {"misses": misses, "asked": asked, "told": told}, []
         found = self._judged(misses, asked, told, done=done)
         news = [_detection(self.rule.info, who, mine) for (who,), mine in found.group_by(["c-ip"], maintain_order=True)]
-        sizes = found.group_by("c-ip", maintain_order=True).agg(
-            size=pl.len().cast(pl.Int64), **{TIME: pl.col(TIME).max()}
-        )
-        told = grown(told.join(sizes, on="c-ip", how="anti"), sizes, _MOST_VISITORS)
+        told = noted(told, sized(found, ["c-ip"]), ["c-ip"], _MOST_VISITORS)
         return {"misses": misses, "asked": asked, "told": told}, news
 
     def _judged(self, misses: pl.DataFrame, asked: pl.DataFrame, told: pl.DataFrame, *, done: bool) -> pl.DataFrame:
@@ -129,13 +126,10 @@ class ForcedBrowsing:
         dead = light.group_by("what").len().filter(pl.col("len") >= _DEAD)
         own = many.join(dead, on="what", how="anti", maintain_order="left")
         sizes = own.group_by("c-ip").agg(size=pl.len(), robot=pl.col("robot").all())
-        sizes = sizes.join(asked, on="c-ip", how="left").join(told, on="c-ip", how="left", suffix="_told")
         least = pl.when("robot").then(_LEAST_OF_ROBOTS).otherwise(_LEAST)
-        wanted = sizes.filter(
-            pl.col("size") >= least,
-            pl.col("size") >= _SHARE * pl.col("len").fill_null(0),
-            worth_telling(pl.col("size"), pl.col("size_told"), done=done),
-        )
+        many_of_all = pl.col("size") >= _SHARE * pl.col("len").fill_null(0)
+        wanted = sizes.join(asked, on="c-ip", how="left").filter(pl.col("size") >= least, many_of_all)
+        wanted = due(wanted, told, ["c-ip"], done=done)
         return own.join(wanted, on="c-ip", how="semi", maintain_order="left")
 
     def samples(self) -> Samples:
@@ -191,7 +185,7 @@ def _asked(asked: pl.DataFrame, misses: pl.DataFrame, seen: Seen) -> pl.DataFram
     counts = seen.counts("c-ip").join(noticed.select("c-ip", TIME), on="c-ip", how="inner")
     both = pl.concat([asked, counts.select(asked.columns).cast(asked.schema)])
     summed = both.group_by("c-ip", maintain_order=True).agg(pl.col("len").sum(), pl.col(TIME).max())
-    return grown(summed, summed.clear(), _MOST_VISITORS)
+    return bounded(summed, _MOST_VISITORS)
 
 
 def _detection(info: RuleInfo, who: object, lines: pl.DataFrame) -> Detection:
@@ -211,6 +205,6 @@ def _detection(info: RuleInfo, who: object, lines: pl.DataFrame) -> Detection:
         WEB,
         why,
         actors=Actors(ip=(str(who),)),
-        targets=lines["cs-host"].drop_nulls().unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["cs-host"]),
         severity=Severity.LOW if robot else None,
     )

@@ -13,7 +13,7 @@ import polars as pl
 
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen, grown
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded
 from pollwatch.detect.places import accepted, apart_km
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
@@ -123,9 +123,9 @@ class ImpossibleTravel:
         out = [_detection(self.rule.info, way) for way in told.iter_rows(named=True)]
         last = pl.concat([memory["last"], fresh]).sort(TIME, maintain_order=True).unique("user", keep="last")
         kept = {
-            "last": grown(last.clear(), last.select(*_LAST), _MOST),
-            "pairs": grown(pairs.clear(), pairs.select(*_PAIRS), _MOST),
-            "networks": grown(networks.clear(), networks, _MOST),
+            "last": bounded(last.select(*_LAST), _MOST),
+            "pairs": bounded(pairs.select(*_PAIRS), _MOST),
+            "networks": bounded(networks, _MOST),
         }
         return kept, out
 

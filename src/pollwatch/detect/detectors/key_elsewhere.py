@@ -14,7 +14,8 @@ import polars as pl
 
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, due, grown, noted, sized
+from pollwatch.detect.places import network_of
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME, LogSource, encoded
@@ -108,17 +109,12 @@ class KeyElsewhere:
             seen_first = (
                 pl.concat([networks, fresh.select("network", TIME)]).group_by("network").agg(pl.col(TIME).min())
             )
-            networks = grown(seen_first.clear(), seen_first, _MOST)
+            networks = bounded(seen_first, _MOST)
             uses = grown(uses, _elsewhere(keys, fresh, networks), _MOST)
-        sizes = uses.group_by("key", maintain_order=True).agg(
-            size=pl.len().cast(pl.Int64), **{TIME: pl.col(TIME).max()}
-        )
-        due = sizes.join(told, on="key", how="left", suffix="_told").filter(
-            worth_telling(pl.col("size"), pl.col("size_told"), done=done)
-        )
-        found = uses.join(due, on="key", how="semi", maintain_order="left").group_by("key", maintain_order=True)
+        telling = due(sized(uses, ["key"]), told, ["key"], done=done)
+        found = uses.join(telling, on="key", how="semi", maintain_order="left").group_by("key", maintain_order=True)
         out = [_detection(self.rule.info, lines, keys) for _key, lines in found]
-        told = grown(told.join(due, on="key", how="anti"), due, _MOST)
+        told = noted(told, telling, ["key"], _MOST)
         return {"keys": keys, "networks": networks, "uses": uses, "told": told}, out
 
     def samples(self) -> Samples:
@@ -146,12 +142,6 @@ def _line(name: str, ip: str, key: str, made_key: str = "") -> str:
     )
 
 
-def _network(address: str) -> pl.Expr:
-    """The network of an address: large enough that an office keeps it."""
-    v4 = pl.col(address).str.extract(r"^(\d+\.\d+)\.\d+\.\d+$")
-    return pl.coalesce(v4, pl.col(address).str.extract(r"^([0-9a-f]+:[0-9a-f]*):"), pl.col(address))
-
-
 def _made(seen: Seen) -> pl.DataFrame:
     """The keys that were made in a batch."""
     if not seen.has(_MADE):
@@ -159,14 +149,14 @@ def _made(seen: Seen) -> pl.DataFrame:
     codes, _values = encoded(seen.batch.table[_MADE])
     frame = seen.frame(_MADE, "norm.user", "norm.ip", rows=np.flatnonzero(codes >= 0))
     named = frame.cast({_MADE: pl.String, "norm.user": pl.String, "norm.ip": pl.String})
-    return named.with_columns(key=_MADE, maker="norm.user", made_in=_network("norm.ip")).select(*_KEYS)
+    return named.with_columns(key=_MADE, maker="norm.user", made_in=network_of("norm.ip")).select(*_KEYS)
 
 
 def _acting(seen: Seen) -> pl.DataFrame:
     """Every call that names its key and its address."""
     frame = seen.frame("norm.device", "norm.user", "norm.ip").drop_nulls(["norm.device", "norm.ip"])
     named = frame.cast({"norm.device": pl.String, "norm.user": pl.String, "norm.ip": pl.String})
-    return named.with_columns(key="norm.device", user="norm.user", src_ip="norm.ip", network=_network("norm.ip"))
+    return named.with_columns(key="norm.device", user="norm.user", src_ip="norm.ip", network=network_of("norm.ip"))
 
 
 def _elsewhere(keys: pl.DataFrame, fresh: pl.DataFrame, networks: pl.DataFrame) -> pl.DataFrame:
@@ -195,7 +185,7 @@ def _detection(info: RuleInfo, lines: pl.DataFrame, keys: pl.DataFrame) -> Detec
         count=len(lines),
         ip=printable(str(addresses[0]), 60),
     )
-    users = lines["user"].drop_nulls().unique(maintain_order=True).to_list()
+    users = detections.named(lines["user"])
     return detections.of_lines(
         info,
         pl.concat([origin, lines.select(PATH, NUMBER, TIME)]),

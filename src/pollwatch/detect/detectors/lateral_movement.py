@@ -15,7 +15,7 @@ import polars as pl
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
 from pollwatch.detect.flowframes import WATCHED, flows, watched
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded, noted, sized, worth_telling
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME
@@ -105,17 +105,14 @@ class LateralMovement:
                 pl.col("src") != pl.col("dst"),
             ).select(*_PAIRS)
             both = pl.concat([pairs, fresh]).sort(TIME, maintain_order=True)
-            pairs = grown(both.unique(["src", "dst"], keep="first", maintain_order=True), fresh.clear(), _MOST_PAIRS)
+            pairs = bounded(both.unique(["src", "dst"], keep="first", maintain_order=True), _MOST_PAIRS)
         if not done and len(pairs) == known:
             return {"pairs": pairs, "hosts": hosts, "told": told}, []
         found = _judged(pairs, hosts, told, done=done)
         news = [
             _detection(self.rule.info, str(who), mine) for (who,), mine in found.group_by(["src"], maintain_order=True)
         ]
-        sizes = found.group_by("src", maintain_order=True).agg(
-            size=pl.len().cast(pl.Int64), **{TIME: pl.col(TIME).max()}
-        )
-        told = grown(told.join(sizes, on="src", how="anti"), sizes, _MOST_HOSTS)
+        told = noted(told, sized(found, ["src"]), ["src"], _MOST_HOSTS)
         return {"pairs": pairs, "hosts": hosts, "told": told}, news
 
     def samples(self) -> Samples:
@@ -175,6 +172,6 @@ def _detection(info: RuleInfo, who: str, lines: pl.DataFrame) -> Detection:
         FLOW,
         why,
         actors=Actors(ip=(who,)),
-        targets=lines["dst"].unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["dst"]),
         severity=None if known else Severity.LOW,
     )

@@ -16,7 +16,7 @@ import polars as pl
 
 from pollwatch.detect import detections
 from pollwatch.detect.columns import Rows
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, due, grown, noted
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.detect.webtraffic import is_part, is_referred, is_robot
@@ -131,15 +131,12 @@ class RecordEnumeration:
             fetched = grown(fetched, fresh, _MOST, since_us)
         if not done and not len(fresh):
             return {"fetched": fetched, "often": often, "told": told}, []
-        sizes = _suspicious(fetched).join(told, on=_KEY, how="left", suffix="_told")
-        sizes = sizes.filter(worth_telling(pl.col("size"), pl.col("size_told"), done=done)).sort(_KEY)
+        sizes = due(_suspicious(fetched), told, _KEY, done=done).sort(_KEY)
         news = []
         for who in sizes.iter_rows(named=True):
             mine = fetched.filter(pl.col("c-ip") == who["c-ip"], pl.col("form") == who["form"])
             news.append(_detection(self.rule.info, mine, dense=who["density"] >= _DENSE))
-        now = sizes.select("c-ip", "form", pl.col("size").cast(pl.Int64), TIME)
-        told = grown(told.join(now, on=_KEY, how="anti"), now, _MOST_TOLD)
-        return {"fetched": fetched, "often": often, "told": told}, news
+        return {"fetched": fetched, "often": often, "told": noted(told, sizes, _KEY, _MOST_TOLD)}, news
 
     def samples(self) -> Samples:
         """Shuffled and slow among voters; readers of numbered news, and a map that asks for each precinct."""
@@ -289,6 +286,6 @@ def _detection(info: RuleInfo, lines: pl.DataFrame, *, dense: bool) -> Detection
         WEB,
         why,
         actors=Actors(ip=(who,)),
-        targets=lines["cs-host"].drop_nulls().unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["cs-host"]),
         succeeded=by_hand and dense,
     )

@@ -14,7 +14,7 @@ import polars as pl
 
 from pollwatch.clock import US_PER_S
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen
+from pollwatch.detect.interface import PATH, Memory, Seen, bounded
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME, LogSource
@@ -92,9 +92,7 @@ class RecordGaps:
         """Take a batch's record numbers in; say which are missing once they can no longer come."""
         stretches, told = memory["stretches"], memory["told"]
         if seen is not None:
-            stretches = _joined(pl.concat([stretches, _single(seen)]))
-            if len(stretches) > _MOST_STRETCHES:
-                stretches = stretches.sort(TIME, maintain_order=True).tail(_MOST_STRETCHES - _MOST_STRETCHES // 8)
+            stretches = bounded(_joined(pl.concat([stretches, _single(seen)])), _MOST_STRETCHES)
         if not done and watermark_us is None:
             return {"stretches": stretches, "told": told}, []
         found = _gaps(stretches).join(told, on=[*_KEY, "last"], how="anti", maintain_order="left")

@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from pollwatch.detect import detections
-from pollwatch.detect.interface import PATH, Memory, Seen, grown, worth_telling
+from pollwatch.detect.interface import PATH, Memory, Seen, due, grown, noted
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.detect.webtraffic import is_part
@@ -112,13 +112,10 @@ class UnusualSize:
         sizes = large.group_by("c-ip", maintain_order=True).agg(
             size=pl.col("bytes").sum(), **{TIME: pl.col(TIME).max()}
         )
-        sizes = sizes.filter(pl.col("size") >= _LEAST_BYTES).join(told, on="c-ip", how="left", suffix="_told")
-        sizes = sizes.filter(worth_telling(pl.col("size"), pl.col("size_told"), done=done))
+        sizes = due(sizes.filter(pl.col("size") >= _LEAST_BYTES), told, ["c-ip"], done=done)
         found = large.join(sizes, on="c-ip", how="semi", maintain_order="left")
         news = [_detection(self.rule.info, mine) for _who, mine in found.group_by(["c-ip"], maintain_order=True)]
-        now = sizes.select("c-ip", "size", TIME)
-        told = grown(told.join(now, on="c-ip", how="anti"), now, _MOST_TOLD)
-        return {"pages": pages, "large": large, "told": told}, news
+        return {"pages": pages, "large": large, "told": noted(told, sizes, ["c-ip"], _MOST_TOLD)}, news
 
     def samples(self) -> Samples:
         """One search in hundreds that gives out everything; downloads that are large for everybody."""
@@ -194,5 +191,5 @@ def _detection(info: RuleInfo, lines: pl.DataFrame) -> Detection:
         WEB,
         why,
         actors=Actors(ip=(who,)),
-        targets=lines["cs-host"].drop_nulls().unique(maintain_order=True).to_list(),
+        targets=detections.named(lines["cs-host"]),
     )
