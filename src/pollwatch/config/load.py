@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -144,30 +144,36 @@ def _read(path: Path) -> _File:
             raise ConfigError(f"{path}: {key} is no section; {nearest(key, _SECTIONS)}")
     return _File(
         path,
-        parse_elections(_tables(parsed, "election", path), str(path)) if "election" in parsed else None,
-        parse_assets(_tables(parsed, "asset", path), str(path)) if "asset" in parsed else None,
-        parse_announced(_tables(parsed, "announced", path), str(path)) if "announced" in parsed else None,
-        parse_canaries(_tables(parsed, "canary", path), str(path)) if "canary" in parsed else None,
-        _parse_sources(_tables(parsed, "source", path), path) if "source" in parsed else None,
+        _section(parsed, "election", path, parse_elections),
+        _section(parsed, "asset", path, parse_assets),
+        _section(parsed, "announced", path, parse_announced),
+        _section(parsed, "canary", path, parse_canaries),
+        _section(parsed, "source", path, _parse_sources),
         _parse_node(parsed.get("node", {}), path),
     )
 
 
-def _tables(parsed: Mapping[str, object], key: str, path: Path) -> list[Mapping[str, object]]:
+def _section(
+    parsed: Mapping[str, object], key: str, path: Path, parse: Callable[[Sequence[Mapping[str, object]], str], _T]
+) -> _T | None:
+    """What the tables of a section say; None where the file has no such section."""
+    if key not in parsed:
+        return None
     value = parsed[key]
     if isinstance(value, list) and all(isinstance(each, Mapping) for each in value):
-        return value
+        return parse(value, str(path))
     raise ConfigError(f"{path}: {key} must be written as [[{key}]], with two brackets: there may be several")
 
 
-def _parse_sources(found: Sequence[Mapping[str, object]], path: Path) -> tuple[SourceSetting, ...]:
+def _parse_sources(found: Sequence[Mapping[str, object]], where: str) -> tuple[SourceSetting, ...]:
     sources = []
+    folder = Path(where).parent.absolute()
     for number, values in enumerate(found, 1):
-        table = Table(values, f"{path}: [[source]] {number}")
+        table = Table(values, f"{where}: [[source]] {number}")
         named, fmt = table.text("path"), table.text("format", "")
         zone = table.zone("zone") if "zone" in values else None
         table.done()
-        absolute = named if named == "-" else os.path.normpath(path.parent.absolute() / Path(named).expanduser())
+        absolute = named if named == "-" else os.path.normpath(folder / Path(named).expanduser())
         try:
             pattern(absolute)
         except re.error as error:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pollwatch.clock import from_datetime
+from pollwatch.election.assets import Network
 from pollwatch.election.settings import end_of, start_of
-from pollwatch.election.tables import Table
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from pollwatch.election.tables import Table, numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def parse_announced(tables: Sequence[Mapping[str, object]], where: str = "pollwa
     Raises:
         ConfigError: naming the table and the key.
     """
-    return tuple(_announced(Table(values, f"{where}: [[announced]] {at}")) for at, values in enumerate(tables, 1))
+    return tuple(map(_announced, numbered(tables, f"{where}: [[announced]]")))
 
 
 def _announced(table: Table) -> Announced:

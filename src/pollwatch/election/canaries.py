@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pollwatch.election.tables import Table
+from pollwatch.election.tables import Table, numbered
 
 #: A shorter one occurs by chance.
 SHORTEST: Final = 5
@@ -31,7 +31,7 @@ def parse_canaries(tables: Sequence[Mapping[str, object]], where: str = "pollwat
     Raises:
         ConfigError: naming the table and the key.
     """
-    return tuple(_canary(Table(values, f"{where}: [[canary]] {at}")) for at, values in enumerate(tables, 1))
+    return tuple(map(_canary, numbered(tables, f"{where}: [[canary]]")))
 
 
 def _canary(table: Table) -> Canary:

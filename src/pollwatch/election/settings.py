@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pollwatch.clock import from_datetime
 from pollwatch.election.assets import Asset, Assets, Network
 from pollwatch.election.calendar import Calendar, Election, PhaseSpan
-from pollwatch.election.tables import Point, Table
+from pollwatch.election.tables import Point, Table, numbered
 from pollwatch.election.vocabulary import KINDS, PHASES
 from pollwatch.errors import ConfigError
 
@@ -36,7 +36,7 @@ def parse_elections(tables: Sequence[Mapping[str, object]], where: str = "pollwa
     Raises:
         ConfigError: naming the table, the key and the nearest valid word.
     """
-    elections = tuple(_election(Table(t, f"{where}: [[election]] {n}")) for n, t in enumerate(tables, 1))
+    elections = tuple(map(_election, numbered(tables, f"{where}: [[election]]")))
     _no_twins([f"{e.name} / {e.jurisdiction}" for e in elections], f"{where}: [[election]]")
     return Calendar(elections)
 
@@ -51,7 +51,7 @@ def parse_assets(tables: Sequence[Mapping[str, object]], where: str = "pollwatch
     Raises:
         ConfigError: naming the table, the key and the nearest valid word.
     """
-    assets = tuple(_asset(Table(t, f"{where}: [[asset]] {n}")) for n, t in enumerate(tables, 1))
+    assets = tuple(map(_asset, numbered(tables, f"{where}: [[asset]]")))
     _no_twins([asset.name for asset in assets], f"{where}: [[asset]]")
     return Assets(assets)
 
@@ -67,8 +67,8 @@ def _election(table: Table) -> Election:
     opens, closes, day = _polls(table, zone)
     deadline, early = table.point("registration_deadline"), table.point("early_voting")
     certification = table.point("certification")
-    written = [_phase(Table(t, f"{table.where} [[election.phase]] {n}"), name, jurisdiction, zone)
-               for n, t in enumerate(table.tables("phase"), 1)]  # fmt: skip
+    tables = numbered(table.tables("phase"), f"{table.where} [[election.phase]]")
+    written = [_phase(each, name, jurisdiction, zone) for each in tables]
     table.done()
     for key, point in (("registration_deadline", deadline), ("early_voting", early)):
         if point is not None and start_of(point, zone) > closes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pollwatch.errors import ConfigError
@@ -160,3 +160,8 @@ class Table:
         for key in self._values:
             if key not in self._known:
                 raise self.fail(key, f"is no setting; {nearest(key, self._known)}")
+
+
+def numbered(tables: Iterable[Mapping[str, object]], where: str) -> Iterator[Table]:
+    """The tables of an array, each with its place in it: ``pollwatch.toml: [[election]] 2``."""
+    return (Table(values, f"{where} {number}") for number, values in enumerate(tables, 1))
