@@ -246,14 +246,19 @@ def _join_alike(
                 for place in campaign.places:
                     buckets[value, place].append(index)
     for members in buckets.values():
-        members.sort(key=lambda i: (found[i].first_us or 0, i))
-        leader, end_us = members[0], found[members[0]].last_us or 0
-        for index in members[1:]:
-            if (found[index].first_us or 0) - end_us <= apart_us:
-                joined.join(leader, index)
-                end_us = max(end_us, found[index].last_us or 0)
-            else:
-                leader, end_us = index, found[index].last_us or 0
+        _join_runs(found, joined, members, apart_us)
+
+
+def _join_runs(found: Sequence[Campaign], joined: _Union, members: Iterable[int], apart_us: int) -> None:
+    """Join those of the campaigns that follow one another without a longer pause."""
+    leader, *others = sorted(members, key=lambda i: (found[i].first_us or 0, i))
+    end_us = found[leader].last_us or 0
+    for index in others:
+        if (found[index].first_us or 0) - end_us <= apart_us:
+            joined.join(leader, index)
+            end_us = max(end_us, found[index].last_us or 0)
+        else:
+            leader, end_us = index, found[index].last_us or 0
 
 
 def _join_floods(found: Sequence[Campaign], joined: _Union) -> None:
@@ -341,10 +346,4 @@ def _join_held(found: Sequence[Campaign], joined: _Union) -> None:
         if campaign.actor[0] == "ip" and campaign.actor[1] in held:
             held[campaign.actor[1]].append(index)
     for members in held.values():
-        last = end_us = None
-        for index in sorted(set(members), key=lambda i: (found[i].first_us or 0, i)):
-            first_us, own_end_us = found[index].first_us or 0, found[index].last_us or 0
-            if last is not None and end_us is not None and first_us - end_us <= TAKEOVER_US:
-                joined.join(last, index)
-                own_end_us = max(own_end_us, end_us)
-            last, end_us = index, own_end_us
+        _join_runs(found, joined, set(members), TAKEOVER_US)
