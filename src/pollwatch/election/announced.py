@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pollwatch.clock import from_datetime
@@ -28,11 +28,10 @@ class Announced:
     first_us: int
     last_us: int
 
-    def covers(self, addresses: Iterable[str], first_us: int | None, last_us: int | None) -> bool:
+    def covers(self, addresses: Collection[str], first_us: int | None, last_us: int | None) -> bool:
         """Whether all of some addresses are its own, and a time lies within it."""
-        named = list(addresses)
         inside = first_us is not None and last_us is not None and self.first_us <= first_us <= last_us <= self.last_us
-        return inside and bool(named) and all(map(self._holds, named))
+        return inside and bool(addresses) and all(map(self._holds, addresses))
 
     def _holds(self, address: str) -> bool:
         try:

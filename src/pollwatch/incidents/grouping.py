@@ -56,6 +56,21 @@ class _Draft:
     claimed: LineSet
 
     @property
+    def detections(self) -> list[Detection]:
+        """Its detections."""
+        return [part.detection for part in self.parts]
+
+    @property
+    def first_us(self) -> int | None:
+        """Earliest time."""
+        return min((d.first_us for d in self.detections if d.first_us is not None), default=None)
+
+    @property
+    def last_us(self) -> int | None:
+        """Latest time."""
+        return max((d.last_us for d in self.detections if d.last_us is not None), default=None)
+
+    @property
     def rank(self) -> tuple[object, ...]:
         """Who keeps a line that two claim: the smallest."""
         wave = all(campaign.is_wave for campaign in self.campaigns)
@@ -139,7 +154,7 @@ class Grouper:
         return sorted(incidents, key=lambda i: (i.election.priority, -i.severity, i.first_us or 0, i.id))
 
     def _told(self, draft: _Draft, lines: LineSet, taken: set[str]) -> _Told:
-        detections = [part.detection for part in draft.parts]
+        detections = draft.detections
         targets = tuple(dict.fromkeys(t for d in detections for t in d.targets if t))
         assets = self._assets.resolve(targets, lines.by_path)
         unnamed = [host_name(t) for t in targets if self._assets.of_target(t) is None]
@@ -151,8 +166,8 @@ class Grouper:
             draft.verdict,
             lines,
             max(len(lines) - len(draft.fired), 0),
-            min((d.first_us for d in detections if d.first_us is not None), default=None),
-            max((d.last_us for d in detections if d.last_us is not None), default=None),
+            draft.first_us,
+            draft.last_us,
             assets,
         )
         context, owner = self._context(story, assets)
@@ -239,12 +254,12 @@ def _draft(group: Sequence[Campaign], activity: Activity, usual: Usual) -> _Draf
 
 def _expected(draft: _Draft, announced: Sequence[Announced]) -> _Draft:
     """A draft that is somebody's announced test is low, unless it worked: then the test has found something."""
-    detections, verdict = [part.detection for part in draft.parts], draft.verdict
-    actors = _actors(detections)
-    first = min((d.first_us for d in detections if d.first_us is not None), default=None)
-    last = max((d.last_us for d in detections if d.last_us is not None), default=None)
-    test = next((each for each in announced if each.covers(actors.ip, first, last)), None)
-    if test is None or verdict.outcome is Outcome.WORKED:
+    verdict = draft.verdict
+    if not announced or verdict.outcome is Outcome.WORKED:
+        return draft
+    addresses = {ip for d in draft.detections for ip in d.actors.ip}
+    test = next((each for each in announced if each.covers(addresses, draft.first_us, draft.last_us)), None)
+    if test is None:
         return draft
     sentence = _("Addresses and time are those of an announced test: {name}.").format(name=test.name)
     expected = replace(verdict, severity=min(verdict.severity, Severity.LOW), sentences=(*verdict.sentences, sentence))
