@@ -13,7 +13,7 @@ from pollwatch.canonical import loads_lenient
 from pollwatch.election.assets import Asset, Assets
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.taxonomy import AUTH, WEB
-from pollwatch.incidents.coverage import Telemetry
+from pollwatch.incidents.coverage import Telemetry, coverage
 from pollwatch.incidents.exposure import exposure, remedies
 from pollwatch.incidents.galaxies import cluster
 from pollwatch.incidents.kinds import Kind
@@ -77,6 +77,16 @@ def test_windows_without_process_auditing_says_that_the_audit_policy_is_off() ->
     assert "Audit Process Creation" in remedy(Signal.PROGRAMS, logs)
     started = telemetry(batch(LogSource(product="windows", category="process_creation"), Image=["a.exe"]))
     assert there(Signal.PROGRAMS, started)
+
+
+def test_what_a_cloud_service_keeps_is_one_thing_everywhere() -> None:
+    """Duo's administration log is a cloud's; what Cisco's firewall says of itself is none, though the maker is one."""
+    question = "Could it be seen what was done with accounts in cloud services?"
+    for service, is_one in (("duo", True), ("asa", False)):
+        logs = telemetry(batch(LogSource(product="cisco", service=service), message=["x"]))
+        assert there(Signal.ACCOUNTABLE, logs) is is_one
+        [answer] = [each for each in coverage(logs.events, logs) if each.question == question]
+        assert answer.can_tell is is_one
 
 
 @pytest.mark.parametrize("signal", Signal)

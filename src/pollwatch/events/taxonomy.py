@@ -272,3 +272,8 @@ def actor_columns(logsource: LogSource) -> ActorColumns:
     if logsource.category == _PROXY:
         return ACTORS[WEB]
     return ACTORS.get(kind(logsource), _ACTORS_OF_PRODUCT.get(logsource.product, NETWORK_ACTORS))
+
+
+def is_cloud(logsource: LogSource) -> bool:
+    """Whether it is the audit log of a cloud service: who did what with which account."""
+    return actor_columns(logsource) == CLOUD_ACTORS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow.compute as pc
 
 from pollwatch.events.batch import EventBatch, LogSource
-from pollwatch.events.taxonomy import AUTH, CLOUD_PRODUCTS, DNS, FLOW, IDS, WEB, WEB_ERROR, kind
+from pollwatch.events.taxonomy import AUTH, DNS, FLOW, IDS, WEB, WEB_ERROR, is_cloud, kind
 from pollwatch.i18n import _
 
 
@@ -72,7 +72,7 @@ def coverage(seen: Collection[LogSource], telemetry: Telemetry | None = None) ->
         _web_logins(web=has(WEB), named=has(WEB, "cs-username")),
         _network(ids=has(IDS), flow=has(FLOW), dns=has(DNS)),
         _endpoint(auth=has(AUTH), programs=any(each.category == "process_creation" for each in sources)),
-        _accounts(deeds=any(each.product in CLOUD_PRODUCTS for each in sources), logins=has(AUTH)),
+        _accounts(deeds=any(map(is_cloud, sources)), logins=has(AUTH)),
     ]
 
 

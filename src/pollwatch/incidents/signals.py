@@ -10,13 +10,9 @@ from enum import Enum
 from typing import Final
 
 from pollwatch.events.batch import LogSource
-from pollwatch.events.taxonomy import AUTH, DATABASE, DNS, FLOW, IDS, MAIL, WEB
+from pollwatch.events.taxonomy import AUTH, DATABASE, DNS, FLOW, IDS, MAIL, WEB, is_cloud
 from pollwatch.i18n import _
 from pollwatch.incidents.coverage import Telemetry
-
-_CLOUDS = frozenset({"aws", "azure", "gcp", "m365", "okta", "github", "google_workspace"})
-_MAIL_AUDIT = frozenset({"m365"})
-_SENSORS = frozenset({"zeek"})
 
 
 class Signal(Enum):
@@ -55,11 +51,11 @@ def shows(signal: Signal) -> str:
 
 def missing(signal: Signal, telemetry: Telemetry) -> str:
     """Why it is not there, as far as the logs tell."""
-    if signal is Signal.PROGRAMS and _windows(telemetry):
+    if signal is Signal.PROGRAMS and _has_product(telemetry, "windows"):
         return _("audit policy is off: Windows' logs are there, but no start of a program is in them")
     if signal is Signal.LOGINS and telemetry.has(AUTH):
         return _("the log-in log names no addresses")
-    if signal is Signal.LOGINS and _windows(telemetry):
+    if signal is Signal.LOGINS and _has_product(telemetry, "windows"):
         return _("Windows' Security log is not among the logs")
     if signal is Signal.SIZES and telemetry.has(WEB):
         return _("the access log does not say how large answers were")
@@ -78,7 +74,7 @@ def missing(signal: Signal, telemetry: Telemetry) -> str:
 
 def remedy(signal: Signal, telemetry: Telemetry) -> str:
     """What to switch on."""
-    if signal is Signal.PROGRAMS and _windows(telemetry):
+    if signal is Signal.PROGRAMS and _has_product(telemetry, "windows"):
         return _(
             'switch on "Audit Process Creation" with command lines by group policy, or install Sysmon; then give the'
             " Security log (or Sysmon's) too"
@@ -106,34 +102,25 @@ def _seen(telemetry: Telemetry) -> list[LogSource]:
     return [source for source, count in telemetry.events.items() if count]
 
 
-def _windows(telemetry: Telemetry, service: str = "") -> list[LogSource]:
-    found = [source for source in _seen(telemetry) if source.product == "windows"]
-    return [source for source in found if source.service == service] if service else found
+def _has_product(telemetry: Telemetry, product: str) -> bool:
+    return any(source.product == product for source in _seen(telemetry))
 
 
-def _products(telemetry: Telemetry, products: frozenset[str]) -> list[LogSource]:
-    return [source for source in _seen(telemetry) if source.product in products]
-
-
-def _accountable(telemetry: Telemetry) -> bool:
-    return telemetry.has(AUTH) or _security(telemetry)
-
-
-def _security(telemetry: Telemetry) -> bool:
+def _audited(telemetry: Telemetry) -> bool:
     """Whether there is a log of who did what that Windows or a cloud keeps."""
-    return bool(_windows(telemetry, "security") or _products(telemetry, _CLOUDS))
+    return any(
+        is_cloud(source) or (source.product, source.service) == ("windows", "security") for source in _seen(telemetry)
+    )
 
 
 _THERE: Final[dict[Signal, Callable[[Telemetry], bool]]] = {
     Signal.REQUESTS: lambda logs: logs.has(WEB),
     Signal.SIZES: lambda logs: logs.has(WEB, "sc-bytes"),
-    Signal.LOGINS: lambda logs: (
-        logs.has(AUTH, "src_ip") or bool(_windows(logs, "security") or _products(logs, _CLOUDS))
-    ),
-    Signal.MAIL: lambda logs: logs.has(MAIL) or bool(_products(logs, _MAIL_AUDIT)),
+    Signal.LOGINS: lambda logs: logs.has(AUTH, "src_ip") or _audited(logs),
+    Signal.MAIL: lambda logs: logs.has(MAIL) or _has_product(logs, "m365"),
     Signal.PROGRAMS: lambda logs: any(source.category == "process_creation" for source in _seen(logs)),
     Signal.DATABASE: lambda logs: logs.has(DATABASE),
-    Signal.ACCOUNTABLE: _accountable,
-    Signal.FLOWS: lambda logs: logs.has(FLOW) or logs.has(DNS) or bool(_products(logs, _SENSORS)),
-    Signal.SENSOR: lambda logs: logs.has(IDS) or bool(_products(logs, _SENSORS)),
+    Signal.ACCOUNTABLE: lambda logs: logs.has(AUTH) or _audited(logs),
+    Signal.FLOWS: lambda logs: logs.has(FLOW) or logs.has(DNS) or _has_product(logs, "zeek"),
+    Signal.SENSOR: lambda logs: logs.has(IDS) or _has_product(logs, "zeek"),
 }
