@@ -24,7 +24,7 @@ from pollwatch.events.detection import Severity
 from pollwatch.incidents.attack import technique
 from pollwatch.incidents.grouping import Grouper
 from pollwatch.incidents.incident import Incident
-from pollwatch.node.case import reading, scanning
+from pollwatch.node.case import inputs, reading
 
 SIGMA = DATA / "sigma-rules"
 _TECHNIQUE = re.compile(r"T\d{4}(?:\.\d{3})?")
@@ -99,7 +99,7 @@ def scanned(engine: Engine, recording: Recording) -> Outcome:
     """A recording scanned by itself, as ``pollwatch scan`` does it."""
     options, formats, lines = reading.ReadOptions(), set[str](), 0
     with tempfile.TemporaryDirectory() as spool, Grouper() as grouper:
-        sources, failures = scanning.open_sources([str(recording.path)], Path(spool), SystemClock())
+        sources, failures = inputs.open_sources([str(recording.path)], Path(spool), SystemClock())
         assert not failures, failures
         state = engine.start()
         for source in sources:

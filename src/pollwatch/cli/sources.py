@@ -30,12 +30,12 @@ def command() -> None:
 def formats(*, paths: tuple[str, ...], fmt: str, zone: dt.tzinfo | None, as_json: bool) -> int:
     """Show which format each input is read as, and how the others scored."""
     from pollwatch.cli import present
-    from pollwatch.node.case import foldered, reading, scanning
+    from pollwatch.node.case import foldered, inputs, reading
 
     wanted = reading.ReadOptions(fmt, zone or UTC)
     code = 0
     with tempfile.TemporaryDirectory(prefix="pollwatch-") as spool:
-        sources, failures = scanning.open_sources(paths, Path(spool), SystemClock())
+        sources, failures = inputs.open_sources(paths, Path(spool), SystemClock())
         passed = {source.path for source in foldered.set_aside(sources, wanted)[1]}
         for source in sources:
             try:
@@ -82,11 +82,11 @@ def quarantine(*, paths: tuple[str, ...], case_dir: Path | None, fmt: str, limit
 
 
 def _of_inputs(paths: Sequence[str], fmt: str, limit: int) -> Iterator[tuple[str, int, str, str]]:
-    from pollwatch.node.case import reading, scanning
+    from pollwatch.node.case import inputs, reading
 
     options_read = reading.ReadOptions(fmt, UTC)
     with tempfile.TemporaryDirectory(prefix="pollwatch-") as spool:
-        sources, failures = scanning.open_sources(paths, Path(spool), SystemClock())
+        sources, failures = inputs.open_sources(paths, Path(spool), SystemClock())
         for failure in failures:
             options.complain(failure.message)
         for source in sources:

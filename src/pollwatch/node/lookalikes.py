@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -16,10 +15,9 @@ from pollwatch.detect.lookalikes.finding import lookalikes
 from pollwatch.detect.lookalikes.judging import Lookalike
 from pollwatch.detect.lookalikes.owned import Owned, name_of
 from pollwatch.errors import SourceError, UsageError
-from pollwatch.sources.decompress import chunks
-from pollwatch.sources.files import expand
+from pollwatch.node.case.inputs import open_sources
+from pollwatch.node.case.reading import blocks
 from pollwatch.sources.interface import Source
-from pollwatch.sources.stdin import spool_stream
 
 _HOST: Final = re.compile(r"(?:\*\.)?(?:[^\W_](?:[\w-]{0,62})\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,63})\.?", re.IGNORECASE)
 _LONGEST_LINE: Final = 1 << 16
@@ -79,8 +77,11 @@ class _Counted:
 
 def _names(files: Sequence[str], spool: Path, clock: Clock) -> Iterator[str]:
     """Every host name in the files: alone on its line, or anywhere in one of a table or a log."""
-    for path in files:
-        for line in _lines(path, spool, clock):
+    sources, failures = open_sources(files, spool, clock)
+    if failures:
+        raise SourceError(failures[0].message)
+    for source in sources:
+        for line in _lines(source):
             if (alone := _HOST.fullmatch(line)) is not None:
                 yield alone[0]
             else:
@@ -93,19 +94,7 @@ def _is_name(text: str) -> bool:
     return name is not None and name.known
 
 
-def _lines(path: str, spool: Path, clock: Clock) -> Iterator[str]:
-    source: Source
-    if path == "-":
-        source = spool_stream(sys.stdin.buffer, path, spool, clock.now_us())
-    else:
-        sources, failures = expand([path])
-        if failures:
-            raise SourceError(f"{failures[0].path}: {failures[0].message}")
-        source = sources[0]
+def _lines(source: Source) -> Iterator[str]:
     with closing(source.open()) as stored:
-        rest = b""
-        for chunk in chunks(stored, path):
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from (line[:_LONGEST_LINE].decode("utf-8", "replace").strip() for line in whole)
-            rest = rest[-_LONGEST_LINE:]
-        yield rest.decode("utf-8", "replace").strip()
+        for block in blocks(stored, source.path):
+            yield from (text[:_LONGEST_LINE].strip() for text in block.text)

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from tests.commands import told
 
+from pollwatch.clock import SystemClock
 from pollwatch.detect.lookalikes.finding import lookalikes
 from pollwatch.detect.lookalikes.judging import judged
 from pollwatch.detect.lookalikes.owned import Owned, name_of
+from pollwatch.node.lookalikes import look
 
 REAL = Path(__file__).parent / "lookalikes_real.csv"
 DOTGOV = Path(__file__).parents[4] / "shared" / "data" / "dotgov" / "current-full.csv"
@@ -150,3 +152,14 @@ def test_the_command_reads_tables_and_logs(tmp_path: Path) -> None:
     assert told("lookalikes", "--own", "ct.csv", "ct.csv.gz", cwd=tmp_path).returncode == 3
     (tmp_path / "none.txt").write_text("# nothing\n", "utf-8")
     assert told("lookalikes", "--own", "none.txt", "ct.csv.gz", cwd=tmp_path).returncode == 2
+
+
+def test_all_of_a_folder_is_read_in_any_encoding(tmp_path: Path) -> None:
+    """A folder of lists, one of them as Windows writes it: each name of each file is looked at."""
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    (folder / "a.txt").write_text("kingcounty-vote.com\n", "utf-8")
+    (folder / "b.txt").write_text("my-kingcounty-login.net\r\n", "utf-16")
+    looked = look((), [str(folder)], ["kingcounty.gov"], SystemClock())
+    assert sorted(each.domain for each in looked.found) == ["kingcounty-vote.com", "my-kingcounty-login.net"]
+    assert looked.names == 2

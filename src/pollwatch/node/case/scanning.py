@@ -6,7 +6,6 @@ import datetime as dt
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +15,11 @@ from pollwatch.formats import registry
 from pollwatch.formats.interface import ParseContext
 from pollwatch.node.case import foldered
 from pollwatch.node.case.ahead import cores
+from pollwatch.node.case.inputs import open_sources
 from pollwatch.node.case.progress import progress_bar
 from pollwatch.node.case.reading import ReadOptions
 from pollwatch.node.case.scan import ScanOptions, ScanReport, scan
 from pollwatch.node.rules import installed
-from pollwatch.sources.files import expand
-from pollwatch.sources.interface import Failure, Source
-from pollwatch.sources.stdin import spool_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +78,3 @@ def run(request: Request, clock: Clock, *, show_progress: bool = False) -> ScanR
                 report = casework.scan_into(request.case_dir, sources, options, clock, fields=fields, progress=progress)
         passed_over, unreadable = foldered.counted(aside, options.read)
     return replace(report, failures=(*failures, *report.failures, *unreadable), passed_over=tuple(passed_over))
-
-
-def open_sources(paths: Sequence[str], spool: Path, clock: Clock) -> tuple[list[Source], list[Failure]]:
-    """The inputs that the paths name, pipes last; ``-`` is stdin, kept in the spool folder to be read again."""
-    streams: list[Source] = []
-    names: list[str] = []
-    for path in dict.fromkeys(paths):
-        if path == "-":
-            streams.append(spool_stream(sys.stdin.buffer, path, spool, clock.now_us()))
-        elif Path(path).is_fifo():  # `scan <(zcat ...)`: like stdin, it can be read only once
-            with Path(path).open("rb") as stream:
-                streams.append(spool_stream(stream, path, spool, clock.now_us()))
-        else:
-            names.append(path)
-    files, missing = expand(names)
-    return [*files, *streams], [Failure(each.path, f"{each.path}: {each.message}") for each in missing]
