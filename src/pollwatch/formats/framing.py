@@ -14,7 +14,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pollwatch.clock import from_datetime
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource, Parsed, Quarantined
@@ -44,6 +44,8 @@ if TYPE_CHECKING:  # Arrow is heavy: asking which formats there are must not wai
     Times: TypeAlias = npt.NDArray[np.int64]
 
 Value: TypeAlias = "str | int | None"
+_Key = TypeVar("_Key")
+_Kept = TypeVar("_Kept")
 
 #: Columns that hold numbers, wherever they occur; every other column holds text.
 INTEGERS = frozenset(
@@ -208,6 +210,13 @@ def json_object(text: str) -> dict[str, Any] | str:
     except RecursionError:
         return NOT_JSON.format(why="nested too deeply")
     return value if isinstance(value, dict) else NOT_AN_OBJECT
+
+
+def remember(memory: dict[_Key, _Kept], key: _Key, what: _Kept, most: int) -> None:
+    """Keep one thing more of an input; where there are too many, the one that was kept first is forgotten."""
+    if len(memory) >= most and key not in memory:
+        del memory[next(iter(memory))]
+    memory[key] = what
 
 
 def plausible(us: int | None) -> int | None:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 
 from pollwatch.events.taxonomy import FTP, FTP_COLUMNS
-from pollwatch.formats.framing import Shape, Value
+from pollwatch.formats.framing import Shape, Value, remember
 from pollwatch.formats.framing_login import Login, Witness, peer
 
 FTP_SHAPE = Shape(FTP, FTP_COLUMNS)
@@ -84,9 +84,7 @@ class FtpReader:
             return transfer(found)
         if found := EXTENDED.fullmatch(message):
             if found["verb"] == "USER" and found["argument"]:
-                if len(self._asked) >= _MAX_REMEMBERED:
-                    del self._asked[next(iter(self._asked))]
-                self._asked[found["peer"]] = found["argument"]
+                remember(self._asked, found["peer"], found["argument"], _MAX_REMEMBERED)
             return command(found, self._asked.get(found["peer"]))
         return None
 

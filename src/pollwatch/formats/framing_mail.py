@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pollwatch.events.taxonomy import MAIL, MAIL_COLUMNS
-from pollwatch.formats.framing import Shape, Value
+from pollwatch.formats.framing import Shape, Value, remember
 from pollwatch.formats.framing_login import peer
 
 MAIL_SHAPE = Shape(MAIL, MAIL_COLUMNS)
@@ -187,9 +187,7 @@ class MailReader:
         return handed
 
     def _keep(self, host: str | None, queue: str, handed: _Handed) -> None:
-        if len(self._handed) >= _MAX_REMEMBERED and (host, queue) not in self._handed:
-            del self._handed[next(iter(self._handed))]
-        self._handed[host, queue] = handed
+        remember(self._handed, (host, queue), handed, _MAX_REMEMBERED)
 
     def _postfix(self, host: str | None, daemon: str, message: str) -> dict[str, Value] | None:
         if daemon in {"smtpd", "postscreen"} and (peer_said := _peer_of_postfix(message)):

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
 import pyarrow as pa
 
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
 from pollwatch.events.taxonomy import AUTH, AUTH_COLUMNS, FLOW, FLOW_COLUMNS, SYSLOG, SYSLOG_COLUMNS
 from pollwatch.formats import framing_appliance, framing_firewall
-from pollwatch.formats.framing import INTEGERS, Rows, plausible
+from pollwatch.formats.framing import INTEGERS, Rows, plausible, remember
 from pollwatch.formats.framing_attempts import tries
 from pollwatch.formats.framing_auth import decode
 from pollwatch.formats.framing_login import UNDECODED, Login, Witness, address, only
@@ -61,8 +61,6 @@ class _Remembered(NamedTuple):
 _NOBODY, _PAM, _PROBE, _SERVICE = Witness.NOBODY, Witness.PAM, Witness.PROBE, Witness.SERVICE
 _NO_SOURCE = (None, None)
 _NOTHING = _Remembered(0, Witness.NOBODY, None, _NO_SOURCE)
-_Key = TypeVar("_Key")
-_Kept = TypeVar("_Kept")
 
 
 @dataclass(slots=True)
@@ -166,7 +164,7 @@ class MessageReader:
             login = self._count_once((host, program, pid), login, time_us, repeat)
         if login is not None and login.action == "failure" and repeat is None:
             repeat = tries(message)
-        _keep(self._last, host, (program, login, source))
+        remember(self._last, host, (program, login, source), _MAX_REMEMBERED)
         return program, login, source, repeat
 
     def _count_once(self, process: _Process, login: Login, time_us: int | None, repeat: int | None) -> Login:
@@ -195,20 +193,13 @@ class MessageReader:
         """The highest witness that a host's program is known to have, now that this one spoke."""
         reported = self._reporters.get(program, _NOBODY)
         if witness > max(reported, _PAM) and witness is not _PROBE:
-            _keep(self._reporters, program, witness)
+            remember(self._reporters, program, witness, _MAX_REMEMBERED)
             return witness
         return reported
 
     def _remember(self, process: _Process, what: _Remembered) -> None:
         self._processes.pop(process, None)  # so that it stands last: the oldest are forgotten first
-        _keep(self._processes, process, what)
-
-
-def _keep(memory: dict[_Key, _Kept], key: _Key, what: _Kept) -> None:
-    """Remember one thing more, and forget the oldest one where there are too many."""
-    if len(memory) >= _MAX_REMEMBERED and key not in memory:
-        del memory[next(iter(memory))]
-    memory[key] = what
+        remember(self._processes, process, what, _MAX_REMEMBERED)
 
 
 def source_of(message: str) -> str | None:

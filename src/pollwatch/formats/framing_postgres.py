@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pollwatch.formats import framing_sql, framing_stamps
-from pollwatch.formats.framing import Value, as_int64
+from pollwatch.formats.framing import Value, as_int64, remember
 from pollwatch.formats.framing_login import Login, address, port
 from pollwatch.formats.framing_sql import LONGEST_STATEMENT, Session, Sessions
 
@@ -127,9 +127,7 @@ class PostgresLines:
             said = framing_sql.postgres(session, message, severity, who, self._sessions)
         self._last.pop(source, None)
         if not isinstance(said, Login):
-            if len(self._last) >= _MAX_SOURCES:
-                del self._last[next(iter(self._last))]
-            self._last[source] = said
+            remember(self._last, source, said, _MAX_SOURCES)
         return said
 
     def _comma_separated(self, source: object, text: str) -> dict[str, Value] | Login | None:

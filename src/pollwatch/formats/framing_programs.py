@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pollwatch.clock import US_PER_S
 from pollwatch.formats import framing_mail
-from pollwatch.formats.framing import Shape, Value
+from pollwatch.formats.framing import Shape, Value, remember
 from pollwatch.formats.framing_ftp import FTP_SHAPE, FtpReader
 from pollwatch.formats.framing_login import Login
 from pollwatch.formats.framing_mail import MAIL_SHAPE, MailReader
@@ -72,9 +72,7 @@ class Programs:
             return None
         key = (host, user, ip if isinstance(ip, str) else None)
         last = self._submitted.pop(key, None)
-        if len(self._submitted) >= _MAX_REMEMBERED:
-            del self._submitted[next(iter(self._submitted))]
-        self._submitted[key] = time_us
+        remember(self._submitted, key, time_us, _MAX_REMEMBERED)
         if last is not None and abs(time_us - last) < _HOUR_US:
             return None
         return Login("success", user, None, key[2])

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pollwatch.events.taxonomy import DATABASE, DATABASE_COLUMNS
-from pollwatch.formats.framing import Shape, Value
+from pollwatch.formats.framing import Shape, Value, remember
 from pollwatch.formats.framing_login import Login, Witness, address, peer, port
 
 DATABASE_SHAPE = Shape(DATABASE, DATABASE_COLUMNS)
@@ -84,9 +84,7 @@ class Sessions:
             return told
         old = self._known.pop(number, Session())
         known = old._replace(**{name: value for name, value in told._asdict().items() if value is not None})
-        if len(self._known) >= _MAX_SESSIONS:
-            del self._known[next(iter(self._known))]
-        self._known[number] = known
+        remember(self._known, number, known, _MAX_SESSIONS)
         return known
 
     def forget(self, number: object) -> None:
