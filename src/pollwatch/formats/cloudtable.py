@@ -6,7 +6,6 @@ interface would have given, and is read as that.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pollwatch.events.block import LineBlock
 from pollwatch.formats import framing_aws, framing_azure, framing_azuretables, framing_m365
 from pollwatch.formats.framing import EMPTY_LINE
 from pollwatch.formats.framing_cloud import CloudRows, Fields, Reader, Record, unwrapped
+from pollwatch.formats.framing_csv import cells
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 HEAD = "the head of the table: it names the columns and is no event"
@@ -25,7 +25,6 @@ _FOREIGN = "a line of the table that tells of no event"
 _BEFORE = "no head of the table before this line"
 #: A head is looked for in this many of the first lines.
 _EARLY = 3
-_LONGEST_CELL = 1 << 23
 
 #: A line as a record of one service, and what reads that.
 _TABLES: tuple[tuple[Callable[[dict[str, str]], Record | None], Reader], ...] = (
@@ -78,7 +77,7 @@ class _TableParser:
             return HEAD
         if not self._names:
             return _BEFORE
-        found = cells(line)
+        found = _cells(line)
         if len(found) != len(self._names):
             return _WIDTH.format(found=len(found), expected=len(self._names))
         row = dict(zip(self._names, found, strict=True))
@@ -89,19 +88,14 @@ class _TableParser:
         return _FOREIGN
 
 
-def cells(line: str) -> list[str]:
+def _cells(line: str) -> list[str]:
     """The cells of a line; none where it is no line of a table."""
-    separator = ";" if line.count(";") > line.count(",") else ","
-    csv.field_size_limit(_LONGEST_CELL)
-    try:
-        return next(csv.reader([line], delimiter=separator, strict=True), [])
-    except csv.Error:
-        return []
+    return cells(line, ";" if line.count(";") > line.count(",") else ",", strict=True)
 
 
 def _head(line: str) -> list[str]:
     """The names of the columns, in lower case, where the line is the head of a table that is known here."""
-    names = [_SPACES.sub(" ", cell.strip().lstrip("\ufeff").lower()) for cell in cells(line)]
+    names = [_SPACES.sub(" ", cell.strip().lstrip("\ufeff").lower()) for cell in _cells(line)]
     if len(names) < 4 or len(set(names)) < 4:
         return []
     row = dict.fromkeys(names, "")

@@ -6,12 +6,12 @@ authentication. The export of the web interface has the same order under a heade
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 
 from pollwatch.events.batch import LogSource
+from pollwatch.formats import framing_csv
 from pollwatch.formats.framing import Value, iso_us
 from pollwatch.formats.framing_login import only
 from pollwatch.formats.framing_reports import LONGEST, Report, ip, verdict
@@ -61,10 +61,7 @@ def decode(message: str, zone: dt.tzinfo | None = None) -> Report | None:
     """
     if not is_paloalto(message):
         return None
-    try:
-        cells = next(csv.reader([message]), [])
-    except csv.Error:  # a carriage return in a field that is not quoted
-        cells = message.split(",")
+    cells = framing_csv.cells(message) or message.split(",")
     if len(cells) < len(("", "received", "serial", "type", "subtype")):
         return None
     kind = cells[3].upper()

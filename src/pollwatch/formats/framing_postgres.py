@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pollwatch.formats import framing_sql, framing_stamps
 from pollwatch.formats.framing import Value, as_int64, remember
+from pollwatch.formats.framing_csv import cells
 from pollwatch.formats.framing_login import Login, address, port
 from pollwatch.formats.framing_sql import LONGEST_STATEMENT, Session, Sessions
 
@@ -135,7 +135,7 @@ class PostgresLines:
         self._quoting ^= text.count('"') % 2 == 1
         if continues:
             return self._continued(source, text)
-        fields = dict(zip(_FIELDS, _unquoted(text), strict=False))
+        fields = dict(zip(_FIELDS, cells(text) or text.split(","), strict=False))
         said = self.fields(fields)
         if isinstance(said, dict):
             self._last = {source: said}
@@ -149,14 +149,6 @@ class PostgresLines:
             before["statement"] = f"{statement}\n{text}"[:LONGEST_STATEMENT]
             before["action"] = before.get("action") or framing_sql.verb(str(before["statement"]))
         return dict(before)
-
-
-def _unquoted(text: str) -> list[str]:
-    """The fields of a line of CSV; of an open quote, up to the line's end."""
-    try:
-        return next(csv.reader([text], strict=False))
-    except (csv.Error, StopIteration):
-        return text.split(",")
 
 
 def _pid(prefix: str) -> int | None:

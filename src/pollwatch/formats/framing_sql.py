@@ -10,13 +10,13 @@ Server Logs" and "Audit Log File Formats"; MariaDB's "Audit Plugin - Log Format"
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pollwatch.events.taxonomy import DATABASE, DATABASE_COLUMNS
 from pollwatch.formats.framing import Shape, Value, remember
+from pollwatch.formats.framing_csv import cells
 from pollwatch.formats.framing_login import Login, Witness, address, peer, port
 
 DATABASE_SHAPE = Shape(DATABASE, DATABASE_COLUMNS)
@@ -151,10 +151,7 @@ def _refused(message: str, who: Session) -> Login | None:
 
 def _audit(record: str, who: Session, severity: str) -> dict[str, Value]:
     """pgAudit: class, command, object type, object name, statement, parameters."""
-    try:
-        fields = next(csv.reader([record]))
-    except (csv.Error, StopIteration):
-        fields = record.split(",", 4)
+    fields = cells(record) or record.split(",", 4)
     fields += [""] * (5 - len(fields))
     values = _row(verb(fields[4]) or fields[1].partition(" ")[0].lower() or None, fields[4] or None, who, severity)
     return values | {"object": fields[3] or None}

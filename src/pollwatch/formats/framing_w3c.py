@@ -10,12 +10,12 @@ APIs", Amazon "CloudFront standard log file fields", Microsoft "Protocol logging
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pollwatch.formats.accessline import is_address
+from pollwatch.formats.framing_csv import cells
 
 MOST_FIELDS = 256
 _DIRECTIVE = re.compile(r"#\s?([A-Za-z][A-Za-z -]{1,30}):\s*(.*)\Z", re.DOTALL)
@@ -118,12 +118,7 @@ def fields_of(value: str) -> Header | None:
 
 def split(line: str, separator: str) -> list[str]:
     """The values of one line."""
-    if separator != ",":
-        return line.split(separator)
-    try:
-        return next(csv.reader([line], strict=True), [])
-    except csv.Error:
-        return []
+    return cells(line, strict=True) if separator == "," else line.split(separator)
 
 
 def guess(line: str) -> Header | None:

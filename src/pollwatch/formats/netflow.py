@@ -7,7 +7,6 @@ flow logs (also without their head, in the default order). nfdump's own lines ar
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import re
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any
 from pollwatch.events.batch import LogSource, Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import FLOW_COLUMNS
+from pollwatch.formats import framing_csv
 from pollwatch.formats.framing import EMPTY_LINE, Rows, Shape, Value, iso_us, parsed
 from pollwatch.formats.framing_flows import are_flows, port, ranked, read, read_cells
 from pollwatch.formats.framing_json import Flattener, flat_name, json_records, read_object
@@ -87,13 +87,10 @@ _VPC = _Head(
 def _split(line: str, separator: str) -> list[str]:
     if separator == " ":
         return line.split()
-    if '"' in line:
-        try:
-            return [each.strip() for each in next(csv.reader([line], delimiter=separator), [])]
-        except csv.Error:
-            pass  # a carriage return outside quotes
-    cells = [each.strip() for each in line.split(separator)]
-    return cells[:-1] if cells and not cells[-1] and separator == "|" else cells
+    if '"' in line and (quoted := framing_csv.cells(line, separator)):
+        return [each.strip() for each in quoted]
+    bare = [each.strip() for each in line.split(separator)]
+    return bare[:-1] if bare and not bare[-1] and separator == "|" else bare
 
 
 def _head(line: str) -> _Head | None:
