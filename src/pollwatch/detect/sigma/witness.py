@@ -17,10 +17,6 @@ from pollwatch.detect.sigma.plan import And, Compare, Leaf, Node, Not, Number, O
 
 #: Bytes of a literal; of longer ones a part will do.
 LONGEST = 48
-#: Alternatives of a condition that are looked for apart.
-_MOST_BRANCHES = 32
-#: Literals of fewer bytes may be common.
-_SHORT = 4
 
 
 class Needle(NamedTuple):
@@ -101,50 +97,6 @@ def needs(node: Node, number_of: Callable[[Entry], int]) -> Need | None:
                     return None
                 flat += need[0] if len(need) == 1 else [need]
             return (tuple(flat),)
-
-
-def looked_for(node: Node, number_of: Callable[[Entry], int]) -> list[tuple[Node, Need | None]]:
-    """A condition in one or several pieces, of which one holds where the whole does, and what each needs.
-
-    Where all that is known to be needed is common, some of the alternatives are to blame: apart, the others need more.
-
-    Args:
-        node: the condition.
-        number_of: gives each entry its number.
-    """
-    numbers: dict[Entry, int] = {}
-    found = needs(node, lambda entry: numbers.setdefault(entry, len(numbers)))
-    entries = list(numbers)
-    weak = found is None or all(any(_short(entries[each]) for each in _all(option)) for option in found)
-    pieces = branches(node) if weak else [node]
-    return [(piece, needs(piece, number_of)) for piece in pieces]
-
-
-def _all(option: Option) -> list[int]:
-    return [
-        entry
-        for each in option
-        for entry in ([each] if isinstance(each, int) else [one for inner in each for one in _all(inner)])
-    ]
-
-
-def _short(entry: Entry) -> bool:
-    return isinstance(entry, Needle) and len(entry.literal) < _SHORT
-
-
-def branches(node: Node) -> list[Node]:
-    """Conditions of which at least one holds where the whole does; each has what all alternatives have in common."""
-    match node:
-        case Or(children):
-            found = [branch for child in children for branch in branches(child)]
-            return found if len(found) <= _MOST_BRANCHES else [node]
-        case And(children):
-            at, split = max(((at, branches(child)) for at, child in enumerate(children)), key=lambda each: len(each[1]))
-            if not 1 < len(split) <= _MOST_BRANCHES:
-                return [node]
-            return [And((*children[:at], branch, *children[at + 1 :])) for branch in split]
-        case _:
-            return [node]
 
 
 def _entries(leaf: Leaf) -> list[list[Entry]]:

@@ -97,7 +97,6 @@ _LOOKUP = re.compile(
     r"\$\{\s*(?:jndi|lower|upper|env|sys|java|main|ctx|date|base64|docker|kubernetes|k8s|log4j|web|event|bundle|map|sd|spring|marker|:|::|\$\{|script|dns|url|const|file|properties|resourcebundle|xml|urlencoder|urldecoder|localhost)"
     r"\s*(?::|\}|$|[^\w\s}{.])[^\n]{0,200}"
 )
-_JNDI = re.compile(r"j[^a-z]{0,20}n[^a-z]{0,20}d[^a-z]{0,20}i[^a-z]{0,6}:|jndi|\$\{.{0,80}(?:lower|upper|::-|:-)")
 _SSI = re.compile(r"<!--\s*#\s*(?:exec|include|echo|config|set|printenv|fsize|flastmod)\b|<esi:\w+")
 
 

@@ -62,9 +62,3 @@ NOUNS: Final = (
     "scheduledtask|localuser|localgroup|localgroupmember|aduser|netfirewallrule|mppreference|csv|json|string|clipboard|transcript|sleep|"
     "breakpoint|pssession|psdrive|psprovider|null|file|printer|webservice|type|uiculture|culture|hotfix|counter|tracesource|unique|archive|help"
 )
-SHORT: Final = listed("iwmi iwr irm iex icm gci gwmi sal saps ni gc gps spsv sajb curl wget cat ls dir type echo")
-#: Variables that shells set.
-VARIABLES: Final = listed(
-    "ifs path pwd oldpwd home shell user uid euid hostname hosttype machtype ostype ppid random seconds shlvl "
-    "term bash bash_version lang ps1 ps2 ps4 logname editor mail"
-)
