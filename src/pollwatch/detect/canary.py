@@ -77,10 +77,11 @@ class CanaryDetector:
     ) -> tuple[Memory, list[Detection]]:
         """Look at each distinct text of a batch once."""
         del watermark_us, done
+        if seen is None:
+            return memory, []
         found: dict[str, list[np.ndarray]] = {}
-        for name in seen.batch.table.column_names if seen is not None else ():
-            column = seen.batch.table[name] if seen is not None else None
-            if column is None or not is_text(column.type) or name.startswith("norm_"):
+        for column in seen.batch.table.columns:
+            if not is_text(column.type):
                 continue
             codes, values = encoded(column)
             texts = pl.Series(values.cast("string"))
@@ -90,9 +91,8 @@ class CanaryDetector:
                 if hit is not None:
                     found.setdefault(hit[0].casefold(), []).append(np.flatnonzero(codes == code))
         news = []
-        if seen is not None:
-            for marker, parts in found.items():
-                news += self._told(seen, marker, np.unique(np.concatenate(parts)))
+        for marker, parts in found.items():
+            news += self._told(seen, marker, np.unique(np.concatenate(parts)))
         return memory, news
 
     def _told(self, seen: Seen, marker: str, rows: np.ndarray) -> list[Detection]:
