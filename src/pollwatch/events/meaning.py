@@ -16,19 +16,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pollwatch.events.grammar import judge
+from pollwatch.events.grammar import addresses, judge
 
 SUFFIX = "-grammar"
-#: Texts longer than this are asked about at their beginning and end only (``decoding``), so that this is no limit of theirs.
+#: Words and marks that languages begin with, wherever they stand. Its dialect is RE2's.
 _SPOKEN = (
     r"union[^&]*select|select[^&]*(?:\d|from)|waitfor|@@|procedure|(?:order|group) by \d|having[^&]*\d|execute|\bdiv\b|'(?:\PL|$)|\PL'|'[^&]*'|'[^&]*--|'\s*(?:and|or|xor|union|like|is|between|order|group|limit|rlike) |"
     r"information_schema|pg_catalog|sqlite_master|"
     r"\b(?:and|or|xor|where|rlike)\b[^&]*(?:=|<|>| like | in | is | between | true| false| null| not )|"
     r"/\.?\.|\.\.|::|--|~[+\d-]|0x2e|__|=~|=!|=if|"
     r"/(?:etc|proc|sys|root|var|usr|home|dev|boot|opt|tmp|s?bin)/|[\s/=]s?bin/|\.(?:ini|exe|bat|cmd)\b|(?:web|meta)-inf|passwd|shadow|[/=]sam\b|"
-    r"whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist|(?:time|nohup|strace|sudo|env|exec) \w|[a-z] [-/]|=[a-z-]+ \S+[./]|"
+    rf"{judge.ALONE}|(?:time|nohup|strace|sudo|env|exec) \w|[a-z] [-/]|=[a-z-]+ \S+[./]|"
     r"[?&](?:php_|session\.|suhosin|cgi\.|zend\.|opcache\.|safe_mode|allow_url|open_basedir|disable_|auto_|memory_|extension_|error_log|sendmail|engine)|"
-    r"=[\w.-]*(?:local|internal|intranet|metadata|kubernetes|instance-data|lvh\.me|vcap\.me)[\w.-]*/|"
+    rf"={addresses.BARE}|"
     r"java|classloader|constructor|prototype|console\.|process\.|data:|behavior|url\("
 )
 #: What an honest address seldom has: signs of programs, or words and marks that the grammars begin with.

@@ -23,6 +23,9 @@ _NAMES: Final = re.compile(
     r"(?:localhost\d?|local|ip6-\w+|ipv6-localhost|lvh\.me|localtest\.me|vcap\.me|metadata(?:\.\S+)?|instance-data|burpcollaborator\.net|host\.docker\.internal|kubernetes(?:\.default\S*)?|"
     r"(?:[\w-]+\.)*(?:localhost\d?|localdomain\d?|internal|intranet|svc\.cluster\.local|nip\.io|xip\.io|sslip\.io|burpcollaborator\.net|oast\.\w+|interact\.sh))\.?"
 )
+#: How a value begins that may be one of these without a scheme, in what Python's and RE2's dialects share: what is
+#: looked for before any grammar is asked (``judge``, ``pollwatch.events.meaning``).
+BARE: Final = r"[\w.-]*(?:local|internal|intranet|metadata|kubernetes|instance-data|lvh\.me|vcap\.me)[\w.-]*/"
 _HOSTLIKE = re.compile(r"\[[^\]]{2,60}\]|[^/?#\\\s:]+")
 _SPELLED = re.compile(r"[^\x00-\x7f]|\\")
 #: Names of parameters that hold a host alone, or a folder to read programs from.

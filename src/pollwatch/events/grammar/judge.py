@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pollwatch.events.decoding import decoded
-from pollwatch.events.grammar import addresses, code, files, markup, objects, queries, shell, splitting, sql
+from pollwatch.events.grammar import addresses, code, files, markup, objects, queries, shell, shellwords, splitting, sql
 
 #: So many values of a request are looked at, the first ones.
 MOST_VALUES = 200
@@ -19,10 +19,10 @@ MOST_VALUES = 200
 LONGEST = 4_096
 _TAIL = 1_024
 _SHOWN = 120
+#: Programs that are a command without anything behind them, as a pattern.
+ALONE = "|".join(sorted(shellwords.ALONE))
 #: A short word or a number: nothing is in it, but for a few commands; most values are.
-_DULL = re.compile(
-    r"(?!(?:whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist|passwd|shadow|engine)$)[a-zA-Z0-9]{0,15}|[0-9.,-]*"
-)
+_DULL = re.compile(rf"(?!(?:{ALONE}|passwd|shadow|engine)$)[a-zA-Z0-9]{{0,15}}|[0-9.,-]*")
 #: A value without signs of any language, as names, dates, paths and sentences are ...
 _PLAIN = re.compile(r"[\w,@ +~%/.:'?!&-]*", re.ASCII)
 #: ... in which nothing can be found unless one of these is in it.
@@ -30,9 +30,9 @@ _PLAIN_TROUBLE = re.compile(
     r"\bunion\b.*\bselect|\bselect\b.*(?:\d|\bfrom\b)|waitfor|having\b.*\d|procedure|(?:order|group)\s+by\s+\d|execute|\bdiv\b|"
     r"information_schema|pg_catalog|sqlite_master|aced0005|\b(?:and|or|xor|where|rlike)\b.*\b(?:like|between|is|in|true|false|null|not|rlike|regexp)\b|"
     r"'\s*(?:and|or|xor|union|like|in|is|between|order|group|having|limit|div|mod|rlike|&&)|'[ ,.?!']*$|'.*'\s*\w|'\w+'\w|::|--|\.\.|\?|&|/\.|\s[-/+]|"
-    r"\b(?:whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist)$|(?:^|[\s/])(?:time|nohup|strace|sudo|env|exec)\s+\w|(?:^|/)s?bin/|"
+    rf"\b(?:{ALONE})$|(?:^|[\s/])(?:time|nohup|strace|sudo|env|exec)\s+\w|(?:^|/)s?bin/|"
     r"(?:^|/)/?(?:etc|proc|sys|root|var|usr|home|dev|boot|opt|tmp)/|\bini\b|web-inf|meta-inf|passwd|shadow|__|\bsam$|"
-    r"^[\w.-]*(?:local|internal|intranet|metadata|kubernetes|instance-data|lvh\.me|vcap\.me)[\w.-]*/|"
+    rf"^{addresses.BARE}|"
     r"^php_|^[a-z_]+_(?:functions|classes|file|dir|limit|basedir|path|quotes|log|globals)$|^(?:session|suhosin|cgi|zend|opcache)\.|^safe_mode|^allow_url|^engine$|"
     r"^~|0x2e|^[a-z][\w+.-]{1,14}:/?/?|\.exe|\.bat|java|classloader|console\.|%\w+%|"
     r"process\.|^[a-z-]+ \S*[/.]\S|@@|constructor|prototype|^(?:get|post|head|put)\s|rO0AB|AAEAAAD|gASV|BAh|\bif/?|^c:",

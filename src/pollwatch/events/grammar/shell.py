@@ -152,7 +152,7 @@ def _is_command(text: str, opening: str, before: str = "") -> bool:
     raw, rest = match[0].rstrip(",.:!?)") if opening else match[0], text[match.end() :]
     if not opening and not rest.strip():
         # One word alone is a word, unless it is written as no word is; but for a few that say who runs it.
-        return _name(raw) in _ALONE or (_odd(raw) and _is_program(raw))
+        return _name(raw) in words.ALONE or (_odd(raw) and _is_program(raw))
     name = _name(raw)
     if name in _RUNNERS and rest[:1].isspace() and not rest.lstrip()[:1].isdigit():
         following = _WORD.match(rest.lstrip())
@@ -176,7 +176,6 @@ def _is_command(text: str, opening: str, before: str = "") -> bool:
     return bool(_ENDS.match(rest)) and _alone(name, rest, opening, before)
 
 
-_ALONE: Final = listed("whoami ifconfig ipconfig netstat uname systeminfo tasklist")
 #: Programs whose names are words, too, so that between two words they say nothing.
 _ENGLISH: Final = listed(
     "paste cut env groups git install look make node service split strings touch top nice mount tail"

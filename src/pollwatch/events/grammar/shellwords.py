@@ -49,6 +49,8 @@ WINDOWS: Final = listed(
     "regedit regini regsvcs regsvr32 robocopy rundll32 sc schtasks schtask setx systeminfo takeown taskkill "
     "tasklist tracert tskill vssadmin w32tm wevtutil whoami winrm winrs wmic wscript wusa xcopy"
 )
+#: Those that are asked for without arguments and are no words: they say who runs them, and on what.
+ALONE: Final = listed("whoami ifconfig ipconfig netstat uname systeminfo tasklist")
 #: What PowerShell calls its commands: a verb that it approves of, a dash, a noun.
 VERBS: Final = (
     "add|clear|close|compare|complete|connect|convert|convertfrom|convertto|copy|debug|disable|disconnect|dismount|enable|enter|exit|expand|"
