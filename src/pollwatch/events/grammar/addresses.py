@@ -14,6 +14,7 @@ import unicodedata
 from typing import Final
 
 from pollwatch.events.grammar.listed import listed
+from pollwatch.events.places import inside
 
 _URL = re.compile(
     r"(?:^|[=\s,;|(\"'<])(?:url:)?(?P<scheme>[a-z][a-z0-9+._-]{1,14}):(?:[/\\]{0,3})(?P<rest>[^\s\"'<>|]{1,300}(?:\s[&#]?\s?[#@]\S{1,200})*)"
@@ -83,21 +84,10 @@ def _host(rest: str, *, spelled: bool) -> set[str]:
 
 
 def _inner(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if address.version == 4 and any(address in network for network in _PRIVATE):
-        return True
-    return (
-        address.is_loopback
-        or address.is_link_local
-        or address.is_unspecified
-        or str(address) in _METADATA
-        or (address.version == 6 and address in _UNIQUE_LOCAL)
-    )
+    return address.is_unspecified or str(address) in _METADATA or inside(str(address))
 
 
-_PRIVATE: Final = [
-    ipaddress.IPv4Network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
-]
-_UNIQUE_LOCAL: Final = ipaddress.IPv6Network("fc00::/7")
+#: Where clouds tell their machines of themselves, beside link-local addresses.
 _METADATA: Final = frozenset({"100.100.100.200", "192.0.0.192", "168.63.129.16"})
 
 
