@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pollwatch.events.decoding import decoded
-from pollwatch.events.grammar import addresses, code, files, markup, objects, queries, shell, shellwords, splitting, sql
+from pollwatch.events.grammar import addresses, shellwords
 
 #: So many values of a request are looked at, the first ones.
 MOST_VALUES = 200
@@ -74,6 +74,8 @@ def of_uri(uri: str) -> list[Finding]:
 
 def of_header(text: str) -> list[Finding]:
     """What the name of a browser speaks."""
+    from pollwatch.events.grammar import code, files, markup, shell, sql  # noqa: PLC0415 - as in kinds_of
+
     plain = _cut(decoded(text, plus=False)[0].replace("\x00", ""))
     kinds = {f"sql.{each}" for each in sql.kinds(plain) - {"probe"}}
     kinds |= {f"markup.{each}" for each in markup.kinds(plain)}
@@ -134,6 +136,9 @@ def kinds_of(text: str, name: str = "") -> frozenset[str]:
     text = _cut(text)
     if _PLAIN.fullmatch(text) and not _PLAIN_TROUBLE.search(text):
         return _of_base64(text)
+    # To make their patterns ready takes a tenth of a second, for which only who meets an odd text need wait.
+    from pollwatch.events.grammar import code, files, markup, objects, queries, shell, splitting, sql  # noqa: PLC0415
+
     found = {f"files.{each}" for each in files.kinds(text)}
     if name == "/":
         return frozenset(found - {"files.secret"})
