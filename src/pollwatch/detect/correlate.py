@@ -21,22 +21,22 @@ from itertools import combinations
 import numpy as np
 
 from pollwatch.clock import US_PER_S
-from pollwatch.detect import closed, windows
+from pollwatch.detect import closed
+from pollwatch.detect.nodes import COVERED, EVENTS, KINDS, NOTHING, ORDER, SUM, VALUES, Found, Measure
 from pollwatch.detect.observations import NONE, Codes, Names, Observations, Observer
 from pollwatch.detect.runs import Run
 from pollwatch.detect.sigma.plan import Compare, CorrelationRule, CorrelationType
 from pollwatch.detect.table import WORK, Fresh, Table
-from pollwatch.detect.windows import COVERED, Found, Measure
 
 #: Runs of one group that are no further apart than this are one run, however short the window.
 LEAST_GAP_US = 1_800 * US_PER_S
 
 _SLIDING = {
-    CorrelationType.EVENT_COUNT: windows.EVENTS,
-    CorrelationType.VALUE_COUNT: windows.VALUES,
-    CorrelationType.TEMPORAL: windows.KINDS,
-    CorrelationType.TEMPORAL_ORDERED: windows.ORDER,
-    CorrelationType.VALUE_SUM: windows.SUM,
+    CorrelationType.EVENT_COUNT: EVENTS,
+    CorrelationType.VALUE_COUNT: VALUES,
+    CorrelationType.TEMPORAL: KINDS,
+    CorrelationType.TEMPORAL_ORDERED: ORDER,
+    CorrelationType.VALUE_SUM: SUM,
 }
 
 
@@ -75,14 +75,14 @@ def alternatives(rule: CorrelationRule) -> tuple[tuple[int, ...], ...]:
 
 def measure(rule: CorrelationRule) -> Measure:
     """What fulfils a window of a rule, as the loops take it."""
-    what = _SLIDING[rule.type] if rule.slides else windows.NOTHING
+    what = _SLIDING[rule.type] if rule.slides else NOTHING
     need, bound, strict = 0, 0.0, False
     ways: tuple[tuple[int, ...], ...] = ()
-    if what == windows.SUM:
+    if what == SUM:
         bound, strict = max((each.number, each.op is Compare.GT) for each in rule.bounds)
-    elif what == windows.ORDER or (what == windows.KINDS and rule.wanted):
+    elif what == ORDER or (what == KINDS and rule.wanted):
         ways = alternatives(rule)
-    elif what != windows.NOTHING:
+    elif what != NOTHING:
         need = least(rule)
         ways = (tuple(range(len(rule.rules))),)
     return Measure(
@@ -91,7 +91,7 @@ def measure(rule: CorrelationRule) -> Measure:
         need,
         bound,
         int(strict),
-        int(what in (windows.EVENTS, windows.VALUES, windows.KINDS)),
+        int(what in (EVENTS, VALUES, KINDS)),
         len(rule.rules),
         np.cumsum([0, *map(len, ways)], dtype=np.int64),
         np.array([place for way in ways for place in way], dtype=np.int64),

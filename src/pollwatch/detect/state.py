@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pollwatch.detect.interface import Memory
+from pollwatch.detect.nodes import NEVER
 from pollwatch.detect.observations import Names
 from pollwatch.detect.table import Table
-from pollwatch.detect.windows import NEVER
 
 #: Observations that all correlations together hold at most, about 90 bytes each. Beyond it, the correlation that
 #: holds most forgets its oldest, and :attr:`State.dropped` counts them.

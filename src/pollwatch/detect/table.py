@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.detect import windows
+from pollwatch.detect.nodes import JUDGED, KINDS, NEVER, NOTHING, ORDER, VALUES, Groups, Measure, Nodes, Slots
 from pollwatch.detect.observations import NO_TIME, NONE, Codes, Observations
 from pollwatch.detect.runs import Run
-from pollwatch.detect.windows import JUDGED, NEVER, NOTHING, ORDER, VALUES, Groups, Measure, Nodes, Slots
 from pollwatch.events.batch import LogSource
 
 Column: TypeAlias = npt.NDArray[Any]
@@ -119,7 +119,7 @@ class Table:
     def __post_init__(self) -> None:
         """Columns without rows, where none are given."""
         places = len(self.measure.places) if self.measure.what == ORDER else 0
-        kinds = self.measure.kinds if self.measure.what == windows.KINDS else 0
+        kinds = self.measure.kinds if self.measure.what == KINDS else 0
         if not self.columns:
             carried = {f"carried.{at}": np.int32 for at in range(self.carried_fields)}
             self.columns = {name: np.empty(0, kind) for name, kind in (_TYPES | carried).items()}
