@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help setup setup-test demo test check bench docs format fuzz interop clean
+.PHONY: help setup setup-console setup-test demo test check bench docs format fuzz interop clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -29,11 +29,16 @@ $(VENV)/.messages: $(wildcard src/pollwatch/locale/*/LC_MESSAGES/*.po) | $(VENV)
 	@$(BIN)/pybabel -q compile -D pollwatch -d src/pollwatch/locale 2>$(VENV)/.messages.log || { cat $(VENV)/.messages.log >&2; exit 1; }
 	@touch $@
 
+$(VENV)/.console: requirements/console.txt $(VENV)/.run
+	@$(PIP) install --require-hashes -r requirements/console.txt
+	@touch $@
+
 $(VENV)/.test: requirements/test.txt $(VENV)/.run
 	@$(PIP) install --require-hashes -r requirements/test.txt
 	@touch $@
 
 setup: $(VENV)/.run $(VENV)/.messages  ## leave a working .venv/bin/pollwatch
+setup-console: setup $(VENV)/.console  ## the same with what `pollwatch watch` and `pollwatch console` need
 setup-test: setup $(VENV)/.test
 
 demo: setup  ## two rival nodes watch one recorded election week
