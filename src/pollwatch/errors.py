@@ -51,6 +51,12 @@ class StoreError(PollwatchError):
     exit_code = 3
 
 
+class AccessError(PollwatchError):
+    """Somebody asked the console for what their account may not do, or could not show who they are."""
+
+    exit_code = 6
+
+
 class EvidenceError(PollwatchError):
     """Evidence does not check out."""
 
