@@ -1,0 +1,67 @@
+"""What the console asks of the node, as protocols; :mod:`pollwatch.node.floor` answers them, tests may do so as well.
+
+Each protocol is one desk of the watch floor. Methods may be called from several threads at once, read the case as it
+is at that moment, and raise what :mod:`pollwatch.errors` has; words for people come in the language spoken now
+(:func:`pollwatch.i18n.speaking`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pollwatch.clock import Clock
+from pollwatch.election.calendar import Calendar
+from pollwatch.errors import PollwatchError
+
+
+class NotThereError(PollwatchError):
+    """What was asked for is not in the case: the page is 404."""
+
+
+class RefusedError(PollwatchError):
+    """What was asked cannot be done as it was said; the message says what to write instead: the page is 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Whose watch floor this is.
+
+    Attributes:
+        title: the first election's name, or the case folder's.
+        member: who watches, as in the joint watch; may be empty.
+        zone: the zone of the office, for all times.
+        calendar: the elections watched.
+        exercise: whether nothing of it is real; every page says so.
+        case_dir: the case folder, for commands that a page shows.
+    """
+
+    title: str
+    member: str
+    zone: dt.tzinfo
+    calendar: Calendar
+    exercise: bool
+    case_dir: Path
+
+
+class Changes(Protocol):
+    """Tells when the case has changed, whoever changed it: daemon, command line or another console."""
+
+    def look(self) -> str:
+        """A word that differs from what it was before whenever something in the case was committed. Quick."""
+        ...
+
+    def close(self) -> None:
+        """Let go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that the pages ask. A page names the desks that it needs."""
+
+    office: Office
+    clock: Clock
+    changes: Changes
