@@ -37,9 +37,14 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.run
 	@$(PIP) install --require-hashes -r requirements/test.txt
 	@touch $@
 
+ASSETS := src/pollwatch/console/assets
+$(VENV)/.assets: $(wildcard $(ASSETS)/*.js $(ASSETS)/*.css $(ASSETS)/*.json) tools/assets.sh | $(VENV)/.console
+	@tools/assets.sh
+	@touch $@
+
 setup: $(VENV)/.run $(VENV)/.messages  ## leave a working .venv/bin/pollwatch
-setup-console: setup $(VENV)/.console  ## the same with what `pollwatch watch` and `pollwatch console` need
-setup-test: setup $(VENV)/.test
+setup-console: setup $(VENV)/.console $(VENV)/.assets  ## the same with what `pollwatch watch` and `pollwatch console` need
+setup-test: setup $(VENV)/.test $(VENV)/.assets
 
 demo: setup  ## two rival nodes watch one recorded election week
 	@$(BIN)/pollwatch demo

@@ -1,9 +1,11 @@
-"""The console as an ASGI application, from the outside in::
+"""The console as an ASGI application.
 
-    hardening   headers on every answer
-    accounts    who is looking, and whether a form is theirs     (given as ``around``; :mod:`pollwatch.console.access`)
-    language    what follows speaks the viewer's language
-    pages       one router each, listed in :mod:`pollwatch.console.pages`
+From the outside in::
+
+hardening   headers on every answer
+accounts    who is looking, and whether a form is theirs     (given as ``around``; :mod:`pollwatch.console.access`)
+language    what follows speaks the viewer's language
+pages       one router each, listed in :mod:`pollwatch.console.pages`
 """
 
 from __future__ import annotations

@@ -9,15 +9,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from pollwatch.console.access import NotSignedInError
 from pollwatch.console.house import House
 from pollwatch.console.services import NotThereError, RefusedError
-from pollwatch.errors import ConfigError, PollwatchError, StoreError, UsageError
+from pollwatch.errors import AccessError, ConfigError, PollwatchError, StoreError, UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 _STATUS: Final[dict[type[PollwatchError], int]] = {
     NotThereError: 404,
     RefusedError: 400,
+    NotSignedInError: 401,
+    AccessError: 403,
     UsageError: 400,
     ConfigError: 503,
     StoreError: 503,

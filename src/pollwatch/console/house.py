@@ -31,28 +31,70 @@ _HERE: Final = Path(__file__).parent
 THEMES: Final = ("light", "dark")
 
 
+@lru_cache(maxsize=32)
+def _stamp(name: str) -> str:
+    """Part of a file's address that changes with its content, so that browsers may keep it for ever."""
+    try:
+        return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    except FileNotFoundError:
+        return "missing"
+
+
+def asset(name: str) -> str:
+    """The address of a built file."""
+    return f"/static/{name}?v={_stamp(name)}"
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["inert"] = lambda text, limit=300: printable(str(text), limit)
+    environment.globals |= {
+        "_": _,
+        "ngettext": ngettext,
+        "asset": asset,
+        "version": __version__,
+        "severity_word": severity_word,
+        "status_word": status_word,
+        "phase_word": phase_word,
+        "lines_words": lines_words,
+        "thousands": thousands,
+    }
+    return environment
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """The console of one case."""
 
     services: Services
     watcher: Watcher
-    templates: jinja2.Environment = field(default_factory=lambda: _environment())  # noqa: PLW0108 - defined below
+    templates: jinja2.Environment = field(default_factory=_environment)
 
     def page(
-        self, request: Request, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **shown: object
+        self,
+        request: Request,
+        template: str,
+        code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **shown: object,
     ) -> HTMLResponse:
         """A page, or a part of one, from a template.
 
         Args:
             request: what is answered; says who is looking and in which language.
             template: its name.
-            status: of the answer.
+            code: status of the answer.
             headers: of the answer.
             shown: what the template shows. All text is escaped.
         """
         text = self.templates.get_template(template).render(**self._surroundings(request), **shown)
-        return HTMLResponse(text, status, dict(headers or {}))
+        return HTMLResponse(text, code, dict(headers or {}))
 
     def zone(self, request: Request) -> dt.tzinfo:
         """The zone in which the viewer reads times: their own, else the office's."""
@@ -99,40 +141,3 @@ def _of(request: Request) -> House:
 
 #: In a route's signature: ``house: TheHouse``.
 TheHouse = Annotated[House, Depends(_of)]
-
-
-@lru_cache(maxsize=32)
-def _stamp(name: str) -> str:
-    """Part of a file's address that changes with its content, so that browsers may keep it for ever."""
-    try:
-        return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
-    except FileNotFoundError:
-        return "missing"
-
-
-def asset(name: str) -> str:
-    """The address of a built file."""
-    return f"/static/{name}?v={_stamp(name)}"
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["inert"] = lambda text, limit=300: printable(str(text), limit)
-    environment.globals |= {
-        "_": _,
-        "ngettext": ngettext,
-        "asset": asset,
-        "version": __version__,
-        "severity_word": severity_word,
-        "status_word": status_word,
-        "phase_word": phase_word,
-        "lines_words": lines_words,
-        "thousands": thousands,
-    }
-    return environment
