@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from pollwatch.errors import StoreError
-from pollwatch.incidents import tables
+from pollwatch.incidents import inboxtables, tables
 from pollwatch.store import migrations
 from pollwatch.store.database import METADATA, Database
 
@@ -23,9 +23,15 @@ def test_the_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None
     assert tables.INPUTS.metadata is METADATA
     database = Database(tmp_path / "case.sqlite")
     with database.reading() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        opts = {"compare_type": True, "render_as_batch": True, "include_name": _is_ours}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, METADATA) == []
     database.close()
+
+
+def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """All but the index of words, whose tables SQLite makes for itself."""
+    return kind != "table" or not str(name).startswith(inboxtables.TEXT)
 
 
 def test_the_known_revisions_are_those_that_are_shipped() -> None:

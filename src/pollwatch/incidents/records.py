@@ -41,6 +41,9 @@ from pollwatch.store.erasing import Ranges
 from pollwatch.store.events import EventReader
 from pollwatch.store.folder import CaseFolder
 
+#: An error names so many ids at most.
+_SOME = 6
+
 
 class Case:
     """An open case. Use it as a context manager, or close it."""
@@ -181,7 +184,7 @@ class Case:
         """
         with self._database.reading() as connection:
             incident_id = _resolve(connection, name)
-            return rows.read_incidents(connection, _paths(connection), incident_id)[incident_id]
+            return rows.read_incident(connection, incident_id)
 
     def events(self, path: str | None = None) -> Iterator[EventBatch]:
         """The events of one input or of all, a bounded batch at a time.
@@ -252,7 +255,7 @@ class Case:
             if connection.execute(sa.select(table.c.status).where(row)).scalar_one() != status:
                 connection.execute(sa.update(table).where(row).values(status=status))
                 self._record(connection, incident_id, "status", who, reason)
-            return rows.read_incidents(connection, _paths(connection), incident_id)[incident_id]
+            return rows.read_incident(connection, incident_id)
 
     def add_note(self, name: str, who: str, text: str) -> Incident:
         """Write a note to an incident.
@@ -265,7 +268,7 @@ class Case:
         with self._database.writing() as connection:
             incident_id = _resolve(connection, name)
             self._record(connection, incident_id, "note", who, text)
-            return rows.read_incidents(connection, _paths(connection), incident_id)[incident_id]
+            return rows.read_incident(connection, incident_id)
 
     def _record(self, connection: sa.Connection, incident_id: str, kind: ChangeKind, who: str, text: str) -> None:
         now_us = self._clock.now_us()
@@ -301,20 +304,34 @@ def _paths(connection: sa.Connection) -> dict[int, str]:
 
 def _resolve(connection: sa.Connection, name: str) -> str:
     """The id of an incident from its id, an id that was merged into it, or an unambiguous beginning of either."""
-    ids: dict[str, str] = {each: each for each in connection.execute(sa.select(tables.INCIDENTS.c.id)).scalars()}
-    aliases = connection.execute(sa.select(tables.INCIDENT_ALIASES.c.alias, tables.INCIDENT_ALIASES.c.incident_id))
-    ids |= {row.alias: row.incident_id for row in aliases}
-    if name in ids:
-        return ids[name]
-    fitting: list[str] = sorted({ids[each] for each in ids if name and each.startswith(name)})
+    name = encodable(name)
+    exact = _beginning(connection, name, exact=True)
+    if exact:
+        return exact[0]
+    fitting = _beginning(connection, name) if name else []
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise StoreError(f"several incidents begin with {name!r}: {_some(fitting)}; write more of the id")
-    near = difflib.get_close_matches(name, ids, n=3, cutoff=0.4)
-    hint = f"near it: {_some(near)}" if near else f"there are: {_some(sorted(ids))}" if ids else "the case has none"
-    raise StoreError(f"no incident {name!r}; {hint}")
+        more = len(fitting) > _SOME
+        raise StoreError(f"several incidents begin with {name!r}: {_some(fitting, more=more)}; write more of the id")
+    # Those that are near begin alike, or are at least there: looking at all ids would take seconds.
+    shared = next((found for size in range(len(name) - 1, 0, -1) if (found := _beginning(connection, name[:size]))), [])
+    near = difflib.get_close_matches(name, shared, n=3, cutoff=0.4)
+    some = _beginning(connection, "")
+    there = f"there are: {_some(some, more=len(some) > _SOME)}" if some else "the case has none"
+    raise StoreError(f"no incident {name!r}; " + (f"near it: {_some(near)}" if near else there))
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+def _beginning(connection: sa.Connection, name: str, *, exact: bool = False) -> list[str]:
+    """Ids of incidents whose id, or an id that was merged into them, begins so (or is so); a few of them, in order."""
+    ids, aliases = tables.INCIDENTS.c.id, tables.INCIDENT_ALIASES.c
+    found: set[str] = set()
+    for known, column in ((ids, ids), (aliases.incident_id, aliases.alias)):
+        # No text is greater than one that goes on with the last character there is.
+        fits = column == name if exact else sa.and_(column >= name, column < name + "\U0010ffff")
+        found |= set(connection.execute(sa.select(known).where(fits).order_by(column).limit(_SOME + 1)).scalars())
+    return sorted(found)
+
+
+def _some(names: Sequence[str], *, more: bool = False) -> str:
+    return ", ".join(names[:_SOME]) + (" and more" if more else "")

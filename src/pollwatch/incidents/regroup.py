@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from pollwatch.events.lines import LineSet
-from pollwatch.incidents import rows, tables
+from pollwatch.incidents import indexing, rows, tables
 from pollwatch.incidents.incident import Incident, RawLine, Status
 from pollwatch.incidents.matching import Matched, match
 from pollwatch.incidents.packing import pack
@@ -73,6 +73,7 @@ class _Writer:
         self._waiting: dict[sa.Table, list[dict[str, object]]] = {
             table: [] for table in (tables.INCIDENTS, tables.INCIDENT_LINES, tables.INCIDENT_SAMPLES)
         }
+        self._changed: list[Incident] = []
 
     def write(self, matched: Matched, before: Mapping[str, Incident]) -> Incident:
         """Write one incident; returns it as it now stands."""
@@ -82,6 +83,7 @@ class _Writer:
             times = {"created_us": self._now_us, "updated_us": self._now_us}
             row = {**rows.incident_row(incident), "id": incident.id, "status": incident.status, **times}
             self._waiting[tables.INCIDENTS].append(row)
+            self._changed.append(incident)
             self._write_lines(incident)
             return incident
         merged = [before[name] for name in matched.merged]
@@ -91,6 +93,7 @@ class _Writer:
         if incident != old:
             row = {**rows.incident_row(incident), "status": incident.status, "updated_us": self._now_us}
             self._connection.execute(sa.update(tables.INCIDENTS).where(tables.INCIDENTS.c.id == old.id).values(row))
+            self._changed.append(incident)
             self._remove_lines(old.id)
             self._write_lines(incident)
         return incident
@@ -100,6 +103,7 @@ class _Writer:
         for table, values in self._waiting.items():
             if values:
                 self._connection.execute(sa.insert(table), values)
+        indexing.write(self._connection, self._changed)
 
     def _continued(self, now: Incident, old: Incident, merged: Sequence[Incident]) -> Incident:
         """The incident of now with the id, the state and the evidence of the one that it continues."""

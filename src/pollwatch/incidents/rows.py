@@ -37,7 +37,9 @@ class _DetectionBody(msgspec.Struct, frozen=True):
     steps: tuple[str, ...] = ()
 
 
-class _IncidentBody(msgspec.Struct, frozen=True):
+class IncidentBody(msgspec.Struct, frozen=True):
+    """What of an incident is never searched for, and stands in its row as JSON text."""
+
     title: str
     summary: str
     why: tuple[str, ...]
@@ -135,7 +137,7 @@ def read_detections(
 
 def incident_row(incident: Incident) -> dict[str, object]:
     """What grouping decides about an incident: not its id, work-flow, lines or samples."""
-    body = _IncidentBody(
+    body = IncidentBody(
         incident.title,
         incident.summary,
         incident.why,
@@ -158,36 +160,49 @@ def incident_row(incident: Incident) -> dict[str, object]:
     }
 
 
-def read_incidents(connection: sa.Connection, paths: Mapping[int, str], only: str | None = None) -> dict[str, Incident]:
-    """Incidents by id, in the order that people should look at them: priority, severity, time.
+def read_incidents(connection: sa.Connection, paths: Mapping[int, str]) -> dict[str, Incident]:
+    """All incidents by id, in the order that people should look at them: priority, severity, time.
 
     Args:
         connection: to the case.
         paths: how each input is called.
-        only: the id of one; None = all.
     """
+    found = _read(connection, paths, None)
+    found.sort(key=lambda i: (i.election.priority, -i.severity, i.first_us or 0, i.id))
+    return {incident.id: incident for incident in found}
+
+
+def read_incident(connection: sa.Connection, incident_id: str) -> Incident:
+    """One incident that is there, without reading any other."""
+    table = tables.INCIDENT_LINES
+    inputs = sa.select(tables.INPUTS.c.id, tables.INPUTS.c.path).join(table, table.c.input_id == tables.INPUTS.c.id)
+    paths = {row.id: row.path for row in connection.execute(inputs.where(table.c.incident_id == incident_id))}
+    return _read(connection, paths, incident_id)[0]
+
+
+def _read(connection: sa.Connection, paths: Mapping[int, str], only: str | None) -> list[Incident]:
     lines = _lines(connection, tables.INCIDENT_LINES, "incident_id", only)
     samples = _samples(connection, paths, only)
     query = sa.select(tables.INCIDENTS)
     if only is not None:
         query = query.where(tables.INCIDENTS.c.id == only)
-    found = [
+    return [
         _incident(row, _line_set(lines.get(row.id, {}), paths), samples.get(row.id, ()))
         for row in connection.execute(query)
     ]
-    found.sort(key=lambda i: (i.election.priority, -i.severity, i.first_us or 0, i.id))
-    return {incident.id: incident for incident in found}
 
 
-def incident_lines(connection: sa.Connection, paths: Mapping[int, str]) -> dict[str, LineSet]:
-    """The lines of each incident, by its id."""
-    found = _lines(connection, tables.INCIDENT_LINES, "incident_id")
-    ids = connection.execute(sa.select(tables.INCIDENTS.c.id)).scalars()
-    return {name: _line_set(found.get(name, {}), paths) for name in ids}
+def incident_body(text: str) -> IncidentBody:
+    """The body of an incident's row.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    return _body(text, IncidentBody)
 
 
 def _incident(row: sa.Row[tuple[object, ...]], lines: LineSet, samples: Iterable[RawLine]) -> Incident:
-    body = _body(row.body, _IncidentBody)
+    body = _body(row.body, IncidentBody)
     status: Status = row.status
     return Incident(
         id=row.id,

@@ -89,6 +89,7 @@ DETECTIONS: Final = sa.Table(
     sa.Column("first_us", sa.Integer),
     sa.Column("last_us", sa.Integer),
     sa.Column("body", sa.String, nullable=False),
+    sa.Index("ix_detections_last_us", "last_us"),
 )
 
 DETECTION_LINES: Final = sa.Table(
@@ -100,7 +101,8 @@ DETECTION_LINES: Final = sa.Table(
     sa.Index("ix_detection_lines_input_id", "input_id"),
 )
 
-#: Each incident as it was last grouped (``body``), and its work-flow, which only people move.
+#: Each incident as it was last grouped (``body``), and its work-flow, which only people move. ``assignee`` is whoever
+#: works on it; empty = nobody.
 INCIDENTS: Final = sa.Table(
     "incidents",
     METADATA,
@@ -113,6 +115,7 @@ INCIDENTS: Final = sa.Table(
     sa.Column("body", sa.String, nullable=False),
     sa.Column("created_us", sa.Integer, nullable=False),
     sa.Column("updated_us", sa.Integer, nullable=False),
+    sa.Column("assignee", sa.String, nullable=False, server_default=""),
 )
 
 INCIDENT_LINES: Final = sa.Table(

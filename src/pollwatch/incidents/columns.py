@@ -1,0 +1,252 @@
+"""The inbox's columns in memory: a few bytes an incident, so that any filter, order and count is a pass over arrays.
+
+A million incidents are some 100 MB and seconds to read; asking them is milliseconds, whatever is asked together with
+whatever. An index per filter could not promise that: two filters that are each common and together rare would walk
+all rows. Columns are immutable; :func:`refreshed` makes new ones from what changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from pollwatch.incidents.inboxquery import Sort
+from pollwatch.incidents.workflow import STATUSES
+
+Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+#: Terms that are held in memory too: there are few of each kind, and each is in many incidents.
+HELD_KINDS: Final = ("asset", "rule", "technique")
+
+_ROW: Final = np.dtype(
+    [
+        ("number", "i8"),
+        ("first_us", "i8"),
+        ("last_us", "i8"),
+        ("timed", "?"),
+        ("assignee", "i4"),
+        ("phase", "i4"),
+        ("severity", "i1"),
+        ("status", "i1"),
+        ("priority", "i1"),
+        ("here", "?"),
+    ]
+)
+_FIELDS: Final = "x.number, x.first_us, x.last_us, x.assignee, x.phase, x.severity, x.status, x.priority"
+_TIME_BITS: Final = 56
+_LATEST_US: Final = (1 << _TIME_BITS) - 1
+_TOGETHER: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """One kind of term: which incidents have which.
+
+    Attributes:
+        ids: the terms' ids in the case, ascending; the place in it is a term's code.
+        values: by code.
+        labels: what to call them, by code; empty = as they are.
+        owners: positions of incidents, one for each pair of incident and term.
+        codes: the term of each pair.
+    """
+
+    ids: Ints
+    values: Sequence[str]
+    labels: Sequence[str]
+    owners: Ints
+    codes: Ints
+
+    def mask(self, wanted: Callable[[str], bool], size: int) -> Mask:
+        """Which incidents have any of the wanted terms."""
+        chosen = np.fromiter(map(wanted, self.values), dtype=bool, count=len(self.values))
+        found = np.zeros(size, dtype=bool)
+        found[self.owners[chosen[self.codes]]] = True
+        return found
+
+    def counts(self, mask: Mask) -> Ints:
+        """How many of some incidents have each term, by code."""
+        return np.bincount(self.codes[mask[self.owners]], minlength=len(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """All incidents at one moment, in order of their numbers; those that were removed are not ``here``.
+
+    Attributes:
+        seq: the last change that is in it.
+        rows: one record per incident.
+        names: what codes of ``assignee`` and ``phase`` stand for.
+        terms: by kind.
+    """
+
+    seq: int
+    rows: npt.NDArray[Any]
+    names: Mapping[str, Sequence[str]]
+    terms: Mapping[str, Terms]
+
+    def positions(self, numbers: Ints) -> Ints:
+        """Where these numbers stand; those that are not here are left out."""
+        known = self.rows["number"]
+        at = known.searchsorted(numbers)
+        within = at < known.size
+        at, numbers = at[within], numbers[within]
+        found: Ints = at[known[at] == numbers]
+        return found
+
+    def ranks(self, sort: Sort) -> Ints:
+        """What to order by, smallest first; of equals the smaller number comes first."""
+        first_us: Ints = self.rows["first_us"]
+        grave: Ints = 4 - self.rows["severity"].astype(np.int64)
+        pressing: Ints = self.rows["priority"].astype(np.int64)
+        latest_first: Ints = _LATEST_US - self.rows["last_us"]
+        if sort == "priority":
+            return (pressing << (_TIME_BITS + 3)) | (grave << _TIME_BITS) | first_us
+        if sort == "severity":
+            return (grave << (_TIME_BITS + 3)) | (pressing << _TIME_BITS) | latest_first
+        return latest_first
+
+
+def load(connection: sa.Connection) -> Columns:
+    """Read everything, in one view of the case."""
+    seq = connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM incident_changes").scalar_one()
+    codes = _Codes({"assignee": (), "phase": ()})
+    query = f"SELECT {_FIELDS} FROM incident_index x ORDER BY x.number"  # noqa: S608 - our own words
+    rows = codes.records(connection.exec_driver_sql(query))
+    terms = {kind: _load_terms(connection, kind, rows["number"]) for kind in HELD_KINDS}
+    return Columns(int(seq), rows, codes.names(), terms)
+
+
+def refreshed(columns: Columns, connection: sa.Connection) -> Columns:
+    """The columns with what changed since; the same ones where nothing did."""
+    query = (
+        f"SELECT c.seq, c.number, {_FIELDS} FROM incident_changes c"  # noqa: S608 - our own words
+        " LEFT JOIN incident_index x ON x.number = c.number WHERE c.seq > ? ORDER BY c.number"
+    )
+    changed = connection.exec_driver_sql(query, (columns.seq,)).all()
+    if not changed:
+        return columns
+    codes = _Codes(columns.names)
+    now = codes.records(row[2:] for row in changed if row[2] is not None)
+    numbers = np.fromiter((row[1] for row in changed), dtype=np.int64)
+    rows = _patched(columns, numbers, now)
+    if rows is None:
+        return load(connection)
+    moved = Columns(max(row[0] for row in changed), rows, codes.names(), columns.terms)
+    touched = np.zeros(rows.size, dtype=bool)
+    touched[moved.positions(numbers)] = True
+    pairs = _pairs(connection, now["number"])
+    return Columns(
+        moved.seq,
+        rows,
+        moved.names,
+        {kind: _patched_terms(connection, kind, moved, touched, pairs) for kind in HELD_KINDS},
+    )
+
+
+def _patched(columns: Columns, changed: Ints, now: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+    """The rows with these changed ones; None where one belongs between those that are known."""
+    known = columns.rows["number"]
+    last = int(known[-1]) if known.size else 0
+    fresh = now[now["number"] > last]
+    rows = np.concatenate([columns.rows, fresh])
+    rows["here"][columns.positions(changed)] = False
+    stayed = now[now["number"] <= last]
+    at = columns.positions(stayed["number"])
+    if at.size != stayed.size:
+        return None
+    rows[at] = stayed
+    return rows
+
+
+class _Codes:
+    """Numbers for names, in order of appearance."""
+
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        self._codes = {field: {name: code for code, name in enumerate(each)} for field, each in names.items()}
+
+    def names(self) -> dict[str, list[str]]:
+        return {field: list(codes) for field, codes in self._codes.items()}
+
+    def records(self, rows: Iterable[Sequence[Any]]) -> npt.NDArray[Any]:
+        """Records of rows of :data:`_FIELDS`."""
+        return np.fromiter(self._tuples(rows), dtype=_ROW)
+
+    def _tuples(self, rows: Iterable[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
+        assignees, phases = self._codes["assignee"], self._codes["phase"]
+        statuses = {status: code for code, status in enumerate(STATUSES)}
+        for number, first, last, assignee, phase, severity, status, priority in rows:
+            yield (
+                number,
+                min(max(first or 0, 0), _LATEST_US),
+                min(max(last or 0, 0), _LATEST_US),
+                first is not None,
+                assignees.setdefault(assignee, len(assignees)),
+                phases.setdefault(phase, len(phases)),
+                severity,
+                statuses[status],
+                min(max(priority, 0), 7),
+                True,
+            )
+
+
+def _load_terms(connection: sa.Connection, kind: str, numbers: Ints) -> Terms:
+    found = connection.exec_driver_sql(
+        "SELECT id, value, label FROM incident_terms WHERE kind = ? ORDER BY id", (kind,)
+    ).all()
+    # In this order of tables each term's incidents are one stretch of the index.
+    pairs = np.fromiter(
+        map(
+            tuple,
+            connection.exec_driver_sql(
+                "SELECT k.number, k.term FROM incident_terms t CROSS JOIN incident_keys k ON k.term = t.id"
+                " WHERE t.kind = ?",
+                (kind,),
+            ),
+        ),
+        dtype=[("number", "i8"), ("term", "i8")],
+    )
+    ids = np.fromiter((row.id for row in found), dtype=np.int64)
+    return Terms(
+        ids,
+        [row.value for row in found],
+        [row.label for row in found],
+        numbers.searchsorted(pairs["number"]),
+        ids.searchsorted(pairs["term"]),
+    )
+
+
+def _pairs(connection: sa.Connection, numbers: Ints) -> npt.NDArray[np.int64]:
+    """``(number, term)`` of some incidents, a row each."""
+    found: list[tuple[int, int]] = []
+    wanted: list[int] = numbers.tolist()
+    for at in range(0, len(wanted), _TOGETHER):
+        some = tuple(wanted[at : at + _TOGETHER])
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT number, term FROM incident_keys WHERE number IN ({marks})"  # noqa: S608 - only marks
+        found += [(number, term) for number, term in connection.exec_driver_sql(query, some)]
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+
+def _patched_terms(
+    connection: sa.Connection, kind: str, columns: Columns, touched: Mask, pairs: npt.NDArray[np.int64]
+) -> Terms:
+    before = columns.terms[kind]
+    last = int(before.ids[-1]) if before.ids.size else 0
+    query = "SELECT id, value, label FROM incident_terms WHERE id > ? AND kind = ? ORDER BY id"
+    fresh = connection.exec_driver_sql(query, (last, kind)).all()
+    ids = np.concatenate([before.ids, np.fromiter((row.id for row in fresh), dtype=np.int64)])
+    mine = pairs[np.isin(pairs[:, 1], ids)]
+    stay = ~touched[before.owners]
+    return Terms(
+        ids,
+        [*before.values, *(row.value for row in fresh)],
+        [*before.labels, *(row.label for row in fresh)],
+        np.concatenate([before.owners[stay], columns.rows["number"].searchsorted(mine[:, 0])]),
+        np.concatenate([before.codes[stay], ids.searchsorted(mine[:, 1])]),
+    )
