@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def test_the_nearest_place_wins_and_says_so(tmp_path: Path) -> None:
     here = _write(tmp_path, '[node]\nname = "here"')
 
     def node(env: dict[str, str] | None = None, **flags: str) -> dict[str, tuple[str, str]]:
-        return {o.key: (o.value, o.where) for o in _load(tmp_path, env, **flags).origins}
+        return {o.key: (o.value, o.where) for o in _load(tmp_path, env, **flags).origins if o.key.startswith("node.")}
 
     assert node() == {
         "node.name": ("here", str(here)),
@@ -218,11 +219,14 @@ def test_every_documented_setting_is_read_and_every_setting_is_documented(tmp_pa
     """A file of all documented examples loads; each reader's keys are those of the reference page."""
     sections: dict[str, list[str]] = {}
     for setting in SETTINGS:
-        sections.setdefault(setting.section, []).append(f"{setting.key} = {setting.example}")
+        if setting.key not in {"client_ca", "path", "begin", "units"} or "watch" not in setting.section:
+            sections.setdefault(setting.section, []).append(f"{setting.key} = {setting.example}")
+    # No source takes all of it: this is one of HTTP.
+    sections["[[watch.source]]"] = [each.replace('"syslog-tls"', '"http"') for each in sections["[[watch.source]]"]]
     text = "\n".join("\n".join([section, *lines]) for section, lines in sections.items())
     tomllib.loads(text)
     _write(tmp_path, text)
-    assert len(_load(tmp_path).origins) == 9
+    assert len(_load(tmp_path).origins) == 12
     for section, named in sections.items():
         wrong = text.replace("\n".join([section, *named]), "\n".join([section, *named, "zzzzzz = 1"]))
         _write(tmp_path, wrong)
@@ -230,7 +234,48 @@ def test_every_documented_setting_is_read_and_every_setting_is_documented(tmp_pa
             _load(tmp_path)
         known = set(str(caught.value).rpartition("use one of: ")[2].split(", "))
         assert known == {line.partition(" = ")[0] for line in named} | (
-            {"phase"} if section == "[[election]]" else set()
+            {
+                "[[election]]": {"phase"},
+                "[watch]": {"source"},
+                "[[watch.source]]": {"client_ca", "path", "begin", "units"},
+            }.get(section, set())
         )
         for line in named:
             assert f"| `{line.partition(' = ')[0]}` |" in config.reference()
+
+
+@pytest.mark.parametrize(
+    ("lines", "wrong"),
+    [
+        ('name = "Web"', "must be of small letters"),
+        ('name = "web"', "path is missing"),
+        ('name = "a"\nkind = "syslog-tsl"\nlisten = "0.0.0.0:1"', "did you mean 'syslog-tls'"),
+        ('name = "a"\nkind = "syslog-udp"', "listen is missing"),
+        ('name = "a"\nkind = "syslog-udp"\nlisten = "loghost:514"', "must be ADDRESS:PORT"),
+        ('name = "a"\nkind = "syslog-udp"\nlisten = "0.0.0.0:66000"', "port from 0 to 65535"),
+        ('name = "a"\nkind = "syslog-tls"\nlisten = "0.0.0.0:6514"', "certificate is missing"),
+        ('name = "a"\nkind = "syslog-udp"\nlisten = "[::]:514"\ntoken = "x"', "token does not go with kind"),
+        ('name = "a"\nkind = "http"\nlisten = "127.0.0.1:1"', "token is missing"),
+        ('name = "a"\nkind = "http"\nlisten = "0.0.0.0:1"\ntoken = "x"', "sent in the clear"),
+        ('name = "a"\npath = ["x"]\nsilent_after = "15"', "must be a time such as"),
+        ('name = "a"\npath = ["x"]\n[[watch.source]]\nname = "a"\npath = ["y"]', "name of another source too"),
+    ],
+)
+def test_a_source_that_could_not_work_is_refused(tmp_path: Path, lines: str, wrong: str) -> None:
+    """A watch that listens nowhere, or takes tokens in the clear, is told of before it starts."""
+    _write(tmp_path, f"[[watch.source]]\n{lines}")
+    with pytest.raises(ConfigError, match=re.escape(wrong)):
+        _load(tmp_path)
+
+
+def test_sources_of_a_watch_are_read(tmp_path: Path) -> None:
+    """What is followed and where receivers listen, with paths relative to the file that says so."""
+    _write(
+        tmp_path,
+        '[watch]\nhealth = "none"\nspool_mib = 64\n[[watch.source]]\nname = "web"\npath = ["logs/*.log"]\n'
+        '[[watch.source]]\nname = "fw"\nkind = "syslog-tcp"\nlisten = "[::1]:601"\nsilent_after = "2h"',
+    )
+    watch = _load(tmp_path).watch
+    web, firewall = watch.sources
+    assert (watch.health, watch.spool_bytes, web.paths) == (None, 64 << 20, (f"{tmp_path}/logs/*.log",))
+    assert (str(firewall.listen), firewall.silent_after_s, firewall.received) == ("[::1]:601", 7200.0, True)

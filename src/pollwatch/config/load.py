@@ -20,11 +20,12 @@ from pollwatch.election.settings import parse_assets, parse_elections
 from pollwatch.election.tables import Table, nearest
 from pollwatch.errors import ConfigError, FormatError, ProofError
 from pollwatch.evidence.linefields import check_names
+from pollwatch.sources.settings import WatchedSource, WatchSettings, parse_watch
 
 NAME: Final = "pollwatch.toml"
 SYSTEM: Final = Path("/etc/pollwatch")
 NODE_KEYS: Final = ("case", "name", "bloc", "fields")
-_SECTIONS: Final = ("election", "asset", "announced", "canary", "source", "node")
+_SECTIONS: Final = ("election", "asset", "announced", "canary", "source", "watch", "node")
 _PREFIX: Final = "POLLWATCH_NODE_"
 _T = TypeVar("_T")
 
@@ -39,6 +40,7 @@ class _File:
     announced: tuple[Announced, ...] | None
     canaries: tuple[Canary, ...] | None
     sources: tuple[SourceSetting, ...] | None
+    watch: WatchSettings | None
     node: Mapping[str, str]
 
 
@@ -80,9 +82,10 @@ def load(
     origins += [Origin(f"canary.{canary.name}", ", ".join(canary.markers), told) for canary in canaries]
     sources, told = _first([(file.path, file.sources) for file in files], ())
     origins += [Origin(f"source.{source.path}", _source_words(source), told) for source in sources]
-    return Config(
-        calendar, assets, announced, canaries, sources, node, tuple(file.path for file in files), tuple(origins), cwd
-    )
+    watch, told = _first([(file.path, file.watch) for file in files], WatchSettings())
+    origins += _watch_origins(watch, told)
+    paths = tuple(file.path for file in files)
+    return Config(calendar, assets, announced, canaries, sources, node, watch, paths, tuple(origins), cwd)
 
 
 def check_formats(config: Config) -> None:
@@ -94,13 +97,15 @@ def check_formats(config: Config) -> None:
     from pollwatch.formats import registry  # noqa: PLC0415 - loads every format; most commands need none
     from pollwatch.formats.interface import ParseContext  # noqa: PLC0415 - the same
 
-    for source in config.sources:
-        if source.format:
+    named = [(f"[[source]] with path {each.path!r}", each.path, each.format, each.zone) for each in config.sources]
+    named += [(f"[[watch.source]] {each.name!r}", each.name, each.format, each.zone) for each in config.watch.sources]
+    for where, path, spec, zone in named:
+        if spec:
             try:
-                found, definition = registry.by_name(source.format)
-                found.parser(ParseContext(source.path, 0, source.zone or UTC, definition))
+                found, definition = registry.by_name(spec)
+                found.parser(ParseContext(path, 0, zone or UTC, definition))
             except FormatError as error:
-                raise ConfigError(f"[[source]] with path {source.path!r}: format: {error}") from error
+                raise ConfigError(f"{where}: format: {error}") from error
 
 
 def _places(cwd: Path, env: Mapping[str, str], explicit: Path | None, system: Path) -> list[Path]:
@@ -149,6 +154,7 @@ def _read(path: Path) -> _File:
         _section(parsed, "announced", path, parse_announced),
         _section(parsed, "canary", path, parse_canaries),
         _section(parsed, "source", path, _parse_sources),
+        _parse_watch(parsed.get("watch"), path),
         _parse_node(parsed.get("node", {}), path),
     )
 
@@ -180,6 +186,14 @@ def _parse_sources(found: Sequence[Mapping[str, object]], where: str) -> tuple[S
             raise table.fail("path", f"{named!r} is no pattern: {error}") from error
         sources.append(SourceSetting(absolute, fmt, zone))
     return tuple(sources)
+
+
+def _parse_watch(values: object, path: Path) -> WatchSettings | None:
+    if values is None:
+        return None
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: watch must be written as [watch], with one bracket: there is one")
+    return parse_watch(values, str(path))
 
 
 def _parse_node(values: object, path: Path) -> dict[str, str]:
@@ -246,6 +260,17 @@ def _asset_words(asset: Asset) -> str:
 def _announced_words(test: Announced) -> str:
     times = f"{rfc3339(test.first_us)} to {rfc3339(test.last_us)}"
     return ", ".join([times, *map(str, test.networks)])
+
+
+def _watch_origins(watch: WatchSettings, told: str) -> list[Origin]:
+    health = Origin("watch.health", str(watch.health or "none"), told)
+    spool = Origin("watch.spool_mib", str(watch.spool_bytes >> 20), told)
+    return [health, spool, *(Origin(f"watch.source.{each.name}", _watched_words(each), told) for each in watch.sources)]
+
+
+def _watched_words(source: WatchedSource) -> str:
+    words = [source.kind, *source.paths, *([str(source.listen)] if source.listen else []), *source.units, source.format]
+    return ", ".join(word for word in words if word)
 
 
 def _source_words(source: SourceSetting) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from pollwatch.election.vocabulary import KINDS, PHASES
+from pollwatch.sources.settings import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Setting:
     example: str
 
 
+_SOURCE_WORDS = ", ".join(f"`{kind}`" for kind in get_args(Kind))
 _KIND_WORDS = ", ".join(f"`{kind}`" for kind in KINDS)
 _PHASE_WORDS = ", ".join(f"`{phase}`" for phase in PHASES)
 
@@ -105,6 +107,82 @@ SETTINGS: Final = (
     ),
     Setting("[[source]]", "format", "`NAME` or `NAME:DEFINITION`", "How to read them, as `--format`.", '"weblog"'),
     Setting("[[source]]", "zone", "IANA time zone", "Zone of times that name none.", '"Europe/Amsterdam"'),
+    Setting(
+        "[watch]",
+        "health",
+        "address and port, or `none`; 127.0.0.1:9464",
+        "Where `pollwatch watch` serves `/healthz` and `/metrics`.",
+        '"127.0.0.1:9464"',
+    ),
+    Setting(
+        "[watch]",
+        "spool_mib",
+        "whole number; 1024",
+        "How many MiB of each received source are kept until they are read. Then senders have to wait; what comes by "
+        "UDP is lost, and counted.",
+        "4096",
+    ),
+    Setting(
+        "[[watch.source]]",
+        "name",
+        "small letters, digits, `-` and `_`; required",
+        "What the source is called, and its folder in the spool.",
+        '"web"',
+    ),
+    Setting("[[watch.source]]", "kind", f"one of {_SOURCE_WORDS}; files", "How it comes in.", '"syslog-tls"'),
+    Setting(
+        "[[watch.source]]",
+        "path",
+        "list of paths, folders, patterns; `files` only, required there",
+        "What is followed; relative to this file. Rotated files of the same log are found beside it.",
+        '["/var/log/nginx/access.log"]',
+    ),
+    Setting(
+        "[[watch.source]]",
+        "begin",
+        "`all`, `file` or `end`; file",
+        "Where reading begins the first time: with the rotated files too, with the file, or at its end.",
+        '"all"',
+    ),
+    Setting(
+        "[[watch.source]]",
+        "listen",
+        "address and port; required for what comes by the network",
+        "Where to listen.",
+        '"0.0.0.0:6514"',
+    ),
+    Setting("[[watch.source]]", "certificate", "PEM file", "Certificate chain, to end TLS here.", '"tls/chain.pem"'),
+    Setting("[[watch.source]]", "key", "PEM file", "Key of the certificate.", '"tls/key.pem"'),
+    Setting(
+        "[[watch.source]]",
+        "client_ca",
+        "PEM file; `syslog-tls`",
+        "Only senders that show a certificate signed by one of these may connect.",
+        '"tls/clients.pem"',
+    ),
+    Setting(
+        "[[watch.source]]",
+        "token",
+        "file; required for `http`",
+        "Tokens that may push, one a line, each of at least 20 letters. Only its owner may read the file.",
+        '"tokens/web.txt"',
+    ),
+    Setting(
+        "[[watch.source]]",
+        "units",
+        "list of systemd units; `journald`",
+        "Whose messages; all if left out.",
+        '["ssh.service", "nginx.service"]',
+    ),
+    Setting("[[watch.source]]", "format", "`NAME` or `NAME:DEFINITION`", "How to read it, as `--format`.", '"weblog"'),
+    Setting("[[watch.source]]", "zone", "IANA time zone", "Zone of times that name none.", '"Europe/Amsterdam"'),
+    Setting(
+        "[[watch.source]]",
+        "silent_after",
+        "time such as `15m` or `6h`, `auto`, or `never`; auto",
+        "After how long a silence the source counts as dead. `auto`: by its own habit at this hour of the week.",
+        '"15m"',
+    ),
     Setting(
         "[node]", "case", "folder", "The case folder where `--case` is not given; relative to this file.", '"case"'
     ),

@@ -14,6 +14,7 @@ from pollwatch.election.announced import Announced
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.election.canaries import Canary
+from pollwatch.sources.settings import WatchSettings
 
 #: What is sealed of each line under a salt of its own where nothing is said.
 FIELDS: Final = ("ip", "time", "user")
@@ -75,6 +76,7 @@ class Config:
         canaries: names that nobody should ever use.
         sources: how to read which inputs; the first that covers an input counts.
         node: who and where this node is.
+        watch: what is watched live.
         files: the files that were read, nearest first.
         origins: every setting with where it comes from.
         cwd: what relative input paths are relative to.
@@ -86,6 +88,7 @@ class Config:
     canaries: tuple[Canary, ...] = ()
     sources: tuple[SourceSetting, ...] = ()
     node: NodeSettings = field(default_factory=NodeSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
     files: tuple[Path, ...] = ()
     origins: tuple[Origin, ...] = ()
     cwd: Path = field(default_factory=Path)

@@ -52,6 +52,24 @@ class Table:
             raise self.fail(key, f"must be a text, not {value!r}")
         return value.strip()
 
+    def has(self, key: str) -> bool:
+        """Whether the table has this key."""
+        self._known.append(key)
+        return key in self._values
+
+    def count(self, key: str, default: int) -> int:
+        """A whole number, not negative.
+
+        Raises:
+            ConfigError: something else stands there.
+        """
+        value = self._get(key)
+        if value is None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self.fail(key, f"must be a whole number, not {value!r}")
+        return value
+
     def choice(self, key: str, valid: Sequence[str], default: str | None = None) -> str:
         """One of the words.
 
@@ -159,7 +177,7 @@ class Table:
         """
         for key in self._values:
             if key not in self._known:
-                raise self.fail(key, f"is no setting; {nearest(key, self._known)}")
+                raise self.fail(key, f"is no setting; {nearest(key, dict.fromkeys(self._known))}")
 
 
 def numbered(tables: Iterable[Mapping[str, object]], where: str) -> Iterator[Table]:
