@@ -10,7 +10,11 @@ import pytest
 from pollwatch.cli.main import VERBS
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.md")])
+PAGES = sorted(
+    page
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.md"))
+    if "node_modules" not in page.parts  # others' pages, there while assets are built
+)
 NAMED = re.compile(r"`((?:tests|bench|docs|src|tools|lab|examples|fuzz|requirements)/[^`\s*]+)`")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"(?:^|\s|/)pollwatch ([a-z]+)\b", re.MULTILINE)
