@@ -40,7 +40,34 @@ def order_of(detection: Detection) -> SortKey:
         detection.targets,
         len(detection.lines),
         detection.why,
+        _Rest(detection),
     )
+
+
+class _Rest:
+    """What tells detections apart that agree in all that usually does; looked at only then, since lines are many.
+
+    Without it, equal ones would stand in the order in which they came, and ids and titles rest on who is first.
+    """
+
+    __slots__ = ("_detection",)
+
+    def __init__(self, detection: Detection) -> None:
+        self._detection = detection
+
+    def __lt__(self, other: _Rest) -> bool:
+        return self._key() < other._key()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Rest) and self._key() == other._key()
+
+    __hash__ = None  # type: ignore[assignment]  # it is compared, never kept
+
+    def _key(self) -> SortKey:
+        d = self._detection
+        lines = [(path, d.lines.by_path[path].tolist()) for path in sorted(d.lines.by_path)]
+        source = (d.logsource.category, d.logsource.product, d.logsource.service)
+        return (d.title, d.severity, d.techniques, source, d.tool, d.succeeded, lines, d.meaning, d.steps)
 
 
 @dataclass(frozen=True, slots=True)
