@@ -94,6 +94,12 @@ def _done(change: Change) -> str:
         "note": _("{who} noted"),
         "reopened": _("{who} found more: {status} again"),
         "merged": _("{who} found that this is part of it"),
+        "joined": _("{who} made this part of it"),
+        "split": _("{who} split it; the other half"),
+        "assigned": _("{who} gave it to") if change.text else _("{who} gave it to nobody"),
+        "excepted": _("{who}: hidden by exception"),
+        "asked": _("{who} was not sure"),
+        "answered": _("{who} answered"),
     }[change.kind].format(who=printable(change.who, 80), status=status_word(change.status))
     told = f": {printable(change.text, 2000)}" if change.text else ""
     return f"{present.moment(change.at_us)}  {words}{told}"

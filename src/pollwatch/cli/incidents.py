@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +9,11 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from pollwatch.canonical import pretty
-from pollwatch.cli import options
-from pollwatch.clock import SystemClock
-from pollwatch.errors import UsageError
+from pollwatch.cli import options, triage, tuning
+from pollwatch.cli.casechoice import incident as _incident
+from pollwatch.cli.casechoice import open_case as _open
+from pollwatch.cli.casechoice import user as _user
+from pollwatch.cli.casechoice import who as _who
 from pollwatch.i18n import _
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from pollwatch.incidents.records import Case
 
 _STATUSES = ("open", "acknowledged", "closed", "false-positive")
-
-_who = click.option("--as", "who", default="", metavar="NAME", help="Who says so.  [default: your user name]")
-_incident = click.argument("incident", metavar="ID")
 
 
 @click.group(name="incidents")
@@ -149,25 +146,5 @@ def _move(case: Case, incident: str, status: Status, who: str, reason: str) -> N
     click.echo(_("{id} is now: {status}").format(id=found.id, status=status_word(found.status)), err=True)
 
 
-def _open(case_dir: Path | None, config_file: Path | None) -> Case:
-    """The case that ``--case`` names, else the one of the configuration.
-
-    Raises:
-        UsageError: neither names one.
-    """
-    from pollwatch import config
-    from pollwatch.incidents.records import Case
-
-    settings = config.load(Path.cwd(), os.environ, config_file)
-    folder = case_dir or settings.node.case
-    if folder is None:
-        raise UsageError(_("which case? Give --case DIR, or set case in [node] of pollwatch.toml"))
-    return Case.open(folder, SystemClock(), create=False)
-
-
-def _user() -> str:
-    """Who is at the keyboard, as the system knows."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"uid {os.getuid()}"
+for _each in (*triage.COMMANDS, *tuning.COMMANDS):
+    command.add_command(_each)

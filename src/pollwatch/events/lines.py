@@ -48,6 +48,14 @@ class LineSet:
         }
         return LineSet({path: numbers for path, numbers in common.items() if numbers.size})
 
+    def __sub__(self, other: LineSet) -> LineSet:
+        """The lines that are not in the other."""
+        left = {
+            p: np.setdiff1d(numbers, other.by_path[p], assume_unique=True) if p in other.by_path else numbers
+            for p, numbers in self.by_path.items()
+        }
+        return LineSet({path: numbers for path, numbers in left.items() if numbers.size})
+
     def shared(self, other: LineSet) -> int:
         """How many lines are in both."""
         found = 0

@@ -51,16 +51,16 @@ def match(before: Mapping[str, LineSet], now: Sequence[Incident], taken: frozens
     Returns:
         One for each of ``now``, in its order.
     """
-    overlaps = _overlaps(before, now)
-    overlaps.sort(key=lambda each: (-each[0], each[1], now[each[2]].id))
+    shared = overlaps(before, now)
+    shared.sort(key=lambda each: (-each[0], each[1], now[each[2]].id))
     chosen: dict[int, str] = {}
     gone_on: set[str] = set()
-    for _shared_lines, old, index in overlaps:
+    for _shared_lines, old, index in shared:
         if index not in chosen and old not in gone_on:
             chosen[index] = old
             gone_on.add(old)
     merged: dict[int, list[str]] = {}
-    for _shared_lines, old, index in overlaps:
+    for _shared_lines, old, index in shared:
         if old not in gone_on:
             merged.setdefault(index, []).append(old)
             gone_on.add(old)
@@ -73,7 +73,7 @@ def match(before: Mapping[str, LineSet], now: Sequence[Incident], taken: frozens
     return matched
 
 
-def _overlaps(before: Mapping[str, LineSet], now: Sequence[Incident]) -> list[tuple[int, str, int]]:
+def overlaps(before: Mapping[str, LineSet], now: Sequence[Incident]) -> list[tuple[int, str, int]]:
     """``(lines shared, id of before, index of now)`` for each pair that shares any.
 
     A sort-merge join of all lines of before with all lines of now: there may be thousands of incidents on either

@@ -26,6 +26,7 @@ from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents import erasing, rows, tables
+from pollwatch.incidents.asking import Asking
 from pollwatch.incidents.erasing import ErasedLines
 from pollwatch.incidents.export import encodable
 from pollwatch.incidents.incident import Incident, Status
@@ -34,6 +35,8 @@ from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.quarantine import Quarantine, QuarantineCount, QuarantinedLine
 from pollwatch.incidents.regroup import Regrouped
 from pollwatch.incidents.scanned import ScannedInput
+from pollwatch.incidents.triage import Triage
+from pollwatch.incidents.tuningdesk import Tuning
 from pollwatch.incidents.workflow import Change, ChangeKind
 from pollwatch.store.database import Database
 from pollwatch.store.disk import locked
@@ -256,6 +259,18 @@ class Case:
                 connection.execute(sa.update(table).where(row).values(status=status))
                 self._record(connection, incident_id, "status", who, reason)
             return rows.read_incident(connection, incident_id)
+
+    def triage(self) -> Triage:
+        """Who works on incidents, and which are one or two."""
+        return Triage(self._database, self._clock)
+
+    def tuning(self) -> Tuning:
+        """What is known to be harmless."""
+        return Tuning(self._database, self._clock)
+
+    def asking(self) -> Asking:
+        """What those ask who are not sure."""
+        return Asking(self._database, self._clock)
 
     def add_note(self, name: str, who: str, text: str) -> Incident:
         """Write a note to an incident.

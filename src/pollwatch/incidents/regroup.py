@@ -9,9 +9,12 @@ import sqlalchemy as sa
 
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents import indexing, rows, tables
+from pollwatch.incidents.decided import decided
+from pollwatch.incidents.decisiontables import follow
 from pollwatch.incidents.incident import Incident, RawLine, Status
 from pollwatch.incidents.matching import Matched, match
 from pollwatch.incidents.packing import pack
+from pollwatch.incidents.tuning import Exceptions, hide
 from pollwatch.incidents.workflow import SCAN, ChangeKind, after_growth, most_pressing
 
 #: How many lines an incident shows as evidence at most, those of earlier scans included.
@@ -48,9 +51,10 @@ def write_incidents(
     """
     paths = {input_id: path for path, input_id in ids.items()}
     before = rows.read_incidents(connection, paths)
+    incidents = decided(connection, incidents, before, paths)
     aliases = frozenset(connection.execute(sa.select(tables.INCIDENT_ALIASES.c.alias)).scalars())
     matched = match({name: each.lines for name, each in before.items()}, incidents, aliases)
-    writer = _Writer(connection, ids, now_us)
+    writer = Writer(connection, ids, now_us)
     kept = tuple(writer.write(each, before) for each in matched)
     writer.finish()
     return Regrouped(
@@ -63,13 +67,24 @@ def write_incidents(
     )
 
 
-class _Writer:
+class Writer:
     """Writes incidents one by one; what can wait is written together at the end, which is many times faster."""
 
-    def __init__(self, connection: sa.Connection, ids: Mapping[str, int], now_us: int) -> None:
+    def __init__(self, connection: sa.Connection, ids: Mapping[str, int], now_us: int, who: str = SCAN) -> None:
+        """Write into a case.
+
+        Args:
+            connection: in a writing transaction.
+            ids: the row of each input, by its name.
+            now_us: the time.
+            who: who decided what is written.
+        """
         self._connection = connection
         self._ids = ids
         self._now_us = now_us
+        self._who = who
+        self._exceptions = Exceptions(connection, now_us)
+        self._hidden: list[tuple[int, str]] = []
         self._waiting: dict[sa.Table, list[dict[str, object]]] = {
             table: [] for table in (tables.INCIDENTS, tables.INCIDENT_LINES, tables.INCIDENT_SAMPLES)
         }
@@ -79,7 +94,7 @@ class _Writer:
         """Write one incident; returns it as it now stands."""
         old = before.get(matched.id) if matched.continues else None
         if old is None:
-            incident = replace(matched.incident, id=matched.id)
+            incident = self._heeded(replace(matched.incident, id=matched.id))
             times = {"created_us": self._now_us, "updated_us": self._now_us}
             row = {**rows.incident_row(incident), "id": incident.id, "status": incident.status, **times}
             self._waiting[tables.INCIDENTS].append(row)
@@ -104,22 +119,39 @@ class _Writer:
             if values:
                 self._connection.execute(sa.insert(table), values)
         indexing.write(self._connection, self._changed)
+        for exception_id, incident_id in self._hidden:
+            hide(self._connection, exception_id, [incident_id])
+            self._record(incident_id, "excepted", "false-positive", str(exception_id))
 
     def _continued(self, now: Incident, old: Incident, merged: Sequence[Incident]) -> Incident:
         """The incident of now with the id, the state and the evidence of the one that it continues."""
         status = most_pressing([old.status, *(other.status for other in merged)])
         for other in merged:
-            self._record(old.id, "merged", status, other.id)
-        pressed = after_growth(status, old.severity, now.severity, grew=_grew(old, now))
+            self._record(old.id, "merged" if self._who == SCAN else "joined", status, other.id)
+        grew = _grew(old, now)
+        by_people = self._who != SCAN  # what people join goes on in no other way than they say
+        pressed = status if by_people else after_growth(status, old.severity, now.severity, grew=grew)
+        ended = self._exceptions.of_grown(replace(now, id=old.id, status=pressed)) if grew else None
+        if ended is not None:
+            pressed = ended.status
         if pressed != status:
             self._record(old.id, "reopened", pressed, "")
         samples = _samples([*old.samples, *(line for other in merged for line in other.samples)], now)
         return replace(now, id=old.id, status=pressed, samples=samples)
 
+    def _heeded(self, incident: Incident) -> Incident:
+        """A new incident; a false positive where an exception covers it."""
+        heeded = self._exceptions.of_new(incident) if incident.status == "open" else None
+        if heeded is None:
+            return incident
+        self._hidden.append((heeded.exception_id, incident.id))
+        return replace(incident, status=heeded.status)
+
     def _merge(self, other: Incident, into: str) -> None:
-        """Make an incident part of another: its history moves there, its id stays as a name."""
+        """Make an incident part of another: its history and what was decided move there, its id stays as a name."""
         for table in (tables.INCIDENT_HISTORY, tables.INCIDENT_ALIASES):
             self._connection.execute(sa.update(table).where(table.c.incident_id == other.id).values(incident_id=into))
+        follow(self._connection, other.id, into)
         self._connection.execute(sa.insert(tables.INCIDENT_ALIASES).values(alias=other.id, incident_id=into))
         self._remove_lines(other.id)
         self._connection.execute(sa.delete(tables.INCIDENTS).where(tables.INCIDENTS.c.id == other.id))
@@ -128,7 +160,7 @@ class _Writer:
         values = {
             "incident_id": incident_id,
             "at_us": self._now_us,
-            "who": SCAN,
+            "who": self._who,
             "kind": kind,
             "status": status,
             "text": text,

@@ -112,7 +112,7 @@ def read_detections(
         by_input = lines.get(row.id, {})
         if dropped and by_input.keys() <= dropped:
             continue
-        body = _body(row.body, _DetectionBody)
+        body = read_body(row.body, _DetectionBody)
         detections.append(
             Detection(
                 rule_id=body.rule_id,
@@ -198,11 +198,11 @@ def incident_body(text: str) -> IncidentBody:
     Raises:
         StoreError: it is damaged.
     """
-    return _body(text, IncidentBody)
+    return read_body(text, IncidentBody)
 
 
 def _incident(row: sa.Row[tuple[object, ...]], lines: LineSet, samples: Iterable[RawLine]) -> Incident:
-    body = _body(row.body, IncidentBody)
+    body = read_body(row.body, IncidentBody)
     status: Status = row.status
     return Incident(
         id=row.id,
@@ -259,7 +259,12 @@ def _text(value: object) -> str:
     return encodable(canonical.compact(msgspec.to_builtins(value)))
 
 
-def _body(text: str, kind: type[_B]) -> _B:
+def read_body(text: str, kind: type[_B]) -> _B:
+    """What a ``body`` says.
+
+    Raises:
+        StoreError: it is damaged.
+    """
     try:
         return msgspec.convert(canonical.loads_lenient(text.encode(), max_bytes=_MAX_BODY_BYTES), kind)
     except (FormatError, msgspec.ValidationError) as error:

@@ -10,7 +10,7 @@ from pollwatch.events.detection import Severity
 from pollwatch.incidents.incident import Status
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
-ChangeKind = Literal["status", "note", "reopened", "merged"]
+ChangeKind = Literal["status", "note", "reopened", "merged", "joined", "split", "assigned", "excepted", "asked", "answered"]
 
 #: Who acts when a scan changes a state.
 SCAN: Final = "pollwatch scan"
@@ -23,9 +23,12 @@ class Change:
     Attributes:
         at_us: when.
         who: who did it, as they gave it; :data:`SCAN` for what a scan did.
-        kind: ``status`` and ``note`` are people's; ``reopened`` and ``merged`` come from a scan that found more.
+        kind: ``reopened`` and ``merged`` come from a scan that found more, ``excepted`` from an exception that hid it
+            or hides it no longer; all others are people's.
         status: the incident's state from then on.
-        text: the reason, the note, or for ``merged`` the id that is now part of this incident.
+        text: the reason, the note, the question or the answer; for ``assigned`` to whom (empty: to nobody); for
+            ``merged`` and ``joined`` the id that is now part of this incident; for ``split`` the id of the other half;
+            for ``excepted`` the number of the exception.
     """
 
     at_us: int
