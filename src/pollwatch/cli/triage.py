@@ -55,7 +55,7 @@ def merge(
 @who
 @options.case_dir
 @options.config_file
-def split(  # noqa: PLR0913 - one argument per option
+def split(
     *,
     incident: str,
     rules: tuple[str, ...],

@@ -61,17 +61,19 @@ def make(  # noqa: PLR0913 - one argument per option
         )
         preview = case.tuning().preview(what)
         told = ngettext(
-            "this exception would have hidden {n} incident of {of}",
-            "this exception would have hidden {n} incidents of {of}",
+            "this exception would have hidden {n} incident",
+            "this exception would have hidden {n} incidents",
             preview.incidents,
         )
-        click.echo(told.format(n=preview.incidents, of=preview.of), err=True)
+        click.echo(told.format(n=preview.incidents), err=True)
         for each in preview.shown:
             click.echo(f"  {each.id}  {each.status}  {printable(each.title, 150)}", err=True)
         if not dry_run:
             expires_us = SystemClock().now_us() + days * DAY_US
             made = case.tuning().make(what, who or user(), reason, expires_us, found.id)
-            click.echo(_("exception {n} holds until {until}").format(n=made.id, until=rfc3339(made.expires_us)), err=True)
+            click.echo(
+                _("exception {n} holds until {until}").format(n=made.id, until=rfc3339(made.expires_us)), err=True
+            )
 
 
 def _rules(found: Incident) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ _ACTORS: Final = ("ip", "user", "host", "domain")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which detections of an incident are meant: of any of these rules (none: of all), by any of these actors (none: all).
+    """Which detections of an incident are meant: of any of these rules, by any of these actors; naming none means all.
 
     Attributes:
         rules: rule ids.

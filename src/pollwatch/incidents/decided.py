@@ -76,9 +76,7 @@ def _best(before: Mapping[str, Incident], now: Sequence[Incident]) -> dict[int, 
     return {index: old for index, (_shared, old) in best.items()}
 
 
-def _rejoined(
-    incidents: Sequence[Incident], before: Mapping[str, Incident], merged: Collection[str]
-) -> list[Incident]:
+def _rejoined(incidents: Sequence[Incident], before: Mapping[str, Incident], merged: Collection[str]) -> list[Incident]:
     best = _best(before, incidents)
     homes: dict[str, list[Incident]] = {}
     left: list[Incident] = []

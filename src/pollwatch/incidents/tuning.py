@@ -20,11 +20,8 @@ from pollwatch.incidents.incident import Incident, Status
 
 def read_exceptions(connection: sa.Connection, only: Iterable[int] | None = None) -> list[TuningException]:
     """Exceptions, the newest first; None = all."""
-    counts = dict(
-        connection.execute(
-            sa.select(HIDDEN.c.exception_id, sa.func.count()).group_by(HIDDEN.c.exception_id)
-        ).tuples().all()
-    )  # fmt: skip
+    hits = connection.execute(sa.select(HIDDEN.c.exception_id, sa.func.count()).group_by(HIDDEN.c.exception_id))
+    counts: dict[int, int] = {number: count for number, count in hits}  # noqa: C416 - rows are no pairs to mypy
     query = sa.select(EXCEPTIONS).order_by(EXCEPTIONS.c.id.desc())
     if only is not None:
         query = query.where(EXCEPTIONS.c.id.in_(list(only)))

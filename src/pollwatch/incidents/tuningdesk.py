@@ -9,31 +9,25 @@ import sqlalchemy as sa
 
 from pollwatch.clock import Clock
 from pollwatch.errors import StoreError, UsageError
-from pollwatch.events.detection import Severity
 from pollwatch.i18n import _
-from pollwatch.incidents import rows, tables
+from pollwatch.incidents import tables
 from pollwatch.incidents.decisiontables import EXCEPTIONS
 from pollwatch.incidents.exceptions import LONGEST_US, Scope, TuningException
 from pollwatch.incidents.export import encodable
+from pollwatch.incidents.inboxrows import InboxRow, read_rows
+from pollwatch.incidents.inboxtables import INDEX, KEYS, TERMS
 from pollwatch.incidents.incident import Status
+from pollwatch.incidents.indexing import clipped
 from pollwatch.incidents.triage import current, record
 from pollwatch.incidents.tuning import hide, read_exceptions, scope_text
 from pollwatch.store.database import Database
 
 #: So many incidents are named of those that an exception would hide.
 _SHOWN: Final = 10
+#: A preview looks at so many incidents at most, the newest.
+MOST_LOOKED_AT: Final = 20_000
+_AT_ONCE: Final = 500
 _MOST_REASON: Final = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class WouldHide:
-    """An incident that an exception would have hidden."""
-
-    id: str
-    title: str
-    severity: Severity
-    status: Status
-    last_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +38,15 @@ class Preview:
         incidents: how many.
         waiting: how many of them are still open or being worked on.
         confirmed: how many of them people have dealt with as real: acknowledged or closed.
-        of: how many incidents were looked at.
+        all: whether all that may be covered were looked at; else only the newest :data:`MOST_LOOKED_AT`.
         shown: some of them, the gravest and latest first.
     """
 
     incidents: int
     waiting: int
     confirmed: int
-    of: int
-    shown: tuple[WouldHide, ...]
+    all: bool
+    shown: tuple[InboxRow, ...]
 
 
 class Tuning:
@@ -70,13 +64,13 @@ class Tuning:
             StoreError: the case cannot be read.
         """
         with self._database.reading() as connection:
-            found, looked_at = _covered(connection, scope)
+            found, complete = _covered(connection, scope, most=MOST_LOOKED_AT)
         found.sort(key=lambda each: (-each.severity, -(each.last_us or 0), each.id))
         return Preview(
             len(found),
             sum(each.status in {"open", "acknowledged"} for each in found),
             sum(each.status in {"acknowledged", "closed"} for each in found),
-            looked_at,
+            complete,
             tuple(found[:_SHOWN]),
         )
 
@@ -112,7 +106,7 @@ class Tuning:
             number: int = connection.execute(
                 sa.insert(EXCEPTIONS).values(values).returning(EXCEPTIONS.c.id)
             ).scalar_one()
-            covered, _looked_at = _covered(connection, scope, "open")
+            covered, _complete = _covered(connection, scope, "open")
             ids = list(dict.fromkeys([*([about] if about else []), *(each.id for each in covered)]))
             table = tables.INCIDENTS
             for each in ids:
@@ -146,16 +140,37 @@ class Tuning:
             return read_exceptions(connection)
 
 
-def _covered(connection: sa.Connection, scope: Scope, status: Status | None = None) -> tuple[list[WouldHide], int]:
-    """The incidents that a scope covers, and how many were looked at."""
-    table = tables.INCIDENTS
-    query = sa.select(table).where(table.c.severity <= int(scope.most))
+def _covered(
+    connection: sa.Connection, scope: Scope, status: Status | None = None, most: int = -1
+) -> tuple[list[InboxRow], bool]:
+    """The incidents that a scope covers, the newest first, and whether all that may be were looked at.
+
+    Args:
+        connection: to the case.
+        scope: what covers them.
+        status: only those in this state.
+        most: how many of those that have a term in common with the scope are looked at; -1 = all.
+    """
+    kind, values = next(
+        (kind, values)
+        for kind, values in (("rule", scope.rules), ("user", scope.accounts), ("ip", scope.networks))
+        if values
+    )
+    named = [TERMS.c.kind == kind]
+    if kind != "ip":  # networks are no terms: then every incident that names an address is looked at
+        named.append(TERMS.c.value.in_([clipped(each) for each in values]))
+    query = (
+        sa.select(INDEX.c.number)
+        .where(INDEX.c.severity <= int(scope.most))
+        .where(INDEX.c.number.in_(sa.select(KEYS.c.number).join(TERMS, TERMS.c.id == KEYS.c.term).where(*named)))
+        .order_by(INDEX.c.number.desc())
+        .limit(most + 1 if most >= 0 else -1)
+    )
     if status is not None:
-        query = query.where(table.c.status == status)
-    found = []
-    looked_at: int = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-    for row in connection.execute(query.execution_options(yield_per=1_000)):
-        known = rows.coverable(row)
-        if scope.covers(known):
-            found.append(WouldHide(row.id, known.title, known.severity, row.status, row.last_us))
-    return found, looked_at
+        query = query.where(INDEX.c.status == status)
+    numbers = list(connection.execute(query).scalars())
+    looked_at = numbers if most < 0 else numbers[:most]
+    found: list[InboxRow] = []
+    for at in range(0, len(looked_at), _AT_ONCE):
+        found += [row for row in read_rows(connection, looked_at[at : at + _AT_ONCE]) if scope.covers(row)]
+    return found, len(looked_at) == len(numbers)

@@ -10,7 +10,9 @@ from pollwatch.events.detection import Severity
 from pollwatch.incidents.incident import Status
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
-ChangeKind = Literal["status", "note", "reopened", "merged", "joined", "split", "assigned", "excepted", "asked", "answered"]
+ChangeKind = Literal[
+    "status", "note", "reopened", "merged", "joined", "split", "assigned", "excepted", "asked", "answered"
+]
 
 #: Who acts when a scan changes a state.
 SCAN: Final = "pollwatch scan"
