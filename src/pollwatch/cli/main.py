@@ -57,6 +57,7 @@ VERBS: dict[str, str] = {
     "statement": "statement",
     "campaigns": "campaigns",
     "measure": "measure",
+    "public": "public",
     "console": "console",
     "config": "config",
 }

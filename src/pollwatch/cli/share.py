@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pollwatch.node.indicators.desk import Desk
     from pollwatch.node.sharing.releasing import Decision, Prepared, Sent
 
+#: How a publication for everybody is asked for (:mod:`pollwatch.node.public.publishing`).
+_PUBLIC = "public"
 _TLP = ("clear", "green", "amber", "amber+strict", "red")
 
 
@@ -136,6 +138,12 @@ def _second(membership: Membership, number: int | None, name: str, *, dry_run: b
 
         said = Speaker(membership, agreed.decision, clock).say(agreed.said, agreed.prepared)
         return spoken.tell(said, "pollwatch.said/1", as_json=False)
+    if agreed.shelf == _PUBLIC:
+        from pollwatch.cli import public
+        from pollwatch.node.public import publishing
+
+        public.told(publishing.publish_agreed(membership.folder.case, agreed, clock))
+        return 0
     if agreed.shelf:
         from pollwatch.cli import collections
         from pollwatch.node.sharing import collecting

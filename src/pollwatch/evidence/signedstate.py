@@ -185,4 +185,18 @@ def read_state(path: Path, origin: str) -> tuple[int, bytes, tuple[bytes, ...]]:
     return int(row[1]), bytes(row[2]), links
 
 
+def read_cosigned(path: Path) -> tuple[SignedCheckpoint, ...]:
+    """Every checkpoint that was kept with cosignatures, the largest first, read beside the log's writer.
+
+    Raises:
+        StoreError: the state is missing or cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            rows = database.execute("SELECT note FROM cosigned_checkpoints ORDER BY size DESC").fetchall()
+    except sqlite3.Error as error:
+        raise StoreError(f"signed state {path} cannot be read: {error}") from error
+    return tuple(SignedCheckpoint.parse(note) for (note,) in rows)
+
+
 _LINKS = "SELECT note FROM key_links ORDER BY number"

@@ -12,6 +12,7 @@ import hashlib
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import jinja2
@@ -63,6 +64,24 @@ def page(template: str, *, styles: Sequence[str] = ("report.css",), **content: o
         styles: names of its style sheets, which become one.
         content: what it shows.
     """
+    style = "".join(_TEMPLATES.joinpath(each).read_text("utf-8") for each in styles)
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            version=__version__,
+            style=Markup(style),  # noqa: S704 - our own file
+            style_hash=_hash(style),
+            _=_,
+            ngettext=ngettext,
+            **content,
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    """Where templates come from; each is compiled once."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -71,15 +90,7 @@ def page(template: str, *, styles: Sequence[str] = ("report.css",), **content: o
         lstrip_blocks=True,
     )
     environment.filters["inert"] = lambda text, limit=300: printable(str(text), limit)
-    style = "".join(_TEMPLATES.joinpath(each).read_text("utf-8") for each in styles)
-    return environment.get_template(template).render(
-        version=__version__,
-        style=Markup(style),  # noqa: S704 - our own file
-        style_hash=_hash(style),
-        _=_,
-        ngettext=ngettext,
-        **content,
-    )
+    return environment
 
 
 def _hash(text: str) -> str:

@@ -78,6 +78,20 @@ def seal_documents(evidence: CaseEvidence, paths: Sequence[Path]) -> tuple[int, 
     return evidence.record(Documents(len(found), kept.tree().root()), kept.to_bytes()), len(found)
 
 
+def seal_bytes(evidence: CaseEvidence, name: str, data: bytes) -> int:
+    """Seal one document that is at hand, by its salted digest; what was sealed before keeps its entry, which is given.
+
+    Raises:
+        StoreError: the disk says no.
+    """
+    digest = Digest(hashlib.sha256(data).digest(), len(data))
+    found = _place(evidence, digest)
+    if found is not None:
+        return found[0]
+    kept = KeptDocuments(salted.new_seed(), (KeptDocument(encodable(name), digest),))
+    return evidence.record(Documents(1, kept.tree().root()), kept.to_bytes())
+
+
 def prove(evidence: CaseEvidence, file: Path, out: Path, clock: Clock) -> Bundle:
     """Write a bundle that shows a file to be one of the sealed documents; nothing about the others is shown.
 
@@ -85,23 +99,34 @@ def prove(evidence: CaseEvidence, file: Path, out: Path, clock: Clock) -> Bundle
         ProofError: it is none of them, byte for byte.
         StoreError: it is not sealed yet, or the bundle cannot be written.
     """
-    digest = digest_of(file)
-    for entry, kept in _all(evidence):
-        places = [place for place, each in enumerate(kept.documents) if each.digest == digest]
-        if places:
-            bundle = bundling.assemble(
-                evidence,
-                (entry,),
-                clock,
-                _cover(digest, owned=True),
-                Extras(),
-                documents=(_opened(entry, kept, places[:1]),),
-            )
-            bundling.write(evidence, bundle, out)
-            return bundle
-    raise ProofError(
-        f"{file} is none of the sealed documents, byte for byte; `pollwatch seal disown` says what that shows"
-    )
+    bundle = proof_of(evidence, digest_of(file), clock, str(file))
+    bundling.write(evidence, bundle, out)
+    return bundle
+
+
+def proof_of(evidence: CaseEvidence, digest: Digest, clock: Clock, name: str, extras: Extras | None = None) -> Bundle:
+    """The bundle that shows a file of this digest to be one of the sealed documents.
+
+    Args:
+        evidence: the case's.
+        digest: the file, byte for byte.
+        clock: for the time of export.
+        name: what the file is called in errors.
+        extras: what else goes in.
+
+    Raises:
+        ProofError: it is none of them.
+        StoreError: it is not sealed yet.
+    """
+    found = _place(evidence, digest)
+    if found is None:
+        raise ProofError(
+            f"{name} is none of the sealed documents, byte for byte; `pollwatch seal disown` says what that shows"
+        )
+    entry, kept, place = found
+    opened = _opened(entry, kept, (place,))
+    cover = _cover(digest, owned=True)
+    return bundling.assemble(evidence, (entry,), clock, cover, extras or Extras(), documents=(opened,))
 
 
 def disown(evidence: CaseEvidence, file: Path, out: Path, clock: Clock) -> Bundle:
@@ -148,6 +173,15 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             if each not in seen:
                 seen.add(each)
                 yield each
+
+
+def _place(evidence: CaseEvidence, digest: Digest) -> tuple[int, KeptDocuments, int] | None:
+    """The first entry that seals a file, what opens it, and the file's place there; None where none does."""
+    for entry, kept in _all(evidence):
+        for place, each in enumerate(kept.documents):
+            if each.digest == digest:
+                return entry, kept, place
+    return None
 
 
 def _all(evidence: CaseEvidence) -> Iterator[tuple[int, KeptDocuments]]:

@@ -1,0 +1,1 @@
+"""The public page, drawn: static, read-only, in several languages, with nothing that runs."""
