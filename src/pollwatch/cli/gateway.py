@@ -77,7 +77,7 @@ def command(  # noqa: PLR0913 - one argument per option
     from pollwatch.node.charter.jointfolder import JointFolder
     from pollwatch.node.gateway import app, serving
     from pollwatch.node.gateway.gatewayfolder import GatewayFolder, GatewayMembership
-    from pollwatch.node.gateway.limits import Limits, Rate
+    from pollwatch.sharing.limits import Limits, Rate
 
     if (case_dir is None) == (folder is None):
         raise click.UsageError(_("name either the case (--case) or the gateway's own folder (--folder)"))

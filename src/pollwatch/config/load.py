@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from pollwatch.clock import UTC, rfc3339
 from pollwatch.config.settings import FIELDS, Config, NodeSettings, Origin, SourceSetting, pattern
+from pollwatch.console.accounts.settings import AccessSettings, parse_console
 from pollwatch.election.announced import Announced, parse_announced
 from pollwatch.election.assets import Asset, Assets
 from pollwatch.election.calendar import Calendar
@@ -25,7 +26,7 @@ from pollwatch.sources.settings import WatchedSource, WatchSettings, parse_watch
 NAME: Final = "pollwatch.toml"
 SYSTEM: Final = Path("/etc/pollwatch")
 NODE_KEYS: Final = ("case", "name", "bloc", "fields")
-_SECTIONS: Final = ("election", "asset", "announced", "canary", "source", "watch", "node")
+_SECTIONS: Final = ("election", "asset", "announced", "canary", "source", "watch", "node", "console")
 _PREFIX: Final = "POLLWATCH_NODE_"
 _T = TypeVar("_T")
 
@@ -42,6 +43,7 @@ class _File:
     sources: tuple[SourceSetting, ...] | None
     watch: WatchSettings | None
     node: Mapping[str, str]
+    console: AccessSettings | None
 
 
 def load(
@@ -84,8 +86,10 @@ def load(
     origins += [Origin(f"source.{source.path}", _source_words(source), told) for source in sources]
     watch, told = _first([(file.path, file.watch) for file in files], WatchSettings())
     origins += _watch_origins(watch, told)
+    console, told = _first([(file.path, file.console) for file in files], AccessSettings())
+    origins += [Origin(f"console.{key}", value, told) for key, value in console.words()]
     paths = tuple(file.path for file in files)
-    return Config(calendar, assets, announced, canaries, sources, node, watch, paths, tuple(origins), cwd)
+    return Config(calendar, assets, announced, canaries, sources, node, watch, paths, tuple(origins), cwd, console)
 
 
 def check_formats(config: Config) -> None:
@@ -156,6 +160,7 @@ def _read(path: Path) -> _File:
         _section(parsed, "source", path, _parse_sources),
         _parse_watch(parsed.get("watch"), path),
         _parse_node(parsed.get("node", {}), path),
+        _parse_console(parsed["console"], path) if "console" in parsed else None,
     )
 
 
@@ -206,6 +211,12 @@ def _parse_node(values: object, path: Path) -> dict[str, str]:
     if found["case"]:
         found["case"] = os.path.normpath(path.parent.absolute() / Path(found["case"]).expanduser())
     return {key: value for key, value in found.items() if value}
+
+
+def _parse_console(values: object, path: Path) -> AccessSettings:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: console must be written as [console], with one bracket: there is one")
+    return parse_console(values, str(path))
 
 
 def _node(

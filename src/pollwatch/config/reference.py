@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, get_args
 
+from pollwatch.console.roles import Role
 from pollwatch.election.vocabulary import KINDS, PHASES
 from pollwatch.sources.settings import Kind
 
@@ -23,6 +24,7 @@ class Setting:
 _SOURCE_WORDS = ", ".join(f"`{kind}`" for kind in get_args(Kind))
 _KIND_WORDS = ", ".join(f"`{kind}`" for kind in KINDS)
 _PHASE_WORDS = ", ".join(f"`{phase}`" for phase in PHASES)
+_ROLE_WORDS = ", ".join(f"`{role.value}`" for role in Role)
 
 SETTINGS: Final = (
     Setting("[[election]]", "name", "text, required", "What the election is called.", '"Municipal election"'),
@@ -195,6 +197,48 @@ SETTINGS: Final = (
         "What `scan --case` seals of each line so that it can be shown alone (`seal export --field`): "
         "`ip`, `time`, `user` and columns of events, at most 8; `none` for none. For what is sealed from then on.",
         '"ip time user cs-uri-stem"',
+    ),
+    Setting(
+        "[console]",
+        "origin",
+        "address",
+        "How browsers call the console, where it is not reached under the address that it listens on; with a name, not "
+        "a number, or passkeys cannot be used.",
+        '"https://watch.alder.example"',
+    ),
+    Setting("[console]", "idle_minutes", "5 to 1440; 60", "After which a session that is not used ends.", "30"),
+    Setting("[console]", "session_hours", "1 to 168; 12", "After which every session ends.", "8"),
+    Setting(
+        "[console]",
+        "second_factor",
+        f"list of {_ROLE_WORDS}; lead, analyst",
+        "Roles that need a passkey, or six digits from a telephone beside their password.",
+        '["lead", "analyst", "clerk"]',
+    ),
+    Setting(
+        "[console.oidc]",
+        "issuer",
+        "address, required",
+        "An identity provider (OpenID Connect) at which people may sign in; exactly as it names itself.",
+        '"https://id.alder.example/realms/office"',
+    ),
+    Setting("[console.oidc]", "client_id", "text, required", "What it calls this console.", '"pollwatch"'),
+    Setting(
+        "[console.oidc]",
+        "client_secret_file",
+        "file",
+        "Holds the console's secret there, on one line; relative to this file. Left out: a public client.",
+        '"oidc-secret"',
+    ),
+    Setting("[console.oidc]", "label", "text; the issuer's host", "What the button says.", '"Alder account"'),
+    Setting("[console.oidc]", "scopes", "list of texts", "What is asked for beside `openid`.", '["profile", "groups"]'),
+    Setting("[console.oidc]", "claim", "text; groups", "Which claim names the groups that roles come from.", '"roles"'),
+    Setting(
+        "[console.oidc.roles]",
+        "GROUP",
+        f"one of {_ROLE_WORDS}; at least one",
+        "The role of whoever is in that group; of several the first line that fits. Who is in none is not let in.",
+        '"lead"',
     ),
 )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from pollwatch.console.accounts.settings import AccessSettings
 from pollwatch.election.announced import Announced
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
@@ -80,6 +81,7 @@ class Config:
         files: the files that were read, nearest first.
         origins: every setting with where it comes from.
         cwd: what relative input paths are relative to.
+        console: how people come in to the console.
     """
 
     calendar: Calendar = field(default_factory=Calendar)
@@ -92,6 +94,7 @@ class Config:
     files: tuple[Path, ...] = ()
     origins: tuple[Origin, ...] = ()
     cwd: Path = field(default_factory=Path)
+    console: AccessSettings = field(default_factory=AccessSettings)
 
     def reading_of(self, path: str) -> tuple[str, ZoneInfo | None]:
         """Format and zone that are set for an input, as its user named it; ``("", None)`` where nothing is."""

@@ -81,6 +81,17 @@ class Table:
             raise self.fail(key, f"{word!r} is not known; {nearest(word, valid)}")
         return word
 
+    def table(self, key: str) -> Mapping[str, object] | None:
+        """A table within this one; None where absent.
+
+        Raises:
+            ConfigError: something else stands there.
+        """
+        value = self._get(key)
+        if value is None or isinstance(value, Mapping):
+            return value
+        raise self.fail(key, f"must be a table, written as [...{key}]")
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of non-empty strings; absent is empty.
 

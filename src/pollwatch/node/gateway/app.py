@@ -39,7 +39,6 @@ from pollwatch.node.gateway.connection import IN_ALL, Connections
 from pollwatch.node.gateway.door import Door, Known
 from pollwatch.node.gateway.gatewayfolder import GatewayFolder, GatewayMembership
 from pollwatch.node.gateway.inside import Inside
-from pollwatch.node.gateway.limits import Limits
 from pollwatch.node.gateway.outpost import FolderOutpost
 from pollwatch.node.gateway.receiving import Receiving
 from pollwatch.node.gateway.serving import FRESH, Listening, refused
@@ -48,6 +47,7 @@ from pollwatch.node.logs.readpath import ReadPath
 from pollwatch.sharing.clients import Passwords
 from pollwatch.sharing.egress import Egress
 from pollwatch.sharing.inbox import Mailbox
+from pollwatch.sharing.limits import Limits
 from pollwatch.sharing.matching.box import Box
 from pollwatch.sharing.matching.server import Matching
 from pollwatch.sharing.mirrorkey import make_key_note

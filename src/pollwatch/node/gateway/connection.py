@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from pollwatch.node.gateway.crossing import CUT
-from pollwatch.node.gateway.limits import neighbourhood
+from pollwatch.sharing.limits import neighbourhood
 
 HEAD_S: Final = 10.0
 STALL_S: Final = 20.0

@@ -28,11 +28,11 @@ from pollwatch.members.charter import Charter
 from pollwatch.members.member import Member
 from pollwatch.node.gateway.answers import OtherCharterError, refusal, shown, status_of
 from pollwatch.node.gateway.crossing import Crossing, checked_body
-from pollwatch.node.gateway.limits import Buckets, Lanes, Limits, neighbourhood
 from pollwatch.sharing import signedrequest, stages
 from pollwatch.sharing.caller import SCOPE_KEY, Caller, UnauthenticatedError
 from pollwatch.sharing.clients import Passwords
 from pollwatch.sharing.egress import Egress
+from pollwatch.sharing.limits import Buckets, Lanes, Limits, neighbourhood
 from pollwatch.sharing.replay import Replays, TooManyRequestsError
 from pollwatch.sharing.signedrequest import Head
 from pollwatch.sharing.stages import Gate

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pollwatch.node.gateway.limits import Buckets, Lanes, Rate, neighbourhood
+from pollwatch.sharing.limits import Buckets, Lanes, Rate, neighbourhood
 from pollwatch.sharing.replay import TooManyRequestsError
 
 
