@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import html
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from pathlib import Path
 
 import httpx
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pollwatch.console.access import Viewer
+from pollwatch.clock import ManualClock
+from pollwatch.config import Config
+from pollwatch.console.access import Role, Viewer
+from pollwatch.console.accounts.account import Account
+from pollwatch.console.accounts.desk import Desk
+from pollwatch.console.accounts.entering import guarded_app
+from pollwatch.console.accounts.passwords import Cost, Passwords
+from pollwatch.console.accounts.settings import AccessSettings
+from pollwatch.incidents.records import Case
+from pollwatch.node.floor.entrance import desk_of, entrance_of
+from pollwatch.node.floor.opening import floor
 
 ORIGIN = "http://127.0.0.1:8080"
 
@@ -42,3 +59,97 @@ def ask(
             return await client.request(method, path, headers=headers, data=form)
 
     return asyncio.run(asking())
+
+
+#: Hashing a password costs next to nothing: what is looked at is what happens, not how long it takes.
+CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
+PASSWORD = "copper lantern walks tuesday"  # noqa: S105 - of people who do not exist
+NOW_US = 1_793_700_000_000_000
+_TOKEN = re.compile(r'<meta name="csrf" content="([^"]+)">')
+
+
+@dataclass(frozen=True, slots=True)
+class Hall:
+    """A console with its entrance over a case, and the clock that it goes by."""
+
+    app: FastAPI
+    desk: Desk
+    clock: ManualClock
+    case_dir: Path
+
+    def account(self, name: str, role: Role = Role.CLERK, password: str = PASSWORD) -> Account:
+        """Somebody with a password."""
+        made = self.desk.accounts.add(name, role, name.capitalize())
+        self.desk.accounts.set_password(made.id, Passwords(CHEAP).hashed(password))
+        return made
+
+
+@contextmanager
+def hall(case_dir: Path, settings: AccessSettings | None = None, config: Config | None = None) -> Iterator[Hall]:
+    """A console over a case, which is made where there is none; nobody needs a second factor unless settings say so."""
+    clock = ManualClock(NOW_US)
+    Case.open(case_dir, clock).close()
+    access = settings or AccessSettings(second_factor=frozenset())
+    with (
+        floor(case_dir, config or Config(), clock) as services,
+        desk_of(case_dir, access, clock, CHEAP) as desk,
+    ):
+        yield Hall(guarded_app(services, entrance_of(desk)), desk, clock, case_dir)
+
+
+class Visitor:
+    """A browser without scripts: it keeps cookies, follows nothing by itself, and sends forms with their token."""
+
+    def __init__(self, app: ASGIApp, origin: str = ORIGIN, address: str = "192.0.2.7") -> None:
+        """Nobody yet."""
+        self.app, self.origin, self.address = app, origin, address
+        self.cookies: dict[str, str] = {}
+        self.token = ""
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Look at a page."""
+        return self.send("GET", path, headers=headers)
+
+    def post(self, path: str, form: Mapping[str, object] | None = None, **headers: str) -> httpx.Response:
+        """Send a form of the page that was looked at last."""
+        return self.send("POST", path, form={"csrf": self.token, **(form or {})}, headers=headers)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        """Any request; what it sets is kept."""
+
+        async def asking() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, client=(self.address, 4711), raise_app_exceptions=False)
+            jar = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+            sent = {**({"cookie": jar} if jar else {}), **(headers or {})}
+            async with httpx.AsyncClient(transport=transport, base_url=self.origin) as client:
+                return await client.request(method, path, headers=sent, data=form, content=content)
+
+        answer = asyncio.run(asking())
+        for line in answer.headers.get_list("set-cookie"):
+            for name, morsel in SimpleCookie(line).items():
+                self.cookies[name] = morsel.value
+                if morsel["max-age"] == "0":
+                    del self.cookies[name]
+        if found := _TOKEN.search(answer.text):
+            self.token = html.unescape(found[1])
+        return answer
+
+    def sign_in(self, name: str, password: str = PASSWORD, then: str = "/me") -> httpx.Response:
+        """By name and password."""
+        self.get("/sign-in")
+        return self.post("/sign-in", {"name": name, "password": password, "next": then})
+
+    def signed_in(self, name: str, password: str = PASSWORD) -> Visitor:
+        """The same, and it worked."""
+        answer = self.sign_in(name, password)
+        assert answer.status_code == 303, answer.text
+        self.get("/me")
+        return self

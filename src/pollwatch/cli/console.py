@@ -10,6 +10,7 @@ import rich_click as click
 from pollwatch.cli import options
 from pollwatch.clock import SystemClock
 from pollwatch.errors import UsageError
+from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
 
@@ -77,10 +78,18 @@ def command(
         settings,
         SystemClock(),
         Listening(host, port, certificate, key, behind_proxy),
-        ready=lambda address: click.echo(_("console: {address}").format(address=address), err=True),
+        ready=lambda address: click.echo(
+            _("console: {address}").format(address=settings.console.origin or called(address)), err=True
+        ),
+        say=lambda text: click.echo(printable(text), err=True),
         until_eof=until_eof,
     )
     return 0
+
+
+def called(address: str) -> str:
+    """How browsers should call a console that listens on this machine: passkeys need a name."""
+    return address.replace("://127.0.0.1:", "://localhost:").replace("://[::1]:", "://localhost:")
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -59,6 +59,7 @@ VERBS: dict[str, str] = {
     "measure": "measure",
     "public": "public",
     "console": "console",
+    "account": "account",
     "config": "config",
 }
 

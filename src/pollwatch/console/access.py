@@ -16,17 +16,19 @@ somebody may not is decided in one place too: the errors here become a redirect 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 from fastapi import Depends, Request, params
 from fastapi.dependencies.models import Dependant
 
+from pollwatch.canonical import Json
 from pollwatch.console.roles import PERMISSIONS, Permission, Role
 from pollwatch.errors import AccessError
 
 __all__ = [
+    "Deed",
     "NotFreshError",
     "NotPermittedError",
     "NotSignedInError",
@@ -34,6 +36,7 @@ __all__ = [
     "Role",
     "Viewer",
     "asked_of",
+    "did",
     "need",
     "open_to_all",
     "viewer_of",
@@ -83,6 +86,21 @@ class Viewer:
     def may(self, permission: Permission | str) -> bool:
         """Whether they may; templates ask with the permission's word: ``viewer.may("decide")``."""
         return Permission(permission) in self.permissions
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did, in words for the audit trail.
+
+    Attributes:
+        action: what, e.g. ``incident status``.
+        about: to what: an incident's id, an account's name.
+        detail: in which way; never a password, a code or a token.
+    """
+
+    action: str
+    about: str = ""
+    detail: Mapping[str, Json] = field(default_factory=dict)
 
 
 class _Need:
@@ -138,6 +156,16 @@ def viewer_of(request: Request) -> Viewer | None:
     """Who is looking; None where nobody is signed in. For what every page shows; to decide, use :func:`need`."""
     found: Viewer | None = getattr(request.state, "viewer", None)
     return found
+
+
+def did(request: Request, action: str, about: str = "", **detail: Json) -> None:
+    """Say in the audit trail what is done here, better than method and path can.
+
+    Every request that changes something is in the trail anyway. One that only shows something gets a row by this: a
+    page that gives out lines, exports, or asks in SQL calls it.
+    """
+    deeds: list[Deed] = request.scope.setdefault("state", {}).setdefault("deeds", [])
+    deeds.append(Deed(action, about, detail))
 
 
 def asked_of(dependant: Dependant) -> Permission | str | None:

@@ -37,6 +37,9 @@ ENTRIES: Final = (
     Entry("/inbox", lambda: _("Inbox"), Permission.READ),
     Entry("/cards", lambda: _("Action cards"), Permission.READ),
     Entry("/statements", lambda: _("Statements"), Permission.READ),
+    Entry("/accounts", lambda: _("Accounts"), Permission.ADMIN, "office"),
+    Entry("/audit", lambda: _("Audit trail"), Permission.AUDIT, "office"),
+    Entry("/me", lambda: _("My account"), Permission.SELF, "office"),
 )
 
 

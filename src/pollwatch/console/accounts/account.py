@@ -154,13 +154,18 @@ class Accounts:
             connection.execute(sa.insert(_T).values(values))
             return _account(connection.execute(sa.select(_T).where(_T.c.id == values["id"])).one())
 
-    def set_role(self, account_id: str, role: Role) -> None:
+    def set_role(self, account_id: str, role: Role, *, whatever: bool = False) -> None:
         """Give somebody another role.
+
+        Args:
+            account_id: whom.
+            role: which.
+            whatever: also where no lead is left.
 
         Raises:
             AccessError: nobody would be left who may manage accounts.
         """
-        self._change(account_id, {"role": role.value}, keep_a_lead=role is not Role.LEAD)
+        self._change(account_id, {"role": role.value}, keep_a_lead=role is not Role.LEAD and not whatever)
 
     def set_disabled(self, account_id: str, *, disabled: bool) -> None:
         """Keep somebody out, or let them in again.

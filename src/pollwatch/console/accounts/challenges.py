@@ -22,7 +22,7 @@ from pollwatch.i18n import _
 _NONCE: Final = 16
 _TIME: Final = 8
 _MAC: Final = 32
-GOOD_FOR_S: Final = 300
+GOOD_FOR_S: Final = 600
 
 
 class Challenges:
@@ -45,8 +45,14 @@ class Challenges:
         head = secrets.token_bytes(_NONCE) + self._clock.now_us().to_bytes(_TIME, "big")
         return head + self._mac(head, purpose, browser)
 
-    def take(self, challenge: bytes, purpose: str, browser: str) -> None:
+    def take(self, challenge: bytes, purpose: str, browser: str, *, use: bool = True) -> None:
         """Take one back.
+
+        Args:
+            challenge: what came back.
+            purpose: what it is for.
+            browser: the value of the cookie of whoever gave it back.
+            use: whether it is used up by that.
 
         Raises:
             AccessError: it is none of ours for this, another browser's, too old, or was used.
@@ -62,7 +68,8 @@ class Challenges:
             self._used = {key: ends for key, ends in self._used.items() if ends > now_us}
             if mac in self._used:
                 raise AccessError(_("that was used already; begin anew"))
-            self._used[mac] = made_us + GOOD_FOR_S * US_PER_S
+            if use:
+                self._used[mac] = made_us + GOOD_FOR_S * US_PER_S
 
     def derived(self, challenge: bytes, purpose: str) -> str:
         """Another random text that belongs to a challenge and that nobody can know from it."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,13 +23,13 @@ from pollwatch.console.accounts.challenges import Challenges
 from pollwatch.console.accounts.codes import Codes
 from pollwatch.console.accounts.links import Links
 from pollwatch.console.accounts.passkeys import CopiedKeyError, Passkeys, Site
-from pollwatch.console.accounts.passwords import Cost, Passwords, check_choice
+from pollwatch.console.accounts.passwords import USUAL_COST, Cost, Passwords, check_choice
 from pollwatch.console.accounts.sessions import Lifetime, Session, Sessions, Stage
 from pollwatch.console.accounts.settings import AccessSettings
 from pollwatch.console.accounts.throttle import Caller, Throttle
-from pollwatch.console.accounts.tokens import Token, Tokens
+from pollwatch.console.accounts.tokens import Tokens
 from pollwatch.console.accounts.trail import Actor, Trail
-from pollwatch.console.roles import Permission, Role
+from pollwatch.console.roles import Permission
 from pollwatch.errors import AccessError
 from pollwatch.i18n import _
 from pollwatch.sharing.limits import Buckets, Rate
@@ -61,7 +60,7 @@ class Entered:
 class Desk:
     """Everything about accounts. Safe to call from several threads."""
 
-    def __init__(self, database: Database, clock: Clock, settings: AccessSettings, cost: Cost = Cost()) -> None:  # noqa: B008 - frozen
+    def __init__(self, database: Database, clock: Clock, settings: AccessSettings, cost: Cost = USUAL_COST) -> None:
         """Open the desk over a case's database.
 
         Args:
@@ -300,61 +299,6 @@ class Desk:
         if session.stage is not Stage.ENROL or not self.second_factors(account):
             return None
         return self._come_in(account, f"{session.how}+{self.second_factors(account)[0]}", Stage.FULL, caller, cookie)
-
-    # Others' accounts
-
-    def reset(self, account: Account) -> str:
-        """Take away all that somebody proves themselves with, end their sessions and tokens; gives a one-time link."""
-        self.accounts.set_password(account.id, None)
-        self.accounts.set_totp(account.id, None)
-        self.codes.drop(account.id)
-        self.passkeys.remove_all(account.id)
-        self.shut_out(account)
-        self.throttle.forget(account.id, account.name)
-        return self.links.make(account.id)
-
-    def shut_out(self, account: Account) -> None:
-        """End all of somebody's sessions and tokens, and their one-time link."""
-        self.sessions.end_all(account.id)
-        self.tokens.revoke_all(account.id)
-        self.links.drop(account.id)
-
-    def set_role(self, account: Account, role: Role) -> None:
-        """Give somebody another role; their sessions end, so that they come in anew with it.
-
-        Raises:
-            AccessError: nobody would be left who may manage accounts, or an identity provider says their role.
-        """
-        if account.issuer:
-            raise AccessError(_("the role of {name} comes from the identity provider").format(name=account.name))
-        self.accounts.set_role(account.id, role)
-        self.sessions.end_all(account.id)
-
-    def disable(self, account: Account, *, disabled: bool) -> None:
-        """Keep somebody out from this moment, or let them in again.
-
-        Raises:
-            AccessError: nobody would be left who may manage accounts.
-        """
-        self.accounts.set_disabled(account.id, disabled=disabled)
-        if disabled:
-            self.shut_out(account)
-
-    def make_token(self, account: Account, label: str, scope: Sequence[Permission], days: int) -> tuple[Token, str]:
-        """A token for a program of somebody.
-
-        Raises:
-            AccessError: it would do more than they may, or its scope or time cannot be.
-        """
-        may = Viewer("", "", account.role).permissions
-        beyond = sorted(each.value for each in scope if each not in may)
-        if beyond:
-            raise AccessError(
-                _("{role}s may not {what}, nor may their tokens").format(
-                    role=account.role.value, what=", ".join(beyond)
-                )
-            )
-        return self.tokens.make(account.id, label, scope, days)
 
     # Parts
 

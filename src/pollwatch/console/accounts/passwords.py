@@ -46,10 +46,14 @@ class Cost:
     lanes: int = 4
 
 
+#: Of a try, where nothing else is said.
+USUAL_COST: Final = Cost()
+
+
 class Passwords:
     """Hashes and compares. Safe to call from several threads."""
 
-    def __init__(self, cost: Cost = Cost()) -> None:
+    def __init__(self, cost: Cost = USUAL_COST) -> None:
         """Hash at this cost."""
         self._hasher = PasswordHasher(cost.passes, cost.memory_kib, cost.lanes)
         self._turn = threading.Lock()

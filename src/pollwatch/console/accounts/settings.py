@@ -88,8 +88,8 @@ def parse_console(values: Mapping[str, object], where: str) -> AccessSettings:
     inner = table.table("oidc")
     settings = AccessSettings(
         origin=origin,
-        idle_minutes=table.whole("idle_minutes", 60, 5, 24 * 60),
-        session_hours=table.whole("session_hours", 12, 1, 24 * 7),
+        idle_minutes=_between(table, "idle_minutes", 60, 5, 24 * 60),
+        session_hours=_between(table, "session_hours", 12, 1, 24 * 7),
         second_factor=frozenset(map(Role, roles)) if "second_factor" in values else DEFAULT_SECOND,
         provider=None if inner is None else _provider(inner, where),
     )
@@ -108,6 +108,13 @@ def origin_of(address: str) -> str:
         return ""
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port not in {None, _PORTS[parts.scheme]} else "")
+
+
+def _between(table: Table, key: str, default: int, low: int, high: int) -> int:
+    found = table.count(key, default)
+    if not low <= found <= high:
+        raise table.fail(key, f"must be from {low} to {high}, not {found}")
+    return found
 
 
 def _provider(values: Mapping[str, object], where: str) -> Provider:

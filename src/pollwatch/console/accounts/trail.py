@@ -25,6 +25,7 @@ _T: Final = tables.AUDIT
 _MAX_TEXT: Final = 300
 #: An action that has no outcome after this time has none: its process died.
 _LOST_S: Final = 120
+_MOST_GAPS: Final = 1000
 UNKNOWN: Final = "unknown"
 
 
@@ -138,21 +139,13 @@ class Trail:
         with self._database.reading() as connection:
             return [_row(each) for each in connection.execute(asked)]
 
-    def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
-        """Some rows by number; those that are not there are missing."""
-        with self._database.reading() as connection:
-            found = connection.execute(sa.select(_T).where(_T.c.id.in_(numbers)))
-            return {row.id: _row(row) for row in found}
-
     def unsealed(self, limit: int) -> list[Row]:
         """Rows that are over and that the private log does not commit to yet, oldest first.
 
         Those whose process died get their outcome here.
         """
         lost_us = self._clock.now_us() - _LOST_S * US_PER_S
-        with self._database.reading() as connection:
-            some = connection.execute(sa.select(_T.c.id).where(_T.c.entry.is_(None)).limit(1)).first()
-        if some is None:
+        if not self.waiting():
             return []
         with self._database.writing() as connection:
             lost = sa.and_(_T.c.entry.is_(None), _T.c.outcome == "", _T.c.at_us < lost_us)
@@ -167,10 +160,27 @@ class Trail:
             fresh = sa.and_(_T.c.id.in_(numbers), _T.c.entry.is_(None))
             connection.execute(sa.update(_T).where(fresh).values(entry=entry))
 
-    def last_number(self) -> int:
-        """The number of the latest row; 0 where there is none."""
+    def waiting(self) -> int:
+        """How many rows the private log does not commit to yet."""
+        counted = sa.select(sa.func.count()).select_from(_T).where(_T.c.entry.is_(None))
         with self._database.reading() as connection:
-            return int(connection.execute(sa.select(sa.func.max(_T.c.id))).scalar() or 0)
+            return int(connection.execute(counted).scalar_one())
+
+    def rows_sealed(self) -> dict[int, Row]:
+        """All rows of which it is noted that the private log commits to them, by number."""
+        with self._database.reading() as connection:
+            return {row.id: _row(row) for row in connection.execute(sa.select(_T).where(_T.c.entry.is_not(None)))}
+
+    def gaps(self) -> list[int]:
+        """Numbers that a row should have, and none has; a bounded number of them."""
+        with self._database.reading() as connection:
+            numbers = connection.execute(sa.select(_T.c.id).order_by(_T.c.id)).scalars()
+            missing: list[int] = []
+            expected = 1
+            for number in numbers:
+                missing += range(expected, min(number, expected + _MOST_GAPS))
+                expected = number + 1
+            return missing[:_MOST_GAPS]
 
     def _add(self, actor: Actor, action: str, about: str, detail: Mapping[str, Json], outcome: str) -> int:
         row = {

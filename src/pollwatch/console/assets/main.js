@@ -2,3 +2,4 @@ import "./global.js";
 import "htmx.org/dist/ext/hx-sse.js";
 import "./forms.js";
 import "./theme.js";
+import "./passkeys.js";

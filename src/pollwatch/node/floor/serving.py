@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from starlette.types import ASGIApp
-
 from pollwatch.clock import Clock
 from pollwatch.config import Config
-from pollwatch.console.app import Around, make_app
+from pollwatch.console.accounts.entering import guarded_app
 from pollwatch.console.staticfiles import are_built
 from pollwatch.errors import UsageError
 from pollwatch.i18n import _
+from pollwatch.node.floor.auditing import sealing
+from pollwatch.node.floor.entrance import check_listening, desk_of, entrance_of
 from pollwatch.node.floor.opening import floor
+from pollwatch.node.gateway.connection import Connections
 from pollwatch.node.gateway.serving import Listening, end_with_stdin, run
-
-
-def nobody(app: ASGIApp) -> ASGIApp:
-    """Nobody is signed in, so nobody sees anything."""
-    return app
 
 
 def serve(
@@ -29,7 +25,7 @@ def serve(
     listening: Listening,
     *,
     ready: Callable[[str], None],
-    around: Around = nobody,
+    say: Callable[[str], None],
     until_eof: bool = False,
 ) -> None:
     """Serve a case until SIGTERM or SIGINT.
@@ -40,16 +36,24 @@ def serve(
         clock: the time.
         listening: where.
         ready: told the address once it listens.
-        around: finds out who is looking.
+        say: told what whoever starts it should know.
         until_eof: also end when standard input does.
 
     Raises:
-        UsageError: the pages' scripts and styles were not built.
+        UsageError: the pages' scripts and styles were not built, or it would be shown to a network in clear.
         StoreError: there is no case, or it cannot be read.
     """
     if not are_built():
         raise UsageError(_("the console's scripts and styles are not built; run tools/assets.sh or make setup-console"))
     if until_eof:
         end_with_stdin()
-    with floor(case_dir, settings, clock) as services:
-        run(make_app(services, around), listening, ready)
+    check_listening(listening, settings.console)
+    with (
+        floor(case_dir, settings, clock) as services,
+        desk_of(case_dir, settings.console, clock) as desk,
+        sealing(case_dir, desk.trail, clock),
+    ):
+        if not desk.accounts.has_lead():
+            hint = _("nobody can sign in yet; for the first account: pollwatch account setup --case {case}")
+            say(hint.format(case=case_dir))
+        run(guarded_app(services, entrance_of(desk)), listening, ready, Connections().protocol)

@@ -1,6 +1,6 @@
 """Accounts of the console, what they prove themselves with, and the audit trail.
 
-Revision: 0002
+Revision: 0004
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 
 #: A row of the trail never goes, and changes only until its action is over and the private log commits to it.
 _TRIGGERS = (
