@@ -30,11 +30,14 @@ class Watched:
         name: the source's name in the settings.
         patterns: absolute paths of files (also of such as do not exist yet), folders, or patterns.
         begin: where reading begins the first time.
+        whole: a spool: the last record of a file always gets its line end, however late (else only so long is waited
+            for it), and files are never renamed, copied or changed, so that one is known by its name.
     """
 
     name: str
     patterns: tuple[str, ...]
     begin: Begin = "file"
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

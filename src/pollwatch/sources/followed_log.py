@@ -13,12 +13,13 @@ A file that was removed or moved away while it was open is read to its end throu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from pollwatch.sources.content import Content
-from pollwatch.sources.finding import Begin, Found
+from pollwatch.sources.finding import Found, Watched
 from pollwatch.sources.followed_file import Chunk, FollowedFile, ReplacedError
 from pollwatch.sources.position import HEAD_BYTES, TAIL_BYTES, Position, digest
 
@@ -69,11 +70,12 @@ class _Kept:
 class FollowedLog:
     """See the module."""
 
-    def __init__(self, source: str, stream: str, begin: Begin, positions: Iterable[Position] = ()) -> None:
+    def __init__(self, watched: Watched, stream: str, positions: Iterable[Position] = ()) -> None:
         """Begin, from earlier positions where there are any."""
-        self.source = source
+        self.source = watched.name
         self.stream = stream
-        self._begin = begin
+        self._begin = watched.begin
+        self._whole = watched.whole
         known = sorted(positions, key=lambda each: each.generation)
         self._met = bool(known)
         self._kept = [_Kept(FollowedFile(each)) for each in known if each.generation]
@@ -134,6 +136,8 @@ class FollowedLog:
     def _is_still(self, kept: _Kept, here: Found) -> bool:
         """Whether the file with the same inode is the same file."""
         file = kept.file
+        if self._whole and here.path != file.position.path:
+            return False  # a segment of a spool is never renamed, and the next one may hold the same lines
         if file.content is not None:
             if here.size < file.position.offset and not file.content.packed:
                 return False
@@ -159,7 +163,7 @@ class FollowedLog:
     def _find_again(self, kept: _Kept, free: dict[tuple[int, int], Found], now_s: float) -> None:
         """Look for a file that lies nowhere under its inode: by what it holds."""
         file, kept.found = kept.file, None
-        if file.position.offset or file.position.ended:
+        if (file.position.offset or file.position.ended) and not self._whole:
             for here in list(free.values()):
                 if here.size and here.state not in kept.refused:
                     other = _Kept(FollowedFile(file.position))
@@ -214,6 +218,8 @@ class FollowedLog:
             kept.file.pass_over()
 
     def _is_copy(self, content: Content, here: Found, others: Sequence[_Kept]) -> bool:
+        if self._whole:
+            return False
         head = content.read(0, HEAD_BYTES)
         if not head:
             return content.packed  # a compressed file that holds nothing yet
@@ -232,8 +238,9 @@ class FollowedLog:
             if file.content is None or file.position.ended:
                 continue
             newest = number == len(self._kept) - 1
+            patience = math.inf if self._whole else patience_s if newest else min(patience_s, _OLDER_PATIENCE_S)
             try:
-                chunk = file.step(budget, now_s, patience_s if newest else min(patience_s, _OLDER_PATIENCE_S))
+                chunk = file.step(budget, now_s, patience)
             except ReplacedError:
                 file.detach()
                 kept.read_state, kept.replaced = None, True
@@ -271,7 +278,7 @@ class FollowedLog:
                 kept.told = True
                 if not kept.file.position.ended and (kept.replaced or not kept.drained):
                     self._tell(kept, "truncated" if kept.drained else "lost")
-            if gone > _GONE_KEPT:
+            if gone > (0 if self._whole and kept.drained else _GONE_KEPT):
                 self._kept.remove(kept)
 
     def _tell(self, kept: _Kept, kind: NoticeKind, detail: str = "") -> None:

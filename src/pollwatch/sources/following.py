@@ -163,5 +163,5 @@ class Followed:
                 key = (source.name, stream)
                 if key not in self._logs:
                     resumed = self._resumed.pop(key, [])
-                    self._logs[key] = FollowedLog(source.name, stream, source.begin, resumed)
+                    self._logs[key] = FollowedLog(source, stream, resumed)
                 self._logs[key].look(logs.get(stream, []), now_s)

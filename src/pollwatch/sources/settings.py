@@ -93,7 +93,7 @@ class WatchedSource:
     def watched(self, spool: Path) -> Watched:
         """What is followed: the source's own files, or its folder in the spool."""
         if self.received:
-            return Watched(self.name, (str(spool / self.name),), "all")
+            return Watched(self.name, (str(spool / self.name),), "all", whole=True)
         return Watched(self.name, self.paths, self.begin)
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from pollwatch.errors import StoreError
 from pollwatch.store.disk import make_folder
 
-_OURS: Final = frozenset({"events", "evidence", "joint"})
+_OURS: Final = frozenset({"events", "evidence", "joint", "live"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import socket
 import struct
 from collections import Counter
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -30,6 +30,13 @@ IN_ALL: Final = 768
 _NO_LINGERING: Final = struct.pack("ii", 1, 0)
 
 
+class Cuttable(Protocol):
+    """A connection that can be ended at once."""
+
+    def cut(self) -> None:
+        """End it; what was not taken yet is dropped."""
+
+
 class Connections:
     """All connections of one server."""
 
@@ -42,7 +49,7 @@ class Connections:
         """
         self._per_address = per_address
         self._in_all = in_all
-        self._open: dict[Guarded, str] = {}
+        self._open: dict[Cuttable, str] = {}
         self._counts: Counter[str] = Counter()
 
     def protocol(
@@ -55,7 +62,7 @@ class Connections:
         """What uvicorn calls for each connection."""
         return Guarded(self, config, server_state, app_state, _loop)
 
-    def add(self, made: Guarded, address: str) -> bool:
+    def add(self, made: Cuttable, address: str) -> bool:
         """Take a connection in, or not; where there is no place, whoever has most loses its oldest."""
         if self._counts[address] >= self._per_address:
             return False
@@ -68,13 +75,18 @@ class Connections:
         self._counts[address] += 1
         return True
 
-    def remove(self, lost: Guarded) -> None:
+    def remove(self, lost: Cuttable) -> None:
         """A connection ended."""
         address = self._open.pop(lost, None)
         if address is not None:
             self._counts[address] -= 1
             if not self._counts[address]:
                 del self._counts[address]
+
+    def end_all(self) -> None:
+        """End every connection."""
+        for each in list(self._open):
+            each.cut()
 
 
 class Guarded(H11Protocol):

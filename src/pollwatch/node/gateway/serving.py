@@ -100,11 +100,11 @@ def run(
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=32 << 10,
     )
-    _raise_file_limit()
+    raise_file_limit()
     _Server(config, ready).run()
 
 
-def _raise_file_limit() -> None:
+def raise_file_limit() -> None:
     """As many connections as this process may have, so that those who only hold one leave room for others."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
