@@ -290,15 +290,15 @@ def test_nothing_that_was_acknowledged_is_lost_and_nothing_comes_twice(tmp_path:
 
         sender = threading.Thread(target=send)
         sender.start()
-        for _ in range(2):
-            time.sleep(0.4)
+        for wanted in (800, 1_600):
+            until(lambda wanted=wanted: len(sent) >= wanted)
+            time.sleep(0.013 * wanted / 800)  # somewhere in a batch
             running.kill()
             running.start()
-        time.sleep(0.3)
+        until(lambda: len(sent) >= 2_400)
         done.set()
         sender.join()
         lines = running.lines("push")
-    assert len(sent) > 2_000
     assert len(lines) == len(set(lines))
     assert set(sent) <= set(lines)
     assert all(line.endswith(b"x" * 500) for line in lines)
