@@ -23,6 +23,7 @@ from pollwatch.i18n import _
 VERBS: dict[str, str] = {
     "demo": "demo",
     "scan": "scan",
+    "watch": "watch",
     "receive": "receive",
     "explain": "explain",
     "rules": "rules",

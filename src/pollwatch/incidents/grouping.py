@@ -96,7 +96,11 @@ class Grouper:
     """Takes events and detections as they come; gives incidents at the end."""
 
     def __init__(
-        self, calendar: Calendar | None = None, assets: Assets | None = None, announced: Sequence[Announced] = ()
+        self,
+        calendar: Calendar | None = None,
+        assets: Assets | None = None,
+        announced: Sequence[Announced] = (),
+        spool: Spool | None = None,
     ) -> None:
         """Nothing seen yet.
 
@@ -104,11 +108,12 @@ class Grouper:
             calendar: the elections watched; without one every priority is the calm one.
             assets: the systems watched, their kinds and owners.
             announced: tests that somebody was asked to make.
+            spool: where it is kept who did what; None = in a temporary file.
         """
         self._announced = announced
         self._calendar = calendar or Calendar()
         self._assets = assets or Assets()
-        self._spool = Spool()
+        self._spool = spool or Spool()
         self._folder = Folder()
         self.telemetry = Telemetry()
 
@@ -141,7 +146,21 @@ class Grouper:
         Args:
             fetch: called once, with the lines that are to be shown.
         """
-        found = campaigns(self._folder.done())
+        return self._incidents(self._folder, fetch)
+
+    def of(self, detections: Iterable[Detection], fetch: Fetch) -> list[Incident]:
+        """The incidents of these detections alone, whatever was added; may be asked again and again.
+
+        Args:
+            detections: in any order.
+            fetch: as for :meth:`finish`.
+        """
+        folder = Folder()
+        folder.add(detections)
+        return self._incidents(folder, fetch)
+
+    def _incidents(self, folder: Folder, fetch: Fetch) -> list[Incident]:
+        found = campaigns(folder.done())
         addresses = sorted({ip for c in found for d in c.detections for ip in d.actors.ip})
         activity = Activity(self._spool, addresses)
         spare(found, activity)

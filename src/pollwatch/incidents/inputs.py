@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -54,6 +55,12 @@ def input_names(connection: sa.Connection) -> dict[str, InputName]:
     return {path: InputName(input_id, digest) for path, input_id, digest in found}
 
 
+def input_paths(connection: sa.Connection) -> dict[int, str]:
+    """How each input is called, by its row."""
+    found = connection.execute(sa.select(tables.INPUTS.c.id, tables.INPUTS.c.path))
+    return {row.id: row.path for row in found}
+
+
 def event_readers(connection: sa.Connection, root: Path, paths: Mapping[int, str]) -> list[EventReader]:
     """Readers of the events of some inputs, in the order in which those came.
 
@@ -65,8 +72,7 @@ def event_readers(connection: sa.Connection, root: Path, paths: Mapping[int, str
     files = tables.EVENT_FILES
     listed: dict[int, list[EventFile]] = {}
     for row in connection.execute(sa.select(files).order_by(files.c.input_id, files.c.name)):
-        logsource = LogSource(row.category, row.product, row.service)
-        listed.setdefault(row.input_id, []).append(EventFile(row.name, logsource, row.rows))
+        listed.setdefault(row.input_id, []).append(event_file(row))
     return [EventReader(root, paths[input_id], each) for input_id, each in listed.items() if input_id in paths]
 
 
@@ -94,7 +100,7 @@ def write_input(connection: sa.Connection, record: InputRecord, now_us: int) -> 
         _remove_earlier(connection, input_id)
     contents = [{"digest": c.digest, "size_bytes": c.size_bytes, "input_id": input_id} for c in record.contents]
     _insert(connection, tables.CONTENTS, contents)
-    _insert(connection, tables.EVENT_FILES, [_file_row(file, input_id) for file in record.files])
+    _insert(connection, tables.EVENT_FILES, [file_row(file, input_id) for file in record.files])
     _write_quarantine(connection, record.quarantine, input_id)
 
 
@@ -109,7 +115,13 @@ def _remove_earlier(connection: sa.Connection, input_id: int) -> None:
     connection.execute(sa.delete(tables.DETECTIONS).where(ids.in_(here), ids.not_in(elsewhere)))
 
 
-def _file_row(file: EventFile, input_id: int) -> dict[str, object]:
+def event_file(row: sa.Row[Any]) -> EventFile:
+    """The event file that a row names."""
+    return EventFile(row.name, LogSource(row.category, row.product, row.service), row.rows)
+
+
+def file_row(file: EventFile, input_id: int) -> dict[str, object]:
+    """The row of an event file."""
     return {
         "name": file.name,
         "input_id": input_id,

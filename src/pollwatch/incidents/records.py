@@ -30,8 +30,9 @@ from pollwatch.incidents.asking import Asking
 from pollwatch.incidents.erasing import ErasedLines
 from pollwatch.incidents.export import encodable
 from pollwatch.incidents.incident import Incident, Status
-from pollwatch.incidents.inputs import event_readers
+from pollwatch.incidents.inputs import event_readers, input_paths
 from pollwatch.incidents.intake import Intake
+from pollwatch.incidents.live import LiveCase
 from pollwatch.incidents.quarantine import Quarantine, QuarantineCount, QuarantinedLine
 from pollwatch.incidents.regroup import Regrouped
 from pollwatch.incidents.scanned import ScannedInput
@@ -104,6 +105,10 @@ class Case:
             finally:
                 intake.close()
 
+    def watching(self) -> LiveCase:
+        """A watch's way into the case, step by step."""
+        return LiveCase(self.folder, self._database, self._clock)
+
     def add_scan(
         self,
         inputs: Sequence[ScannedInput],
@@ -166,7 +171,7 @@ class Case:
     def detections(self) -> list[Detection]:
         """All detections, in order of time: what grouping starts from."""
         with self._database.reading() as connection:
-            return rows.read_detections(connection, _paths(connection))
+            return rows.read_detections(connection, input_paths(connection))
 
     def accused(self, incident: Incident) -> LineSet:
         """The incident's own lines on which its rules fired: what is said against somebody, and no line beside it."""
@@ -176,7 +181,7 @@ class Case:
     def incidents(self, min_severity: Severity = Severity.INFO, status: Status | None = None) -> list[Incident]:
         """Incidents in the order that people should look at them: by priority, severity, time."""
         with self._database.reading() as connection:
-            found = rows.read_incidents(connection, _paths(connection)).values()
+            found = rows.read_incidents(connection, input_paths(connection)).values()
         return [each for each in found if each.severity >= min_severity and status in (None, each.status)]
 
     def incident(self, name: str) -> Incident:
@@ -212,7 +217,7 @@ class Case:
         """Lines that were not understood: exact counts by reason, and the first few of each."""
         counts, lines = tables.QUARANTINE_COUNTS, tables.QUARANTINE_LINES
         with self._database.reading() as connection:
-            names = _paths(connection)
+            names = input_paths(connection)
             wanted = [input_id for input_id, name in names.items() if path in (None, name)]
             counted = connection.execute(
                 sa.select(counts).where(counts.c.input_id.in_(wanted)).order_by(counts.c.input_id, counts.c.reason)
@@ -303,18 +308,12 @@ class Case:
 
     def _readers(self, path: str | None) -> list[EventReader]:
         with self._database.reading() as connection:
-            names = _paths(connection)
+            names = input_paths(connection)
             if path is not None:
                 names = {input_id: name for input_id, name in names.items() if name == path}
                 if not names:
                     raise StoreError(f"{path} is no input of the case in {self.folder.root}")
             return event_readers(connection, self.folder.events, names)
-
-
-def _paths(connection: sa.Connection) -> dict[int, str]:
-    """How each input is called."""
-    found = connection.execute(sa.select(tables.INPUTS.c.id, tables.INPUTS.c.path))
-    return {row.id: row.path for row in found}
 
 
 def _resolve(connection: sa.Connection, name: str) -> str:

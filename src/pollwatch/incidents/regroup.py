@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -39,7 +39,11 @@ class Regrouped:
 
 
 def write_incidents(
-    connection: sa.Connection, incidents: Sequence[Incident], ids: Mapping[str, int], now_us: int
+    connection: sa.Connection,
+    incidents: Sequence[Incident],
+    ids: Mapping[str, int],
+    now_us: int,
+    over: Collection[str] | None = None,
 ) -> Regrouped:
     """Write incidents over those of the case.
 
@@ -48,11 +52,14 @@ def write_incidents(
         incidents: all detections of the case, grouped; line sets by the names in ``ids``.
         ids: the row of each input, by its name.
         now_us: the time of the scan.
+        over: only these incidents of the case may go on in them; None = any.
     """
     paths = {input_id: path for path, input_id in ids.items()}
-    before = rows.read_incidents(connection, paths)
+    before = rows.read_incidents(connection, paths, over)
     incidents = decided(connection, incidents, before, paths)
     aliases = frozenset(connection.execute(sa.select(tables.INCIDENT_ALIASES.c.alias)).scalars())
+    if over is not None:  # the others' names are taken all the same
+        aliases |= frozenset(connection.execute(sa.select(tables.INCIDENTS.c.id)).scalars())
     matched = match({name: each.lines for name, each in before.items()}, incidents, aliases)
     writer = Writer(connection, ids, now_us)
     kept = tuple(writer.write(each, before) for each in matched)

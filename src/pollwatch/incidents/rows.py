@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ from pollwatch.incidents.incident import ElectionContext, Incident, Phase, RawLi
 from pollwatch.incidents.packing import unpack
 
 _MAX_BODY_BYTES = 1 << 30
+_AT_ONCE = 500
 _B = TypeVar("_B")
 
 
@@ -106,33 +107,56 @@ def read_detections(
     dropped = frozenset(without)
     lines = _lines(connection, tables.DETECTION_LINES, "detection_id")
     table = tables.DETECTIONS
-    rows = connection.execute(sa.select(table).order_by(table.c.first_us.is_(None), table.c.first_us, table.c.id))
+    found = connection.execute(sa.select(table).order_by(table.c.first_us.is_(None), table.c.first_us, table.c.id))
     detections = []
-    for row in rows:
+    for row in found:
         by_input = lines.get(row.id, {})
         if dropped and by_input.keys() <= dropped:
             continue
-        body = read_body(row.body, _DetectionBody)
-        detections.append(
-            Detection(
-                rule_id=body.rule_id,
-                title=body.title,
-                severity=Severity(row.severity),
-                techniques=body.techniques,
-                actors=body.actors,
-                targets=body.targets,
-                first_us=row.first_us,
-                last_us=row.last_us,
-                lines=_line_set(by_input, paths),
-                why=body.why,
-                logsource=body.logsource,
-                tool=body.tool,
-                succeeded=body.succeeded,
-                meaning=body.meaning,
-                steps=body.steps,
-            )
-        )
+        detections.append(_detection(row, _line_set(by_input, paths)))
     return detections
+
+
+def read_detections_since(
+    connection: sa.Connection, paths: Mapping[int, str], since_us: int, most: int = -1
+) -> list[tuple[str, Detection]]:
+    """Detections whose last line is no older, with their ids, oldest first; the latest so many of them (-1: all)."""
+    table, lines = tables.DETECTIONS, tables.DETECTION_LINES
+    latest = (
+        sa.select(table)
+        .where(sa.or_(table.c.last_us >= since_us, table.c.last_us.is_(None)))
+        .order_by(table.c.last_us.desc(), table.c.id)
+        .limit(most)
+    )
+    found = connection.execute(latest).all()
+    by_id: dict[str, dict[int, Numbers]] = {}
+    ids = [row.id for row in found]
+    for at in range(0, len(ids), _AT_ONCE):
+        query = sa.select(lines).where(lines.c.detection_id.in_(ids[at : at + _AT_ONCE]))
+        for row in connection.execute(query):
+            by_id.setdefault(row.detection_id, {})[row.input_id] = unpack(row.numbers)
+    return [(row.id, _detection(row, _line_set(by_id.get(row.id, {}), paths))) for row in reversed(found)]
+
+
+def _detection(row: sa.Row[tuple[object, ...]], lines: LineSet) -> Detection:
+    body = read_body(row.body, _DetectionBody)
+    return Detection(
+        rule_id=body.rule_id,
+        title=body.title,
+        severity=Severity(row.severity),
+        techniques=body.techniques,
+        actors=body.actors,
+        targets=body.targets,
+        first_us=row.first_us,
+        last_us=row.last_us,
+        lines=lines,
+        why=body.why,
+        logsource=body.logsource,
+        tool=body.tool,
+        succeeded=body.succeeded,
+        meaning=body.meaning,
+        steps=body.steps,
+    )
 
 
 def incident_row(incident: Incident) -> dict[str, object]:
@@ -160,14 +184,17 @@ def incident_row(incident: Incident) -> dict[str, object]:
     }
 
 
-def read_incidents(connection: sa.Connection, paths: Mapping[int, str]) -> dict[str, Incident]:
-    """All incidents by id, in the order that people should look at them: priority, severity, time.
+def read_incidents(
+    connection: sa.Connection, paths: Mapping[int, str], only: str | Collection[str] | None = None
+) -> dict[str, Incident]:
+    """Incidents by id, in the order that people should look at them: priority, severity, time.
 
     Args:
         connection: to the case.
         paths: how each input is called.
+        only: the id of one, or of some; None = all.
     """
-    found = _read(connection, paths, None)
+    found = _read(connection, paths, only)
     found.sort(key=lambda i: (i.election.priority, -i.severity, i.first_us or 0, i.id))
     return {incident.id: incident for incident in found}
 
@@ -180,16 +207,25 @@ def read_incident(connection: sa.Connection, incident_id: str) -> Incident:
     return _read(connection, paths, incident_id)[0]
 
 
-def _read(connection: sa.Connection, paths: Mapping[int, str], only: str | None) -> list[Incident]:
+def _read(connection: sa.Connection, paths: Mapping[int, str], only: str | Collection[str] | None) -> list[Incident]:
     lines = _lines(connection, tables.INCIDENT_LINES, "incident_id", only)
     samples = _samples(connection, paths, only)
     query = sa.select(tables.INCIDENTS)
     if only is not None:
-        query = query.where(tables.INCIDENTS.c.id == only)
+        query = query.where(_among(tables.INCIDENTS.c.id, only))
     return [
         _incident(row, _line_set(lines.get(row.id, {}), paths), samples.get(row.id, ()))
         for row in connection.execute(query)
     ]
+
+
+def incident_lines(
+    connection: sa.Connection, paths: Mapping[int, str], only: Collection[str] | None = None
+) -> dict[str, LineSet]:
+    """The lines of each incident (or of some, by id), by its id."""
+    found = _lines(connection, tables.INCIDENT_LINES, "incident_id", only)
+    ids = only if only is not None else connection.execute(sa.select(tables.INCIDENTS.c.id)).scalars()
+    return {name: _line_set(found.get(name, {}), paths) for name in ids}
 
 
 def incident_body(text: str) -> IncidentBody:
@@ -228,22 +264,31 @@ def _incident(row: sa.Row[tuple[object, ...]], lines: LineSet, samples: Iterable
 
 
 def _lines(
-    connection: sa.Connection, table: sa.Table, owner: str, only: str | None = None
+    connection: sa.Connection, table: sa.Table, owner: str, only: str | Collection[str] | None = None
 ) -> dict[str, dict[int, Numbers]]:
     query = sa.select(table.c[owner], table.c.input_id, table.c.numbers)
     if only is not None:
-        query = query.where(table.c[owner] == only)
+        query = query.where(_among(table.c[owner], only))
     found: dict[str, dict[int, Numbers]] = {}
     for name, input_id, blob in connection.execute(query):
         found.setdefault(name, {})[input_id] = unpack(blob)
     return found
 
 
-def _samples(connection: sa.Connection, paths: Mapping[int, str], only: str | None) -> dict[str, list[RawLine]]:
+def _among(column: sa.Column[str], only: str | Collection[str]) -> sa.ColumnElement[bool]:
+    """Whether a column holds one of some ids; many at a time, so they are handed over as JSON."""
+    if isinstance(only, str):
+        return column == only
+    return column.in_(sa.select(sa.func.json_each(canonical.compact(sorted(only))).table_valued("value").c.value))
+
+
+def _samples(
+    connection: sa.Connection, paths: Mapping[int, str], only: str | Collection[str] | None
+) -> dict[str, list[RawLine]]:
     table = tables.INCIDENT_SAMPLES
     query = sa.select(table).order_by(table.c.incident_id, table.c.position)
     if only is not None:
-        query = query.where(table.c.incident_id == only)
+        query = query.where(_among(table.c.incident_id, only))
     found: dict[str, list[RawLine]] = {}
     for row in connection.execute(query):
         found.setdefault(row.incident_id, []).append(RawLine(paths[row.input_id], row.number, row.text))

@@ -147,6 +147,12 @@ class Spool:
             self._writer = None
 
 
+def rows_of(batch: EventBatch, path_id: int) -> Rows:
+    """A batch's rows, held in memory."""
+    made = _rows(batch, path_id)
+    return Rows(*(made.column(name).to_numpy(zero_copy_only=False) for name in SCHEMA.names))
+
+
 def _rows(batch: EventBatch, path_id: int) -> pa.RecordBatch:
     size = len(batch)
     columns = actor_columns(batch.logsource)

@@ -116,6 +116,7 @@ INCIDENTS: Final = sa.Table(
     sa.Column("created_us", sa.Integer, nullable=False),
     sa.Column("updated_us", sa.Integer, nullable=False),
     sa.Column("assignee", sa.String, nullable=False, server_default=""),
+    sa.Index("ix_incidents_last_us", "last_us"),
 )
 
 INCIDENT_LINES: Final = sa.Table(

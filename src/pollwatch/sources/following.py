@@ -13,7 +13,7 @@ Records are lines. What spans lines (XML, binary Windows logs) is no stream: it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,17 +78,21 @@ class Followed:
         for position in positions:
             self._resumed.setdefault((position.source, position.stream), []).append(position)
 
-    def read(self, max_bytes: int) -> list[Chunk]:
+    def read(self, max_bytes: int, without: Collection[tuple[str, str]] = ()) -> list[Chunk]:
         """What came since the last call, up to about so many bytes; each log in turn, so that none starves another.
 
         Empty where nothing came; then :meth:`wait`. A single record may be larger than asked for (up to 8 MiB).
+
+        Args:
+            max_bytes: about so many; of any one log at most 1 MiB a chunk.
+            without: logs, by source and stream, that have to wait.
         """
         now_s = self._now_s()
         if self._looked_s is None or now_s - self._looked_s >= self._options.rescan_s or self._changes.take():
             self._look(now_s)
         chunks: list[Chunk] = []
         left, looks = max_bytes, _LOOKS_AT_ONCE
-        logs = list(self._logs.values())
+        logs = [log for key, log in self._logs.items() if key not in without]
         waiting = logs[self._turn % len(logs) :] + logs[: self._turn % len(logs)] if logs else []
         self._turn += 1
         while waiting and left > 0:

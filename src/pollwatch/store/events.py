@@ -29,7 +29,7 @@ from pollwatch.events.batch import NUMBER, EventBatch, LogSource
 from pollwatch.events.lines import Numbers
 from pollwatch.store.disk import make_folder, publish
 
-_GROUP_ROWS: Final = 65_536
+GROUP_ROWS: Final = 65_536
 _GROUP_BYTES: Final = 32 << 20
 _PLAIN = re.compile(r"[a-z0-9_]{0,32}", re.ASCII)
 
@@ -73,7 +73,7 @@ class EventWriter:
         if parts is None:
             prefix = self._incoming / f"{len(self._open):08d}"
             parts = self._open[batch.path, batch.logsource] = _Parts(prefix)
-        with _disk_errors(self._root):
+        with disk_errors(self._root):
             parts.add(batch.table)
 
     def publish(self, path: str, digest: str) -> tuple[EventFile, ...]:
@@ -83,7 +83,7 @@ class EventWriter:
             StoreError: the disk is full or not writable.
         """
         files = []
-        with _disk_errors(self._root):
+        with disk_errors(self._root):
             for logsource in sorted(source for named, source in self._open if named == path):
                 parts = self._open[path, logsource].finish()
                 folder = self._root / folder_name(logsource)
@@ -124,20 +124,20 @@ class _Parts:
         self._pending.append(table)
         self._pending_rows += table.num_rows
         self._pending_bytes += table.nbytes
-        if self._pending_rows >= _GROUP_ROWS or self._pending_bytes >= _GROUP_BYTES:
+        if self._pending_rows >= GROUP_ROWS or self._pending_bytes >= _GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
         if not self._pending:
             return
         earlier = [] if self._schema is None else [self._schema]
-        schema = _united([*earlier, *(table.schema for table in self._pending)])
+        schema = united([*earlier, *(table.schema for table in self._pending)])
         if self._writer is None or schema != self._schema:
             self._end_part()
             self._schema = schema
             self._writer = pq.ParquetWriter(self._next_file(), schema, compression="zstd", write_page_index=True)
-        table = pa.concat_tables([_fitted(table, schema) for table in self._pending])
-        self._writer.write_table(table, row_group_size=_GROUP_ROWS)
+        table = pa.concat_tables([fitted(table, schema) for table in self._pending])
+        self._writer.write_table(table, row_group_size=GROUP_ROWS)
         self._rows += table.num_rows
         self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
 
@@ -183,7 +183,7 @@ class EventReader:
             StoreError: a file is missing or damaged.
         """
         for file in self._files:
-            with _disk_errors(self._root / file.name), pq.ParquetFile(self._root / file.name) as parquet:
+            with disk_errors(self._root / file.name), pq.ParquetFile(self._root / file.name) as parquet:
                 for group in range(parquet.num_row_groups):
                     yield EventBatch(file.logsource, self._path, parquet.read_row_group(group))
 
@@ -195,7 +195,7 @@ class EventReader:
         """
         wanted = pa.array(numbers, type=pa.int64())
         for file in self._files:
-            with _disk_errors(self._root / file.name), pq.ParquetFile(self._root / file.name) as parquet:
+            with disk_errors(self._root / file.name), pq.ParquetFile(self._root / file.name) as parquet:
                 for group in _groups_with(parquet, numbers):
                     table = parquet.read_row_group(group)
                     found = table.filter(pc.is_in(table[NUMBER], value_set=wanted))
@@ -233,7 +233,7 @@ def _groups_with(parquet: pq.ParquetFile, numbers: Numbers) -> Iterator[int]:
             yield group
 
 
-def _united(schemas: Sequence[pa.Schema]) -> pa.Schema:
+def united(schemas: Sequence[pa.Schema]) -> pa.Schema:
     """All columns of all schemas in order of appearance: int64 where all agree on integers, else text."""
     integer: dict[str, bool] = {}
     for schema in schemas:
@@ -247,7 +247,7 @@ def _united(schemas: Sequence[pa.Schema]) -> pa.Schema:
     )
 
 
-def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The table with exactly the schema's columns; absent ones are null."""
     columns = []
     for field in schema:
@@ -258,7 +258,7 @@ def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 @contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
     """Turn what the disk and Parquet raise into an error that names the file."""
     try:
         yield

@@ -6,6 +6,7 @@
     DIR/events/       Parquet, one folder per logsource
     DIR/evidence/     the private and the shared log, salts, keys (written by pollwatch.evidence)
     DIR/joint/        what is shared with other members (written by pollwatch.sharing)
+    DIR/live/         what a watch needs to go on, and what receivers write down (written by pollwatch.node.watch)
 """
 
 from __future__ import annotations
@@ -47,6 +48,16 @@ class CaseFolder:
         return self.root / "joint"
 
     @property
+    def live(self) -> Path:
+        """What a watch needs to go on, and what receivers write down."""
+        return self.root / "live"
+
+    @property
+    def watch_lock(self) -> Path:
+        """Held by the one process that watches into the case."""
+        return self.root / "watch.lock"
+
+    @property
     def scan_lock(self) -> Path:
         """Held by the one process that scans into the case."""
         return self.root / "scan.lock"
@@ -68,7 +79,7 @@ class CaseFolder:
         strange = sorted(
             entry.name
             for entry in self.root.iterdir()
-            if entry.name not in _OURS and not entry.name.startswith(("case.sqlite", "scan.lock"))
+            if entry.name not in _OURS and not entry.name.startswith(("case.sqlite", "scan.lock", "watch.lock"))
         )
         if strange:
             raise StoreError(f"{self.root} holds {strange[0]!r} and is no case; choose an empty or a new folder")

@@ -189,11 +189,14 @@ def _judged(strange: pl.DataFrame, touched: pl.DataFrame, spans: pl.DataFrame, *
     sums = now.group_by("host", "span", maintain_order=True).agg(
         ips=pl.col("ip").n_unique().cast(pl.Int64), users=pl.col("user").n_unique().cast(pl.Int64)
     )
-    usual = spans.group_by("host").agg(usual=pl.col("strangers").median())
+    # Not of the span itself: what it had a moment ago is no past to compare it with.
+    others = sums.select("host", "span").join(spans, on="host", how="inner", nulls_equal=True, suffix="_past")
+    others = others.filter(pl.col("span_past") < pl.col("span"))
+    usual = others.group_by("host", "span").agg(usual=pl.col("strangers").median())
     told = spans.select("host", "span", "told")
     loud = (
         sums.filter(pl.col("ips") >= _LEAST, pl.col("users") >= _LEAST)
-        .join(usual, on="host", how="left", nulls_equal=True)
+        .join(usual, on=["host", "span"], how="left", nulls_equal=True)
         .join(told, on=["host", "span"], how="left", nulls_equal=True)
         .filter((pl.col("ips") >= _TIMES * pl.col("usual").fill_null(0)) | (pl.col("told").fill_null(0) > 0))
         .filter(worth_telling(pl.col("ips"), pl.col("told"), done=done))

@@ -71,13 +71,13 @@ class _Kept:
         for at in range(0, len(block), SEALED_RECORDS):
             part = slice(at, at + SEALED_RECORDS)
             lines = replace(block, first_number=block.first_number + at, raw=block.raw[part], text=block.text[part])
-            events = _events_of(lines, parsed)
+            events = events_of(lines, parsed)
             fields = linevalues.values(lines, events, self.fields)
             self.evidence.seal_batch(source.path, lines.first_number, lines.raw, TimeSpan(*span_of(events)), fields)
         self.intake.block(source, block, parsed)
 
 
-def _events_of(lines: LineBlock, parsed: Parsed) -> Parsed:
+def events_of(lines: LineBlock, parsed: Parsed) -> Parsed:
     """The events of some consecutive lines of a block."""
     batches = []
     for batch in parsed.batches:

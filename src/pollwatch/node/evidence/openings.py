@@ -133,6 +133,18 @@ class Openings:
             ).fetchall()
         return tuple(KeptBatch(*row) for row in rows)
 
+    def batches_about(self, path: str, first: int, last: int) -> tuple[KeptBatch, ...]:
+        """The sealed batches of an input that hold any of these records, latest first."""
+        with self._named():
+            longest = self._number("SELECT max(lines) FROM batches WHERE path = ?", (path,)) or 0
+            rows = self._db.execute(
+                "SELECT entry, path, first_number, lines, seed FROM batches WHERE path = ?"
+                " AND first_number BETWEEN ? AND ? AND first_number + lines > ? AND entry IS NOT NULL"
+                " ORDER BY entry DESC",
+                (path, first - longest, last, first),
+            ).fetchall()
+        return tuple(KeptBatch(*row) for row in rows)
+
     def batches_between(self, first_entry: int, end_entry: int) -> tuple[KeptBatch, ...]:
         """The batches among some private entries that can still be opened, ascending by entry."""
         with self._named():
@@ -283,6 +295,8 @@ CREATE TABLE IF NOT EXISTS batches (
     first_number INTEGER NOT NULL, lines INTEGER NOT NULL, seed BLOB NOT NULL, fields BLOB NOT NULL,
     manifest BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS batches_by_path ON batches (path, entry);
+CREATE INDEX IF NOT EXISTS batches_by_number ON batches (path, first_number);
+CREATE INDEX IF NOT EXISTS batches_by_length ON batches (path, lines);
 CREATE TABLE IF NOT EXISTS incidents (
     row INTEGER PRIMARY KEY, entry INTEGER UNIQUE, id TEXT NOT NULL, digest BLOB NOT NULL, content BLOB NOT NULL,
     content_salt BLOB NOT NULL, refs BLOB NOT NULL, refs_salt BLOB NOT NULL, manifest BLOB NOT NULL,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -55,6 +56,17 @@ FetchRaw = Callable[[str, int, int], Sequence[bytes]]
 _TOGETHER = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """Consecutive records of an input that are to be sealed; see :meth:`CaseEvidence.seal_batch`."""
+
+    path: str
+    first_number: int
+    lines: Sequence[bytes]
+    span: TimeSpan = field(default_factory=TimeSpan)
+    fields: Mapping[str, Values] = field(default_factory=lambda: NO_FIELDS)
+
+
 class CaseEvidence:
     """One case's evidence, open for sealing. Use :meth:`open`, and close it (or use ``with``)."""
 
@@ -68,13 +80,14 @@ class CaseEvidence:
         self._shared: Log | None = None
 
     @classmethod
-    def open(cls, case_dir: Path, clock: Clock, handle: str = "watch") -> CaseEvidence:
+    def open(cls, case_dir: Path, clock: Clock, handle: str = "watch", *, wait: bool = False) -> CaseEvidence:
         """Open a case's evidence; the first time, make its keys and logs.
 
         Args:
             case_dir: the case folder.
             clock: for times in seals and cosignatures.
             handle: what new logs' names begin with; eight random bytes follow, so that they are unique.
+            wait: for another process that has it open for a moment; always so where a watch is at work in the case.
 
         Raises:
             StoreError: another process has it open, or the disk says no.
@@ -83,7 +96,7 @@ class CaseEvidence:
         """
         folder = case_dir / "evidence"
         CaseKeys.create_missing(folder, handle)
-        private = casekeys.open_log(folder, "private", clock)
+        private = casekeys.open_log(folder, "private", clock, wait=wait or (case_dir / "live").exists())
         try:
             evidence = cls(private, Openings(folder / "openings.sqlite"), folder, clock)
         except BaseException:
@@ -180,17 +193,49 @@ class CaseEvidence:
             ProofError: no lines, or fields that cannot be sealed together.
             StoreError: the disk says no.
         """
-        if not lines:
-            raise ProofError(f"{path}: a batch without lines seals nothing")
-        digest = batches.digest(path, first_number, lines)
-        known = self.openings.batch_entry(digest)
-        if known is not None:
-            return known
-        sealed = batches.salted_lines(path, lines, fields)
-        manifest = batches.manifest(sealed, first_number, span or TimeSpan()).to_bytes()
-        kept = KeptBatch(-1, path, first_number, len(lines), sealed.seed)
-        row = self.openings.keep_batch(digest, kept, linevalues.pack(fields), manifest)
-        return self._append("batches", row, manifest)
+        return self.seal_batches((Unsealed(path, first_number, lines, span or TimeSpan(), fields),))[0]
+
+    def seal_batches(self, found: Sequence[Unsealed]) -> list[int]:
+        """Seal several batches in one durable step; as :meth:`seal_batch` does each.
+
+        Raises:
+            ProofError: a batch without lines, or with fields that cannot be sealed together.
+            StoreError: the disk says no.
+        """
+        entries: list[int] = []
+        for at in range(0, len(found), _TOGETHER):
+            entries += self._seal_some_batches(found[at : at + _TOGETHER])
+        return entries
+
+    def _seal_some_batches(self, found: Sequence[Unsealed]) -> list[int]:
+        entries: dict[int, int] = {}
+        fresh: list[tuple[int, int, bytes]] = []
+        with self.openings.together():
+            for place, each in enumerate(found):
+                if not each.lines:
+                    raise ProofError(f"{each.path}: a batch without lines seals nothing")
+                digest = batches.digest(each.path, each.first_number, each.lines)
+                known = self.openings.batch_entry(digest)
+                if known is None:
+                    sealed = batches.salted_lines(each.path, each.lines, each.fields)
+                    manifest = batches.manifest(sealed, each.first_number, each.span).to_bytes()
+                    kept = KeptBatch(-1, each.path, each.first_number, len(each.lines), sealed.seed)
+                    row = self.openings.keep_batch(digest, kept, linevalues.pack(each.fields), manifest)
+                    fresh.append((place, row, manifest))
+                else:
+                    entries[place] = known
+        self._append_all("batches", fresh, entries)
+        return [entries[place] for place in range(len(found))]
+
+    def _append_all(self, table: str, fresh: Sequence[tuple[int, int, bytes]], entries: dict[int, int]) -> None:
+        """Append what was kept, as (place, row, manifest), and note the index of each in ``entries`` by its place."""
+        if not fresh:
+            return
+        appended = self.private.append([manifest for _place, _row, manifest in fresh])
+        with self.openings.together():
+            for (place, row, _manifest), entry in zip(fresh, appended, strict=True):
+                self.openings.settle(table, row, entry)
+                entries[place] = entry
 
     def salted_lines(self, batch: KeptBatch, lines: Sequence[bytes]) -> SaltedLines:
         """A sealed batch that was not erased, with its lines as they were read again."""
@@ -229,12 +274,7 @@ class CaseEvidence:
                     fresh.append((place, self.openings.keep_incident(incident.id, digest, kept, manifest), manifest))
                 else:
                     entries[place] = known
-        if fresh:
-            appended = self.private.append([manifest for _place, _row, manifest in fresh])
-            with self.openings.together():
-                for (place, row, _manifest), entry in zip(fresh, appended, strict=True):
-                    self.openings.settle("incidents", row, entry)
-                    entries[place] = entry
+        self._append_all("incidents", fresh, entries)
         return [entries[place] for place in range(len(incidents))]
 
     def publish_seal(self, rivals: Sequence[SignedCheckpoint] = ()) -> int:
@@ -284,7 +324,7 @@ class CaseEvidence:
         by_entry: dict[int, list[int]] = {}
         for path, numbers in incident.lines.by_path.items():
             taken = np.zeros(numbers.size, dtype=bool)
-            for batch in self.openings.batches_of(path):
+            for batch in self.openings.batches_about(path, int(numbers[0]), int(numbers[-1])):
                 ends = (batch.first_number, batch.first_number + batch.lines)
                 start, stop = np.searchsorted(numbers, ends).tolist()
                 fresh = ~taken[start:stop]

@@ -1,0 +1,366 @@
+"""``pollwatch watch``: the loop, from followed files to incidents, until it is told to stop.
+
+::
+
+    this thread      read ─▶ understand ─▶ order ─▶ detect ─┐ one step
+    keeping thread                                          └▶ seal, write, commit ─┐ what is in the case
+    grouping thread                                                                 └▶ group, write incidents
+
+One step is detected while the one before it is written; never more, so that a slow disk holds the reader up. Files are
+buffers: what is not read yet waits there, and receivers write down before they acknowledge. A commit that fails is
+tried again until it succeeds, with the same step. Whatever dies, the case stands as after some step, and who begins
+again goes on behind it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from types import FrameType
+from typing import Final
+
+from pollwatch.clock import Clock, monotonic_s
+from pollwatch.errors import PollwatchError
+from pollwatch.i18n import _
+from pollwatch.incidents import liveevents
+from pollwatch.incidents.export import encodable
+from pollwatch.incidents.live import LiveCase
+from pollwatch.incidents.livefolding import Changes, OpenDetections
+from pollwatch.incidents.livegrouping import LiveGrouping
+from pollwatch.incidents.livestep import LiveInput, Resumed
+from pollwatch.incidents.records import Case
+from pollwatch.incidents.regroup import Regrouped
+from pollwatch.incidents.rolling import MOST_ROWS
+from pollwatch.node.evidence import rhythm
+from pollwatch.node.evidence.sealing import CaseEvidence
+from pollwatch.node.watch.detecting import Detecting
+from pollwatch.node.watch.grouping import GroupingThread
+from pollwatch.node.watch.keeping import Job, Keeper
+from pollwatch.node.watch.ordering import Ordering
+from pollwatch.node.watch.reading import Key, Reader, Understood
+from pollwatch.node.watch.setup import Plan
+from pollwatch.node.watch.sources import SourceCounts
+from pollwatch.node.watch.stepping import Detected, Positions, Stepper
+from pollwatch.node.watch.telling import Systemd, Tell
+from pollwatch.sources.following import Chunk, Followed, Position
+from pollwatch.store.disk import held
+
+_LEAST_BYTES: Final = 128 << 10
+_MOST_BYTES: Final = 4 << 20
+#: A step that takes longer is followed by a smaller one, so that no line waits long; unless there is a backlog.
+_STEP_S: Final = 0.35
+_BACKLOG_BYTES: Final = 16 << 20
+_MOST_LINES: Final = 60_000
+_GATHER_S: Final = 0.25
+_IDLE_S: Final = 0.5
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What somebody outside asked for, by signals."""
+
+    stop: int = 0
+    reload: bool = False
+    wake: Callable[[], None] = lambda: None
+
+    def stopping(self) -> bool:
+        """Whether it is to stop."""
+        return self.stop != 0
+
+
+class Watch:
+    """See the module."""
+
+    def __init__(self, live: LiveCase, plan: Plan, clock: Clock, tell: Tell, wishes: Wishes) -> None:
+        """Take up where the last watch of the case stopped; :meth:`run` begins.
+
+        Args:
+            live: the case; the caller holds its watch lock.
+            plan: what to follow and with what.
+            clock: the time.
+            tell: takes a sentence for the log.
+            wishes: what signals ask for.
+
+        Raises:
+            StoreError: the case cannot be used.
+        """
+        begun_s = monotonic_s()
+        self._live, self._plan, self._clock, self._tell, self._wishes = live, plan, clock, tell, wishes
+        self._systemd = Systemd()
+        self._detecting = Detecting(plan.engine(), plan.watchlist(), live.folder.live)
+        with live.held(wishes.stopping, self._waits):
+            resumed = live.begin()
+            live.began(os.getpid())
+        self._seq = resumed.seq
+        self._inputs = resumed.inputs
+        self._ordering = Ordering(_watermark(resumed))
+        self._detecting.resume(resumed.state)
+        names = {each.id: each.name for each in resumed.inputs.values()}
+        replayed = self._detecting.replay(resumed.steps, names, live.folder.events)
+        self._remark()
+        remembered = {key: (each.format, each.context) for key, each in resumed.inputs.items()}
+        self._reader = Reader(plan.read_options(), clock, plan.format_of, remembered)
+        self._counts = SourceCounts(live.database, clock)
+        self._counts.begin(plan.kinds())
+        open_ = OpenDetections()
+        open_.restore(live.open_detections())
+        self._stepper = Stepper(live, self._detecting, open_, plan.fields(), clock)
+        grouping = LiveGrouping(live, plan.setting(), clock)
+        self._grouping = GroupingThread(grouping, self._load, self._regrouped, self._trouble, clock)
+        self._keeper = Keeper(live, self._stepper, self._counts, self._grouping, wishes, tell)
+        self._followed = self._follow([Position.loads(each) for each in resumed.positions])
+        self._committed: Positions = ()
+        self._budget = _LEAST_BYTES
+        self._hungry = False
+        took_s = round(monotonic_s() - begun_s, 2)
+        tell("info", _("watching"), sources=len(plan.sources), step=self._seq, replayed=replayed, seconds=took_s)
+
+    def run(self, *, once: bool = False) -> None:
+        """Watch until told to stop; then drain: what was read is in the case, grouped, sealed, and published.
+
+        Args:
+            once: end when everything that is there now is in the case.
+
+        Raises:
+            EvidenceError: the case's evidence does not check out.
+        """
+        self._grouping.start()
+        self._keeper.start()
+        self._systemd.say("READY=1")
+        try:
+            while not self._wishes.stopping():
+                self._systemd.alive()
+                self._raise_failures()
+                if self._wishes.reload:
+                    self._wishes.reload = False
+                    self._reload()
+                if not self._turn() and once and self._caught_up():
+                    break
+        finally:
+            self._followed.close()
+        self._systemd.say("STOPPING=1")
+        self._drain(finish=once)
+
+    def _turn(self) -> bool:
+        """Read, and make a step of what is there; whether anything was there."""
+        if not self._hungry:  # what comes while a step is written makes the next one
+            self._keeper.wait(_GATHER_S)
+        size = self._read()
+        if not len(self._ordering):
+            self._hungry = False
+            self._idle()
+            return False
+        full = self._ordering.full()
+        self._hungry = bool(full) or size * 2 >= self._budget
+        now_us = self._clock.now_us()
+        before_us = self._ordering.watermark_us
+        taken = self._ordering.take(_MOST_LINES, self._budget, now_us, hungry=self._hungry)
+        self._step(taken, before_us)
+        return True
+
+    def _read(self) -> int:
+        """Read what may be read; gives how many bytes that were."""
+        size = 0
+        for chunk in self._followed.read(self._budget, self._ordering.full()):
+            self._ordering.add(self._reader.understand(chunk, self._input_of(chunk).name))
+            size += len(chunk.raw)
+        for notice in self._followed.notices():
+            count = self._counts.counts.get(notice.source)
+            if count is not None and notice.kind in {"unreadable", "lost"}:
+                count.problem = f"{notice.path}: {notice.kind} {notice.detail}".strip()
+            self._tell("warning", _("a followed file"), **asdict(notice))
+        return size
+
+    def _step(self, taken: Sequence[Understood], before_us: int | None) -> None:
+        begun_s = monotonic_s()
+        self._seq += 1
+        inputs = [self._inputs[_key(each.chunk)] for each in taken]
+        positions = self._positions()
+        detected = self._stepper.detect(self._seq, taken, inputs, positions, before_us, self._ordering.watermark_us)
+        state = self._detecting.save(self._seq) if self._detecting.due() else ""
+        took_s = monotonic_s() - begun_s
+        self._keeper.put(Job(detected, state, self._followed.lag_bytes()))
+        self._committed = positions
+        if max(took_s, self._keeper.took_s) > _STEP_S and not self._behind():
+            self._budget = max(_LEAST_BYTES, self._budget * 3 // 4)
+        elif self._hungry:
+            self._budget = min(_MOST_BYTES, self._budget * 3 // 2)
+
+    def _behind(self) -> bool:
+        """Whether so much waits that it is better to read much at a time than to be quick about each line."""
+        return sum(self._followed.lag_bytes().values()) > _BACKLOG_BYTES
+
+    def _idle(self) -> None:
+        """Nothing came: note that we are alive, and wait."""
+        positions = self._positions()
+        if (positions != self._committed or self._counts.due()) and self._keeper.wait(0):
+            self._step((), self._ordering.watermark_us)
+        self._followed.wait(_IDLE_S)
+
+    def _caught_up(self) -> bool:
+        """Whether everything that is there was read and written."""
+        return not len(self._ordering) and not any(self._followed.lag_bytes().values()) and self._keeper.wait(0)
+
+    def _positions(self) -> Positions:
+        """How far every file was read, as far as that is in the steps so far: what is at hand was not."""
+        found = {each.key: each for each in self._followed.positions()}
+        for read in reversed(list(self._ordering.pending())):
+            before = read.chunk.before
+            if before.offset:
+                found[before.key] = before
+            else:
+                found.pop(before.key, None)
+        return tuple((_encodable(key), position.dumps()) for key, position in sorted(found.items()))
+
+    def _input_of(self, chunk: Chunk) -> LiveInput:
+        """The input that a file is in the case; a new one is made where it is not there yet."""
+        key = _key(chunk)
+        if key not in self._inputs:
+            with self._live.held(lambda: False, self._waits):
+                self._inputs[key] = self._live.admit(*key, chunk.path)
+        return self._inputs[key]
+
+    def _reload(self) -> None:
+        """Read the settings and rules again; what unchanged rules remember stays."""
+        self._systemd.say("RELOADING=1")
+        try:
+            plan = self._plan.again()
+            engine, watchlist = plan.engine(), plan.watchlist()
+        except PollwatchError as error:
+            self._tell("error", _("the settings stay as they were: {error}").format(error=error))
+        else:
+            while len(self._ordering):
+                before_us = self._ordering.watermark_us
+                self._step(self._ordering.take(_MOST_LINES, _MOST_BYTES, self._clock.now_us(), hungry=False), before_us)
+            self._keeper.wait()
+            self._plan = plan
+            self._detecting.reload(engine, watchlist)
+            self._remark()
+            self._stepper.fields = plan.fields()
+            self._grouping.setting(plan.setting())
+            self._reader.named = plan.format_of
+            self._reader.again(plan.read_options())
+            positions = self._followed.positions()
+            self._followed.close()
+            self._followed = self._follow(positions)
+            self._counts.begin(plan.kinds())
+            self._tell("info", _("settings and rules were read again"), sources=len(plan.sources))
+        self._systemd.say("READY=1")
+
+    def _drain(self, *, finish: bool) -> None:
+        """Bring everything that was read into the case, group it, seal it, and publish a checkpoint."""
+        while len(self._ordering):
+            before_us = self._ordering.watermark_us
+            self._step(self._ordering.take(_MOST_LINES, _MOST_BYTES, self._clock.now_us(), hungry=False), before_us)
+        self._seq += 1
+        changes = self._stepper.finish() if finish else Changes()
+        state = self._detecting.save(self._seq)
+        detected = Detected(self._seq, (), (), (), changes, self._positions())
+        self._keeper.put(Job(detected, state, self._followed.lag_bytes()))
+        self._keeper.end()
+        self._raise_failures()
+        self._grouping.drain()
+        self._raise_failures()
+        with self._live.held(lambda: False, self._waits), self._evidence() as evidence:
+            evidence.seal_incidents(self._grouping.sealable(everything=True))
+            rhythm.append_sequence(evidence)
+            if evidence.interval is None:
+                evidence.publish_seal()
+        self._live.stopped()
+        self._tell("info", _("stopped; everything that was read is in the case"), step=self._seq)
+
+    def _evidence(self) -> CaseEvidence:
+        return CaseEvidence.open(self._live.folder.root, self._clock, wait=True)
+
+    def _follow(self, positions: Sequence[Position]) -> Followed:
+        followed = Followed(self._plan.watched())
+        followed.resume(positions)
+        self._wishes.wake = followed.wake
+        return followed
+
+    def _load(self, grouping: LiveGrouping) -> None:
+        grouping.load()
+        grouping.load_events(liveevents.recent(self._live, MOST_ROWS))
+
+    def _regrouped(self, regrouped: Regrouped) -> None:
+        if regrouped.new:
+            self._tell("info", _("new incidents"), incidents=" ".join(regrouped.new[:8]), count=len(regrouped.new))
+
+    def _raise_failures(self) -> None:
+        for failure in (self._keeper.failure, self._grouping.failure):
+            if failure is not None:
+                raise failure
+
+    def _remark(self) -> None:
+        for remark in self._detecting.remarks:
+            self._tell("warning", remark)
+        self._detecting.remarks.clear()
+
+    def _waits(self) -> None:
+        self._tell("info", _("a scan holds the case; the watch waits for it and loses nothing"))
+
+    def _trouble(self, why: str) -> None:
+        self._tell("error", why)
+
+
+def watch(plan: Plan, clock: Clock, tell: Tell, *, once: bool = False) -> int:
+    """Watch into a case until a signal says otherwise.
+
+    Returns:
+        The exit code: 143 after SIGTERM, 130 after Ctrl-C, 0 where it came to its end (``once``).
+
+    Raises:
+        StoreError: another watch is at work in the case, or it cannot be used.
+        EvidenceError: the case's evidence does not check out.
+    """
+    wishes = Wishes()
+    with Case.open(plan.request.case_dir, clock) as case, _signals(wishes):
+        taken = _("another watch is at work in {case}; a case has one").format(case=case.folder.root)
+        with held(case.folder.watch_lock, taken):
+            Watch(case.watching(), plan, clock, tell, wishes).run(once=once)
+    return 128 + wishes.stop if wishes.stop else 0
+
+
+@contextmanager
+def _signals(wishes: Wishes) -> Iterator[None]:
+    """Take signals as wishes; a second Ctrl-C ends at once."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if wishes.stop and number == signal.SIGINT:
+            os._exit(130)
+        wishes.stop = number
+        wishes.wake()
+
+    def reload(_number: int, _frame: FrameType | None) -> None:
+        wishes.reload = True
+        wishes.wake()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watermark(resumed: Resumed) -> int | None:
+    """The last watermark that detection saw, as far as that is known."""
+    marks = (each.watermark_us for step in reversed(resumed.steps) for each in reversed(step))
+    return next((mark for mark in marks if mark is not None), None)
+
+
+def _key(chunk: Chunk) -> Key:
+    return _encodable(chunk.before.key)
+
+
+def _encodable(key: Key) -> Key:
+    source, stream, generation = key
+    return encodable(source), encodable(stream), generation

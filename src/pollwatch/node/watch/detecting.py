@@ -1,0 +1,159 @@
+"""Detection that outlives its process: the state between two steps, saved now and then, and brought up to date.
+
+Saving the state at every step would cost more than detecting. It is saved when that costs a twentieth of the time at
+most; what was observed since (event files, in order, each with its watermark) is named in the commits of the steps.
+A watch that begins again restores the state and observes the same events again; what they make it say was said
+already and is thrown away. The engine is pure, so the state is then the one that was lost.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from pollwatch.clock import US_PER_S, monotonic_s
+from pollwatch.detect import indicators
+from pollwatch.detect.engine import Engine
+from pollwatch.detect.indicators import Watchlist
+from pollwatch.detect.match import Matches
+from pollwatch.detect.state import State
+from pollwatch.errors import StoreError
+from pollwatch.events.batch import EventBatch, LogSource
+from pollwatch.events.detection import Detection
+from pollwatch.incidents.livestep import Observed
+from pollwatch.store.disk import publish
+from pollwatch.store.parts import read_part
+
+#: Events of a source come late by this much at most without anything being missed, as in a scan.
+LATE_US: Final = 3_600 * US_PER_S
+#: Saving the state may take this share of the time, and happens no more often than this.
+_SHARE: Final = 0.05
+_LEAST_S: Final = 5.0
+
+
+class Detecting:
+    """The engine and its state.
+
+    Attributes:
+        engine: the rules.
+        watchlist: indicators to look for.
+        remarks: what could not be taken over, in sentences; for the log.
+    """
+
+    def __init__(self, engine: Engine, watchlist: Watchlist, folder: Path) -> None:
+        """Begin before the first event.
+
+        Args:
+            engine: the rules.
+            watchlist: indicators to look for.
+            folder: where states are saved.
+        """
+        self.engine = engine
+        self.watchlist = watchlist
+        self.remarks: list[str] = []
+        self._folder = folder
+        self._state: State = engine.start()
+        self._saved_s = monotonic_s()
+        self._cost_s = 0.0
+
+    @property
+    def dropped(self) -> int:
+        """Observations forgotten for want of memory."""
+        return self._state.dropped
+
+    @property
+    def late(self) -> int:
+        """Observations that came after their window had been judged."""
+        return self._state.late
+
+    def resume(self, name: str) -> None:
+        """Take a saved state over; where that cannot be read, detection begins anew, and says so."""
+        if not name:
+            return
+        try:
+            self._state = self.engine.restore((self._folder / name).read_bytes())
+        except (OSError, StoreError) as error:
+            self.remarks.append(f"{self._folder / name}: {error}; slow attacks that had begun may go unseen")
+        else:
+            self._tell_forgotten()
+
+    def replay(self, steps: Sequence[Sequence[Observed]], names: dict[int, str], events: Path) -> int:
+        """Observe again what was observed since the state was saved; gives how many events that were.
+
+        Args:
+            steps: each with its batches, in order.
+            names: how each input is called, by its row.
+            events: the case's folder of event files.
+        """
+        seen = 0
+        for step in steps:
+            batches: list[EventBatch] = []
+            for each in step:
+                try:
+                    table = read_part(events, each.file)
+                except StoreError as error:  # erased meanwhile, or damaged: the rest still counts
+                    self.remarks.append(str(error))
+                    continue
+                logsource = LogSource(each.category, each.product, each.service)
+                batches.append(EventBatch(logsource, names[each.input_id], table))
+            marks = [each.watermark_us for each in step]
+            seen += sum(map(len, batches))
+            self.observe(self.match(batches), marks)
+        return seen
+
+    def match(self, batches: Sequence[EventBatch]) -> list[Matches]:
+        """Which rules fit which rows; pure."""
+        return self.engine.match_all(batches)
+
+    def observe(self, matches: Sequence[Matches], watermarks_us: Sequence[int | None]) -> list[Detection]:
+        """Take batches in, in order, each with the watermark that goes with it; says what is new."""
+        found: list[Detection] = []
+        for each, watermark_us in zip(matches, watermarks_us, strict=False):
+            self._state, told = self.engine.step(self._state, each, watermark_us)
+            found += told
+            found += indicators.match(self.watchlist, each.batch)
+        return found
+
+    def finish(self) -> list[Detection]:
+        """What is to be told if nothing more comes; the state stays as it is, for more may come all the same."""
+        after = self.engine.restore(self.engine.save(self._state))
+        return self.engine.step(after, None, None, done=True)[1]
+
+    def due(self) -> bool:
+        """Whether it is time to save the state."""
+        return monotonic_s() - self._saved_s >= max(_LEAST_S, self._cost_s / _SHARE)
+
+    def save(self, seq: int) -> str:
+        """Save the state after a step; gives the name of the file.
+
+        Raises:
+            StoreError: the disk is full or not writable.
+        """
+        begun_s = monotonic_s()
+        data = self.engine.save(self._state)
+        name = f"state-{seq:012d}"
+        incoming = self._folder / f".{name}"
+        try:
+            descriptor = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            publish(incoming, self._folder / name)
+        except OSError as error:
+            raise StoreError(f"{self._folder / name}: {error.strerror}; is the disk full?") from error
+        self._saved_s = monotonic_s()
+        self._cost_s = self._saved_s - begun_s
+        return name
+
+    def reload(self, engine: Engine, watchlist: Watchlist) -> None:
+        """Go on with other rules; what unchanged rules remember stays."""
+        self._state = engine.restore(self.engine.save(self._state))
+        self.engine, self.watchlist = engine, watchlist
+        self._tell_forgotten()
+
+    def _tell_forgotten(self) -> None:
+        if self._state.forgotten:
+            self.remarks.append(
+                f"{len(self._state.forgotten)} rules have changed; what they had seen until now is forgotten"
+            )

@@ -1,0 +1,174 @@
+"""The thread that writes steps into the case, one after the other, and does not give up.
+
+While a disk is full or a scan holds the case, the step waits here and the reader waits for it: nothing is lost, since
+what is not read yet stays in its file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import sqlalchemy as sa
+
+from pollwatch.clock import monotonic_s
+from pollwatch.errors import StoreError
+from pollwatch.i18n import _
+from pollwatch.incidents import liveevents
+from pollwatch.incidents.live import LiveCase
+from pollwatch.node.watch.grouping import Committed, GroupingThread
+from pollwatch.node.watch.sources import SourceCounts
+from pollwatch.node.watch.stepping import Detected, Stepper
+from pollwatch.node.watch.telling import Tell
+
+_RETRY_S: Final = 1.0
+_MERGE_EVERY_S: Final = 15.0
+_MERGES_AT_ONCE: Final = 6
+#: Event files that were merged stay so long for whoever had begun to read them.
+_GRACE_S: Final = 600.0
+
+
+class Wish(Protocol):
+    """Whether the watch is to stop."""
+
+    def stopping(self) -> bool:
+        """Whether it is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A step to be written.
+
+    Attributes:
+        detected: the step.
+        state: the file with the detection state behind it; empty where that was not saved.
+        lag_bytes: by source.
+    """
+
+    detected: Detected
+    state: str
+    lag_bytes: Mapping[str, int]
+
+
+class Keeper:
+    """See the module."""
+
+    def __init__(
+        self, live: LiveCase, stepper: Stepper, counts: SourceCounts, grouping: GroupingThread, wish: Wish, tell: Tell
+    ) -> None:
+        """Prepare; :meth:`start` begins."""
+        self._live = live
+        self._stepper = stepper
+        self._counts = counts
+        self._grouping = grouping
+        self._wish = wish
+        self._tell = tell
+        self._job: Job | None = None
+        self._changed = threading.Condition()
+        self._ended = False
+        self._gone: list[tuple[float, list[str]]] = []
+        self._merged_s = monotonic_s()
+        self._others: object = None
+        self.failure: BaseException | None = None
+        self.took_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="keeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def put(self, job: Job) -> None:
+        """Hand a step over; waits until the one before it is written."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._job is None or self.failure is not None)
+            self._job = job
+            self._changed.notify_all()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until everything handed over is written; whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._job is None or self.failure is not None, timeout_s)
+
+    def end(self) -> None:
+        """Write what was handed over, and end."""
+        self.wait()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._job is not None or self._ended)
+                    job = self._job
+                if job is None:
+                    return
+                begun_s = monotonic_s()
+                self._keep(job)
+                self._tidy()
+                self.took_s = monotonic_s() - begun_s
+                with self._changed:
+                    self._job = None
+                    self._changed.notify_all()
+        except BaseException as error:  # noqa: BLE001 - raised where the watch is run
+            with self._changed:
+                self.failure = error
+                self._changed.notify_all()
+
+    def _keep(self, job: Job) -> None:
+        """Write a step, however often it takes; a stop does not interrupt it but for a case that somebody holds."""
+        detected = job.detected
+        sealable = self._grouping.sealable()
+        self._counts.add(detected.read)
+
+        def also(connection: sa.Connection) -> None:
+            self._counts.write(connection, job.lag_bytes)
+
+        while True:
+            with self._live.held(lambda: False, self._waits):
+                try:
+                    self._look_for_others()
+                    self._stepper.keep(detected, sealable, also)
+                    break
+                except StoreError as error:
+                    self._tell("error", str(error))
+            self._pause(_RETRY_S)
+        if job.state:
+            self._live.saved(detected.seq, job.state)
+        if detected.read or detected.changes.written or detected.changes.removed:
+            batches = tuple(batch for batch, _mark in detected.batches)
+            self._grouping.put(Committed(detected.read, batches, detected.changes))
+
+    def _look_for_others(self) -> None:
+        """Whether a scan changed the case since the last step; then what it found is grouped along."""
+        others = self._live.scans()
+        if self._others is not None and others != self._others:
+            self._grouping.again()
+        self._others = others
+
+    def _tidy(self) -> None:
+        """Make few event files of many, and remove those that nobody reads any more."""
+        now_s = monotonic_s()
+        if now_s - self._merged_s < _MERGE_EVERY_S:
+            return
+        self._merged_s = now_s
+        while self._gone and now_s - self._gone[0][0] > _GRACE_S:
+            liveevents.remove_files(self._live, self._gone.pop(0)[1])
+        try:
+            for input_id, files in liveevents.mergeable(self._live)[:_MERGES_AT_ONCE]:
+                with self._live.held(self._wish.stopping) as got:
+                    if not got:
+                        return
+                    self._gone.append((now_s, liveevents.merge_files(self._live, input_id, files)))
+        except StoreError as error:
+            self._tell("warning", str(error))
+
+    def _waits(self) -> None:
+        self._tell("info", _("a scan holds the case; the watch waits for it and loses nothing"))
+
+    def _pause(self, seconds: float) -> None:
+        threading.Event().wait(seconds)

@@ -1,0 +1,71 @@
+"""``pollwatch watch`` as its user runs it: logs grow, rotate and are attacked; it is killed, reloaded, stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import watch_worker
+from pollwatch.clock import SystemClock
+from pollwatch.incidents.records import Case
+from watching import append, found_in, guess, incidents_in, injection, lines_in, request, stop, until, watching
+
+#: At every step that touches the disk, or at a few of them.
+_STRIDE = "1" if os.environ.get("POLLWATCH_ALL_FAULTS") else "97"
+
+
+def test_killed_at_any_step_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
+    """SIGKILL between any two writes: every line is there once, and so is every detection and incident."""
+    web = [injection(at) if at % 20 == 7 else request(at) for at in range(160)]
+    auth = [guess(at) for at in range(0, 60, 2)]
+    for name, lines in (("access.log", web), ("auth.log", auth)):
+        for folder, share in (("logs", len(lines) // 2), ("grown", len(lines))):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            append(tmp_path / folder / name, lines[:share])
+    command = [sys.executable, watch_worker.__file__, str(tmp_path), _STRIDE]
+    subprocess.run(command, check=True, timeout=3600, capture_output=True)
+    undisturbed = tmp_path / "undisturbed"
+    found, incidents = found_in(undisturbed), incidents_in(undisturbed)
+    assert lines_in(undisturbed) == len(web) + len(auth)
+    assert {each[2].split()[0] for each in incidents} == {"SQL", "Password"}
+    killed = sorted(tmp_path.glob("killed-*"))
+    assert len(killed) > 3
+    for case in killed:
+        assert lines_in(case) == len(web) + len(auth), case.name
+        assert found_in(case) == found, case.name
+        assert incidents_in(case) == incidents, case.name
+
+
+def test_a_night_with_a_watch(tmp_path: Path) -> None:
+    """An attack is an incident at once; rotation, SIGHUP and SIGTERM lose nothing and repeat nothing."""
+    log, case = tmp_path / "access.log", tmp_path / "case"
+    append(log, [request(at) for at in range(50)])
+    with watching(case, log) as watch:
+        until(lambda: lines_in(case) == 50)
+        append(log, [injection(at) for at in range(50, 55)])
+        until(lambda: len(incidents_in(case)) == 1)
+        first = incidents_in(case)[0][0]
+        with Case.open(case, SystemClock()) as opened:
+            opened.add_note(first, "eva", "calling them")
+        log.rename(tmp_path / "access.log.1")
+        append(log, [injection(55)])
+        watch.send_signal(signal.SIGHUP)
+        until(lambda: lines_in(case) == 56)
+        until(lambda: len(incidents_in(case)[0][3]) == 6)
+        code, said = stop(watch)
+    assert code == 143, said
+    assert "settings and rules were read again" in said
+    assert said.count("new incidents") == 1
+    with watching(case, log, "--once") as again:
+        assert again.wait(timeout=120) == 0
+    ((name, severity, _title, lines),) = incidents_in(case)
+    assert (name, severity, len(lines)) == (first, "medium", 6)
+    assert lines_in(case) == 56
+    with Case.open(case, SystemClock()) as opened:
+        assert [each.text for each in opened.history(first)] == ["calling them"]
+        incident = opened.incident(first)
+        assert len(incident.samples) >= 5
+        assert sum(len(batch) for batch in opened.events()) == 56
