@@ -12,8 +12,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from pollwatch.errors import StoreError
 from pollwatch.console.accounts import tables as accounttables
+from pollwatch.errors import StoreError
 from pollwatch.incidents import decisiontables, inboxtables, livetables, tables
 from pollwatch.store import migrations
 from pollwatch.store.database import METADATA, Database
