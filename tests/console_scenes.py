@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ def ask(
 CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
 PASSWORD = "copper lantern walks tuesday"  # noqa: S105 - of people who do not exist
 NOW_US = 1_793_700_000_000_000
+_PLACES = itertools.count()
 _TOKEN = re.compile(r'<meta name="csrf" content="([^"]+)">')
 
 
@@ -100,9 +102,10 @@ def hall(case_dir: Path, settings: AccessSettings | None = None, config: Config 
 class Visitor:
     """A browser without scripts: it keeps cookies, follows nothing by itself, and sends forms with their token."""
 
-    def __init__(self, app: ASGIApp, origin: str = ORIGIN, address: str = "192.0.2.7") -> None:
-        """Nobody yet."""
-        self.app, self.origin, self.address = app, origin, address
+    def __init__(self, app: ASGIApp, origin: str = ORIGIN, address: str = "") -> None:
+        """Nobody yet; somewhere else than everybody before, where nothing is said."""
+        self.app, self.origin = app, origin
+        self.address = address or "10.{}.{}.7".format(*divmod(next(_PLACES), 256))
         self.cookies: dict[str, str] = {}
         self.token = ""
 

@@ -323,6 +323,7 @@ class Desk:
         if account is None or account.disabled:
             self._failed(account, "", caller, "passkey")
             raise WrongError(_("this account is disabled; ask a lead"))
+        self.throttle.welcome(caller)
         return account
 
     def _come_in(self, account: Account, how: str, stage: Stage, caller: Caller, cookie: str) -> Entered:

@@ -136,7 +136,8 @@ class Gate:
                     answer = Response()
                     cookies.give(answer, request, state["cookie"])
                     headers = MutableHeaders(scope=message)
-                    if "set-cookie" not in headers:
+                    name = cookies.name_of(cookies.SESSION, request.url.scheme) + "="
+                    if not any(line.startswith(name) for line in headers.getlist("set-cookie")):
                         headers.append("set-cookie", answer.headers["set-cookie"])
             await send(message)
 

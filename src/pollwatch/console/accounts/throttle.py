@@ -93,6 +93,11 @@ class Throttle:
         if wait_s > 0:
             raise TooOftenError(int(wait_s) + 1)
 
+    def welcome(self, caller: Caller) -> None:
+        """What was tried was right: it does not count for the network, where a whole office may sign in at once."""
+        with self._lock:
+            self._networks.take(caller.network, monotonic_s(), -1.0)
+
     def begin(self, kind: str, name: str, account_id: str | None, caller: Caller) -> None:
         """Count a try as failed, before it is made.
 
@@ -117,6 +122,7 @@ class Throttle:
 
     def right(self, kind: str, name: str, account_id: str, caller: Caller) -> None:
         """The try was right: nothing failed from here."""
+        self.welcome(caller)
         with self._database.writing() as connection:
             keys = [key for key, _free in self._keys(connection, kind, name, account_id, caller)]
             connection.execute(sa.delete(_T).where(_T.c.key == keys[0]))

@@ -24,6 +24,7 @@ router = APIRouter(prefix="/accounts")
 _READ: Final = need(Permission.ADMIN)
 _FRESH: Final = need(Permission.ADMIN, fresh=True)
 Text = Annotated[str, Form(max_length=200)]
+RoleWord = Annotated[Role, Form()]
 Id = Annotated[str, Form(max_length=64)]
 
 
@@ -34,7 +35,7 @@ def page(house: TheHouse, at: Here, done: Annotated[str, Query(max_length=40)] =
 
 
 @router.post("", dependencies=[_FRESH])
-def add(house: TheHouse, at: Here, name: Text, role: Role, shown: Text = "") -> Response:
+def add(house: TheHouse, at: Here, name: Text, role: RoleWord, shown: Text = "") -> Response:
     """A new account; its one-time link is shown once."""
     did(at.request, "add account", name, role=role.value)
     try:
@@ -46,7 +47,7 @@ def add(house: TheHouse, at: Here, name: Text, role: Role, shown: Text = "") -> 
 
 
 @router.post("/role", dependencies=[_FRESH])
-def give_role(house: TheHouse, at: Here, account: Id, role: Role) -> Response:
+def give_role(house: TheHouse, at: Here, account: Id, role: RoleWord) -> Response:
     """Another role; the account's sessions end."""
     return _do(house, at, account, f"role {role.value}", lambda found: managing.set_role(at.desk, found, role))
 

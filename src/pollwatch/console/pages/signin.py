@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import RedirectResponse, Response
 
-from pollwatch.console.access import Permission, need, open_to_all, viewer_of
+from pollwatch.console.access import Permission, did, need, open_to_all, viewer_of
 from pollwatch.console.accounts import cookies, managing
 from pollwatch.console.accounts.desk import Entered, WrongError
 from pollwatch.console.accounts.passkeys import MAX_BYTES
@@ -171,7 +171,7 @@ def sign_out(at: Here) -> Response:
     session = at.request.state.session
     if session is not None:
         at.desk.sessions.end(session.account_id, session.id)
-        at.desk.trail.note(at.actor, "sign out")
+        did(at.request, "sign out")
     return cookies.let_out(RedirectResponse(SIGN_IN, 303), at.request)
 
 
