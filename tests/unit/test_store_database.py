@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from pollwatch.console.accounts import tables as accounttables
 from pollwatch.errors import StoreError
 from pollwatch.incidents import decisiontables, inboxtables, livetables, tables
+from pollwatch.notify import tables as notifytables
 from pollwatch.store import migrations
 from pollwatch.store.database import METADATA, Database
 
@@ -27,6 +28,7 @@ def test_the_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None
         decisiontables.MERGES,
         livetables.LIVE_INPUTS,
         accounttables.ACCOUNTS,
+        notifytables.ALARMS,
     )
     assert all(each.metadata is METADATA for each in stations)
     database = Database(tmp_path / "case.sqlite")

@@ -59,6 +59,7 @@ VERBS: dict[str, str] = {
     "statement": "statement",
     "campaigns": "campaigns",
     "measure": "measure",
+    "notify": "notify",
     "public": "public",
     "console": "console",
     "account": "account",

@@ -21,12 +21,13 @@ from pollwatch.election.settings import parse_assets, parse_elections
 from pollwatch.election.tables import Table, nearest
 from pollwatch.errors import ConfigError, FormatError, ProofError
 from pollwatch.evidence.linefields import check_names
+from pollwatch.notify.settings import NotifySettings, parse_notify
 from pollwatch.sources.settings import WatchedSource, WatchSettings, parse_watch
 
 NAME: Final = "pollwatch.toml"
 SYSTEM: Final = Path("/etc/pollwatch")
 NODE_KEYS: Final = ("case", "name", "bloc", "fields")
-_SECTIONS: Final = ("election", "asset", "announced", "canary", "source", "watch", "node", "console")
+_SECTIONS: Final = ("election", "asset", "announced", "canary", "source", "watch", "node", "console", "notify")
 _PREFIX: Final = "POLLWATCH_NODE_"
 _T = TypeVar("_T")
 
@@ -44,6 +45,7 @@ class _File:
     watch: WatchSettings | None
     node: Mapping[str, str]
     console: AccessSettings | None
+    notify: NotifySettings | None
 
 
 def load(
@@ -88,8 +90,12 @@ def load(
     origins += _watch_origins(watch, told)
     console, told = _first([(file.path, file.console) for file in files], AccessSettings())
     origins += [Origin(f"console.{key}", value, told) for key, value in console.words()]
+    notify, told = _first([(file.path, file.notify) for file in files], NotifySettings())
+    origins += [Origin(f"notify.{key}", value, told) for key, value in notify.words()]
     paths = tuple(file.path for file in files)
-    return Config(calendar, assets, announced, canaries, sources, node, watch, paths, tuple(origins), cwd, console)
+    return Config(
+        calendar, assets, announced, canaries, sources, node, watch, paths, tuple(origins), cwd, console, notify
+    )
 
 
 def check_formats(config: Config) -> None:
@@ -161,6 +167,7 @@ def _read(path: Path) -> _File:
         _parse_watch(parsed.get("watch"), path),
         _parse_node(parsed.get("node", {}), path),
         _parse_console(parsed["console"], path) if "console" in parsed else None,
+        _parse_notify(parsed["notify"], path) if "notify" in parsed else None,
     )
 
 
@@ -211,6 +218,12 @@ def _parse_node(values: object, path: Path) -> dict[str, str]:
     if found["case"]:
         found["case"] = os.path.normpath(path.parent.absolute() / Path(found["case"]).expanduser())
     return {key: value for key, value in found.items() if value}
+
+
+def _parse_notify(values: object, path: Path) -> NotifySettings:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: notify must be written as [notify], with one bracket: there is one")
+    return parse_notify(values, str(path))
 
 
 def _parse_console(values: object, path: Path) -> AccessSettings:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, get_args
 
+from pollwatch.config.notifying import NOTIFY
+from pollwatch.config.setting import Setting
 from pollwatch.console.roles import Role
 from pollwatch.election.vocabulary import KINDS, PHASES
 from pollwatch.sources.settings import Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One key: its section, what may stand there, and what it means. ``example`` is TOML."""
-
-    section: str
-    key: str
-    kind: str
-    meaning: str
-    example: str
-
 
 _SOURCE_WORDS = ", ".join(f"`{kind}`" for kind in get_args(Kind))
 _KIND_WORDS = ", ".join(f"`{kind}`" for kind in KINDS)
@@ -240,6 +229,7 @@ SETTINGS: Final = (
         "The role of whoever is in that group; of several the first line that fits. Who is in none is not let in.",
         '"lead"',
     ),
+    *NOTIFY,
 )
 
 _WHERE: Final = (

@@ -15,6 +15,7 @@ from pollwatch.election.announced import Announced
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.election.canaries import Canary
+from pollwatch.notify.settings import NotifySettings
 from pollwatch.sources.settings import WatchSettings
 
 #: What is sealed of each line under a salt of its own where nothing is said.
@@ -82,6 +83,7 @@ class Config:
         origins: every setting with where it comes from.
         cwd: what relative input paths are relative to.
         console: how people come in to the console.
+        notify: who is told of what, and how.
     """
 
     calendar: Calendar = field(default_factory=Calendar)
@@ -95,6 +97,7 @@ class Config:
     origins: tuple[Origin, ...] = ()
     cwd: Path = field(default_factory=Path)
     console: AccessSettings = field(default_factory=AccessSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
 
     def reading_of(self, path: str) -> tuple[str, ZoneInfo | None]:
         """Format and zone that are set for an input, as its user named it; ``("", None)`` where nothing is."""

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -37,6 +38,7 @@ from pollwatch.incidents.regroup import Regrouped
 from pollwatch.incidents.rolling import MOST_ROWS
 from pollwatch.node.evidence import rhythm
 from pollwatch.node.evidence.sealing import CaseEvidence
+from pollwatch.node.notifying.loop import Background
 from pollwatch.node.watch.detecting import Detecting
 from pollwatch.node.watch.grouping import GroupingThread
 from pollwatch.node.watch.keeping import Job, Keeper
@@ -113,6 +115,8 @@ class Watch:
         self._grouping = GroupingThread(grouping, self._load, self._regrouped, self._trouble, clock)
         self._keeper = Keeper(live, self._stepper, self._counts, self._grouping, wishes, tell)
         self._followed = self._follow([Position.loads(each) for each in resumed.positions])
+        self._notifying = Background(live.folder.root, clock, partial(tell, "warning"))
+        self._notifying.use(plan.settings.notify, plan.settings.calendar)
         self._committed: Positions = ()
         self._budget = _LEAST_BYTES
         self._hungry = False
@@ -143,7 +147,10 @@ class Watch:
         finally:
             self._followed.close()
         self._systemd.say("STOPPING=1")
-        self._drain(finish=once)
+        try:
+            self._drain(finish=once)
+        finally:
+            self._notifying.end()
 
     def _turn(self) -> bool:
         """Read, and make a step of what is there; whether anything was there."""
@@ -242,6 +249,7 @@ class Watch:
             self._remark()
             self._stepper.fields = plan.fields()
             self._grouping.setting(plan.setting())
+            self._notifying.use(plan.settings.notify, plan.settings.calendar)
             self._reader.named = plan.format_of
             self._reader.again(plan.read_options())
             positions = self._followed.positions()
