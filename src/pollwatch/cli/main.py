@@ -63,6 +63,7 @@ VERBS: dict[str, str] = {
     "public": "public",
     "console": "console",
     "account": "account",
+    "db": "db",
     "config": "config",
 }
 

@@ -33,7 +33,7 @@ from typing import Self
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import ProofError, SignatureError, StoreError
 from pollwatch.evidence import checkpoint as checkpoints
-from pollwatch.evidence import durable, fsck, keychain, merkle, rotation, tiles
+from pollwatch.evidence import durable, fsck, held, keychain, merkle, rotation, tiles
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
 from pollwatch.evidence.keychain import KeyChain, Link, LogKeys
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
@@ -220,6 +220,7 @@ class Log:
             StoreError: the disk says no; nothing was appended, or the log must be opened again to know.
         """
         self._check_open()
+        held.check(self.folder)
         first = self.size
         if not entries:
             return range(first, first)

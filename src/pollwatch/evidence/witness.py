@@ -23,7 +23,7 @@ from pathlib import Path
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import EvidenceError, ProofError, RetiredKeyError, SignatureError, StoreError
 from pollwatch.evidence import checkpoint as checkpoints
-from pollwatch.evidence import keptkeys, keychain, merkle
+from pollwatch.evidence import held, keptkeys, keychain, merkle
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keptkeys import KeptKeys
 from pollwatch.evidence.keychain import KeyChain, KnownLog, Link
@@ -68,9 +68,11 @@ class Witness:
             silent: follow the logs by the same rules but sign nothing; a mirror follows what it has yet to copy so.
 
         Raises:
-            StoreError: the state cannot be opened.
+            StoreError: the state cannot be opened, or was restored from a backup.
             SignatureError: no keys, or keys that cannot cosign.
         """
+        if not silent:
+            held.check(path.parent)
         if bool(signers) is silent or not all(signer.type.has_time for signer in signers):
             raise SignatureError("a witness needs cosignature keys (types 04, 06)")
         self._signers = tuple(signers)

@@ -7,8 +7,10 @@ a power cut).
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +20,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pollwatch.errors import StoreError
-from pollwatch.store.disk import locked
+from pollwatch.store.disk import locked, publish
 from pollwatch.store.migrations import HEAD, KNOWN, upgrade
 
 #: All tables of all stations. Constraints get names, so that migrations can speak of them.
@@ -61,10 +63,34 @@ class Database:
                 raise StoreError(
                     f"{self._path}: this file system cannot hold a SQLite database in WAL mode; use another"
                 )
+        with self.reading() as connection:
+            before = self._revision(connection)
+        if before not in {None, HEAD}:
+            self._keep_copy()
         with self.writing() as connection:
-            found = self._revision(connection)
-            if found != HEAD:
+            if self._revision(connection) != HEAD:
                 upgrade(connection)
+
+    def _keep_copy(self) -> None:
+        """Keep the file as it is before it is brought to the newest schema; the copy of an earlier time goes."""
+        copy = self._path.with_name(f"{self._path.name}.before-{HEAD}")
+        part = copy.with_name(copy.name + ".part")
+        needed = self._path.stat().st_size
+        if shutil.disk_usage(self._path.parent).free < 2 * needed:
+            raise StoreError(
+                f"{self._path} is of an older schema, and there is no room for a copy of its {needed} bytes beside it; "
+                "free twice that much, then try again"
+            )
+        try:
+            copy_database(self._path, part)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path} cannot be copied before it is brought up to date: {error}") from error
+        for old in self._copies():
+            old.unlink()
+        publish(part, copy)
+
+    def _copies(self) -> list[Path]:
+        return list(self._path.parent.glob(f"{self._path.name}.before-*[0-9]"))
 
     def _revision(self, connection: sa.Connection) -> str | None:
         tables = set(sa.inspect(connection).get_table_names())
@@ -112,6 +138,8 @@ class Database:
         with self._errors(), self._engine.connect() as connection:
             connection.exec_driver_sql("VACUUM")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        for copy in self._copies():  # they have what was deleted
+            copy.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -125,6 +153,21 @@ class Database:
             raise StoreError(
                 f"{self._path}: {error.orig}; is it a case, is the disk full, or does another process hold it?"
             ) from error
+
+
+def copy_database(path: Path, to: Path) -> None:
+    """Copy a SQLite file as it is at one moment, whoever writes to it meanwhile; what stands at ``to`` goes.
+
+    Raises:
+        sqlite3.Error: it cannot be read, or the disk is full.
+    """
+    to.unlink(missing_ok=True)
+    with (
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(to)) as copy,
+    ):
+        source.backup(copy)
+    to.chmod(0o600)
 
 
 def _engine(path: Path) -> sa.Engine:
