@@ -72,7 +72,7 @@ def test_an_archive_is_one_file_and_whole_or_not_there(made: tuple[Path, Path, M
     assert [path.name for path in tmp_path.iterdir()] == ["one.tar"]
     restoring.restore(archive, tmp_path / "back")
     assert told(tmp_path / "back") == told(case)
-    whole = archive.read_bytes()
+    whole = archive.read_bytes().rstrip(b"\0")  # what a tar file ends with says nothing
     for share in range(1, 8):
         (tmp_path / "cut.tar").write_bytes(whole[: len(whole) * share // 8])
         with pytest.raises(StoreError, match=r"cut short|no whole|no backup|missing"):
