@@ -25,7 +25,6 @@ import pyarrow as pa
 from pollwatch.clock import ManualClock, SystemClock, monotonic_s
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.detection import Severity
-from pollwatch.events.lines import LineSet
 from pollwatch.incidents.eventsql import EventSql
 from pollwatch.incidents.inbox import Inbox
 from pollwatch.incidents.inboxquery import SORTS, Question
@@ -40,7 +39,7 @@ _BATCH: Final = 65_536
 _TOGETHER: Final = 10_000
 _STATUSES: Final = ("open", "open", "open", "acknowledged", "closed", "false-positive")
 _PHASES: Final = ("", "registration", "campaign", "voting", "results-night", "after")
-_WORDS: Final = ("Passwords guessed", "Database asked through a form", "Page altered", "Doors looked for", "Mail copied")
+_WORDS: Final = ("Passwords guessed", "Database asked through a form", "Page altered", "Doors looked", "Mail copied")
 _GIB: Final = 1 << 30
 
 
@@ -54,9 +53,11 @@ def make(root: Path, incidents: int, events: int) -> None:
     begun = monotonic_s()
     with closing(sqlite3.connect(root / "case.sqlite", isolation_level=None)) as database:
         database.execute("PRAGMA synchronous = OFF")
+        terms = _Terms(database)
         for at in range(0, incidents, _TOGETHER):
             database.execute("BEGIN")
-            _make_incidents(database, at, min(_TOGETHER, incidents - at), incidents, inputs, min(events, _INPUT_LINES))
+            many = min(_TOGETHER, incidents - at)
+            _make_incidents(terms, database, at, many, incidents, inputs, min(events, _INPUT_LINES))
             database.execute("COMMIT")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     size = (root / "case.sqlite").stat().st_size
@@ -93,11 +94,12 @@ def _make_events(case: Case, inputs: int, lines: int) -> None:
             intake.commit([scanned], [], [])
 
 
-def _make_incidents(database: sqlite3.Connection, first: int, many: int, total: int, inputs: int, lines: int) -> None:
+def _make_incidents(
+    terms: _Terms, database: sqlite3.Connection, first: int, many: int, total: int, inputs: int, lines: int
+) -> None:
     """Some incidents, each with a detection, three lines and two samples, and what the inbox finds them by."""
     rng = np.random.default_rng(first + 2)
     draws = rng.integers(0, 1 << 30, (many, 12)).tolist()
-    terms = _Terms(database)
     tables: dict[str, list[tuple[object, ...]]] = {name: [] for name in _INSERTS}
     for offset, d in enumerate(draws):
         number, at = first + offset + 1, (first + offset) * inputs // total
@@ -108,7 +110,7 @@ def _make_incidents(database: sqlite3.Connection, first: int, many: int, total: 
         asset, rule, technique = f"host{d[7] % 200}.example", f"rule-{d[8] % 60:02d}", f"T1{d[9] % 40:03d}"
         title = _WORDS[d[10] % 5]
         body = (
-            f'{{"title":"{title}","summary":"{ip} tried {d[11] % 5000} times to get into {asset} as {user}, without success.",'
+            f'{{"title":"{title}","summary":"{ip} tried {d[11] % 5000} times to get into {asset} as {user}, in vain.",'
             f'"why":["Rule {rule} fired on 3 lines of one address within a minute.","The account {user} was named."],'
             f'"phases":[{{"name":"{title}","technique":"{technique}","tactic":"credential-access",'
             f'"first_us":{when},"last_us":{when + 60_000_000},"lines":3}}],"techniques":["{technique}"],'
@@ -133,14 +135,14 @@ def _make_incidents(database: sqlite3.Connection, first: int, many: int, total: 
         tables["detection_lines"].append((f"{number:064x}", at + 1, numbers))
         for kind, value in (("ip", ip), ("user", user), ("asset", asset), ("rule", rule), ("technique", technique)):
             tables["incident_keys"].append((terms.id_of(kind, value), number))
-        tables["incident_text"].append((number, "\n".join((name, title, ip, user, asset, rule, technique))))
+        tables["incident_text"].append((number, f"{name}\n{title}\n{ip}\n{user}\n{asset}\n{rule}\n{technique}"))
     for table, statement in _INSERTS.items():
         database.executemany(statement, tables[table])
 
 
 _INSERTS: Final = {
-    "incidents": "INSERT INTO incidents (id, severity, status, first_us, last_us, line_count, body, created_us, updated_us)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "incidents": "INSERT INTO incidents (id, severity, status, first_us, last_us, line_count, body, created_us,"
+    " updated_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "incident_lines": "INSERT INTO incident_lines (incident_id, input_id, numbers) VALUES (?, ?, ?)",
     "incident_samples": "INSERT INTO incident_samples (incident_id, input_id, number, position, text)"
     " VALUES (?, ?, ?, ?, ?)",
@@ -152,15 +154,14 @@ _INSERTS: Final = {
 
 
 class _Terms:
-    known: dict[tuple[str, str], int] = {}
-
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+        self._known: dict[tuple[str, str], int] = {}
 
     def id_of(self, kind: str, value: str) -> int:
-        found = self.known.get((kind, value))
+        found = self._known.get((kind, value))
         if found is None:
-            found = self.known[kind, value] = len(self.known) + 1
+            found = self._known[kind, value] = len(self._known) + 1
             self._database.execute("INSERT INTO incident_terms VALUES (?, ?, ?, '')", (found, kind, value))
         return found
 
@@ -175,17 +176,17 @@ def measure(root: Path, turns: int) -> None:
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         print(f"the first question, which reads the columns: {monotonic_s() - begun:.1f} s, {grown:.0f} MiB")
         ids = [f"PW-{each:010d}" for each in rng.integers(1, total + 1, turns)]
-        for name, ask in _questions(inbox, case, ids, rng):
+        for name, ask in _questions(inbox, case, ids):
             _timed(name, turns, ask)
     with EventSql.open(root) as events:
-        sql = 'SELECT "c-ip", count(*) n FROM webserver WHERE time BETWEEN {} AND {} GROUP BY 1 ORDER BY n DESC LIMIT 10'
-        span = ("TIMESTAMP '2026-09-21 14:00:00'", "TIMESTAMP '2026-09-21 15:00:00'")
-        _timed("SQL: one hour, who asked most", 3, lambda _turn: events.ask(sql.format(*span)))
+        sql = (
+            "SELECT \"c-ip\", count(*) n FROM webserver WHERE time BETWEEN TIMESTAMP '2026-09-21 14:20:00'"
+            " AND TIMESTAMP '2026-09-21 15:20:00' GROUP BY 1 ORDER BY n DESC LIMIT 10"
+        )
+        _timed("SQL: one hour, who asked most", 3, lambda _turn: events.ask(sql))
 
 
-def _questions(
-    inbox: Inbox, case: Case, ids: list[str], rng: np.random.Generator
-) -> Iterator[tuple[str, Callable[[int], object]]]:
+def _questions(inbox: Inbox, case: Case, ids: list[str]) -> Iterator[tuple[str, Callable[[int], object]]]:
     def severities(turn: int) -> Question:
         return Question(severities=(Severity(turn % 5),), statuses=(_STATUSES[turn % 6],))  # type: ignore[arg-type]
 
@@ -209,8 +210,11 @@ def _questions(
     yield "page: the next", later
     yield "page: severity and status", lambda turn: inbox.page(severities(turn), SORTS[turn % 3])
     yield "page: four filters, few incidents", lambda turn: inbox.page(rare(turn))
-    yield "page: one hour", lambda turn: inbox.page(
-        Question(since_us=_START_US + turn * 3_600_000_000, until_us=_START_US + (turn + 1) * 3_600_000_000)
+    yield (
+        "page: one hour",
+        lambda turn: inbox.page(
+            Question(since_us=_START_US + turn * 3_600_000_000, until_us=_START_US + (turn + 1) * 3_600_000_000)
+        ),
     )
     yield "page: an address", lambda turn: inbox.page(Question(actors=(f"203.{turn}.7.7",)))
     yield "page: words, few incidents", lambda turn: inbox.page(Question(text=f"203.7.{turn}"))

@@ -71,7 +71,10 @@ def event_readers(connection: sa.Connection, root: Path, paths: Mapping[int, str
     """
     files = tables.EVENT_FILES
     listed: dict[int, list[EventFile]] = {}
-    for row in connection.execute(sa.select(files).order_by(files.c.input_id, files.c.name)):
+    query = sa.select(files).order_by(files.c.input_id, files.c.name)
+    if len(paths) == 1:  # what a page asks for; a case may list many thousand files
+        query = query.where(files.c.input_id == next(iter(paths)))
+    for row in connection.execute(query):
         listed.setdefault(row.input_id, []).append(event_file(row))
     return [EventReader(root, paths[input_id], each) for input_id, each in listed.items() if input_id in paths]
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,7 @@ class Matched:
     merged: tuple[str, ...]
 
 
-def match(before: Mapping[str, LineSet], now: Sequence[Incident], taken: frozenset[str] = frozenset()) -> list[Matched]:
+def match(before: Mapping[str, LineSet], now: Sequence[Incident], taken: Container[str] = frozenset()) -> list[Matched]:
     """Tell which incident is which.
 
     Args:
@@ -64,10 +64,10 @@ def match(before: Mapping[str, LineSet], now: Sequence[Incident], taken: frozens
         if old not in gone_on:
             merged.setdefault(index, []).append(old)
             gone_on.add(old)
-    used = {*before, *taken}
+    used = set(before)
     matched = []
     for index, incident in enumerate(now):
-        name = chosen.get(index) or _free_id(incident.id, used)
+        name = chosen.get(index) or _free_id(incident.id, used, taken)
         used.add(name)
         matched.append(Matched(name, incident, index in chosen, tuple(merged.get(index, ()))))
     return matched
@@ -110,10 +110,10 @@ def _by_path(sets: Sequence[LineSet]) -> dict[str, tuple[Numbers, Numbers]]:
     return joined
 
 
-def _free_id(wished: str, used: set[str]) -> str:
+def _free_id(wished: str, used: Container[str], taken: Container[str]) -> str:
     """The wished id, or one of the same length that follows from it and is free."""
     name, turn = wished, 0
-    while name in used:
+    while name in used or name in taken:
         turn += 1
         digest = hashlib.sha256(f"{wished}/{turn}".encode()).hexdigest()
         prefix, dash, tail = wished.rpartition("-")

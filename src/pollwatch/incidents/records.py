@@ -308,9 +308,12 @@ class Case:
 
     def _readers(self, path: str | None) -> list[EventReader]:
         with self._database.reading() as connection:
-            names = input_paths(connection)
-            if path is not None:
-                names = {input_id: name for input_id, name in names.items() if name == path}
+            if path is None:
+                names = input_paths(connection)
+            else:
+                inputs = tables.INPUTS.c
+                found = connection.execute(sa.select(inputs.id, inputs.path).where(inputs.path == path))
+                names = {row.id: row.path for row in found}
                 if not names:
                     raise StoreError(f"{path} is no input of the case in {self.folder.root}")
             return event_readers(connection, self.folder.events, names)

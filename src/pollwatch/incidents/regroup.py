@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -57,10 +58,7 @@ def write_incidents(
     paths = {input_id: path for path, input_id in ids.items()}
     before = rows.read_incidents(connection, paths, over)
     incidents = decided(connection, incidents, before, paths)
-    aliases = frozenset(connection.execute(sa.select(tables.INCIDENT_ALIASES.c.alias)).scalars())
-    if over is not None:  # the others' names are taken all the same
-        aliases |= frozenset(connection.execute(sa.select(tables.INCIDENTS.c.id)).scalars())
-    matched = match({name: each.lines for name, each in before.items()}, incidents, aliases)
+    matched = match({name: each.lines for name, each in before.items()}, incidents, _Taken(connection))
     writer = Writer(connection, ids, now_us)
     kept = tuple(writer.write(each, before) for each in matched)
     writer.finish()
@@ -72,6 +70,21 @@ def write_incidents(
         ),
         {old: each.id for each in matched for old in each.merged},
     )
+
+
+class _Taken:
+    """The ids that incidents of the case have, or had; asked one by one: there may be a million."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def __contains__(self, name: object) -> bool:
+        found = (sa.select(column).where(column == name) for column in (_ID, _ALIAS))
+        return any(self._connection.execute(each).first() is not None for each in found)
+
+
+_ID: Final = tables.INCIDENTS.c.id
+_ALIAS: Final = tables.INCIDENT_ALIASES.c.alias
 
 
 class Writer:

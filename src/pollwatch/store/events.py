@@ -31,6 +31,9 @@ from pollwatch.store.disk import make_folder, publish
 
 GROUP_ROWS: Final = 65_536
 _GROUP_BYTES: Final = 32 << 20
+#: Of a group with more rows than so many times the wanted ones, single rows are read.
+_FEW: Final = 16
+_SPAN: Final = re.compile(r".+/live-\d{10}-(\d{15})-(\d{15})\.parquet", re.ASCII)
 _PLAIN = re.compile(r"[a-z0-9_]{0,32}", re.ASCII)
 
 
@@ -193,12 +196,13 @@ class EventReader:
         Raises:
             StoreError: a file is missing or damaged.
         """
-        wanted = pa.array(numbers, type=pa.int64())
         for file in self._files:
-            with disk_errors(self._root / file.name), pq.ParquetFile(self._root / file.name) as parquet:
-                for group in _groups_with(parquet, numbers):
-                    table = parquet.read_row_group(group)
-                    found = table.filter(pc.is_in(table[NUMBER], value_set=wanted))
+            path = self._root / file.name
+            if not _may_hold(file.name, numbers):
+                continue
+            with disk_errors(path), pq.ParquetFile(path) as parquet:
+                for group, low, high in _groups_with(parquet, numbers):
+                    found = _rows_of(path, parquet, group, numbers[low:high])
                     if found.num_rows:
                         yield EventBatch(file.logsource, self._path, found)
 
@@ -223,14 +227,41 @@ def remove_leftovers(root: Path, kept: Iterable[str]) -> None:
             file.unlink(missing_ok=True)
 
 
-def _groups_with(parquet: pq.ParquetFile, numbers: Numbers) -> Iterator[int]:
-    """Row groups whose range of record numbers has any of the wanted ones."""
+def _may_hold(name: str, numbers: Numbers) -> bool:
+    """Whether a file can have any of the numbers; of those that a watch writes the name says which it has."""
+    span = _SPAN.fullmatch(name)
+    if span is None:
+        return True
+    low, high = numbers.searchsorted((int(span[1]), int(span[2]) + 1))
+    return bool(low < high)
+
+
+def _groups_with(parquet: pq.ParquetFile, numbers: Numbers) -> Iterator[tuple[int, int, int]]:
+    """Row groups that may have any of the wanted numbers, and which of those: from one place to another."""
     column = parquet.schema_arrow.get_field_index(NUMBER)
     for group in range(parquet.num_row_groups):
         statistics = parquet.metadata.row_group(group).column(column).statistics
         low, high = numbers.searchsorted((statistics.min, statistics.max + 1))
         if low < high:
-            yield group
+            yield group, int(low), int(high)
+
+
+def _rows_of(path: Path, parquet: pq.ParquetFile, group: int, numbers: Numbers) -> pa.Table:
+    """The rows of a group with these numbers."""
+    if numbers.size * _FEW > parquet.metadata.row_group(group).num_rows:
+        table = parquet.read_row_group(group)
+        return table.filter(pc.is_in(table[NUMBER], value_set=pa.array(numbers, type=pa.int64())))
+    # A few of many: polars decodes the numbers first, and of the other columns only what is in these rows.
+    import polars as pl  # noqa: PLC0415 - heavy
+
+    number = pl.col(NUMBER)
+    span = number.is_between(int(numbers[0]), int(numbers[-1]))
+    try:
+        wanted = number.is_in(pl.Series(numbers).implode())
+        found = pl.scan_parquet(path, glob=False, hive_partitioning=False).filter(span & wanted).collect()
+    except pl.exceptions.PolarsError as error:
+        raise pa.ArrowInvalid(str(error)) from error
+    return fitted(found.to_arrow(compat_level=pl.CompatLevel.oldest()), parquet.schema_arrow)
 
 
 def united(schemas: Sequence[pa.Schema]) -> pa.Schema:
