@@ -8,7 +8,7 @@ all rows. Columns are immutable; :func:`refreshed` makes new ones from what chan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +38,7 @@ _ROW: Final = np.dtype(
         ("here", "?"),
     ]
 )
+_NAMES: Final = tuple(_ROW.names or ())
 _FIELDS: Final = "x.number, x.first_us, x.last_us, x.assignee, x.phase, x.severity, x.status, x.priority"
 _TIME_BITS: Final = 56
 _LATEST_US: Final = (1 << _TIME_BITS) - 1
@@ -80,15 +81,21 @@ class Columns:
 
     Attributes:
         seq: the last change that is in it.
-        rows: one record per incident.
+        rows: by name a column with one value per incident; ``timed`` says whether its times are known.
         names: what codes of ``assignee`` and ``phase`` stand for.
         terms: by kind.
     """
 
     seq: int
-    rows: npt.NDArray[Any]
+    rows: Mapping[str, npt.NDArray[Any]]
     names: Mapping[str, Sequence[str]]
     terms: Mapping[str, Terms]
+    _ranks: dict[Sort, Ints] = field(default_factory=dict, repr=False)
+
+    @property
+    def size(self) -> int:
+        """How many incidents, those that were removed included."""
+        return int(self.rows["number"].size)
 
     def positions(self, numbers: Ints) -> Ints:
         """Where these numbers stand; those that are not here are left out."""
@@ -101,6 +108,12 @@ class Columns:
 
     def ranks(self, sort: Sort) -> Ints:
         """What to order by, smallest first; of equals the smaller number comes first."""
+        found = self._ranks.get(sort)
+        if found is None:
+            found = self._ranks[sort] = self._ranked(sort)
+        return found
+
+    def _ranked(self, sort: Sort) -> Ints:
         first_us: Ints = self.rows["first_us"]
         grave: Ints = 4 - self.rows["severity"].astype(np.int64)
         pressing: Ints = self.rows["priority"].astype(np.int64)
@@ -117,7 +130,8 @@ def load(connection: sa.Connection) -> Columns:
     seq = connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM incident_changes").scalar_one()
     codes = _Codes({"assignee": (), "phase": ()})
     query = f"SELECT {_FIELDS} FROM incident_index x ORDER BY x.number"  # noqa: S608 - our own words
-    rows = codes.records(connection.exec_driver_sql(query))
+    records = codes.records(connection.exec_driver_sql(query))
+    rows = {name: np.ascontiguousarray(records[name]) for name in _NAMES}
     terms = {kind: _load_terms(connection, kind, rows["number"]) for kind in HELD_KINDS}
     return Columns(int(seq), rows, codes.names(), terms)
 
@@ -138,7 +152,7 @@ def refreshed(columns: Columns, connection: sa.Connection) -> Columns:
     if rows is None:
         return load(connection)
     moved = Columns(max(row[0] for row in changed), rows, codes.names(), columns.terms)
-    touched = np.zeros(rows.size, dtype=bool)
+    touched = np.zeros(moved.size, dtype=bool)
     touched[moved.positions(numbers)] = True
     pairs = _pairs(connection, now["number"])
     return Columns(
@@ -149,18 +163,18 @@ def refreshed(columns: Columns, connection: sa.Connection) -> Columns:
     )
 
 
-def _patched(columns: Columns, changed: Ints, now: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """The rows with these changed ones; None where one belongs between those that are known."""
+def _patched(columns: Columns, changed: Ints, now: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]] | None:
+    """The columns with these changed rows; None where one belongs between those that are known."""
     known = columns.rows["number"]
     last = int(known[-1]) if known.size else 0
-    fresh = now[now["number"] > last]
-    rows = np.concatenate([columns.rows, fresh])
-    rows["here"][columns.positions(changed)] = False
-    stayed = now[now["number"] <= last]
+    fresh, stayed = now[now["number"] > last], now[now["number"] <= last]
     at = columns.positions(stayed["number"])
     if at.size != stayed.size:
         return None
-    rows[at] = stayed
+    rows = {name: np.concatenate([columns.rows[name], fresh[name]]) for name in _NAMES}
+    rows["here"][columns.positions(changed)] = False
+    for name in _NAMES:
+        rows[name][at] = stayed[name]
     return rows
 
 

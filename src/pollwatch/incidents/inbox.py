@@ -14,8 +14,8 @@ Safe for several threads. The first question reads the columns (:mod:`pollwatch.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -35,6 +35,7 @@ from pollwatch.incidents.workflow import STATUSES
 from pollwatch.store.database import Database
 from pollwatch.store.folder import CaseFolder
 
+_COUNTED: Final = ("severities", "statuses", "assignees", "phases", "assets", "rules", "techniques")
 #: A facet shows so many values at most, the most frequent first.
 _MOST_VALUES: Final = 50
 
@@ -161,17 +162,19 @@ class Inbox:
         """
         with self._database.reading() as connection:
             now = self._now(connection)
-            masks = {name: self._mask(connection, now, each) for name, each in _without(question).items()}
-        severity = _bins(now, "severity", masks["severities"], len(Severity))
-        status = _bins(now, "status", masks["statuses"], len(STATUSES))
+            masks = self._masks(connection, now, question)
+        whole = _all_of(masks)
+        of = {name: _all_of(masks, but=name) if name in masks else whole for name in _COUNTED}
+        severity = _bins(now, "severity", of["severities"], len(Severity))
+        status = _bins(now, "status", of["statuses"], len(STATUSES))
         return Facets(
             severities=tuple(Count(each.word, "", severity[each]) for each in reversed(Severity)),
             statuses=tuple(Count(each, "", count) for each, count in zip(STATUSES, status, strict=True)),
-            assignees=_named(now, "assignee", masks["assignees"]),
-            phases=_named(now, "phase", masks["phases"]),
-            assets=_termed(now, "asset", masks["assets"]),
-            rules=_termed(now, "rule", masks["rules"]),
-            techniques=_termed(now, "technique", masks["techniques"]),
+            assignees=_named(now, "assignee", of["assignees"]),
+            phases=_named(now, "phase", of["phases"]),
+            assets=_termed(now, "asset", of["assets"]),
+            rules=_termed(now, "rule", of["rules"]),
+            techniques=_termed(now, "technique", of["techniques"]),
         )
 
     def related(self, incident_id: str, *, rows: int = 20) -> tuple[Related, ...]:
@@ -208,30 +211,39 @@ class Inbox:
 
     def _mask(self, connection: sa.Connection, now: Columns, question: Question) -> Mask:
         """Which incidents a question means."""
+        return _all_of(self._masks(connection, now, question))
+
+    def _masks(self, connection: sa.Connection, now: Columns, question: Question) -> dict[str, Mask]:
+        """The same, as far as each of the question's properties says; in ``""`` what is no property with counts."""
         rows = now.rows
-        mask: Mask = rows["here"].copy()
-        for field, wanted in (
-            ("severity", [int(each) for each in question.severities]),
-            ("status", [STATUSES.index(each) for each in question.statuses]),
-            ("assignee", _codes(now, "assignee", question.assignees)),
-            ("phase", _codes(now, "phase", question.phases)),
-        ):
-            if wanted:
-                mask &= np.isin(rows[field], wanted)
-        for kind, values in (("asset", question.assets), ("rule", question.rules)):
-            if values:
-                mask &= now.terms[kind].mask({indexing.clipped(each) for each in values}.__contains__, rows.size)
-        if question.techniques:
-            mask &= now.terms["technique"].mask(_technique(question.techniques), rows.size)
+        rest: Mask = rows["here"].copy()
         if question.since_us is not None:
-            mask &= rows["timed"] & (rows["last_us"] >= question.since_us)
+            rest &= rows["timed"] & (rows["last_us"] >= question.since_us)
         if question.until_us is not None:
-            mask &= rows["timed"] & (rows["first_us"] < question.until_us)
+            rest &= rows["timed"] & (rows["first_us"] < question.until_us)
         if question.actors:
-            mask &= _at(now, _having(connection, indexing.ACTOR_KINDS, question.actors))
+            rest &= _at(now, _having(connection, indexing.ACTOR_KINDS, question.actors))
         if question.text:
-            mask &= _at(now, self._search(connection, question.text, now.seq))
-        return mask
+            rest &= _at(now, self._search(connection, question.text, now.seq))
+        masks = {"": rest}
+        for name, field, wanted, codes in (
+            ("severities", "severity", [int(each) for each in question.severities], len(Severity)),
+            ("statuses", "status", [STATUSES.index(each) for each in question.statuses], len(STATUSES)),
+            ("assignees", "assignee", _codes(now, "assignee", question.assignees), len(now.names["assignee"])),
+            ("phases", "phase", _codes(now, "phase", question.phases), len(now.names["phase"])),
+        ):
+            if getattr(question, name):
+                chosen = np.zeros(codes, dtype=bool)
+                chosen[wanted] = True
+                masks[name] = chosen[rows[field]]
+        for name, kind, fits in (
+            ("assets", "asset", {indexing.clipped(each) for each in question.assets}.__contains__),
+            ("rules", "rule", {indexing.clipped(each) for each in question.rules}.__contains__),
+            ("techniques", "technique", _technique(question.techniques)),
+        ):
+            if getattr(question, name):
+                masks[name] = now.terms[kind].mask(fits, now.size)
+        return masks
 
     def _search(self, connection: sa.Connection, text: str, seq: int) -> Ints:
         """The numbers of incidents with these words, or with this very term: a flood names more than it has words."""
@@ -250,23 +262,18 @@ class Inbox:
         return found
 
 
-def _without(question: Question) -> dict[str, Question]:
-    """The question without what it says about one property, for each."""
-    return {
-        "severities": replace(question, severities=()),
-        "statuses": replace(question, statuses=()),
-        "assignees": replace(question, assignees=()),
-        "phases": replace(question, phases=()),
-        "assets": replace(question, assets=()),
-        "rules": replace(question, rules=()),
-        "techniques": replace(question, techniques=()),
-    }
+def _all_of(masks: Mapping[str, Mask], but: str | None = None) -> Mask:
+    whole = masks[""].copy()
+    for name, mask in masks.items():
+        if name not in {"", but}:
+            whole &= mask
+    return whole
 
 
 def _codes(now: Columns, field: str, wanted: Iterable[str]) -> list[int]:
-    """The codes of names; -1 (nobody has it) for those that are unknown."""
+    """The codes of names; those that nobody has are left out."""
     known = {name: code for code, name in enumerate(now.names[field])}
-    return [known.get(name, -1) for name in wanted]
+    return [known[name] for name in wanted if name in known]
 
 
 def _technique(wanted: Sequence[str]) -> Callable[[str], bool]:
@@ -285,7 +292,7 @@ def _having(connection: sa.Connection, kinds: Sequence[str], values: Iterable[st
 
 
 def _at(now: Columns, numbers: Ints) -> Mask:
-    mask = np.zeros(now.rows.size, dtype=bool)
+    mask = np.zeros(now.size, dtype=bool)
     mask[now.positions(numbers)] = True
     return mask
 
