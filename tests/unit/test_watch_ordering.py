@@ -16,9 +16,9 @@ def _read(log: str, first_h: float | None, last_h: float | None, number: int = 0
     """One record of a log, with the times of its events in hours."""
     place = Position(log, log, 1, log, 0, 0, 0, "", 0, "", 0, number, "utf-8")
     times = [None if hours is None else int(hours * _HOUR_US) for hours in (first_h, last_h)]
-    return Understood(
-        Chunk(log, log, place, place, b"x\n"), (LineBlock(log, 1, [b"x"], ["x"]),), (), (), "", Context(), *times
-    )
+    block = LineBlock(log, 1, [b"x"], ["x"])
+    chunk = Chunk(log, log, place, place, b"x\n")
+    return Understood((log, log, 1), chunk, (block,), (), (), "", Context(), *times)
 
 
 def _taken(ordering: Ordering, *, hungry: bool = False, most: int = 1000) -> list[tuple[str, int]]:

@@ -46,8 +46,14 @@ _LOCK_STEP_S: Final = 0.05
 _REOPENED_US: Final = 2 * 3600 * US_PER_S
 
 
+#: Inputs that are followed now. What is received is one input of its source, whatever segments it lies in: its
+#: generation is 0.
 SAME_KEY: Final = sa.and_(
-    *(LIVE_INPUTS.c[name] == LIVE_POSITIONS.c[name] for name in ("source", "stream", "generation"))
+    LIVE_INPUTS.c.source == LIVE_POSITIONS.c.source,
+    sa.or_(
+        LIVE_INPUTS.c.generation == 0,
+        sa.and_(*(LIVE_INPUTS.c[name] == LIVE_POSITIONS.c[name] for name in ("stream", "generation"))),
+    ),
 )
 
 
@@ -100,6 +106,7 @@ class LiveCase:
                 sa.select(LIVE_INPUTS, tables.INPUTS.c.path, tables.INPUTS.c.lines)
                 .join(tables.INPUTS, LIVE_INPUTS.c.input_id == tables.INPUTS.c.id)
                 .join(LIVE_POSITIONS, SAME_KEY)
+                .distinct()
             ).all()
             inputs = {
                 (row.source, row.stream, row.generation): LiveInput(

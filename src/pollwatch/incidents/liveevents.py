@@ -31,7 +31,7 @@ def recent(live: LiveCase, most: int) -> list[tuple[str, EventReader, int]]:
     files = tables.EVENT_FILES
     with live.database.reading() as connection:
         paths = input_paths(connection)
-        followed = sa.select(LIVE_INPUTS.c.input_id).join(LIVE_POSITIONS, SAME_KEY)
+        followed = sa.select(LIVE_INPUTS.c.input_id).join(LIVE_POSITIONS, SAME_KEY).distinct()
         inputs: list[int] = sorted(connection.execute(followed).scalars())
         found: list[tuple[str, EventReader, int]] = []
         for input_id in inputs:
@@ -48,7 +48,7 @@ def mergeable(live: LiveCase) -> list[tuple[int, list[EventFile]]]:
     with live.database.reading() as connection:
         bodies = connection.execute(sa.select(LIVE_STEPS.c.body)).scalars()
         needed = {each.file for body in bodies for each in msgspec.json.decode(body, type=list[Observed])}
-        followed = sa.select(LIVE_INPUTS.c.input_id).join(LIVE_POSITIONS, SAME_KEY)
+        followed = sa.select(LIVE_INPUTS.c.input_id).join(LIVE_POSITIONS, SAME_KEY).distinct()
         listed = connection.execute(sa.select(files).where(files.c.input_id.in_(followed))).all()
     by_source: dict[tuple[int, LogSource], list[EventFile]] = {}
     for row in listed:

@@ -24,7 +24,7 @@ class LiveInput:
         generation: which of the log's files.
         format: how it is read; empty as long as that is not known.
         context: lines that a new parser must see before it can go on.
-        lines: records that are in the case.
+        lines: records that were read; in the case, or on their way there.
         kept: lines of each quarantine reason that are kept to look at.
     """
 

@@ -53,7 +53,11 @@ def find_file(path: str) -> Source:
     Raises:
         SourceError: it is not there, or came from stdin.
     """
-    from pollwatch.sources.files import expand  # noqa: PLC0415 - with what it decompresses
+    from pollwatch.sources import kept  # noqa: PLC0415 - with what it decompresses
+    from pollwatch.sources.files import expand  # noqa: PLC0415 - the same
+
+    if (received := kept.find(path)) is not None:
+        return received
 
     for name in dict.fromkeys((path, path.rpartition("@")[0])):
         if name and name != "-":

@@ -39,6 +39,7 @@ from pollwatch.incidents.rolling import MOST_ROWS
 from pollwatch.node.evidence import rhythm
 from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.node.notifying.loop import Background
+from pollwatch.node.receive.process import ReceiverProcess
 from pollwatch.node.watch.detecting import Detecting
 from pollwatch.node.watch.grouping import GroupingThread
 from pollwatch.node.watch.keeping import Job, Keeper
@@ -48,14 +49,12 @@ from pollwatch.node.watch.setup import Plan
 from pollwatch.node.watch.sources import SourceCounts
 from pollwatch.node.watch.stepping import Detected, Positions, Stepper
 from pollwatch.node.watch.telling import Systemd, Tell
+from pollwatch.sources import kept
 from pollwatch.sources.following import Chunk, Followed, Position
 from pollwatch.store.disk import held
 
-_LEAST_BYTES: Final = 128 << 10
-_MOST_BYTES: Final = 4 << 20
-#: A step that takes longer is followed by a smaller one, so that no line waits long; unless there is a backlog.
-_STEP_S: Final = 0.35
-_BACKLOG_BYTES: Final = 16 << 20
+#: A step takes what came while the one before it was made; of a backlog so much.
+_STEP_BYTES: Final = 4 << 20
 _MOST_LINES: Final = 60_000
 _GATHER_S: Final = 0.25
 _IDLE_S: Final = 0.5
@@ -106,6 +105,8 @@ class Watch:
         self._remark()
         remembered = {key: (each.format, each.context) for key, each in resumed.inputs.items()}
         self._reader = Reader(plan.read_options(), clock, plan.format_of, remembered)
+        self._received = plan.received()
+        self._receiver = ReceiverProcess(live.folder.root, plan.receiver_options()) if self._received else None
         self._counts = SourceCounts(live.database, clock)
         self._counts.begin(plan.kinds())
         open_ = OpenDetections()
@@ -118,7 +119,6 @@ class Watch:
         self._notifying = Background(live.folder.root, clock, partial(tell, "warning"))
         self._notifying.use(plan.settings.notify, plan.settings.calendar)
         self._committed: Positions = ()
-        self._budget = _LEAST_BYTES
         self._hungry = False
         took_s = round(monotonic_s() - begun_s, 2)
         tell("info", _("watching"), sources=len(plan.sources), step=self._seq, replayed=replayed, seconds=took_s)
@@ -139,6 +139,8 @@ class Watch:
             while not self._wishes.stopping():
                 self._systemd.alive()
                 self._raise_failures()
+                if self._receiver is not None and not once:
+                    self._receiver.ensure()
                 if self._wishes.reload:
                     self._wishes.reload = False
                     self._reload()
@@ -146,11 +148,17 @@ class Watch:
                     break
         finally:
             self._followed.close()
+            self._stop_receiving()
         self._systemd.say("STOPPING=1")
         try:
             self._drain(finish=once)
         finally:
             self._notifying.end()
+
+    def _stop_receiving(self) -> None:
+        """In good order, receivers that were started for this watch end with it; killed, they live on and are found."""
+        if self._receiver is not None:
+            self._receiver.stop()
 
     def _turn(self) -> bool:
         """Read, and make a step of what is there; whether anything was there."""
@@ -162,18 +170,22 @@ class Watch:
             self._idle()
             return False
         full = self._ordering.full()
-        self._hungry = bool(full) or size * 2 >= self._budget
+        self._hungry = bool(full) or size * 2 >= _STEP_BYTES
         now_us = self._clock.now_us()
         before_us = self._ordering.watermark_us
-        taken = self._ordering.take(_MOST_LINES, self._budget, now_us, hungry=self._hungry)
+        taken = self._ordering.take(_MOST_LINES, _STEP_BYTES, now_us, hungry=self._hungry)
         self._step(taken, before_us)
         return True
 
     def _read(self) -> int:
         """Read what may be read; gives how many bytes that were."""
         size = 0
-        for chunk in self._followed.read(self._budget, self._ordering.full()):
-            self._ordering.add(self._reader.understand(chunk, self._input_of(chunk).name))
+        for chunk in self._followed.read(_STEP_BYTES, self._ordering.full()):
+            live = self._input_of(chunk)
+            first = live.lines + 1 if chunk.source in self._received else chunk.before.number + 1
+            read = self._reader.understand(chunk, live.key, live.name, first)
+            live.lines += read.lines
+            self._ordering.add(read)
             size += len(chunk.raw)
         for notice in self._followed.notices():
             count = self._counts.counts.get(notice.source)
@@ -183,23 +195,13 @@ class Watch:
         return size
 
     def _step(self, taken: Sequence[Understood], before_us: int | None) -> None:
-        begun_s = monotonic_s()
         self._seq += 1
-        inputs = [self._inputs[_key(each.chunk)] for each in taken]
+        inputs = [self._inputs[each.key] for each in taken]
         positions = self._positions()
         detected = self._stepper.detect(self._seq, taken, inputs, positions, before_us, self._ordering.watermark_us)
         state = self._detecting.save(self._seq) if self._detecting.due() else ""
-        took_s = monotonic_s() - begun_s
         self._keeper.put(Job(detected, state, self._followed.lag_bytes()))
         self._committed = positions
-        if max(took_s, self._keeper.took_s) > _STEP_S and not self._behind():
-            self._budget = max(_LEAST_BYTES, self._budget * 3 // 4)
-        elif self._hungry:
-            self._budget = min(_MOST_BYTES, self._budget * 3 // 2)
-
-    def _behind(self) -> bool:
-        """Whether so much waits that it is better to read much at a time than to be quick about each line."""
-        return sum(self._followed.lag_bytes().values()) > _BACKLOG_BYTES
 
     def _idle(self) -> None:
         """Nothing came: note that we are alive, and wait."""
@@ -225,10 +227,12 @@ class Watch:
 
     def _input_of(self, chunk: Chunk) -> LiveInput:
         """The input that a file is in the case; a new one is made where it is not there yet."""
-        key = _key(chunk)
+        key, wished = _encodable(chunk.before.key), chunk.path
+        if chunk.source in self._received:  # one input, whatever segments it lies in
+            key, wished = (key[0], key[0], 0), str(kept.folder_of(self._live.folder.live, chunk.source))
         if key not in self._inputs:
             with self._live.held(lambda: False, self._waits):
-                self._inputs[key] = self._live.admit(*key, chunk.path)
+                self._inputs[key] = self._live.admit(*key, wished)
         return self._inputs[key]
 
     def _reload(self) -> None:
@@ -242,9 +246,11 @@ class Watch:
         else:
             while len(self._ordering):
                 before_us = self._ordering.watermark_us
-                self._step(self._ordering.take(_MOST_LINES, _MOST_BYTES, self._clock.now_us(), hungry=False), before_us)
+                self._step(self._ordering.take(_MOST_LINES, _STEP_BYTES, self._clock.now_us(), hungry=False), before_us)
             self._keeper.wait()
             self._plan = plan
+            self._received = plan.received()
+            self._reload_receiver()
             self._detecting.reload(engine, watchlist)
             self._remark()
             self._stepper.fields = plan.fields()
@@ -259,11 +265,17 @@ class Watch:
             self._tell("info", _("settings and rules were read again"), sources=len(plan.sources))
         self._systemd.say("READY=1")
 
+    def _reload_receiver(self) -> None:
+        if self._receiver is not None:
+            self._receiver.reload()
+        elif self._received:
+            self._receiver = ReceiverProcess(self._live.folder.root, self._plan.receiver_options())
+
     def _drain(self, *, finish: bool) -> None:
         """Bring everything that was read into the case, group it, seal it, and publish a checkpoint."""
         while len(self._ordering):
             before_us = self._ordering.watermark_us
-            self._step(self._ordering.take(_MOST_LINES, _MOST_BYTES, self._clock.now_us(), hungry=False), before_us)
+            self._step(self._ordering.take(_MOST_LINES, _STEP_BYTES, self._clock.now_us(), hungry=False), before_us)
         self._seq += 1
         changes = self._stepper.finish() if finish else Changes()
         state = self._detecting.save(self._seq)
@@ -363,10 +375,6 @@ def _watermark(resumed: Resumed) -> int | None:
     """The last watermark that detection saw, as far as that is known."""
     marks = (each.watermark_us for step in reversed(resumed.steps) for each in reversed(step))
     return next((mark for mark in marks if mark is not None), None)
-
-
-def _key(chunk: Chunk) -> Key:
-    return _encodable(chunk.before.key)
 
 
 def _encodable(key: Key) -> Key:

@@ -22,6 +22,8 @@ from pollwatch.node.watch.grouping import Committed, GroupingThread
 from pollwatch.node.watch.sources import SourceCounts
 from pollwatch.node.watch.stepping import Detected, Stepper
 from pollwatch.node.watch.telling import Tell
+from pollwatch.sources import kept
+from pollwatch.sources.position import Position
 
 _RETRY_S: Final = 1.0
 _MERGE_EVERY_S: Final = 15.0
@@ -109,7 +111,7 @@ class Keeper:
                     return
                 begun_s = monotonic_s()
                 self._keep(job)
-                self._tidy()
+                self._tidy(job)
                 self.took_s = monotonic_s() - begun_s
                 with self._changed:
                     self._job = None
@@ -150,12 +152,13 @@ class Keeper:
             self._grouping.again()
         self._others = others
 
-    def _tidy(self) -> None:
+    def _tidy(self, job: Job) -> None:
         """Make few event files of many, and remove those that nobody reads any more."""
         now_s = monotonic_s()
         if now_s - self._merged_s < _MERGE_EVERY_S:
             return
         self._merged_s = now_s
+        self._keep_received(job)
         while self._gone and now_s - self._gone[0][0] > _GRACE_S:
             liveevents.remove_files(self._live, self._gone.pop(0)[1])
         try:
@@ -164,6 +167,18 @@ class Keeper:
                     if not got:
                         return
                     self._gone.append((now_s, liveevents.merge_files(self._live, input_id, files)))
+        except StoreError as error:
+            self._tell("warning", str(error))
+
+    def _keep_received(self, job: Job) -> None:
+        """Keep the segments of received sources that were read to their end, and make room for what comes."""
+        received = {name for name, count in self._counts.counts.items() if count.kind != "files"}
+        if not received:
+            return
+        positions = [Position.loads(data) for _key, data in job.detected.positions]
+        try:
+            for source in sorted(received):
+                kept.keep(self._live.folder.live, source, [each for each in positions if each.source == source])
         except StoreError as error:
             self._tell("warning", str(error))
 

@@ -39,6 +39,10 @@ _PARSER_AGE_US: Final = 20 * 3600 * 1_000_000
 _NO_FORMAT: Final = "no recognised format"
 
 
+Key = tuple[str, str, int]
+"""Of an input: source, stream, generation."""
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a parser must have seen before it can go on in the middle of a file.
 
@@ -86,6 +90,7 @@ class Understood:
     """One chunk and what became of it.
 
     Attributes:
+        key: of its input.
         chunk: as it was read.
         blocks: its records.
         batches: their events: at most one batch of each logsource, each in the order of its lines.
@@ -96,6 +101,7 @@ class Understood:
         last_us: latest time.
     """
 
+    key: Key
     chunk: Chunk
     blocks: tuple[LineBlock, ...]
     batches: tuple[EventBatch, ...]
@@ -121,9 +127,6 @@ class _Open:
     made_us: int = 0
 
 
-Key = tuple[str, str, int]
-
-
 @dataclass(slots=True)
 class Reader:
     """Understands chunks, each file's in order.
@@ -141,15 +144,17 @@ class Reader:
     remembered: Mapping[Key, tuple[str, bytes]] = field(default_factory=dict)
     _open: dict[Key, _Open] = field(default_factory=dict)
 
-    def understand(self, chunk: Chunk, name: str) -> Understood:
+    def understand(self, chunk: Chunk, key: Key, name: str, first: int) -> Understood:
         """One chunk, understood.
 
         Args:
-            chunk: the next one of its file.
-            name: how the case calls the file.
+            chunk: the next one of its input.
+            key: of the input.
+            name: how the case calls the input.
+            first: the number of the first record.
         """
-        open_ = self._opened(chunk)
-        blocks = tuple(_blocks(chunk, name))
+        open_ = self._opened(key)
+        blocks = tuple(_blocks(chunk, name, first))
         batches: list[EventBatch] = []
         quarantined: list[Quarantined] = []
         for block in blocks:
@@ -159,7 +164,9 @@ class Reader:
         open_.context = open_.context.after(chunk.raw, sum(map(len, blocks)))
         together = tuple(_together(batches))
         first_us, last_us = span_of(Parsed(together, ()))
-        return Understood(chunk, blocks, together, tuple(quarantined), open_.format, open_.context, first_us, last_us)
+        return Understood(
+            key, chunk, blocks, together, tuple(quarantined), open_.format, open_.context, first_us, last_us
+        )
 
     def forget(self, keep: Callable[[Key], bool]) -> None:
         """Let go of files that are not read any more."""
@@ -172,8 +179,7 @@ class Reader:
         for open_ in self._open.values():
             open_.parser = None
 
-    def _opened(self, chunk: Chunk) -> _Open:
-        key = chunk.before.key
+    def _opened(self, key: Key) -> _Open:
         found = self._open.get(key)
         if found is None:
             fmt, context = self.remembered.get(key, ("", b""))
@@ -236,9 +242,8 @@ class Reader:
 _SHAPE: Final = Shape("lines", by_value=False, encoding="utf-8", bom_bytes=0)
 
 
-def _blocks(chunk: Chunk, name: str) -> Iterator[LineBlock]:
+def _blocks(chunk: Chunk, name: str, first: int) -> Iterator[LineBlock]:
     """The records of a chunk under their numbers."""
-    first = chunk.before.number + 1
     if chunk.cut_bytes:
         yield LineBlock(name, first, [chunk.raw], [decoded(chunk.raw)], chunk.cut_bytes)
         return

@@ -101,6 +101,14 @@ class Plan:
         begin = self.request.begin
         return [watched if each.received or begin is None else replace(watched, begin=begin) for each, watched in found]
 
+    def received(self) -> frozenset[str]:
+        """The sources that receivers write down."""
+        return frozenset(each.name for each in self.sources if each.received)
+
+    def receiver_options(self) -> list[str]:
+        """What the receiving process is to be told besides the case."""
+        return [] if self.request.config_file is None else ["--config", str(self.request.config_file.absolute())]
+
     def kinds(self) -> Mapping[str, str]:
         """How each source comes in, by its name."""
         return {each.name: each.kind for each in self.sources}

@@ -151,9 +151,9 @@ class Stepper:
         """Where the batches of a step end that was sealed and never committed: sealed alike, it is not sealed twice."""
         for read in detected.read:
             name = _name(read)
-            if name not in self._met:
+            if name and name not in self._met:
                 self._met.add(name)
-                first = read.chunk.before.number + 1
+                first = read.blocks[0].first_number
                 known = evidence.openings.batches_about(name, first, 1 << 62)
                 self._cuts[name] = sorted({end for b in known for end in (b.first_number, b.first_number + b.lines)})
 

@@ -1,0 +1,324 @@
+"""A watch under load: how soon a line's detection is stored, whether anything is lost, and what memory it takes.
+
+    python bench/live.py [--seconds 600] [--rate 20000] [--kill] [--keep]
+
+Four sources send together ``--rate`` lines a second: two files that a web server writes, syslog over TCP, and HTTP
+push. Nearly all of it is harmless; once a second each source brings an attack by an address of its own, so that it is
+known when its first line was written, and seen when its detection can be read in the case. With ``--kill`` the watch is
+killed (SIGKILL) every 20 seconds and started again at once; in the end the same lines are watched by an undisturbed
+watch into another case, and the detections of both are compared, exactly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pollwatch.clock import SystemClock, to_datetime
+from pollwatch.events.lines import LineSet
+from pollwatch.incidents.records import Case
+from pollwatch.sources.kept import KeptSource
+
+OUT = Path(__file__).parent / "out" / "live"
+TOKEN = "a-token-of-the-bench-only-0000"  # noqa: S105 - of a receiver on this machine that lives for minutes
+TCP, HTTP = 15514, 15580
+BEAT_S = 0.05
+KILL_S = 20.0
+AGENTS = [f"Mozilla/5.0 (X11; Linux x86_64; rv:{n}.0) Gecko/20100101 Firefox/{n}.0" for n in range(120, 128)]
+SOURCES = ("web1", "web2", "http", "tcp")
+
+
+@dataclass
+class Lines:
+    """Makes a source's lines."""
+
+    source: str
+    rate: int
+
+    def beats(self, seconds: float) -> Iterator[tuple[bytes, str]]:
+        """Every :data:`BEAT_S` seconds some lines, and the address that attacks in them (empty: none)."""
+        rng = np.random.default_rng(SOURCES.index(self.source))
+        many = int(self.rate * BEAT_S)
+        begun = now()
+        for beat in range(int(seconds / BEAT_S)):
+            wait = begun + beat * BEAT_S - now()
+            if wait > 0:
+                time.sleep(wait)
+            numbers = rng.integers(0, 1 << 30, many)
+            attacker = f"203.{SOURCES.index(self.source)}.{beat // 20 // 250}.{1 + beat // 20 % 250}"
+            attacks = beat % 20 == 7
+            make = self._logins if self.source == "tcp" else self._requests
+            yield "".join(make(numbers, attacker if attacks else "")).encode(), attacker if attacks else ""
+
+    def _requests(self, numbers: np.ndarray, attacker: str) -> Iterator[str]:
+        when = to_datetime(SystemClock().now_us()).strftime("%d/%b/%Y:%H:%M:%S +0000")
+        for n in numbers.tolist():
+            yield (
+                f'10.{n % 3}.{n >> 4 & 255}.{n >> 12 & 255} - - [{when}] "GET /page/{n % 60}?session={n:09x} HTTP/1.1" '
+                f'200 {500 + n % 4000} "https://portal.example/" "{AGENTS[n % 8]}"\n'
+            )
+        if attacker:
+            attack = "/page/7?q=1%27%20UNION%20SELECT%20user,password%20FROM%20users--"
+            yield f'{attacker} - - [{when}] "GET {attack} HTTP/1.1" 200 512 "-" "sqlmap/1.7"\n'
+
+    def _logins(self, numbers: np.ndarray, attacker: str) -> Iterator[str]:
+        when = to_datetime(SystemClock().now_us()).strftime("%b %e %H:%M:%S")
+        for n in numbers.tolist():
+            yield (
+                f"<38>{when} host{n % 9} sshd[{n % 30000}]: Accepted publickey for user{n % 50} from 10.9.{n % 40}."
+                f"{n % 200} port {n % 60000} ssh2\n"
+            )
+        for n in range(30 if attacker else 0):
+            yield f"<38>{when} host1 sshd[{n}]: Failed password for root from {attacker} port {4000 + n} ssh2\n"
+
+
+def send(source: str, rate: int, seconds: float, folder: Path, told: multiprocessing.Queue) -> None:
+    """Write a source's lines as its kind of sender does; tells how many, and when each attack was written."""
+    marks: list[tuple[str, float]] = []
+    sent = 0
+    held = b""
+    tcp: socket.socket | None = None
+    log = (folder / f"{source}.log").open("ab", buffering=0) if source.startswith("web") else None
+    pushed = 0
+    for data, attacker in Lines(source, rate).beats(seconds):
+        if attacker:
+            marks.append((attacker, now()))
+        sent += data.count(b"\n")
+        if log is not None:
+            log.write(data)
+        elif source == "tcp":
+            tcp = tcp or socket.create_connection(("127.0.0.1", TCP))
+            tcp.sendall(data)
+        else:
+            held += data
+            if len(held) > 100_000 or attacker:
+                push(held, f"bench-{pushed}")
+                pushed, held = pushed + 1, b""
+    if held:
+        push(held, f"bench-{pushed}")
+    if tcp is not None:
+        tcp.shutdown(socket.SHUT_WR)
+        tcp.recv(1)
+    told.put((source, sent, marks))
+
+
+def push(body: bytes, batch: str) -> None:
+    """Push lines until they are taken."""
+    while True:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", HTTP, timeout=30)
+            headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "text/plain", "X-Batch-Id": batch}
+            connection.request("POST", "/v1/push", body, headers)
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.2)
+
+
+def now() -> float:
+    """The time, in seconds."""
+    return SystemClock().now_us() / 1e6
+
+
+def see(database: Path, ended: multiprocessing.Event, told: multiprocessing.Queue) -> None:
+    """Tell when each attacker's first detection could be read."""
+    seen: dict[str, float] = {}
+    last = 0
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, isolation_level=None)
+    version = 0
+    while not ended.is_set():
+        (changed,) = connection.execute("PRAGMA data_version").fetchone()
+        if changed != version:
+            version = changed
+            for row, body in connection.execute("SELECT rowid, body FROM detections WHERE rowid > ?", (last,)):
+                last = max(last, row)
+                for ip in re.findall(r"203\.[0-3]\.\d+\.\d+", body):
+                    seen.setdefault(ip, now())
+        time.sleep(0.02)
+    told.put(seen)
+
+
+def watch(folder: Path, case: Path, *more: str) -> subprocess.Popen[bytes]:
+    """Start a watch."""
+    command = [sys.executable, "-m", "pollwatch", "watch", "--case", str(case), *more]
+    return subprocess.Popen(command, cwd=folder, stderr=(folder / "watch.stderr").open("ab"))
+
+
+def rss_mib(process: int) -> float:
+    """Memory of a process."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+def lines_in(case: Path) -> int:
+    """How many lines a case has."""
+    connection = sqlite3.connect(f"file:{case / 'case.sqlite'}?mode=ro", uri=True)
+    try:
+        return int(connection.execute("SELECT coalesce(sum(lines), 0) FROM inputs").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def found_in(case: Path) -> dict[str, set[tuple[str, int]]]:
+    """The detections of a case, by what they say, with their lines by source."""
+    found: dict[str, list[LineSet]] = {}
+    with Case.open(case, SystemClock(), create=False) as opened:
+        for each in opened.detections():
+            key = json.dumps([each.rule_id, int(each.severity), each.actors.ip, each.actors.user, each.targets])
+            found.setdefault(key, []).append(each.lines)
+    return {key: {(Path(path).stem, n) for path, n in LineSet.union(sets)} for key, sets in found.items()}
+
+
+def settings(folder: Path, *, received: bool) -> None:
+    """Write the configuration."""
+    files = ("web1", "web2") if received else SOURCES
+    parts = ['[watch]\nhealth = "none"\n']
+    parts += [f'[[watch.source]]\nname = "{name}"\npath = ["{name}.log"]\n' for name in files]
+    if received:
+        parts.append(f'[[watch.source]]\nname = "tcp"\nkind = "syslog-tcp"\nlisten = "127.0.0.1:{TCP}"\n')
+        parts.append(f'[[watch.source]]\nname = "http"\nkind = "http"\nlisten = "127.0.0.1:{HTTP}"\ntoken = "token"\n')
+    (folder / "pollwatch.toml").write_text("\n".join(parts))
+    (folder / "token").write_text(TOKEN + "\n")
+    (folder / "token").chmod(0o600)
+
+
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(600):
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise SystemExit(f"nobody listens on port {port}")
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--rate", type=int, default=20_000)
+    parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args()
+    shutil.rmtree(OUT, ignore_errors=True)
+    folder, case = OUT / "office", OUT / "office" / "case"
+    folder.mkdir(parents=True)
+    for name in ("web1", "web2"):
+        (folder / f"{name}.log").touch()
+    settings(folder, received=True)
+    process = watch(folder, case)
+    wait_for(TCP)
+    wait_for(HTTP)
+    told: multiprocessing.Queue = multiprocessing.Queue()
+    sights: multiprocessing.Queue = multiprocessing.Queue()
+    ended = multiprocessing.Event()
+    watcher = multiprocessing.Process(target=see, args=(case / "case.sqlite", ended, sights))
+    watcher.start()
+    senders = [
+        multiprocessing.Process(target=send, args=(name, options.rate // 4, options.seconds, folder, told))
+        for name in SOURCES
+    ]
+    begun = now()
+    for sender in senders:
+        sender.start()
+    memory, deaths, reports, killed = [], 0, {}, now()
+    load = []
+    while len(reports) < len(senders):
+        time.sleep(1)
+        load.append(os.getloadavg()[0])
+        if process.poll() is None:
+            memory.append(rss_mib(process.pid))
+        if options.kill and now() - killed > KILL_S:
+            process.kill()
+            process.wait()
+            deaths += 1
+            killed = now()
+            process = watch(folder, case)
+        while not told.empty():
+            source, sent, marks = told.get()
+            reports[source] = (sent, marks)
+    took = now() - begun
+    sent = sum(count for count, _marks in reports.values())
+    until = now() + 300
+    while lines_in(case) < sent and now() < until and process.poll() is None:
+        time.sleep(0.2)
+    behind = now() - begun - took
+    time.sleep(2)
+    ended.set()
+    seen = sights.get()
+    watcher.join()
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(timeout=300)
+    delays = {
+        source: sorted(seen[ip] - at for ip, at in marks if ip in seen) for source, (_sent, marks) in reports.items()
+    }
+    all_delays = sorted(delay for some in delays.values() for delay in some)
+    marks = sum(len(marks) for _sent, marks in reports.values())
+    result = {
+        "rate": round(sent / took),
+        "seconds": round(took),
+        "lines": sent,
+        "lost": sent - lines_in(case),
+        "attacks": marks,
+        "seen": len(all_delays),
+        "p50_s": round(float(np.percentile(all_delays, 50)), 2),
+        "p99_s": round(float(np.percentile(all_delays, 99)), 2),
+        "max_s": round(all_delays[-1], 2),
+        "p99_by_source_s": {name: round(float(np.percentile(some, 99)), 2) for name, some in delays.items() if some},
+        "caught_up_after_s": round(behind, 1),
+        "memory_mib": [round(m) for m in memory[:: max(1, len(memory) // 12)]],
+        "deaths": deaths,
+        "exit": code,
+        "load": [round(min(load), 1), round(max(load), 1)],
+    }
+    if options.kill:
+        result |= compared(folder, case)
+    print(json.dumps(result, indent=1))  # noqa: T201 - what it is for
+    if not options.keep:
+        shutil.rmtree(OUT, ignore_errors=True)
+
+
+def compared(folder: Path, case: Path) -> dict[str, object]:
+    """What an undisturbed watch of the same lines finds, held against what was found."""
+    calm = OUT / "calm"
+    calm.mkdir()
+    for name in SOURCES:
+        if name.startswith("web"):
+            shutil.copy(folder / f"{name}.log", calm)
+        else:
+            with (calm / f"{name}.log").open("wb") as out:
+                shutil.copyfileobj(KeptSource(case / "live" / "kept" / name).open(), out)
+    settings(calm, received=False)
+    for where, into in ((folder, case), (calm, calm / "case")):
+        if watch(where, into, "--once").wait() != 0:
+            raise SystemExit(f"the last watch in {where} failed; see its watch.stderr")
+    disturbed, undisturbed = found_in(case), found_in(calm / "case")
+    same = sum(disturbed.get(key) == lines for key, lines in undisturbed.items())
+    return {
+        "detections": len(undisturbed),
+        "same": same,
+        "other": len(disturbed.keys() | undisturbed.keys()) - same,
+    }
+
+
+if __name__ == "__main__":
+    main()
