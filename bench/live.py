@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import json
 import multiprocessing
 import os
 import re
@@ -25,11 +24,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from pollwatch.canonical import compact, pretty
 from pollwatch.clock import SystemClock, to_datetime
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.records import Case
@@ -183,7 +183,7 @@ def found_in(case: Path) -> dict[str, set[tuple[str, int]]]:
     found: dict[str, list[LineSet]] = {}
     with Case.open(case, SystemClock(), create=False) as opened:
         for each in opened.detections():
-            key = json.dumps([each.rule_id, int(each.severity), each.actors.ip, each.actors.user, each.targets])
+            key = compact([each.rule_id, int(each.severity), each.actors.ip, each.actors.user, each.targets])
             found.setdefault(key, []).append(each.lines)
     return {key: {(Path(path).stem, n) for path, n in LineSet.union(sets)} for key, sets in found.items()}
 
@@ -211,6 +211,55 @@ def wait_for(port: int) -> None:
     raise SystemExit(f"nobody listens on port {port}")
 
 
+@dataclass
+class Run:
+    """What was seen while the senders sent.
+
+    Attributes:
+        process: the watch.
+        sent: lines, by source.
+        marks: each attacker and when its first line was written, by source.
+        memory: of the watch, in MiB, each second.
+        load: of the machine.
+        deaths: how often the watch was killed.
+        took_s: how long the senders sent.
+    """
+
+    process: subprocess.Popen[bytes]
+    sent: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    memory: list[float] = field(default_factory=list)
+    load: list[float] = field(default_factory=list)
+    deaths: int = 0
+    took_s: float = 0.0
+
+
+def disturb(folder: Path, case: Path, options: argparse.Namespace, process: subprocess.Popen[bytes]) -> Run:
+    """Send everything, and kill the watch now and then if that is wanted."""
+    told: multiprocessing.Queue = multiprocessing.Queue()
+    arguments = [(name, options.rate // 4, options.seconds, folder, told) for name in SOURCES]
+    senders = [multiprocessing.Process(target=send, args=each) for each in arguments]
+    run = Run(process)
+    begun = killed = now()
+    for sender in senders:
+        sender.start()
+    while len(run.sent) < len(senders):
+        time.sleep(1)
+        run.load.append(os.getloadavg()[0])
+        if run.process.poll() is None:
+            run.memory.append(rss_mib(run.process.pid))
+        if options.kill and now() - killed > KILL_S:
+            run.process.kill()
+            run.process.wait()
+            run.deaths += 1
+            killed = now()
+            run.process = watch(folder, case)
+        while not told.empty():
+            source, run.sent[source], run.marks[source] = told.get()
+    run.took_s = now() - begun
+    return run
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser()
@@ -228,73 +277,48 @@ def main() -> None:
     process = watch(folder, case)
     wait_for(TCP)
     wait_for(HTTP)
-    told: multiprocessing.Queue = multiprocessing.Queue()
     sights: multiprocessing.Queue = multiprocessing.Queue()
     ended = multiprocessing.Event()
     watcher = multiprocessing.Process(target=see, args=(case / "case.sqlite", ended, sights))
     watcher.start()
-    senders = [
-        multiprocessing.Process(target=send, args=(name, options.rate // 4, options.seconds, folder, told))
-        for name in SOURCES
-    ]
+    run = disturb(folder, case, options, process)
+    sent, until = sum(run.sent.values()), now() + 600
     begun = now()
-    for sender in senders:
-        sender.start()
-    memory, deaths, reports, killed = [], 0, {}, now()
-    load = []
-    while len(reports) < len(senders):
-        time.sleep(1)
-        load.append(os.getloadavg()[0])
-        if process.poll() is None:
-            memory.append(rss_mib(process.pid))
-        if options.kill and now() - killed > KILL_S:
-            process.kill()
-            process.wait()
-            deaths += 1
-            killed = now()
-            process = watch(folder, case)
-        while not told.empty():
-            source, sent, marks = told.get()
-            reports[source] = (sent, marks)
-    took = now() - begun
-    sent = sum(count for count, _marks in reports.values())
-    until = now() + 300
-    while lines_in(case) < sent and now() < until and process.poll() is None:
+    while lines_in(case) < sent and now() < until and run.process.poll() is None:
         time.sleep(0.2)
-    behind = now() - begun - took
+    behind_s = now() - begun
     time.sleep(2)
     ended.set()
     seen = sights.get()
     watcher.join()
-    process.send_signal(signal.SIGTERM)
-    code = process.wait(timeout=300)
-    delays = {
-        source: sorted(seen[ip] - at for ip, at in marks if ip in seen) for source, (_sent, marks) in reports.items()
-    }
-    all_delays = sorted(delay for some in delays.values() for delay in some)
-    marks = sum(len(marks) for _sent, marks in reports.values())
-    result = {
-        "rate": round(sent / took),
-        "seconds": round(took),
-        "lines": sent,
-        "lost": sent - lines_in(case),
-        "attacks": marks,
-        "seen": len(all_delays),
-        "p50_s": round(float(np.percentile(all_delays, 50)), 2),
-        "p99_s": round(float(np.percentile(all_delays, 99)), 2),
-        "max_s": round(all_delays[-1], 2),
-        "p99_by_source_s": {name: round(float(np.percentile(some, 99)), 2) for name, some in delays.items() if some},
-        "caught_up_after_s": round(behind, 1),
-        "memory_mib": [round(m) for m in memory[:: max(1, len(memory) // 12)]],
-        "deaths": deaths,
-        "exit": code,
-        "load": [round(min(load), 1), round(max(load), 1)],
-    }
+    run.process.send_signal(signal.SIGTERM)
+    code = run.process.wait(timeout=300)
+    result = {**report(run, seen), "lost": sent - lines_in(case), "caught_up_after_s": round(behind_s, 1), "exit": code}
     if options.kill:
         result |= compared(folder, case)
-    print(json.dumps(result, indent=1))  # noqa: T201 - what it is for
+    sys.stdout.write(pretty(result) + "\n")
     if not options.keep:
         shutil.rmtree(OUT, ignore_errors=True)
+
+
+def report(run: Run, seen: dict[str, float]) -> dict[str, object]:
+    """The figures of a run."""
+    delays = {source: [seen[ip] - at for ip, at in marks if ip in seen] for source, marks in run.marks.items()}
+    every = [delay for some in delays.values() for delay in some]
+    return {
+        "rate": round(sum(run.sent.values()) / run.took_s),
+        "seconds": round(run.took_s),
+        "lines": sum(run.sent.values()),
+        "attacks": sum(map(len, run.marks.values())),
+        "seen": len(every),
+        "p50_s": round(float(np.percentile(every, 50)), 2),
+        "p99_s": round(float(np.percentile(every, 99)), 2),
+        "max_s": round(max(every), 2),
+        "p99_by_source_s": {name: round(float(np.percentile(some, 99)), 2) for name, some in delays.items() if some},
+        "memory_mib": [round(each) for each in run.memory[:: max(1, len(run.memory) // 12)]],
+        "deaths": run.deaths,
+        "load": [round(min(run.load), 1), round(max(run.load), 1)],
+    }
 
 
 def compared(folder: Path, case: Path) -> dict[str, object]:

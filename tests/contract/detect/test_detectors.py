@@ -21,6 +21,7 @@ from pollwatch.errors import StoreError
 from pollwatch.events.batch import TIME, EventBatch, is_text
 from pollwatch.events.block import LineBlock
 from pollwatch.events.detection import Detection, Severity
+from pollwatch.events.lines import LineSet
 from pollwatch.formats import registry
 from pollwatch.formats.interface import ParseContext
 
@@ -76,6 +77,16 @@ def test_saving_between_any_two_batches_changes_nothing(detector: Detector) -> N
     """Killed and restarted after each batch, it says the same as in one go."""
     batches = list(parsed(detector.samples().fire, 150))
     assert run(detector, batches, saved=True) == run(detector, batches)
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_few_lines_at_a_time_show_as_much(detector: Detector) -> None:
+    """A watch brings few lines at a time, cut anywhere; a scan many: both find the same, but for a few lines."""
+    fire = detector.samples().fire
+    many = LineSet.union(each.lines for each in run(detector, parsed(fire)))
+    few = LineSet.union(each.lines for each in run(detector, parsed(fire, 7 if len(fire) < 200 else 90)))
+    assert few.within(many)
+    assert len(few) >= 0.9 * len(many)
 
 
 @pytest.mark.parametrize("detector", DETECTORS)

@@ -7,9 +7,12 @@ compared with the quiet ones before and after it; mere number never suffices.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pollwatch.detect import detections
@@ -58,6 +61,18 @@ _COUNTS: Final = (
     "visitors",
     "alike",
 )
+_COLUMNS: Final = ("c-ip", "cs-host", "cs-uri-stem", "cs-uri-query", "cs-referer", "cs-user-agent", "sc-status")
+#: So many requests together show what a minute looks like; fewer wait until their minute is over for so long.
+_ENOUGH: Final = 4_000
+_SLACK_US: Final = 5_000_000
+_LONGEST: Final = 200
+_REQUESTED: Final = {
+    **dict.fromkeys(_COLUMNS[:-1], pl.String),
+    "sc-status": pl.Int64,
+    TIME: pl.Int64,
+    PATH: pl.String,
+    NUMBER: pl.Int64,
+}
 _MINUTES: Final = {TIME: pl.Int64, **dict.fromkeys(_COUNTS, pl.Int64)}
 _LINES: Final = {TIME: pl.Int64, "c-ip": pl.String, "cs-host": pl.String, PATH: pl.String, NUMBER: pl.Int64}
 #: What is usual where a log holds nothing but the flood.
@@ -101,7 +116,7 @@ class CrowdOrFlood:
             "... or errors, one program, the same number of requests from everyone; each compared with quiet minutes",
         ),
     )
-    version = "1"
+    version = "2"
 
     def start(self) -> Memory:
         """Nothing seen."""
@@ -109,6 +124,7 @@ class CrowdOrFlood:
             "minutes": pl.DataFrame(schema=_MINUTES),
             "lines": pl.DataFrame(schema=_LINES),
             "told": pl.DataFrame(schema={TIME: pl.Int64, "size": pl.Int64}),
+            "waiting": pl.DataFrame(schema=_REQUESTED),
         }
 
     def step(
@@ -117,13 +133,12 @@ class CrowdOrFlood:
         """Count a batch's minutes; judge the busy ones."""
         del watermark_us
         minutes, lines, told = memory["minutes"], memory["lines"], memory["told"]
-        busy = False
-        if seen is not None:
-            fresh, rows = _counted(seen, _usual(minutes))
-            minutes = grown(minutes, fresh, _MOST_MINUTES)
-            busy = len(rows) > 0
-            if busy:
-                lines = grown(lines, seen.frame("c-ip", "cs-host", rows=rows), _MOST_LINES)
+        waiting, looked = _together(memory["waiting"], seen, done=done)
+        fresh, suspects = _counted(looked, _usual(minutes))
+        minutes = grown(minutes, fresh, _MOST_MINUTES) if len(fresh) else minutes
+        busy = len(suspects) > 0
+        if busy:
+            lines = grown(lines, suspects, _MOST_LINES)
         news: list[Detection] = []
         if busy or done:
             for begin_us, end_us, count, signs in _floods(minutes):
@@ -134,7 +149,7 @@ class CrowdOrFlood:
                     news.append(_detection(self.rule.info, mine, count, signs))
                     now = pl.DataFrame({TIME: [begin_us], "size": [count]})
                     told = grown(told.filter(pl.col(TIME) != begin_us), now, _MOST_TOLD)
-        return {"minutes": minutes, "lines": lines, "told": told}, news
+        return {"minutes": minutes, "lines": lines, "told": told, "waiting": waiting}, news
 
     def samples(self) -> Samples:
         """An evening of visitors with a flood in it; the same evening with twelve times as many visitors."""
@@ -174,17 +189,49 @@ def _usual(minutes: pl.DataFrame) -> float | None:
     return None if quarter is None else max(float(quarter), 1.0)
 
 
-def _counted(seen: Seen, usual: float | None) -> tuple[pl.DataFrame, Rows]:
-    """A batch's minutes, and the rows of busy ones that may be a flood's."""
-    times = filled_times(seen.batch.table)
-    minute = times // _MINUTE_US
-    known, inverse, counts = np.unique(minute[times != NO_TIME], return_inverse=True, return_counts=True)
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """Some requests: the minute of each, and a way to look at some of them."""
+
+    minute: npt.NDArray[np.int64]
+    take: Callable[[Rows], pl.DataFrame]
+
+
+def _together(waiting: pl.DataFrame, seen: Seen | None, *, done: bool) -> tuple[pl.DataFrame, _Requests]:
+    """Requests that wait for the rest of their minute, and those that are looked at now.
+
+    What a minute looks like is seen in all of it: who looks at five requests finds that all of them ask for one page. A
+    watch brings few at a time; a scan brings so many that nothing has to wait, and nothing is copied.
+    """
+    if seen is not None and not len(waiting) and len(seen.batch) >= _ENOUGH:
+        times = filled_times(seen.batch.table)
+        timed = np.flatnonzero(times != NO_TIME)
+        return waiting, _Requests(times[timed] // _MINUTE_US, lambda rows: seen.frame(*_COLUMNS, rows=timed[rows]))
+    held = waiting if seen is None else pl.concat([waiting, _requested(seen)])
+    over = pl.col(TIME) // _MINUTE_US * _MINUTE_US + _MINUTE_US + _SLACK_US <= pl.col(TIME).max()
+    now = held if done or len(held) >= _ENOUGH else held.filter(over)
+    left = held.clear() if len(now) == len(held) else held.filter(~over)
+    return left, _Requests(now[TIME].to_numpy() // _MINUTE_US, lambda rows: now[rows])
+
+
+def _requested(seen: Seen) -> pl.DataFrame:
+    """What must be known of a batch's requests; of texts so much as tells them apart."""
+    frame = seen.frame(*_COLUMNS)
+    status = pl.col("sc-status").cast(pl.Int64, strict=False)
+    texts = [pl.col(name).cast(pl.String).str.slice(0, _LONGEST) for name in _COLUMNS if name != "sc-status"]
+    return frame.select(*texts, status, TIME, PATH, pl.col(NUMBER).cast(pl.Int64)).select(*_REQUESTED)
+
+
+def _counted(requests: _Requests, usual: float | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The minutes of some requests, and those of busy ones that may be a flood's."""
+    minute = requests.minute
+    if not len(minute):
+        return pl.DataFrame(schema=_MINUTES), pl.DataFrame(schema=_LINES)
+    known, inverse, counts = np.unique(minute, return_inverse=True, return_counts=True)
     least = _BUSY_WITHOUT_PAST if usual is None else max(_BUSY, _TIMES * usual)
-    rows = np.flatnonzero(times != NO_TIME)
-    busy = rows[(counts >= least)[inverse]]
-    looked = np.union1d(rows[:: max(1, len(rows) // _LOOKED_AT)], busy)
-    columns = ("c-ip", "cs-uri-stem", "cs-uri-query", "cs-referer", "cs-user-agent", "sc-status")
-    frame = seen.frame(*columns, rows=looked).with_columns(pl.col(TIME) // _MINUTE_US, row=pl.Series(looked))
+    busy = np.flatnonzero((counts >= least)[inverse])
+    looked = np.union1d(np.arange(len(minute))[:: max(1, len(minute) // _LOOKED_AT)], busy)
+    frame = requests.take(looked).with_columns(minute=pl.Series(minute[looked]), row=pl.Series(looked))
     status = pl.col("sc-status").cast(pl.Int64, strict=False)
     frame = frame.with_columns(
         part=is_part(),
@@ -192,7 +239,7 @@ def _counted(seen: Seen, usual: float | None) -> tuple[pl.DataFrame, Rows]:
         failed=((status >= 500) | status.is_in([408, 429, 499])).fill_null(value=False),
     )
     page, query = ~pl.col("part"), pl.col("cs-uri-query")
-    sums = frame.group_by(TIME).agg(
+    sums = frame.group_by("minute").agg(
         looked=pl.len(),
         pages=page.sum(),
         parts=pl.col("part").sum(),
@@ -202,23 +249,24 @@ def _counted(seen: Seen, usual: float | None) -> tuple[pl.DataFrame, Rows]:
         fresh=query.filter(page).drop_nulls().n_unique(),
         visitors=pl.col("c-ip").n_unique(),
     )
-    each = frame.group_by(TIME, "c-ip").agg(pl.len()).group_by(TIME, "len").agg(alike=pl.len())
-    each = each.filter(pl.col("len") >= 3).group_by(TIME).agg(pl.col("alike").max())
+    each = frame.group_by("minute", "c-ip").agg(pl.len()).group_by("minute", "len").agg(alike=pl.len())
+    each = each.filter(pl.col("len") >= 3).group_by("minute").agg(pl.col("alike").max())
     for name, top in (
         ("top", _most(frame.filter(page), "cs-uri-stem")),
         ("agent", _most(frame, "cs-user-agent")),
         ("alike", each),
     ):
-        sums = sums.join(top.rename({top.columns[1]: name}), on=TIME, how="left")
-    totals = pl.DataFrame({TIME: known, "n": counts}).join(sums, on=TIME, how="left").fill_null(0)
+        sums = sums.join(top.rename({top.columns[1]: name}), on="minute", how="left")
+    totals = pl.DataFrame({"minute": known, "n": counts}).join(sums, on="minute", how="left").fill_null(0)
     suspects = frame.filter(pl.col("row").is_in(pl.Series(busy).implode())) if len(busy) else frame.clear()
     suspects = suspects.filter(~(pl.col("part") | pl.col("referred")).any().over("c-ip"))
-    return totals.with_columns(pl.col(TIME) * _MINUTE_US).select(*_MINUTES), suspects["row"].to_numpy()
+    found = totals.with_columns((pl.col("minute") * _MINUTE_US).alias(TIME)).select(*_MINUTES)
+    return found, suspects.select(*_LINES)
 
 
 def _most(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     """How often each minute's most frequent value occurs."""
-    return frame.group_by(TIME, column).agg(pl.len()).group_by(TIME).agg(pl.col("len").max())
+    return frame.group_by("minute", column).agg(pl.len()).group_by("minute").agg(pl.col("len").max())
 
 
 def _floods(minutes: pl.DataFrame) -> list[tuple[int, int, int, list[str]]]:
