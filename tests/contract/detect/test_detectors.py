@@ -84,7 +84,7 @@ def test_few_lines_at_a_time_show_as_much(detector: Detector) -> None:
     """A watch brings few lines at a time, cut anywhere; a scan many: both find the same, but for a few lines."""
     fire = detector.samples().fire
     many = LineSet.union(each.lines for each in run(detector, parsed(fire)))
-    few = LineSet.union(each.lines for each in run(detector, parsed(fire, 7 if len(fire) < 200 else 90)))
+    few = LineSet.union(each.lines for each in run(detector, parsed(fire, 7 if len(fire) < 100 else len(fire) // 12)))
     assert few.within(many)
     assert len(few) >= 0.9 * len(many)
 
