@@ -145,11 +145,26 @@ def _is_there(path: Path) -> bool:
     return True
 
 
+def check(data: bytes, path: Path) -> None:
+    """Check what is to stand in a file before it does.
+
+    Raises:
+        ConfigError: naming file, key and the nearest valid one.
+    """
+    _parsed(data, path)
+
+
 def _read(path: Path) -> _File:
     try:
-        parsed = tomllib.loads(path.read_bytes().decode("utf-8"))
+        data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    return _parsed(data, path)
+
+
+def _parsed(data: bytes, path: Path) -> _File:
+    try:
+        parsed = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:

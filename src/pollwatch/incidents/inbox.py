@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import numpy as np
 import sqlalchemy as sa
@@ -176,6 +176,18 @@ class Inbox:
             rules=_termed(now, "rule", of["rules"]),
             techniques=_termed(now, "technique", of["techniques"]),
         )
+
+    def counts(self, of: Literal["asset", "rule", "technique"], question: Question) -> Mapping[str, int]:
+        """How many incidents have each value, of all values that any has; :meth:`facets` tells the most frequent only.
+
+        Raises:
+            StoreError: the case cannot be read.
+        """
+        with self._database.reading() as connection:
+            now = self._now(connection)
+            terms = now.terms[of]
+            found = terms.counts(self._mask(connection, now, question)).tolist()
+        return {value: count for value, count in zip(terms.values, found, strict=True) if count}
 
     def related(self, incident_id: str, *, rows: int = 20) -> tuple[Related, ...]:
         """Other incidents with an actor or a target in common, those with the rarest in common first.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pollwatch.canonical import Json
+from pollwatch.events.detection import Severity
 from pollwatch.events.printable import printable
-from pollwatch.i18n import _
+from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.incident import Incident
 from pollwatch.report.case import CaseReport
 from pollwatch.report.words import exercise_words
@@ -23,6 +24,24 @@ def navigator_layer(case: CaseReport) -> dict[str, Json]:
         _("Techniques that pollwatch saw in this case; the score is the worst severity, 1 to 5."),
         5,
         [_technique(technique, incidents) for technique, incidents in sorted(seen.items())],
+    )
+
+
+def seen_layer(title: str, seen: Mapping[str, tuple[int, Severity]]) -> dict[str, Json]:
+    """A layer of what was seen in a case, however large it is.
+
+    Args:
+        title: of the case.
+        seen: by technique: in how many incidents, and the worst severity.
+    """
+    return _layer(
+        printable(title, 120),
+        _("Techniques that pollwatch saw in this case; the score is the worst severity, 1 to 5."),
+        5,
+        [
+            _entry(each, int(worst) + 1, ngettext("{n} incident", "{n} incidents", count).format(n=count))
+            for each, (count, worst) in sorted(seen.items())
+        ],
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 #: All revisions, oldest first: what this version can read and bring up to date.
-KNOWN: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
+KNOWN: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 HEAD: Final = KNOWN[-1]
 
 
