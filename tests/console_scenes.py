@@ -6,7 +6,7 @@ import asyncio
 import html
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
@@ -24,6 +24,7 @@ from pollwatch.console.accounts.desk import Desk
 from pollwatch.console.accounts.entering import guarded_app
 from pollwatch.console.accounts.passwords import Cost, Passwords
 from pollwatch.console.accounts.settings import AccessSettings
+from pollwatch.console.services import Services
 from pollwatch.incidents.records import Case
 from pollwatch.node.floor.entrance import desk_of, entrance_of
 from pollwatch.node.floor.opening import floor
@@ -78,6 +79,13 @@ class Hall:
     desk: Desk
     clock: ManualClock
     case_dir: Path
+    services: Services
+
+    def visitor(self, role: Role) -> Visitor:
+        """Somebody of this role, signed in."""
+        name = f"{role.value}-{len(self.desk.accounts.all())}"
+        self.account(name, role)
+        return Visitor(self.app).signed_in(name)
 
     def account(self, name: str, role: Role = Role.CLERK, password: str = PASSWORD) -> Account:
         """Somebody with a password."""
@@ -87,16 +95,21 @@ class Hall:
 
 
 @contextmanager
-def hall(case_dir: Path, settings: AccessSettings | None = None, config: Config | None = None) -> Iterator[Hall]:
+def hall(
+    case_dir: Path,
+    settings: AccessSettings | None = None,
+    config: Config | None = None,
+    reread: Callable[[], Config] | None = None,
+) -> Iterator[Hall]:
     """A console over a case, which is made where there is none; nobody needs a second factor unless settings say so."""
     clock = ManualClock(NOW_US)
     Case.open(case_dir, clock).close()
     access = settings or AccessSettings(second_factor=frozenset())
     with (
-        floor(case_dir, config or Config(), clock) as services,
+        floor(case_dir, config or Config(), clock, reread) as services,
         desk_of(case_dir, access, clock, CHEAP) as desk,
     ):
-        yield Hall(guarded_app(services, entrance_of(desk)), desk, clock, case_dir)
+        yield Hall(guarded_app(services, entrance_of(desk)), desk, clock, case_dir, services)
 
 
 class Visitor:

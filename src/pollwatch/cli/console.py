@@ -81,6 +81,7 @@ def command(
         ready=lambda address: click.echo(
             _("console: {address}").format(address=settings.console.origin or called(address)), err=True
         ),
+        reread=lambda: config.load(Path.cwd(), os.environ, config_file),
         say=lambda text: click.echo(printable(text), err=True),
         until_eof=until_eof,
     )

@@ -20,7 +20,7 @@ from pollwatch.clock import to_datetime
 from pollwatch.console import language
 from pollwatch.console.access import viewer_of
 from pollwatch.console.changes import Watcher
-from pollwatch.console.navigation import Entry, entries
+from pollwatch.console.navigation import groups
 from pollwatch.console.services import Services
 from pollwatch.console.staticfiles import STATIC
 from pollwatch.events.printable import printable
@@ -116,14 +116,13 @@ class House:
                 return "–"
             return to_datetime(us).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
-        shown: list[Entry] = entries(viewer)
         theme = request.cookies.get("theme", "")
         return {
             "office": self.services.office,
             "viewer": viewer,
             "csrf": getattr(request.state, "csrf", ""),
             "here": request.url.path,
-            "entries": shown,
+            "groups": groups(viewer),
             "language": spoken,
             "languages": [(code, language.NAMES.get(code, code)) for code in language.spoken()],
             "direction": language.direction(spoken),

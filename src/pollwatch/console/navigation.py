@@ -18,7 +18,7 @@ class Entry:
         path: where it is; pages below it belong to it.
         word: how it is called, asked for when it is shown.
         permission: what it takes to see it.
-        group: entries of one group stand together; the first group stands in the bar, the others in the menu.
+        group: entries of one group stand together.
     """
 
     path: str
@@ -37,15 +37,30 @@ ENTRIES: Final = (
     Entry("/inbox", lambda: _("Inbox"), Permission.READ),
     Entry("/cards", lambda: _("Action cards"), Permission.READ),
     Entry("/statements", lambda: _("Statements"), Permission.READ),
+    Entry("/attack", lambda: _("ATT&CK"), Permission.READ, "look"),
+    Entry("/events", lambda: _("Ask the events"), Permission.SQL, "look"),
+    Entry("/rules", lambda: _("Rules"), Permission.READ, "look"),
+    Entry("/sources", lambda: _("Sources"), Permission.READ, "look"),
+    Entry("/coverage", lambda: _("What the logs can show"), Permission.READ, "look"),
+    Entry("/members", lambda: _("Members"), Permission.READ, "joint"),
+    Entry("/claims", lambda: _("Who did it"), Permission.READ, "joint"),
+    Entry("/matching", lambda: _("Matching"), Permission.READ, "joint"),
+    Entry("/disclosures", lambda: _("Disclosures"), Permission.SHARE, "joint"),
+    Entry("/elections", lambda: _("Elections and systems"), Permission.READ, "office"),
+    Entry("/setup", lambda: _("First steps"), Permission.ADMIN, "office"),
     Entry("/accounts", lambda: _("Accounts"), Permission.ADMIN, "office"),
     Entry("/audit", lambda: _("Audit trail"), Permission.AUDIT, "office"),
     Entry("/me", lambda: _("My account"), Permission.SELF, "office"),
 )
 
 
-def entries(viewer: Viewer | None) -> list[Entry]:
-    """What a viewer may see; nothing for those who are not signed in."""
-    return [] if viewer is None else [each for each in ENTRIES if viewer.may(each.permission)]
+def groups(viewer: Viewer | None) -> list[list[Entry]]:
+    """What a viewer may see, group by group; nothing for those who are not signed in."""
+    seen: dict[str, list[Entry]] = {}
+    for each in ENTRIES if viewer is not None else ():
+        if viewer is not None and viewer.may(each.permission):
+            seen.setdefault(each.group, []).append(each)
+    return list(seen.values())
 
 
 def home(viewer: Viewer) -> str:

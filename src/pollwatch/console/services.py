@@ -8,11 +8,18 @@ is at that moment, and raise what :mod:`pollwatch.errors` has; words for people 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from pollwatch.clock import Clock
+from pollwatch.console.desks.asking import AskDesk, SavedDesk
+from pollwatch.console.desks.attack import AttackDesk
+from pollwatch.console.desks.joint import JointDesk
+from pollwatch.console.desks.rules import RuleDesk
+from pollwatch.console.desks.settings import SettingsDesk
+from pollwatch.console.desks.sources import SourceDesk
 from pollwatch.election.calendar import Calendar
 from pollwatch.errors import PollwatchError
 
@@ -62,6 +69,18 @@ class Changes(Protocol):
 class Services:
     """Everything that the pages ask. A page names the desks that it needs."""
 
-    office: Office
+    offices: Callable[[], Office]
     clock: Clock
     changes: Changes
+    rules: RuleDesk
+    sources: SourceDesk
+    attack: AttackDesk
+    joint: JointDesk
+    asking: AskDesk
+    saved: SavedDesk
+    settings: SettingsDesk
+
+    @property
+    def office(self) -> Office:
+        """Whose watch floor this is, by the settings as they are now."""
+        return self.offices()

@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-PAGES: Final = ("start",)
+PAGES: Final = ("start", "rules", "sources", "attack", "asking", "joint", "elections")
 
 
 def routers() -> list[APIRouter]:

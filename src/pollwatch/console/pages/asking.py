@@ -13,9 +13,9 @@ from pollwatch.console.access import Permission, Viewer, need
 from pollwatch.console.house import House, TheHouse
 from pollwatch.console.services import NotThereError
 from pollwatch.errors import UsageError
-from pollwatch.report.spreadsheet import harmless
 from pollwatch.i18n import _
 from pollwatch.incidents.saved import MOST_NAME, MOST_TEXT
+from pollwatch.report.spreadsheet import harmless
 from pollwatch.store.query import Answer
 
 router = APIRouter()

@@ -27,9 +27,8 @@ class FloorSql:
 
     def columns(self, table: EventTable) -> Sequence[str]:
         """The columns of a table: those of its latest file, and what every table has."""
-        latest = next(reversed(table.files), None)
-        named = [] if latest is None else pq.read_schema(latest).names
-        return [*named, "time", "input"]
+        latest = list(table.files)[-1:]
+        return [*(name for file in latest for name in pq.read_schema(file).names), "time", "input"]
 
     def ask(self, sql: str) -> Answer:
         """Ask, and wait for the answer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,7 +43,7 @@ class FloorAttack:
 
     inbox: Inbox
     rules: FloorRules
-    title: str
+    title: Callable[[], str]
 
     def columns(self) -> tuple[Column, ...]:
         """Tactics in the order of an attack."""
@@ -58,7 +59,9 @@ class FloorAttack:
     def layer(self) -> dict[str, Json]:
         """The same for ATT&CK Navigator."""
         flat = [one for each in self._seen() for one in (each, *each.parts)]
-        return seen_layer(self.title, {each.id: (each.incidents, each.worst) for each in flat if each.worst is not None})
+        return seen_layer(
+            self.title(), {each.id: (each.incidents, each.worst) for each in flat if each.worst is not None}
+        )
 
     def _seen(self) -> list[Seen]:
         rules, incidents, worst = self.rules.techniques(), Counter[str](), dict[str, Severity]()

@@ -40,7 +40,9 @@ class FloorJoint:
         if membership is None:
             return None
         found = standing.records(IndicatorStore(membership.folder.indicators).all())
-        tracks = {each.member.name: each for each in track.tracks(lookup.all_judged(membership), membership.charter.members)}
+        tracks = {
+            each.member.name: each for each in track.tracks(lookup.all_judged(membership), membership.charter.members)
+        }
         rows = [_member(each, tracks.get(each.member.name), found) for each in roster.lines(membership)]
         return Watch(membership.charter.name, membership.charter.digest, tuple(rows))
 
@@ -93,8 +95,8 @@ class FloorJoint:
             return None
         record = casefile.read(membership)
         papers = record.papers
-        incidents = dict.fromkeys(each.incident for each in (*papers.hypotheses, *papers.items))
-        return record, tuple(matrix.build(each, papers, membership.charter) for each in incidents if each)
+        named = [*(each.incident for each in papers.hypotheses), *(each.incident for each in papers.items)]
+        return record, tuple(matrix.build(each, papers, membership.charter) for each in dict.fromkeys(named) if each)
 
     def _membership(self) -> Membership | None:
         folder = JointFolder(self.case_dir)
@@ -127,5 +129,13 @@ def _run(membership: Membership, run: Run) -> RunRow:
         if observable is not None:
             common.append((observable.kind.value, observable.value, names))
     return RunRow(
-        run.run, run.mode.value, run.peer, run.epoch, run.at_us, run.state.value, len(run.leaves), tuple(common), run.problem
+        run.run,
+        run.mode.value,
+        run.peer,
+        run.epoch,
+        run.at_us,
+        run.state.value,
+        len(run.leaves),
+        tuple(common),
+        run.problem,
     )

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pollwatch.clock import Clock
 from pollwatch.config import Config
 from pollwatch.console.services import Services
+from pollwatch.incidents.eventsql import EventSql
+from pollwatch.incidents.inbox import Inbox
 from pollwatch.incidents.records import Case
+from pollwatch.incidents.saved import SavedQuestions
+from pollwatch.node.floor.asking import FloorSql
+from pollwatch.node.floor.attack import FloorAttack
 from pollwatch.node.floor.changing import DatabaseChanges
-from pollwatch.node.floor.office import office_of
+from pollwatch.node.floor.joint import FloorJoint
+from pollwatch.node.floor.office import Current
+from pollwatch.node.floor.rules import FloorRules
+from pollwatch.node.floor.settings import FloorSettings
+from pollwatch.node.floor.sources import FloorSources
+from pollwatch.store.database import Database
 
 
 @contextmanager
-def floor(case_dir: Path, settings: Config, clock: Clock) -> Iterator[Services]:
+def floor(
+    case_dir: Path, settings: Config, clock: Clock, reread: Callable[[], Config] | None = None
+) -> Iterator[Services]:
     """The services over a case, until the block ends.
 
     Args:
         case_dir: the case folder.
         settings: the configuration.
         clock: the time.
+        reread: reads the configuration again when its file has changed; None = it stays as it is.
 
     Raises:
         StoreError: there is no case, or it cannot be read.
@@ -30,4 +44,20 @@ def floor(case_dir: Path, settings: Config, clock: Clock) -> Iterator[Services]:
         case = stack.enter_context(Case.open(case_dir, clock, create=False))
         changes = DatabaseChanges(case.folder.database)
         stack.callback(changes.close)
-        yield Services(office=office_of(case_dir, settings), clock=clock, changes=changes)
+        inbox = stack.enter_context(Inbox.open(case_dir))
+        database = Database(case.folder.database)
+        stack.callback(database.close)
+        current = Current(case_dir, settings, reread)
+        rules = FloorRules(case, inbox, os.environ, case_dir)
+        yield Services(
+            offices=current.office,
+            clock=clock,
+            changes=changes,
+            rules=rules,
+            sources=FloorSources(case, current.settings, clock),
+            attack=FloorAttack(inbox, rules, lambda: current.office().title),
+            joint=FloorJoint(case_dir, clock),
+            asking=FloorSql(stack.enter_context(EventSql.open(case_dir))),
+            saved=SavedQuestions(database, clock),
+            settings=FloorSettings(current.file),
+        )

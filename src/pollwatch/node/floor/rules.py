@@ -10,7 +10,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from pollwatch.clock import Clock
 from pollwatch.console.desks.rules import RefusedRule, RuleCard, RuleRow, RuleTrial, RuleWish
 from pollwatch.console.services import NotThereError, RefusedError
 from pollwatch.detect.sigma.load import text_of
@@ -36,7 +35,6 @@ class FloorRules:
     inbox: Inbox
     env: Mapping[str, str]
     case_dir: Path
-    clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: tuple[object, Ruleset] | None = None
 
@@ -44,7 +42,11 @@ class FloorRules:
         """The rules that fit, those that fired most first, then by title."""
         ruleset, fired = self._ruleset(), self._fired()
         try:
-            found = list(Wanted(wish.logsource, (wish.level,) if wish.level else (), wish.tag, wish.text, wish.origin).of(ruleset))
+            found = list(
+                Wanted(wish.logsource, (wish.level,) if wish.level else (), wish.tag, wish.text, wish.origin).of(
+                    ruleset
+                )
+            )
         except ValueError as error:
             raise RefusedError(str(error)) from error
         rows = [_row(ruleset, each, fired[each.info.id]) for each in found]

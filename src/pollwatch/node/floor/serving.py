@@ -18,7 +18,7 @@ from pollwatch.node.gateway.connection import Connections
 from pollwatch.node.gateway.serving import Listening, end_with_stdin, run
 
 
-def serve(
+def serve(  # noqa: PLR0913 - who starts it says all of it
     case_dir: Path,
     settings: Config,
     clock: Clock,
@@ -26,6 +26,7 @@ def serve(
     *,
     ready: Callable[[str], None],
     say: Callable[[str], None],
+    reread: Callable[[], Config] | None = None,
     until_eof: bool = False,
 ) -> None:
     """Serve a case until SIGTERM or SIGINT.
@@ -37,6 +38,7 @@ def serve(
         listening: where.
         ready: told the address once it listens.
         say: told what whoever starts it should know.
+        reread: reads the configuration again when its file has changed.
         until_eof: also end when standard input does.
 
     Raises:
@@ -49,7 +51,7 @@ def serve(
         end_with_stdin()
     check_listening(listening, settings.console)
     with (
-        floor(case_dir, settings, clock) as services,
+        floor(case_dir, settings, clock, reread) as services,
         desk_of(case_dir, settings.console, clock) as desk,
         sealing(case_dir, desk.trail, clock),
     ):

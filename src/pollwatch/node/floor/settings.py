@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pollwatch.config import editing, load
+from pollwatch.config import editing
+from pollwatch.config.load import check
 from pollwatch.console.desks.settings import AssetForm, ElectionForm, Written
 from pollwatch.console.services import RefusedError
+from pollwatch.election.settings import DEFAULT_CLOSE, DEFAULT_OPEN
 from pollwatch.election.vocabulary import KINDS
 from pollwatch.errors import ConfigError
 from pollwatch.evidence.durable import write_file
@@ -23,7 +25,7 @@ _ELECTION_KEYS: Final = frozenset(
      "certification"}
 )  # fmt: skip
 _ASSET_KEYS: Final = frozenset({"name", "owner", "kind", "appears_as", "jurisdiction", "critical_phases"})
-_OPENS: Final, _CLOSES = dt.time(7), dt.time(20)
+_DATES: Final = ("registration_deadline", "early_voting", "certification")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,15 @@ class FloorSettings:
                 raise RefusedError(_("Somebody else has changed the settings meanwhile; load the page again."))
             try:
                 data = change(text).encode("utf-8")
-                load.check(data, self.path)
+                check(data, self.path)
             except ConfigError as error:
                 raise RefusedError(str(error)) from error
             try:
                 write_file(self.path, data)
             except OSError as error:
-                raise ConfigError(f"{self.path} cannot be written: {error.strerror}; may this user write there?") from error
+                raise ConfigError(
+                    f"{self.path} cannot be written: {error.strerror}; may this user write there?"
+                ) from error
         self.changed()
 
     def _text(self) -> str:
@@ -121,16 +125,15 @@ def _version(text: str) -> str:
 
 def _election(table: Mapping[str, object]) -> ElectionForm | None:
     """An election as a form; None where it says more than a form holds."""
-    zone, opens, closes = table.get("zone"), _time(table.get("polls_open", _OPENS)), _time(table.get("polls_close", _CLOSES))
-    day = _date(table.get("day", table.get("polls_open")))
-    others = [_date(table.get(key)) for key in ("registration_deadline", "early_voting", "certification")]
-    missing = [key for key, found in zip(("registration_deadline", "early_voting", "certification"), others, strict=True)
-               if key in table and found is None]  # fmt: skip
-    if set(table) - _ELECTION_KEYS or not isinstance(zone, str) or day is None or missing:
+    zone, day = table.get("zone"), _date(table.get("day", table.get("polls_open")))
+    opens, closes = _time(table.get("polls_open", DEFAULT_OPEN)), _time(table.get("polls_close", DEFAULT_CLOSE))
+    dates = {key: _date(table[key]) for key in _DATES if key in table}
+    if set(table) - _ELECTION_KEYS or None in dates.values() or not _plain(table):
         return None
-    if opens is None or closes is None or not _plain(table):
+    if not isinstance(zone, str) or day is None or opens is None or closes is None:
         return None
-    return ElectionForm(str(table.get("name", "")), str(table.get("jurisdiction", "")), zone, day, opens, closes, *others)
+    names = str(table.get("name", "")), str(table.get("jurisdiction", ""))
+    return ElectionForm(*names, zone, day, opens, closes, *(dates.get(key) for key in _DATES))
 
 
 def _plain(table: Mapping[str, object]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,7 +28,7 @@ class FloorSources:
     """Where the lines of one case come from."""
 
     case: Case
-    settings: Config
+    settings: Callable[[], Config]
     clock: Clock
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _coverage: Coverage | None = None
@@ -59,7 +59,7 @@ class FloorSources:
 
     def _worked_out(self, now_us: int) -> Coverage:
         batches, complete = self._newest()
-        telemetry = survey(batches, self.settings.assets)
+        telemetry = survey(batches, self.settings().assets)
         systems = tuple(exposure(asset, each) for asset, each in telemetry.items())
         events = sum(len(each) for each in batches)
         return Coverage(systems, tuple(remedies(systems, telemetry)), events, complete, now_us)
