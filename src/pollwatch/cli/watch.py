@@ -9,10 +9,17 @@ from typing import Literal
 import rich_click as click
 
 from pollwatch.cli import options
+from pollwatch.cli.working import WorkingGroup
 from pollwatch.clock import SystemClock
+from pollwatch.i18n import _
 
 
-@click.command(
+@click.group(name="watch", cls=WorkingGroup)
+def command() -> None:
+    """Follow logs as they grow: `pollwatch watch PATH... --case DIR` (the same as `watch run`)."""
+
+
+@command.command(
     epilog="Stop it with SIGTERM or Ctrl-C: what was read is written first (exit 143 or 130); a second Ctrl-C ends at "
     "once, and nothing is lost either. SIGHUP reads settings and rules again."
 )
@@ -30,7 +37,7 @@ from pollwatch.clock import SystemClock
 @options.config_file
 @click.option("--log-format", type=click.Choice(("text", "json")), default="text", show_default=True, help="Of stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors on stderr.")
-def command(  # noqa: PLR0913 - one parameter per option
+def run(  # noqa: PLR0913 - one parameter per option
     *,
     paths: tuple[str, ...],
     case_dir: Path,
@@ -55,3 +62,66 @@ def command(  # noqa: PLR0913 - one parameter per option
     clock = SystemClock()
     plan = Plan.make(WatchRequest(case_dir, paths, rule_dirs, fmt, zone, begin, config_file), clock)
     return daemon.watch(plan, clock, Teller(clock, as_json=log_format == "json", quiet=quiet), once=once)
+
+
+@command.command()
+@click.option("--receiver", is_flag=True, help="The unit of `pollwatch receive` instead of that of `pollwatch watch`.")
+def unit(*, receiver: bool) -> None:
+    """Print a systemd unit that may do nothing but this; its first line says where to put it."""
+    import sys
+
+    from pollwatch.node.watch import units
+
+    program = str(Path(sys.argv[0]).absolute()) if Path(sys.argv[0]).name == "pollwatch" else "/usr/bin/pollwatch"
+    click.echo(units.receive(program) if receiver else units.watch(program), nl=False)
+
+
+@command.command()
+@options.required_case_dir
+@click.option("--source", "names", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
+@click.option(
+    "--within",
+    type=click.FloatRange(1, 3600),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait.",
+)
+@click.option("--word", is_flag=True, help="Only print the word that this case's watch listens for.")
+@options.config_file
+def canary(*, case_dir: Path, names: tuple[str, ...], within: float, word: bool, config_file: Path | None) -> int:
+    """Send a sign of life into each source, and wait until the watch has detected it there.
+
+    Syslog and HTTP sources get it by the network, the journal by `logger`. Files are never written to: let their own
+    program write the word while this waits (a web server by a request for /?WORD, sshd by a log-in as WORD). The exit
+    code is 3 if some source was not heard in time.
+    """
+    import os
+
+    from pollwatch import config
+    from pollwatch.errors import SourceError, UsageError
+    from pollwatch.node.watch import canarying, heartbeat
+
+    live = case_dir / "live"
+    if not live.is_dir():
+        raise UsageError(_("{case}: no watch has been at work in this case").format(case=case_dir))
+    if word:
+        click.echo(heartbeat.word_of(live))
+        return 0
+    sources = config.load(Path.cwd(), os.environ, config_file).watch.sources
+    unknown = [name for name in names if name not in {each.name for each in sources}]
+    if unknown or not sources:
+        known = ", ".join(each.name for each in sources) or _("none")
+        raise UsageError(_("no such source; pollwatch.toml names: {names}").format(names=known))
+    silent = canarying.run(
+        live, [each for each in sources if not names or each.name in names], within, SystemClock(), _told
+    )
+    if silent:
+        raise SourceError(_("not heard within {n} seconds: {names}").format(n=round(within), names=", ".join(silent)))
+    return 0
+
+
+def _told(sentence: str) -> None:
+    from pollwatch.events.printable import printable
+
+    click.echo(printable(sentence, 500), err=True)

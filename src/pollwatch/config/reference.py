@@ -155,7 +155,8 @@ SETTINGS: Final = (
         "[[watch.source]]",
         "token",
         "file; required for `http`",
-        "Tokens that may push, one a line, each of at least 20 letters. Only its owner may read the file.",
+        "Tokens that may push, one a line, each of at least 20 letters. Only its owner may read it. As with `key`, "
+        "`credential:NAME` is what systemd hands over (`LoadCredential`).",
         '"tokens/web.txt"',
     ),
     Setting(

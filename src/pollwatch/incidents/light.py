@@ -39,18 +39,20 @@ def light(
     coverage: Sequence[CoverageAnswer] = (),
     *,
     passed_over: int = 0,
+    blind: str = "",
 ) -> Light:
     """The light over a scan or a case.
 
     Call now: an open incident of high or critical. Look now: one of medium. Not watching: nothing graver is
-    open, and no input could be read, or none held a line, or of some input less than half was understood; what
-    cannot be seen is never called normal. Normal: all else.
+    open, and a live watch is dead or misses a source, no input could be read, none held a line, or of some input less
+    than half was understood; what cannot be seen is never called normal. Normal: all else.
 
     Args:
         incidents: of any status; only open and acknowledged ones count.
         inputs: what was read.
         coverage: what it could show; where nothing could be told at all, nobody is watching.
         passed_over: files of no known format that lay beside logs; they do not dim the light, but "normal" says so.
+        blind: why a live watch hears nothing (``liveness.Liveness.blind``); empty where there is no such reason.
     """
     still = [each for each in incidents if each.status in {"open", "acknowledged"}]
     grave = sum(each.severity >= Severity.HIGH for each in still)
@@ -67,7 +69,7 @@ def light(
             "{n} incident should be looked at today.", "{n} incidents should be looked at today.", medium
         )
         return Light("look-now", _("Look now"), sentence.format(n=medium))
-    blind = _blind(inputs, coverage)
+    blind = blind or _blind(inputs, coverage)
     if blind:
         return Light("not-watching", _("Not watching"), blind)
     minor = len(still)

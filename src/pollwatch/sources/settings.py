@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import os.path
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ Kind = Literal["files", "syslog-udp", "syslog-tcp", "syslog-tls", "http", "journ
 NETWORK: Final = ("syslog-udp", "syslog-tcp", "syslog-tls", "http")
 HEALTH: Final = "127.0.0.1:9464"
 SPOOL_MIB: Final = 1024
+_CREDENTIAL: Final = "credential:"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _KEYS: Final = ("path", "begin", "listen", "certificate", "key", "client_ca", "token", "units")
 #: What each kind of source may be given besides ``name``, ``kind``, ``format``, ``zone`` and ``silent_after``.
@@ -192,6 +193,8 @@ def _check_tls(table: Table, kind: Kind, listen: Address | None, files: Mapping[
 
 
 def _below(folder: Path, path: str) -> str:
+    if path.startswith(_CREDENTIAL):
+        return path
     return os.path.normpath(folder / Path(path).expanduser())
 
 
@@ -219,6 +222,13 @@ def _duration(table: Table, key: str) -> float | None:
     return float(int(found[1]) * _UNITS[found[2]])
 
 
+def secret(path: Path) -> Path:
+    """Where a file of the settings lies: ``credential:NAME`` is what systemd hands to the service as NAME."""
+    if not str(path).startswith(_CREDENTIAL):
+        return path
+    return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials")) / str(path).removeprefix(_CREDENTIAL)
+
+
 def check_secret(path: Path, what: str) -> None:
     """Refuse a secret that others on this machine can read.
 
@@ -229,5 +239,5 @@ def check_secret(path: Path, what: str) -> None:
         mode = path.stat().st_mode
     except OSError as error:
         raise ConfigError(f"{path}: {what} cannot be read: {error.strerror}") from error
-    if mode & 0o077 and not str(path).startswith("/run/credentials/"):
+    if mode & 0o077 and not path.is_relative_to("/run/credentials"):
         raise ConfigError(f"{path}: others can read {what}; chmod 600 {path}")

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pollwatch import config
 from pollwatch.clock import UTC, Clock
 from pollwatch.config import Config
+from pollwatch.incidents import liveness
 from pollwatch.incidents.coverage import CoverageAnswer, Telemetry, coverage
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.light import light
@@ -18,6 +19,7 @@ from pollwatch.incidents.records import Case
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.node.charter.jointfolder import JointFolder
 from pollwatch.report.case import CaseReport
+from pollwatch.store.folder import CaseFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,14 @@ def case_report(
     gathered = gather(case_dir, clock, config_file)
     elections = gathered.settings.calendar.elections
     answers = gathered.coverage
+    watch = liveness.read(CaseFolder(case_dir).database)
+    now_us = clock.now_us()
+    blind = watch.blind(now_us) if watch is not None else ""
     return CaseReport(
         title=elections[0].name if elections else case_dir.resolve().name,
         member=gathered.settings.node.name,
-        generated_us=clock.now_us(),
-        light=light(gathered.incidents, gathered.inputs, answers),
+        generated_us=now_us,
+        light=light(gathered.incidents, gathered.inputs, answers, blind=blind),
         incidents=gathered.incidents,
         inputs=gathered.inputs,
         coverage=answers,

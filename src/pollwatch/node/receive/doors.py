@@ -16,7 +16,7 @@ from pollwatch.errors import ConfigError
 from pollwatch.node.gateway.connection import Connections
 from pollwatch.node.receive.counts import Counts
 from pollwatch.sharing.limits import neighbourhood
-from pollwatch.sources.settings import Address, WatchedSource
+from pollwatch.sources.settings import Address, WatchedSource, secret
 
 HANDSHAKE_S: Final = 10.0
 KNOCKING: Final = 256
@@ -140,7 +140,7 @@ def load(context: ssl.SSLContext, source: WatchedSource) -> None:
     Raises:
         ConfigError: they cannot be used; named with the reason.
     """
-    certificate, key = cast("Path", source.certificate), cast("Path", source.key)
+    certificate, key = secret(cast("Path", source.certificate)), secret(cast("Path", source.key))
 
     def no_password(*_arguments: Any) -> bytes:  # noqa: ANN401 - OpenSSL would ask on the terminal
         raise ConfigError(f"{key}: the key is locked by a password; a watch that starts by itself cannot type it")

@@ -23,6 +23,7 @@ from typing import Final
 
 from pollwatch.clock import monotonic_s
 from pollwatch.errors import StoreError
+from pollwatch.sources.settings import WatchedSource
 from pollwatch.store.disk import make_folder
 
 LINGER_S: Final = 900.0
@@ -111,6 +112,46 @@ class ReceiverProcess:
         if self.process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(1)
+
+
+class Receivers:
+    """What a watch has received, as its settings say now."""
+
+    def __init__(self, case_dir: Path) -> None:
+        """Nothing yet; see :meth:`use`."""
+        self._case_dir = case_dir.absolute()
+        self._sources: tuple[WatchedSource, ...] = ()
+        self._process: ReceiverProcess | None = None
+
+    def use(self, sources: tuple[WatchedSource, ...], options: Sequence[str]) -> None:
+        """Have these received; where they are as before, tokens and certificates are read again.
+
+        Args:
+            sources: what is received; empty = nothing.
+            options: more of ``pollwatch receive``.
+
+        Raises:
+            StoreError: the case folder cannot be written.
+        """
+        if self._process is not None and sources == self._sources:
+            self._process.reload()
+            return
+        self.stop()
+        self._sources = sources
+        if sources:
+            self._process = ReceiverProcess(self._case_dir, options)
+            self._process.ensure()
+
+    def ensure(self) -> None:
+        """Start what has died; cheap."""
+        if self._process is not None:
+            self._process.ensure()
+
+    def stop(self) -> None:
+        """End what was started for a watch."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
 
 
 class ReceiverLock:

@@ -43,6 +43,8 @@ _RETRY_S: Final = 2
 _PROTOBUF: Final = ("application/x-protobuf", "application/protobuf")
 _JSON: Final = "application/json"
 _LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "text/plain")
+#: What curl says of a body where nobody says what it is.
+_UNSAID: Final = "application/x-www-form-urlencoded"
 
 Lines = Callable[[bytes], bytes]
 """From a body to lines, each with its end."""
@@ -91,7 +93,7 @@ class Push:
         """Lines and JSON."""
         self._check(request)
         kind = _kind(request)
-        if kind not in {*_LINES, _JSON}:
+        if kind not in {*_LINES, _JSON, _UNSAID}:
             raise self._refuse(415, f"send {_JSON} or one of {', '.join(_LINES)}")
         count = await self._take(request, _of_json if kind == _JSON else _of_lines)
         return PlainTextResponse(f"{count} lines taken\n")

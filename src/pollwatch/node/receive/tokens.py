@@ -14,7 +14,7 @@ from typing import Final
 
 from pollwatch.errors import ConfigError
 from pollwatch.sharing.limits import Buckets, Rate, neighbourhood
-from pollwatch.sources.settings import check_secret
+from pollwatch.sources.settings import check_secret, secret
 
 GUESSES: Final = Rate(0.2, 10)
 SHORTEST: Final = 20
@@ -44,7 +44,7 @@ class Tokens:
         Raises:
             ConfigError: others can read the file, it holds none, or one is too short to be secret.
         """
-        self._path = path
+        self._path = secret(path)
         self._digests: tuple[bytes, ...] = ()
         self._buckets = Buckets(GUESSES)
         self._right: OrderedDict[tuple[str, bytes], None] = OrderedDict()

@@ -39,9 +39,11 @@ from pollwatch.incidents.rolling import MOST_ROWS
 from pollwatch.node.evidence import rhythm
 from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.node.notifying.loop import Background
-from pollwatch.node.receive.process import ReceiverProcess
+from pollwatch.node.receive.process import Receivers
+from pollwatch.node.watch import healthserver
 from pollwatch.node.watch.detecting import Detecting
 from pollwatch.node.watch.grouping import GroupingThread
+from pollwatch.node.watch.hearing import Hearing
 from pollwatch.node.watch.keeping import Job, Keeper
 from pollwatch.node.watch.ordering import Ordering
 from pollwatch.node.watch.reading import Key, Reader, Understood
@@ -106,8 +108,9 @@ class Watch:
         remembered = {key: (each.format, each.context) for key, each in resumed.inputs.items()}
         self._reader = Reader(plan.read_options(), clock, plan.format_of, remembered)
         self._received = plan.received()
-        self._receiver = ReceiverProcess(live.folder.root, plan.receiver_options()) if self._received else None
-        self._counts = SourceCounts(live.database, clock)
+        self._receivers = Receivers(live.folder.root)
+        self._hearing = Hearing(live.folder.live, plan.sources, clock)
+        self._counts = SourceCounts(live.database, clock, self._hearing)
         self._counts.begin(plan.kinds())
         open_ = OpenDetections()
         open_.restore(live.open_detections())
@@ -134,13 +137,14 @@ class Watch:
         """
         self._grouping.start()
         self._keeper.start()
+        if not once:
+            self._receivers.use(self._plan.receives(), self._plan.receiver_options())
         self._systemd.say("READY=1")
         try:
             while not self._wishes.stopping():
                 self._systemd.alive()
                 self._raise_failures()
-                if self._receiver is not None and not once:
-                    self._receiver.ensure()
+                self._receivers.ensure()
                 if self._wishes.reload:
                     self._wishes.reload = False
                     self._reload()
@@ -148,17 +152,13 @@ class Watch:
                     break
         finally:
             self._followed.close()
-            self._stop_receiving()
+            self._receivers.stop()  # killed, they live on, and are found
+            self._hearing.save()
         self._systemd.say("STOPPING=1")
         try:
             self._drain(finish=once)
         finally:
             self._notifying.end()
-
-    def _stop_receiving(self) -> None:
-        """In good order, receivers that were started for this watch end with it; killed, they live on and are found."""
-        if self._receiver is not None:
-            self._receiver.stop()
 
     def _turn(self) -> bool:
         """Read, and make a step of what is there; whether anything was there."""
@@ -250,7 +250,8 @@ class Watch:
             self._keeper.wait()
             self._plan = plan
             self._received = plan.received()
-            self._reload_receiver()
+            self._receivers.use(plan.receives(), plan.receiver_options())
+            self._hearing.begin(plan.sources)
             self._detecting.reload(engine, watchlist)
             self._remark()
             self._stepper.fields = plan.fields()
@@ -264,12 +265,6 @@ class Watch:
             self._counts.begin(plan.kinds())
             self._tell("info", _("settings and rules were read again"), sources=len(plan.sources))
         self._systemd.say("READY=1")
-
-    def _reload_receiver(self) -> None:
-        if self._receiver is not None:
-            self._receiver.reload()
-        elif self._received:
-            self._receiver = ReceiverProcess(self._live.folder.root, self._plan.receiver_options())
 
     def _drain(self, *, finish: bool) -> None:
         """Bring everything that was read into the case, group it, seal it, and publish a checkpoint."""
@@ -340,7 +335,8 @@ def watch(plan: Plan, clock: Clock, tell: Tell, *, once: bool = False) -> int:
     wishes = Wishes()
     with Case.open(plan.request.case_dir, clock) as case, _signals(wishes):
         taken = _("another watch is at work in {case}; a case has one").format(case=case.folder.root)
-        with held(case.folder.watch_lock, taken):
+        listen = None if once else plan.settings.watch.health
+        with held(case.folder.watch_lock, taken), healthserver.served(listen, plan.request.case_dir, clock, tell):
             Watch(case.watching(), plan, clock, tell, wishes).run(once=once)
     return 128 + wishes.stop if wishes.stop else 0
 

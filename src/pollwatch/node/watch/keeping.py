@@ -18,6 +18,7 @@ from pollwatch.errors import StoreError
 from pollwatch.i18n import _
 from pollwatch.incidents import liveevents
 from pollwatch.incidents.live import LiveCase
+from pollwatch.node.watch import heartbeat
 from pollwatch.node.watch.grouping import Committed, GroupingThread
 from pollwatch.node.watch.sources import SourceCounts
 from pollwatch.node.watch.stepping import Detected, Stepper
@@ -139,6 +140,8 @@ class Keeper:
                 except StoreError as error:
                     self._tell("error", str(error))
             self._pause(_RETRY_S)
+        if detected.heard:
+            heartbeat.note(self._live.folder.live, detected.heard, self._counts.clock.now_us())
         if job.state:
             self._live.saved(detected.seq, job.state)
         if detected.read or detected.changes.written or detected.changes.removed:

@@ -20,6 +20,7 @@ from pollwatch.incidents.livegrouping import Setting
 from pollwatch.node.case.reading import ReadOptions
 from pollwatch.node.indicators import watchlist
 from pollwatch.node.rules import installed
+from pollwatch.node.watch import heartbeat
 from pollwatch.sources.finding import Begin
 from pollwatch.sources.following import Watched
 from pollwatch.sources.settings import WatchedSource
@@ -74,6 +75,7 @@ class Plan:
     def engine(self) -> Engine:
         """The rules."""
         canaries = [CanaryDetector(self.settings.canaries)] if self.settings.canaries else []
+        canaries.append(heartbeat.HeartbeatDetector(heartbeat.word_of(self.request.case_dir / "live")))
         folders = (*installed.folders(os.environ, self.request.case_dir), *self.request.rule_dirs)
         return Engine.load(folders, detectors=canaries)
 
@@ -103,7 +105,11 @@ class Plan:
 
     def received(self) -> frozenset[str]:
         """The sources that receivers write down."""
-        return frozenset(each.name for each in self.sources if each.received)
+        return frozenset(each.name for each in self.receives())
+
+    def receives(self) -> tuple[WatchedSource, ...]:
+        """What receivers write down, and how they get it."""
+        return tuple(each for each in self.sources if each.received)
 
     def receiver_options(self) -> list[str]:
         """What the receiving process is to be told besides the case."""

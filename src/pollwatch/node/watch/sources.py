@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.incidents.livetables import LIVE_SOURCES, LIVE_WATCH
+from pollwatch.node.watch.hearing import Hearing, Verdict
 from pollwatch.node.watch.reading import Understood
 from pollwatch.store.database import Database
 
@@ -27,7 +28,6 @@ class SourceCount:
         kind: ``files``, or how a receiver gets it.
         lines: records, all that were ever read.
         quarantined: those that were not understood.
-        dropped: lost before they could be kept, as far as that can be counted.
         last_record_us: latest time in them.
         last_read_us: when one came last.
         problem: what is wrong; empty where nothing is.
@@ -36,7 +36,6 @@ class SourceCount:
     kind: str = "files"
     lines: int = 0
     quarantined: int = 0
-    dropped: int = 0
     last_record_us: int | None = None
     last_read_us: int | None = None
     problem: str = ""
@@ -48,6 +47,7 @@ class SourceCounts:
 
     database: Database
     clock: Clock
+    hearing: Hearing | None = None
     counts: dict[str, SourceCount] = field(default_factory=dict)
     _written_us: int = 0
 
@@ -61,7 +61,7 @@ class SourceCounts:
             row = known.get(name)
             count = self.counts.get(name) or SourceCount()
             if row is not None and name not in self.counts:
-                count = SourceCount(kind, row.lines, row.quarantined, row.dropped, row.last_record_us, row.last_read_us)
+                count = SourceCount(kind, row.lines, row.quarantined, row.last_record_us, row.last_read_us)
             count.kind = kind
             self.counts[name] = count
         self.counts = {name: self.counts[name] for name in sources}
@@ -70,11 +70,14 @@ class SourceCounts:
     def add(self, read: Iterable[Understood]) -> None:
         """Count what a step brought."""
         now_us = self.clock.now_us()
+        if self.hearing is not None:
+            self.hearing.came({each.chunk.source for each in read if each.lines})
         for each in read:
             count = self.counts.setdefault(each.chunk.source, SourceCount())
             count.lines += each.lines
             count.quarantined += len(each.quarantined)
             count.last_read_us = now_us
+            count.problem = ""  # it is heard again
             if each.last_us is not None:
                 count.last_record_us = max(each.last_us, count.last_record_us or each.last_us)
 
@@ -85,8 +88,11 @@ class SourceCounts:
     def write(self, connection: sa.Connection, lag_bytes: Mapping[str, int]) -> None:
         """Write down how the sources are doing."""
         now_us = self._written_us = self.clock.now_us()
+        if self.hearing is not None:
+            self.hearing.look()
         for name, count in self.counts.items():
             lag = lag_bytes.get(name, 0)
+            verdict = self.hearing.judge(name) if self.hearing is not None else Verdict()
             values = {
                 "kind": count.kind,
                 "last_record_us": count.last_record_us,
@@ -94,19 +100,22 @@ class SourceCounts:
                 "updated_us": now_us,
                 "lines": count.lines,
                 "quarantined": count.quarantined,
-                "dropped": count.dropped,
+                "dropped": verdict.lost,
                 "lag_bytes": lag,
-                "state": _state(count, lag),
-                "problem": count.problem,
+                "state": _state(count, lag, verdict),
+                "problem": count.problem or verdict.problem,
+                "norm_s": verdict.norm_s,
             }
             row = upsert(LIVE_SOURCES).values(name=name, **values)
             connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
         connection.execute(sa.update(LIVE_WATCH).values(beat_us=now_us))
 
 
-def _state(count: SourceCount, lag: int) -> str:
-    if count.problem:
+def _state(count: SourceCount, lag: int, verdict: Verdict) -> str:
+    if count.problem or verdict.problem:
         return "failed"
+    if verdict.silent:
+        return "silent"
     if lag > _BEHIND_BYTES:
         return "behind"
     return "ok" if count.last_read_us is not None else "waiting"

@@ -26,6 +26,7 @@ from pollwatch.node.case.reading import span_of
 from pollwatch.node.evidence import linevalues
 from pollwatch.node.evidence.batches import TimeSpan
 from pollwatch.node.evidence.sealing import CaseEvidence, Unsealed
+from pollwatch.node.watch import heartbeat
 from pollwatch.node.watch.detecting import Detecting
 from pollwatch.node.watch.reading import Key, Understood
 from pollwatch.store.events import EventFile
@@ -45,6 +46,7 @@ class Detected:
         batches: the events, in the order in which detection saw them, each with the watermark that went with it.
         changes: of the detections.
         positions: how far every file was read.
+        heard: sources in which a heartbeat was heard.
     """
 
     seq: int
@@ -53,6 +55,7 @@ class Detected:
     batches: tuple[tuple[EventBatch, int | None], ...]
     changes: Changes
     positions: Positions
+    heard: frozenset[str] = frozenset()
 
 
 class Stepper:
@@ -99,7 +102,7 @@ class Stepper:
         """
         batches = [batch for each in read for batch in each.batches]
         marks = [*([before_us] * (len(batches) - 1)), watermark_us]
-        found = self._detecting.observe(self._detecting.match(batches), marks)
+        found, heard = heartbeat.parted(self._detecting.observe(self._detecting.match(batches), marks))
         return Detected(
             seq,
             tuple(read),
@@ -107,6 +110,7 @@ class Stepper:
             tuple(zip(batches, marks, strict=False)),
             self._open.add(found),
             positions,
+            frozenset(each.source for each in inputs if each.name in heard),
         )
 
     def finish(self) -> Changes:
