@@ -21,14 +21,17 @@ from pollwatch.events.detection import Severity
 from pollwatch.events.taxonomy import WEB
 
 
+START_US = 1_793_000_000_000_000
+
+
 def web_batch(requests: Sequence[dict[str, str | None]]) -> EventBatch:
-    """Requests as the events that an access log would give."""
+    """Requests as the events that an access log would give: of a visitor each, one a minute."""
     n = len(requests)
     uris = [each["uri"] or "" for each in requests]
     columns = {
-        "time_us": pa.nulls(n, pa.int64()),
+        "time_us": pa.array([START_US + 60_000_000 * at for at in range(n)], pa.int64()),
         "number": pa.array(range(1, n + 1), pa.int64()),
-        "c-ip": pa.array(["203.0.113.66"] * n),
+        "c-ip": pa.array([f"203.{at >> 16}.{at >> 8 & 255}.{at & 255}" for at in range(n)]),
         "cs-method": pa.array([each.get("method") or "GET" for each in requests]),
         "cs-uri": pa.array(uris),
         "cs-uri-stem": pa.array([uri.partition("?")[0] for uri in uris]),
@@ -45,9 +48,14 @@ def web_batch(requests: Sequence[dict[str, str | None]]) -> EventBatch:
 
 
 def flagged(engine: Engine, requests: Sequence[dict[str, str | None]]) -> dict[int, list[str]]:
-    """Which requests a rule of low or above fits by itself, and which rules."""
+    """Which requests a rule or a detector of low or above fits, and which; none that needs several of a visitor."""
     hits: dict[int, list[str]] = defaultdict(list)
-    for hit in engine.match(web_batch(requests)).hits:
+    matches = engine.match(web_batch(requests))
+    for found in engine.step(engine.start(), matches, None, done=True)[1]:
+        if found.rule_id.startswith("detector.") and found.severity >= Severity.LOW:
+            for _path, number in found.lines:
+                hits[number - 1].append(found.rule_id)
+    for hit in matches.hits:
         rule = engine.rule(hit.rule_id)
         if rule is not None and rule.info.output and rule.info.severity >= Severity.LOW:
             for row in hit.rows.tolist():

@@ -10,6 +10,8 @@ ROUNDS = 5
 #: Longer texts are decoded at their beginning and their end only.
 LONGEST = 16_384
 _TAIL = 2_048
+#: So many percent signs in front of other letters are no accident.
+_STRAYS = 6
 
 _PERCENT = re.compile(r"(?:%[0-9a-f]{2})+", re.IGNORECASE)
 _PERCENT_U = re.compile(r"%u([0-9a-f]{4})", re.IGNORECASE)
@@ -38,6 +40,8 @@ def decoded(text: str, *, plus: bool = True) -> tuple[str, int]:
         if further == text:
             break
         text = further
+    if text.count("%") >= _STRAYS and 3 * text.count("%") >= len(text):
+        text = text.replace("%", "")  # a%n%d, of which some servers drop what is no code
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return text, layers

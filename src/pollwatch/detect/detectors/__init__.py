@@ -21,6 +21,7 @@ from pollwatch.detect.detectors.key_elsewhere import KeyElsewhere
 from pollwatch.detect.detectors.lateral_movement import LateralMovement
 from pollwatch.detect.detectors.record_enumeration import RecordEnumeration
 from pollwatch.detect.detectors.record_gaps import RecordGaps
+from pollwatch.detect.detectors.session_elsewhere import SessionElsewhere
 from pollwatch.detect.detectors.unusual_size import UnusualSize
 from pollwatch.detect.interface import Detector
 
@@ -47,4 +48,5 @@ ALL: tuple[Detector, ...] = (
     CredentialStuffing(),
     RecordGaps(),
     ClockSetBack(),
+    SessionElsewhere(),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
 from pollwatch.events.batch import NUMBER, TIME, LogSource
 from pollwatch.events.detection import Actors, Detection, Severity
+from pollwatch.events.places import INSIDE
 from pollwatch.events.printable import printable
 from pollwatch.events.taxonomy import AUTH
 from pollwatch.i18n import _
@@ -28,7 +29,6 @@ _LEAST: Final = 5
 _KNOWN_US: Final = 2 * _DAY_US
 #: So long a silence is a sleep.
 _ASLEEP_US: Final = 30 * _DAY_US
-_INSIDE: Final = r"^(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|127\.|169\.254\.|::1$|f[cd][0-9a-f]{2}:|fe80:)"
 _MOST: Final = 80_000
 
 _USES: Final = {
@@ -117,7 +117,7 @@ def _accepted(seen: Seen) -> pl.DataFrame:
     """A batch's accepted log-ins of named accounts, in order of time."""
     rows = seen.rows_among("action", ["success"])
     frame = seen.frame("user", "src_ip", "hostname", rows=rows).drop_nulls(["user", "src_ip"])
-    inside = pl.col("src_ip").str.contains(_INSIDE)
+    inside = pl.col("src_ip").str.contains(INSIDE)
     network = pl.when(inside).then(pl.lit("inside")).otherwise(network_of("src_ip"))
     return frame.with_columns(inside=inside, network=network).sort(TIME)
 

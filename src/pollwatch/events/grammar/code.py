@@ -15,7 +15,7 @@ from pollwatch.events.grammar.listed import listed
 
 #: Families of PHP's functions, by what their names begin with.
 _FAMILIES = (
-    "array|base64|call_user|class|constant|create|ctype|curl|date|debug|dir|disk|dl|ereg|error|escapeshell|extension|extract|fastcgi|file|filter|fopen|forward|fsockopen|ftp|func|"
+    "array|assert|base64|call_user|class|constant|create|ctype|curl|date|debug|dir|disk|dl|ereg|error|escapeshell|extension|extract|fastcgi|file|filter|fopen|forward|fsockopen|ftp|func|"
     "get|getmy|glob|gz|hash|header|highlight|html|http|iconv|image|include|ini|iptc|is|iterator|json|ldap|libxml|mail|mb|mcrypt|md5|method|move|mysqli?|ob|odbc|opcache|open|"
     "openssl|parse|pcntl|pg|phar|php|popen|posix|preg|proc|property|putenv|random|rawurl|read|register|require|runkit|session|set|sha1|shell|shm|show|simplexml|"
     "socket|spl|sqlite|ssh2|str|stream|strip|substr|sys|syslog|token|trait|trigger|uuencode|uudecode|var|xml|xmlwriter|zend|zip|tidy|sodium_crypto|gmp|yaml|xmlrpc|wddx|snmp|exif|ibase|oci|db2|mssql|pspell|readline|recode|cal|finfo|imap|intl|print|convert|parse|ignore|restore|sem|msg|apc|apache|is|in"
@@ -36,12 +36,14 @@ _WORDY: Final = listed(
     "extract compact glob pack unpack crypt exec eval system assert ord chr settype serialize intval substr "
     "explode implode"
 )
-_GAP = r"(?:\s|/\*.{0,40}?\*/|//[^(\n]{0,40}\n|#[^(\n]{0,40}\n)*"
+_GAP = r"(?:\s|/\*.{0,40}?\*/|(?://|#)[^(\r\n]{0,40}[\r\n])*"
 _CALL = re.compile(rf"(?:^|[^\w$>-])(?P<name>{_FUNCTIONS}){_GAP}\((?P<arguments>.{{0,120}})", re.DOTALL)
 _FAMILY_CALL = re.compile(rf"(?:^|[^\w$.-])(?P<name>(?:{_FAMILIES})_[a-z_\d]{{2,40}}){_GAP}\(", re.DOTALL)
 _ARGUMENTS = re.compile(
     r"\s*(?:$|\)\s*(?:[;.)\]\[{}'\"|&,+*/%-]|$)|['\"$@\d\[~!&\\]|[a-z_]\w*\s*[(\[]|[a-z_]\w*::|array\b|new\s|__\w+__|(?:base64|php|data):|null\b|true\b)"
 )
+#: A name and nothing else, as a constant is given.
+_NAMED = re.compile(r"\s*[a-z_]\w*\s*\)\s*(?:;|$)")
 _COMPUTED_CALL = re.compile(
     r"\$[a-z_]\w{0,40}(?:\[[^\]]{1,40}\]|\{[^}]{1,40}\}|->\w+)*"
     + _GAP
@@ -50,23 +52,23 @@ _COMPUTED_CALL = re.compile(
     + r"\(|"
     r"\$\{[^{}]{1,80}\}\s*\(|\)\s*\((?:\w|\s|/\*.{0,40}?\*/)+\)\s*;|"
     r"[\])}]\s*(?:/\*.{0,40}?\*/\s*)*\(\s*(?:['\"@$][\w./ -]+['\"]?)\s*\)|\}\s*\(\s*\d+\s*\)|"
-    r"(?:^|[=;(.@ ])['\"][\w\\]+['\"]\s*\(\s*['\"$\w]*\s*['\"]?\s*\)|"
+    r"(?:^|[=;(.@ ]|return)['\"][\w\\]+['\"]\s*\(\s*['\"$\w]*\s*['\"]?\s*\)|"
     r"\(\s*['\"]?(?:system|exec|passthru|phpinfo|assert|eval|shell_exec|popen)['\"]?\s*\)\s*(?:/\*.{0,40}\*/)?\s*\(",
     re.DOTALL,
 )
 _PHP: Final = (
-    re.compile(r"<\?(?:php\b|=|\s[^>]{0,80}[;$(]|xml\s*:|$)|[\[{]/?\\?php[\]}]|<script\s+language\s*=\s*['\"]?php|^\s*\?>"),
+    re.compile(r"<\?(?:\s*php\b|=|\s+[a-z_$][^>]{0,80}[;$(]|\s*(?:echo|print|eval|system|exec|include|require)\b|$)|<\?xml\s*:|[\[{]/?\\?php[\]}]|<script\s+language\s*=\s*['\"]?php|^\s*\?>"),
     re.compile(r"\$_?(?:\W{0,3})(?:_(?:get|post|request|server|cookie|files|env|session)\b|globals\s*\[|http_(?:raw_post_data|post_vars|get_vars|server_vars|cookie_vars|post_files))|\$_\s*[\[({]|\$\$[a-z_{]|"
                r"(?:^|[\W_])(?:globals|_server|_request|_get|_post|_session|_cookie|_env|_files)\["),
     re.compile(r"\\think\\|\bthink\\+app|\binvokefunction\b|->\w+\s*\(\s*['\"$]|\bnew\s+(?:reflectionfunction|splfileobject|directoryiterator|globiterator|simplexmlelement|closure)\b"),
-    re.compile(r"\$\s*\{\s*['\"@$`]|\$\s+\{\s*['\"\w$]|\{\s*\$\{|\(\s*string\s*\)\s*[\"'{\[]|\[\s*['\"]?(?:system|exec|passthru)['\"]?\s*\]|~\s*['\"\x80-\xff]{2}"),
+    re.compile(r"\$\s*\{\s*['\"@$`]|\$\s+\{\s*['\"\w$]|\{\s*\$\{|\(\s*string\s*\)\s*[\"'{\[]|\[\s*['\"]?(?:system|exec|passthru)['\"]?\s*\]|~\s*['\"\x80-\xff]{2}|\$[a-z_]\w{0,30}\[\s*['\"]"),
     re.compile(r"['\"]\s?\.\s?['\"]\w+['\"]?\s*[;)\]]|(?:^|[;\s=])\$[a-z_]\w*\s*\.?=\s*(?:['\"$\[]|[a-z_]\w*\s*\().{0,120};"),
 )  # fmt: skip
 #: Settings of PHP, which PHP-CGI and some servers take from a request.
 _SETTING = re.compile(
     r"^(?:-d\s*)?(?:php_(?:admin_)?(?:value|flag)|disable_functions|disable_classes|open_basedir|extension_dir|memory_limit|safe_mode\w*|session\.(?:save|auto|use|upload|cookie|name|serialize|gc)\w*|suhosin\.[\w.]+|allow_url_\w+|"
     r"auto_(?:ap|pre)pend_file|error_log|sendmail_path|cgi\.\w+|register_globals|magic_quotes\w*|display_errors|zend\.\w+|opcache\.\w+|mail\.\w+|user_ini\.\w+|input_filter\w*|open_basedir|upload_tmp_dir|include_path|"
-    r"engine|short_open_tag|asp_tags|expose_php)$"
+    r"engine|short_open_tag|asp_tags|expose_php)(?:\s*=.*)?$"
 )
 _JAVASCRIPT: Final = (
     re.compile(r"\[\s*['\"]?(?:__proto__|constructor|prototype)['\"]?\s*\]|(?:^|[.\[\]'\"{,:])__(?:proto__|definegetter__|definesetter__|lookupgetter__)|(?:^|\.)constructor\.prototype\b|:(?:constructor|prototype|module:prototype)\b"),
@@ -93,6 +95,7 @@ _COMPUTES = re.compile(
 _STATEMENT = re.compile(
     r"\s*-?\s*(?:for|if|set|import|include|extends|block|macro|debug|load|raw|with|call|do|assign|php|eval|system|exec|print|require|use|filter|autoescape)\b|\s*@|\s*=?\s*\S"
 )
+_STATEMENT_OF_PAGE = re.compile(r"\s*-?\s*(?:if|for|foreach|while|do|end|endif|else|begin|puts|response|set|dim|eval)\b\s*\S*")
 _LOOKUP = re.compile(
     r"\$\{\s*(?:jndi|lower|upper|env|sys|java|main|ctx|date|base64|docker|kubernetes|k8s|log4j|web|event|bundle|map|sd|spring|marker|:|::|\$\{|script|dns|url|const|file|properties|resourcebundle|xml|urlencoder|urldecoder|localhost)"
     r"\s*(?::|\}|$|[^\w\s}{.])[^\n]{0,200}"
@@ -132,6 +135,10 @@ def _calls(text: str) -> bool:
     for match in _CALL.finditer(text):
         spaced = text[text.find(match["name"], match.start()) + len(match["name"]) :][:1].isspace()
         if not _ARGUMENTS.match(match["arguments"]):
+            if _NAMED.match(match["arguments"]) and (
+                match["name"] not in _WORDY or re.search(r"[\r\n#]|//|/\*", match[0].partition("(")[0])
+            ):
+                return True
             continue
         if match["name"] not in _WORDY:
             return True
@@ -165,7 +172,8 @@ def _templates(text: str) -> bool:
                 return True
             continue
         if mark.startswith("<%"):
-            if re.search(r"[(;'\"=@!]|\d\s*[*+-]\s*\d", body.partition("%>")[0].lstrip("=")):
+            inner = body.partition("%>")[0].lstrip("=")
+            if re.search(r"[(;'\"=@!]|\d\s*[*+-]\s*\d", inner) or _STATEMENT_OF_PAGE.match(inner):
                 return True
             continue
         if mark == "<#":

@@ -40,10 +40,10 @@ _SECRET = re.compile(
     r"[/\\]\.(?:aws|ssh|docker|kube|git|svn|hg|env|gnupg|npmrc|pypirc|netrc|ht(?:passwd|access|group)|\w*_?history|my\.cnf|pgpass|subversion|config[/\\]|azure|boto|s3cfg|vscode|idea)"
 )
 _LEFT_OVER = re.compile(
-    r"\{file\}|(?:^|[/\\.])(?:passwd|shadow|htpasswd)$|etc(?:passwd|shadow|hosts)\b|\.ini\x00|\x00\.?\w{0,5}$|%00"
+    r"::\$(?:data|index_allocation)\b|\{file\}|(?:^|[/\\.])(?:passwd|shadow|htpasswd)$|etc(?:passwd|shadow|hosts)\b|\.ini\x00|\x00\.?\w{0,5}$|%00"
 )
 _WRAPPER = re.compile(
-    r"(?:^|[=:\s'\"(,;|>@]|url:)(?:php|zip|phar|expect|glob|ssh2(?:\.\w+)?|rar|ogg|zlib|compress\.\w+|bzip2|convert\.\w+|data(?=:(?://|text/plain))|file(?=:[/\\\\])|"
+    r"(?:^|[=:\s'\"(,;|>@]|url:)(?:php|zip|phar|expect|glob|ssh2(?:\.\w+)?|rar|ogg|zlib|compress\.\w+|bzip2|convert\.\w+|data(?=:(?://|text/plain|;base64|[\w/+.-]*php))|file(?=:[/\\\\])|"
     r"netdoc|jar|gopher|dict|ldaps?|tftp|local_file|view-source|mailto(?=:.*\?.*=)|mosix|vbscript(?=://)|smb|sftp|imaps?|pop3s?|smtps?|telnet|jndi|rmi|classpath|winscp|php5|rtmp|urn)"
     r":(?://|/|\\|(?<=data:)|(?<=glob:)|(?<=file:)|(?<=jar:)|(?<=netdoc:)\w)"
 )
@@ -71,7 +71,7 @@ def kinds(text: str) -> frozenset[str]:
         found.add("target")
     elif _SECRET.search(text):
         found.add("secret")
-    elif steps and _LEFT_OVER.search(text):
+    elif (steps or "::$" in text) and _LEFT_OVER.search(text):
         found.add("climb")
     if _WRAPPER.search(text) or _UNC.search(text) or _FILTER.search(text):
         found.add("wrapper")

@@ -34,7 +34,7 @@ _PLAIN_TROUBLE = re.compile(
     r"(?:^|/)/?(?:etc|proc|sys|root|var|usr|home|dev|boot|opt|tmp)/|\bini\b|web-inf|meta-inf|passwd|shadow|__|\bsam$|"
     rf"^{addresses.BARE}|"
     r"^php_|^[a-z_]+_(?:functions|classes|file|dir|limit|basedir|path|quotes|log|globals)$|^(?:session|suhosin|cgi|zend|opcache)\.|^safe_mode|^allow_url|^engine$|"
-    r"^~|0x2e|^[a-z][\w+.-]{1,14}:/?/?|\.exe|\.bat|java|classloader|console\.|%\w+%|"
+    r"\+ad[w4]|^~|0x2e|^[a-z][\w+.-]{1,14}:/?/?|\.exe|\.bat|java|classloader|console\.|%\w+%|"
     r"process\.|^[a-z-]+ \S*[/.]\S|@@|constructor|prototype|^(?:get|post|head|put)\s|rO0AB|AAEAAAD|gASV|BAh|\bif/?|^c:",
     re.IGNORECASE,
 )

@@ -52,14 +52,16 @@ _EVENTS: Final = tuple(
         )
     )
 )
-_CODE_SIGN = re.compile(r"[(`'\"{=;\[]|\\u|&#")
+_CODE_SIGN = re.compile(r"[(`'\"{=;\[]|\\\\|\\u|&#")
+#: An entity of XML that stands for a file or an address, also where its opening sign was taken away.
+_ENTITY = re.compile(r"!entity\s+(?:%\s*)?[\w.-]+\s+(?:system|public)\b")
 _SCRIPT_URL = re.compile(
     r"(?:^|[\s\"'=(:,;/`>&|])(?:j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t|v\s*b\s*s\s*c\s*r\s*i\s*p\s*t|livescript|mocha|jscript|ecmascript)\s*(?::|&colon;)"
     r"\s*(?P<code>\S.{0,200})",
     re.DOTALL,
 )
 _PAGE_DATA = re.compile(
-    r"\bdata\s*:\s*(?:text/(?:html|xml|javascript|ecmascript)|image/svg|application/(?:xhtml|x-javascript|javascript|xml))[^a-z]"
+    r"(?:^|[\s\"'=(])data\s*:[\w/;=\s+.-]{0,60},\s*<|\burl\s*\(\s*[\"']?\s*(?:java|vb)script\b|\bdata\s*:\s*(?:text/(?:html|xml|javascript|ecmascript)|image/svg|application/(?:xhtml|x-javascript|javascript|xml))[^a-z]"
 )
 _STYLE = re.compile(
     r"(?:expression|expre/\*.{0,20}\*/ssion)\s*\(|-moz-binding|behaviou?r\s*:\s*url|@import\s*[\"'(u\\/]|url\s*\(\s*[\"']?\s*(?:javascript|data:text/html)|"
@@ -118,6 +120,8 @@ def kinds(text: str) -> frozenset[str]:
         found.add("handler")
     if ":" in text or "&colon" in text:
         found |= _urls(squeezed)
+    if "!entity" in text and _ENTITY.search(text):
+        found.add("element")
     if _STYLE.search(text):
         found.add("style")
     if _script(text):
@@ -188,6 +192,8 @@ def _script(text: str) -> bool:
         spaced = text[match.start("open") - 1 : match.start("open")].isspace()
         if match["open"] != "(":
             return True
+        if not match["arguments"] and text.strip() == match[0]:
+            continue  # the name of a function and an open parenthesis, and nothing else
         if _ARGUMENTS.match(match["arguments"]) and not (
             spaced and plain and not re.match(r"\s*[\d\"'`/]", match["arguments"])
         ):

@@ -25,9 +25,11 @@ _SEPARATOR = re.compile(
 )
 _WORD = re.compile(r"(?:[^\s;|&<>()`'\"\\]|\\.|'[^'\s]*'|\"[^\"\s]*\"|''|\"\")+", re.DOTALL)
 _EMPTY = re.compile(
-    r"''|\"\"|``|\$\(\)|\$[@*!?_-]|\$\{?[\d@*!?]\}?|\$\{[^}]{0,40}\}|\$[a-z_]\w{0,20}|\\\r?\n|[\\'\"^]|<\(\)|>\(\)",
+    r"''|\"\"|``|\$\(\(\)\)|\$\(\)|\$[@*!?_-]|\$\{?[\d@*!?]\}?|\$\{[^}]{0,40}\}|\$[a-z_]\w{0,20}|\\\r?\n|[\\'\"^]|<\(\)|>\(\)",
     re.IGNORECASE,
 )
+#: Substitutions of nothing, behind a name and in front of what ends it.
+_NOTHING = re.compile(r"(?<=[a-z])\$\(\(\)\)(?=\s*\))")
 _BRACES = re.compile(r"^\{([^{}\s]*,[^{}\s]*)\}?")
 _SHAPED = re.compile(
     r"\s*(?:[<>]|-{1,2}[\w?]|\+\w|/\w|/[a-z?](?:\s|:|$)|[~.]{0,2}/|\\\\?\w|\$|%\w|['\"]|https?:|ftp:|\d|\*|[a-z]:[\\/]?|\{|@|\S*[/\\]\S|\w+\.\w{1,5}\b|\w+=)"
@@ -40,12 +42,12 @@ _SIGNS: Final = (
     ),
     re.compile(r"\$\{?\w+\}?\$\{?ifs|\$\{\w+(?::-?\d|[#%^,]{1,2}|//|:[-+=?]|@[a-z])[^}]*\}|\$\{[#!]\w+\}"),
     re.compile(r"\(\s*\)\s*\{"),
-    re.compile(r"\{,[a-z][\w,/.-]*\}|\{[a-z][\w/.-]*,\}|\{[\w,]*,-[a-z][\w,-]*\}|[a-z]\{[a-z]+,[a-z]+\}[a-z]"),
+    re.compile(r"\{,[^{}\s:]*[a-z][^{}\s:]*\}|\{[/?*]+\w[\w/?*.-]*,\}|\{[a-z][\w/.-]*,\}|\{[\w,]*,-[a-z][\w,-]*\}|[a-z]\{[a-z]+,[a-z]+\}[a-z]"),
     re.compile(
         r"(?:\d?>&\s?\d|&>|\d>\$\w|>\s*/(?:tmp|dev|var|etc|proc|opt|usr|home)\b|<\s*/(?:etc|proc|dev|var)\b|/dev/(?:tcp|udp)/|(?:^|[\s;|&=])[<>]\(\s*[a-z])"
     ),
-    re.compile(r"\$\(\([^)]*\)\)|^\$\[[^\]]*\]$|\$'(?:\\x?[0-9a-f]+)+'"),
-    re.compile(r"^(?:~[+-]\d*|~\d)$|^!(?:!|-?\d+)$|^!-?\d"),
+    re.compile(r"\$\(\((?:[^()]|\([^()]*\))*\)\)|^\$\[[^\]]*\]$|\$'(?:\\x?[0-9a-f]+)+'"),
+    re.compile(r"^~[+-]\d*$|^!(?:!|-?\d+)$|^!-?\d"),
     re.compile(
         r"(?:^|[\s;|&'\"])(?:[\w/]*/)?(?:ba|z|k|c|da|a|tc)?sh\s+-\w*[ci]\b|\bbash\$\{?\w+|\b(?:python[\d.]*|perl|ruby|php|lua|node)\s+-[cer]\b"
     ),
@@ -72,8 +74,8 @@ _WINDOWS: Final = (
     ),
     re.compile(r"\bfor\s+(?:/[dlfr]\s+.{0,60})?%{1,2}~?\w*%?\s+in\s*\("),
     re.compile(
-        r"(?:^|[;|&(=]\s*)if[\s/(\"%]\s*(?:/i\s+)?(?:not\s+)?(?:(?:defined|exist)\s+\S+\s+\S|(?:errorlevel|cmdextversion)\s+\d|"
-        r"[(]?[\"\[%!{]+[\w %~!:.-]{0,40}[\"\])%!}]*\s*==|[\w%]+={2,3}[\w%/]+\s+(?!then|return|print)[a-z]|[(\"\[%!{]*[\w%~!:.-]{1,40}[\"\])%!}]*\s+(?:equ|neq|lss|leq|gtr|geq)\s)"
+        r"(?:^|[;|&(=]\s*)if(?:/i\s+|[\s(\"%]\s*(?:/i\s+)?)(?:not\s+)?(?:(?:defined|exist)\s+\S+\s+\S|(?:errorlevel|cmdextversion)\s+\d|"
+        r"[(]?[\"\[%!{]+[\w %~!:.-]{0,40}[\"\])%!}]*\s*==|\(\w+\)\s*==\s*\(|[\w%]+={2,3}[\w%/?]+\s+(?!then|return|print)[a-z]|[(\"\[%!{]*[\w%~!:.-]{1,40}[\"\])%!}]*\s+(?:equ|neq|lss|leq|gtr|geq)\s)"
     ),
     re.compile(
         r"\b(?:powershell|pwsh)(?:\.exe)?\s+(?:-|/)|-(?:enc|encodedcommand|executionpolicy)\s+\S|\[(?:system\.)?(?:convert|text\.encoding|net\.webclient|io\.file|reflection\.assembly|diagnostics\.process)\]::"
@@ -98,7 +100,7 @@ def kinds(text: str) -> frozenset[str]:
     Args:
         text: decoded; case is ignored.
     """
-    text = text.lower()
+    text = _NOTHING.sub("", text.lower())
     found: set[str] = set()
     if any(sign.search(text) for sign in _SIGNS):
         found.add("shell-sign")
@@ -153,6 +155,10 @@ def _is_command(text: str, opening: str, before: str = "") -> bool:
     if not opening and not rest.strip():
         # One word alone is a word, unless it is written as no word is; but for a few that say who runs it.
         return _name(raw) in words.ALONE or (_odd(raw) and _is_program(raw))
+    if not opening and _name(raw) in words.ALONE and rest[:1] in _CHAINS:
+        return True
+    if not opening and _OPTIONS.fullmatch(rest):
+        return _name(raw).isalpha()
     name = _name(raw)
     if name in _RUNNERS and rest[:1].isspace() and not rest.lstrip()[:1].isdigit():
         following = _WORD.match(rest.lstrip())
@@ -176,9 +182,13 @@ def _is_command(text: str, opening: str, before: str = "") -> bool:
     return bool(_ENDS.match(rest)) and _alone(name, rest, opening, before)
 
 
+#: What a further command may follow behind.
+_CHAINS: Final = frozenset(";|&`\n")
+#: Nothing but options of which one at least is a long one: no search and no sentence is written so.
+_OPTIONS: Final = re.compile(r"(?:\s+--?[a-z][\w-]*(?:=\S*)?)*\s+--[a-z][\w-]{2,}(?:=\S*)?(?:\s+--?[a-z][\w-]*(?:=\S*)?)*\s*")
 #: Programs whose names are words, too, so that between two words they say nothing.
 _ENGLISH: Final = listed(
-    "paste cut env groups git install look make node service split strings touch top nice mount tail"
+    "paste cut groups git install look make node service split strings touch top nice mount tail"
 )
 #: Programs that run another.
 _RUNNERS: Final = listed("time nohup strace sudo env nice exec command xargs watch doas ionice timeout setsid")
@@ -229,6 +239,8 @@ def _wordy(name: str, rest: str, opening: str, before: str) -> bool:
     if opening in {"`", "$(", "<(", ">("}:
         return bool(_ENDS.match(rest)) and _alone(name, rest, opening, before)
     if not before.strip() and not rest.strip() and opening in {";", "|", "||", "&&"}:
+        return True
+    if name in {"at", "batch"} and re.match(r"\s+(?:now\b|\d{1,2}:\d\d\b)", rest):
         return True
     if name in {"sleep", "timeout", "host", "kill"} and re.match(r"\s+-?\d", rest):
         return True

@@ -54,6 +54,23 @@ def kinds(text: str) -> frozenset[str]:
     text = re.sub(r"\\(['\"$])", r"\1", text.lower()).strip()
     if not _QUICK.search(text):
         return frozenset()
+    found = _kinds(text)
+    for pattern, plain in () if found else _DISGUISES:
+        other = pattern.sub(plain, text)
+        if other != text and (found := _kinds(other)):
+            return frozenset(found | {"disguise"})
+    return frozenset(found)
+
+
+#: What filters and some servers take away, or take for something else, so that words fall apart for who looks on.
+_DISGUISES = (
+    (re.compile(r"(?<=\w)/\*[^*]{0,40}\*/(?=\w)"), ""),
+    (re.compile(r"(?<=[\s\w.])1\.e(?=[\s(),.*])"), " "),
+    (re.compile(r"\$\w{0,20}\$"), "'"),
+)
+
+
+def _kinds(text: str) -> set[str]:
     found = _bare(tokens(text))
     for quote in "'\"`":
         if quote in text:
@@ -61,7 +78,7 @@ def kinds(text: str) -> frozenset[str]:
             found |= _quoted(inner, text.partition(quote)[0])
     if _HEAP.search(text):
         found |= {"probe"}
-    return frozenset(found)
+    return found
 
 
 def _told(parser: Parser) -> set[str]:
@@ -123,6 +140,8 @@ def _alone(parser: Parser) -> bool:
         return parser.now.text.startswith("--") and _short_comment(parser)
     if begins and (cut or (first.text == ")" and "compare" in met)):
         return continued
+    if kind == "sum" and first.text == "(" and "constant" in met:
+        return True  # (1=1)*2
     if kind == "logic":
         return bool(met & {"function", "queried"}) or ("constant" in met and bool(met & {"logic"} or cut))
     if first.kind == VARIABLE and "function" in met:
@@ -150,6 +169,8 @@ def _formula(parser: Parser) -> bool:
     return called <= _MATHEMATICS
 
 
+#: Functions that answer one thing or another.
+_BRANCHES = listed("elt make_set iif if nullif")
 _MATHEMATICS = listed(
     "abs exp log ln sqrt pow power round floor sin cos tan count sum avg min max if length left right mid "
     "reverse repeat replace count rand sign degrees radians least greatest date time trunc version"
@@ -159,10 +180,12 @@ _MATHEMATICS = listed(
 def _same(parser: Parser) -> bool:
     """``1=1``, ``'a'='a'``: a comparison of two equal constants and nothing else."""
     texts = parser.tokens
+    if sum(token.kind == STRING for token in texts) > 1 and sum(token.text in words.COMPARE for token in texts) > 1:
+        return "constant" in parser.met
     return (
         len(texts) - (parser.now.kind == CUT) == 3
         and texts[0].kind in {NUMBER, STRING}
-        and (texts[0].text == texts[2].text or texts[1].text in {"!=", "<>"})
+        and (texts[0].text == texts[2].text) == (texts[1].text not in {"!=", "<>"})
         and texts[1].text in {"=", "<=>", "like", "!=", "<>"}
     )
 
@@ -301,6 +324,9 @@ def _island(parser: Parser, before: str) -> set[str] | None:
     if following == "." or token.text in words.DELAYS | words.EFFECTS:
         parser.operand()
         return {_TOLD[each] for each in parser.met & {"delay", "effect"}} or None
+    if token.text in _BRANCHES:
+        parser.operand()
+        return {"conditional"} if "constant" in parser.met else None
     if token.text in words.USUAL - _MATHEMATICS and before in {"=", ",", "(", "||", "+"}:
         parser.operand()
         return {"function"} if {"function", "constant"} <= parser.met else None

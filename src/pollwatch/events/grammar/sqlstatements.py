@@ -7,7 +7,7 @@ from pollwatch.events.grammar import sqlwords as words
 from pollwatch.events.grammar.listed import listed
 from pollwatch.events.grammar.sqlcursor import No
 from pollwatch.events.grammar.sqlqueries import Parser
-from pollwatch.events.grammar.sqltokens import NUMBER, OPEN, STRING, VARIABLE, WORD
+from pollwatch.events.grammar.sqltokens import CUT, NUMBER, OPEN, STRING, VARIABLE, WORD
 
 
 def statement(parser: Parser) -> None:
@@ -120,7 +120,7 @@ def _rest(parser: Parser) -> None:
 def _insert(parser: Parser) -> None:
     parser.step()
     parser.take("ignore", "low_priority", "delayed", "or", "replace")
-    parser.need("into")
+    parser.take("into")
     if parser.over:
         raise No
     parser.name()
@@ -148,7 +148,7 @@ def _definition(parser: Parser) -> None:
         pass
     if parser.now.text in words.OBJECTS:
         parser.step()
-    elif word != "truncate":
+    elif word != "truncate" and not (word == "drop" and parser.ahead().text == ";" and parser.ahead(2).kind == CUT):
         raise No
     while parser.take("if", "not", "exists"):
         pass
