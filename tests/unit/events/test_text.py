@@ -27,6 +27,8 @@ from pollwatch.events.text import normalise
         ("/a/././b", "/a/b"),
         ("1%2b1", "1+1"),
         ("100%", "100%"),
+        ("%u%n%i%o%n %s%e%l%e%c%t", "union select"),
+        ("5% or 6% of 100%", "5% or 6% of 100%"),
         ("%zz", "%zz"),
         ("a&copy=1&lt=2", "a&copy=1&lt=2"),
         ("caf%E9", "café"),

@@ -95,7 +95,9 @@ _COMPUTES = re.compile(
 _STATEMENT = re.compile(
     r"\s*-?\s*(?:for|if|set|import|include|extends|block|macro|debug|load|raw|with|call|do|assign|php|eval|system|exec|print|require|use|filter|autoescape)\b|\s*@|\s*=?\s*\S"
 )
-_STATEMENT_OF_PAGE = re.compile(r"\s*-?\s*(?:if|for|foreach|while|do|end|endif|else|begin|puts|response|set|dim|eval)\b\s*\S*")
+_STATEMENT_OF_PAGE = re.compile(
+    r"\s*-?\s*(?:if|for|foreach|while|do|end|endif|else|begin|puts|response|set|dim|eval)\b\s*\S*"
+)
 _LOOKUP = re.compile(
     r"\$\{\s*(?:jndi|lower|upper|env|sys|java|main|ctx|date|base64|docker|kubernetes|k8s|log4j|web|event|bundle|map|sd|spring|marker|:|::|\$\{|script|dns|url|const|file|properties|resourcebundle|xml|urlencoder|urldecoder|localhost)"
     r"\s*(?::|\}|$|[^\w\s}{.])[^\n]{0,200}"

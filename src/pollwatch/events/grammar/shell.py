@@ -42,7 +42,9 @@ _SIGNS: Final = (
     ),
     re.compile(r"\$\{?\w+\}?\$\{?ifs|\$\{\w+(?::-?\d|[#%^,]{1,2}|//|:[-+=?]|@[a-z])[^}]*\}|\$\{[#!]\w+\}"),
     re.compile(r"\(\s*\)\s*\{"),
-    re.compile(r"\{,[^{}\s:]*[a-z][^{}\s:]*\}|\{[/?*]+\w[\w/?*.-]*,\}|\{[a-z][\w/.-]*,\}|\{[\w,]*,-[a-z][\w,-]*\}|[a-z]\{[a-z]+,[a-z]+\}[a-z]"),
+    re.compile(
+        r"\{,[^{}\s:]*[a-z][^{}\s:]*\}|\{[/?*]+\w[\w/?*.-]*,\}|\{[a-z][\w/.-]*,\}|\{[\w,]*,-[a-z][\w,-]*\}|[a-z]\{[a-z]+,[a-z]+\}[a-z]"
+    ),
     re.compile(
         r"(?:\d?>&\s?\d|&>|\d>\$\w|>\s*/(?:tmp|dev|var|etc|proc|opt|usr|home)\b|<\s*/(?:etc|proc|dev|var)\b|/dev/(?:tcp|udp)/|(?:^|[\s;|&=])[<>]\(\s*[a-z])"
     ),
@@ -185,11 +187,11 @@ def _is_command(text: str, opening: str, before: str = "") -> bool:
 #: What a further command may follow behind.
 _CHAINS: Final = frozenset(";|&`\n")
 #: Nothing but options of which one at least is a long one: no search and no sentence is written so.
-_OPTIONS: Final = re.compile(r"(?:\s+--?[a-z][\w-]*(?:=\S*)?)*\s+--[a-z][\w-]{2,}(?:=\S*)?(?:\s+--?[a-z][\w-]*(?:=\S*)?)*\s*")
-#: Programs whose names are words, too, so that between two words they say nothing.
-_ENGLISH: Final = listed(
-    "paste cut groups git install look make node service split strings touch top nice mount tail"
+_OPTIONS: Final = re.compile(
+    r"(?:\s+--?[a-z][\w-]*(?:=\S*)?)*\s+--[a-z][\w-]{2,}(?:=\S*)?(?:\s+--?[a-z][\w-]*(?:=\S*)?)*\s*"
 )
+#: Programs whose names are words, too, so that between two words they say nothing.
+_ENGLISH: Final = listed("paste cut groups git install look make node service split strings touch top nice mount tail")
 #: Programs that run another.
 _RUNNERS: Final = listed("time nohup strace sudo env nice exec command xargs watch doas ionice timeout setsid")
 
@@ -206,7 +208,7 @@ def _shaped(rest: str, opening: str) -> bool:
     # Without a separator a number, a quote or a file's name proves little: "top 10", "cat 'Tom'".
     return bool(
         re.match(
-            r"\s*(?:-{1,2}\w|[/~.]{0,2}/\w|[<>]|\$|%\w+%|https?:|ftp:|[a-z]:[\\/]|\w+\.\w{2,4}(?:\s|$)|\w+=/|\d+(?:\.\d+){3})",
+            r"\s*(?:-{1,2}\w|[/~.]{0,2}/\w|[<>]|\$|%\w+%|https?:|ftp:|[a-z]:[\\/]|(?![\d.]+(?:\s|$))\w+\.\w{2,4}(?:\s|$)|\w+=/|\d+(?:\.\d+){3})",
             rest,
         )
     )
