@@ -1,4 +1,4 @@
-"""Tables of cloud audit logs: what consoles and portals of AWS, Azure, Entra and Microsoft 365 export as CSV.
+"""Tables of cloud audit logs: what consoles and portals of AWS, Azure, Entra, Microsoft 365 and Okta export as CSV.
 
 The head names the columns and tells whose table it is; each line then becomes the record that the service's own
 interface would have given, and is read as that.
@@ -12,7 +12,14 @@ from dataclasses import dataclass
 
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
-from pollwatch.formats import framing_aws, framing_azure, framing_azuretables, framing_m365
+from pollwatch.formats import (
+    framing_aws,
+    framing_azure,
+    framing_azuretables,
+    framing_identity,
+    framing_m365,
+    framing_oktatable,
+)
 from pollwatch.formats.framing import EMPTY_LINE
 from pollwatch.formats.framing_cloud import CloudRows, Fields, Reader, Record, unwrapped
 from pollwatch.formats.framing_csv import cells
@@ -31,6 +38,7 @@ _TABLES: tuple[tuple[Callable[[dict[str, str]], Record | None], Reader], ...] = 
     (framing_aws.of_row, framing_aws.read),
     (framing_azuretables.of_row, framing_azure.read),
     (framing_m365.of_row, framing_m365.read),
+    (framing_oktatable.of_row, framing_identity.okta),
 )
 
 
