@@ -15,7 +15,7 @@ CFG
 .venv/bin/pybabel -q extract -F "$work/babel.cfg" --sort-output --no-location --omit-header \
   --project pollwatch -o "$work/pollwatch.pot" src/pollwatch
 
-for language in ${1:-nl}; do
+for language in ${1:-nl uk ro fr es ru}; do
   if [ -f "$locale/$language/LC_MESSAGES/pollwatch.po" ]; then
     .venv/bin/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
       -D pollwatch -i "$work/pollwatch.pot" -d "$locale" -l "$language"
