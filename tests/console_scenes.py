@@ -6,13 +6,17 @@ import asyncio
 import html
 import itertools
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from pathlib import Path
+from typing import cast
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,6 +32,7 @@ from pollwatch.console.services import Services
 from pollwatch.incidents.records import Case
 from pollwatch.node.floor.entrance import desk_of, entrance_of
 from pollwatch.node.floor.opening import floor
+from pollwatch.node.gateway.connection import Connections
 
 ORIGIN = "http://127.0.0.1:8080"
 
@@ -169,3 +174,29 @@ class Visitor:
         assert answer.status_code == 303, answer.text
         self.get("/me")
         return self
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """An app on a real socket of this machine, until the block ends; gives its address, by a name."""
+    config = uvicorn.Config(
+        app,
+        port=0,
+        log_level="critical",
+        lifespan="off",
+        server_header=False,
+        access_log=False,
+        http=cast("type[asyncio.Protocol]", Connections().protocol),
+        h11_max_incomplete_event_size=32 << 10,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://localhost:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        thread.join()

@@ -65,6 +65,9 @@ def test_another_browsers_token_is_refused(console: Hall, anna: Visitor) -> None
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"sec-fetch-site": "none"},
+        {"sec-fetch-site": "cross-site", "origin": "null"},
+        {"sec-fetch-site": "cross-site", "origin": ORIGIN},
+        {"sec-fetch-site": "same-origin", "origin": "https://evil.example"},
     ],
 )
 def test_a_form_from_elsewhere_is_refused_whatever_it_carries(anna: Visitor, headers: dict[str, str]) -> None:
@@ -312,4 +315,4 @@ def test_pages_are_never_kept_by_caches_and_scripts_are(anna: Visitor) -> None:
         assert headers["cache-control"] == "no-store"
         assert headers["x-frame-options"] == "DENY"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"

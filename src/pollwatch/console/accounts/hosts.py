@@ -41,9 +41,13 @@ class Hosts:
 
     def from_own_page(self, request: Request) -> bool:
         """Whether a request that changes something comes from a page of ours, as far as the browser says."""
-        site = request.headers.get("sec-fetch-site", "same-origin")
+        site = request.headers.get("sec-fetch-site")
         sent = request.headers.get("origin", self._asked(request))
-        return site == "same-origin" and sent == self._asked(request)
+        if (
+            site is not None and sent == "null"
+        ):  # a page that must not say from where it comes, and the browser that does
+            return site == "same-origin"
+        return site in {None, "same-origin"} and sent == self._asked(request)
 
     def site(self, request: Request) -> Site | None:
         """For which site passkeys are; None where browsers allow none: under a number, or without TLS."""
