@@ -7,6 +7,7 @@ all rows. Columns are immutable; :func:`refreshed` makes new ones from what chan
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -39,10 +40,16 @@ _ROW: Final = np.dtype(
     ]
 )
 _NAMES: Final = tuple(_ROW.names or ())
-_FIELDS: Final = "x.number, x.first_us, x.last_us, x.assignee, x.phase, x.severity, x.status, x.priority"
 _TIME_BITS: Final = 56
 _LATEST_US: Final = (1 << _TIME_BITS) - 1
 _TOGETHER: Final = 500
+_STATUS: Final = " ".join(f"WHEN '{status}' THEN {code}" for code, status in enumerate(STATUSES))
+#: The fields of :data:`_ROW`, names instead of codes; times and priorities within what a rank has room for.
+_FIELDS: Final = (
+    f"x.number, min(max(coalesce(x.first_us, 0), 0), {_LATEST_US}), min(max(coalesce(x.last_us, 0), 0), {_LATEST_US}),"
+    f" x.first_us IS NOT NULL, x.assignee, x.phase, x.severity, CASE x.status {_STATUS} END,"
+    " min(max(x.priority, 0), 7), 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,7 @@ def load(connection: sa.Connection) -> Columns:
     seq = connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM incident_changes").scalar_one()
     codes = _Codes({"assignee": (), "phase": ()})
     query = f"SELECT {_FIELDS} FROM incident_index x ORDER BY x.number"  # noqa: S608 - our own words
-    records = codes.records(connection.exec_driver_sql(query))
+    records = codes.records(_plain(connection, query))
     rows = {name: np.ascontiguousarray(records[name]) for name in _NAMES}
     terms = {kind: _load_terms(connection, kind, rows["number"]) for kind in HELD_KINDS}
     return Columns(int(seq), rows, codes.names(), terms)
@@ -193,45 +200,38 @@ class _Codes:
 
     def _tuples(self, rows: Iterable[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
         assignees, phases = self._codes["assignee"], self._codes["phase"]
-        statuses = {status: code for code, status in enumerate(STATUSES)}
-        for number, first, last, assignee, phase, severity, status, priority in rows:
-            yield (
-                number,
-                min(max(first or 0, 0), _LATEST_US),
-                min(max(last or 0, 0), _LATEST_US),
-                first is not None,
-                assignees.setdefault(assignee, len(assignees)),
-                phases.setdefault(phase, len(phases)),
-                severity,
-                statuses[status],
-                min(max(priority, 0), 7),
-                True,
-            )
+        for number, first, last, timed, assignee, phase, *rest in rows:
+            who = assignees.setdefault(assignee, len(assignees))
+            yield (number, first, last, timed, who, phases.setdefault(phase, len(phases)), *rest)
+
+
+def _plain(connection: sa.Connection, query: str, given: Sequence[object] = ()) -> sqlite3.Cursor:
+    """Rows as plain tuples: of a million rows, wrapping them would take longer than reading them."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - as ``Database`` makes them
+    return driver.execute(query, given)
 
 
 def _load_terms(connection: sa.Connection, kind: str, numbers: Ints) -> Terms:
     found = connection.exec_driver_sql(
         "SELECT id, value, label FROM incident_terms WHERE kind = ? ORDER BY id", (kind,)
     ).all()
-    # In this order of tables each term's incidents are one stretch of the index.
-    pairs = np.fromiter(
-        map(
-            tuple,
-            connection.exec_driver_sql(
-                "SELECT k.number, k.term FROM incident_terms t CROSS JOIN incident_keys k ON k.term = t.id"
-                " WHERE t.kind = ?",
-                (kind,),
-            ),
-        ),
-        dtype=[("number", "i8"), ("term", "i8")],
+    # In this order of tables each term's incidents are one stretch of the index; as one text each, they are read fast.
+    query = (
+        "SELECT t.id, group_concat(k.number) FROM incident_terms t CROSS JOIN incident_keys k ON k.term = t.id"
+        " WHERE t.kind = ? GROUP BY t.id"
     )
+    owners = {term: np.fromstring(text, np.int64, sep=",") for term, text in _plain(connection, query, (kind,))}
     ids = np.fromiter((row.id for row in found), dtype=np.int64)
+    terms = np.fromiter(owners, dtype=np.int64)
+    many = np.fromiter((each.size for each in owners.values()), dtype=np.int64)
+    nothing = np.zeros(0, dtype=np.int64)
     return Terms(
         ids,
         [row.value for row in found],
         [row.label for row in found],
-        numbers.searchsorted(pairs["number"]),
-        ids.searchsorted(pairs["term"]),
+        numbers.searchsorted(np.concatenate([nothing, *owners.values()])),
+        np.repeat(ids.searchsorted(terms), many),
     )
 
 
