@@ -93,8 +93,14 @@ class House:
             headers: of the answer.
             shown: what the template shows. All text is escaped.
         """
-        text = self.templates.get_template(template).render(**self._surroundings(request), **shown)
-        return HTMLResponse(text, code, dict(headers or {}))
+        answer = self.show(request, template, shown)
+        answer.status_code = code
+        answer.headers.update(headers or {})
+        return answer
+
+    def show(self, request: Request, template: str, shown: Mapping[str, object]) -> HTMLResponse:
+        """A page, or a part of one, from a template and what it shows; see :meth:`page`."""
+        return HTMLResponse(self.templates.get_template(template).render({**self._surroundings(request), **shown}))
 
     def zone(self, request: Request) -> dt.tzinfo:
         """The zone in which the viewer reads times: their own, else the office's."""

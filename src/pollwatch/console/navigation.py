@@ -35,6 +35,7 @@ class Entry:
 ENTRIES: Final = (
     Entry("/clerk", lambda: _("State"), Permission.READ),
     Entry("/inbox", lambda: _("Inbox"), Permission.READ),
+    Entry("/exceptions", lambda: _("Exceptions"), Permission.LINES),
     Entry("/cards", lambda: _("Action cards"), Permission.READ),
     Entry("/statements", lambda: _("Statements"), Permission.READ),
     Entry("/attack", lambda: _("ATT&CK"), Permission.READ, "look"),

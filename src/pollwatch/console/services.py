@@ -16,6 +16,8 @@ from typing import Protocol
 from pollwatch.clock import Clock
 from pollwatch.console.desks.asking import AskDesk, SavedDesk
 from pollwatch.console.desks.attack import AttackDesk
+from pollwatch.console.desks.clerk import ClerkDesk
+from pollwatch.console.desks.incidents import IncidentDesk
 from pollwatch.console.desks.joint import JointDesk
 from pollwatch.console.desks.rules import RuleDesk
 from pollwatch.console.desks.settings import SettingsDesk
@@ -72,6 +74,8 @@ class Services:
     offices: Callable[[], Office]
     clock: Clock
     changes: Changes
+    incidents: IncidentDesk
+    clerk: ClerkDesk
     rules: RuleDesk
     sources: SourceDesk
     attack: AttackDesk

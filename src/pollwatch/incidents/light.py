@@ -57,6 +57,20 @@ def light(
     still = [each for each in incidents if each.status in {"open", "acknowledged"}]
     grave = sum(each.severity >= Severity.HIGH for each in still)
     medium = sum(each.severity == Severity.MEDIUM for each in still)
+    why = blind or blindness(inputs, coverage)
+    return shown(grave, medium, len(still) - grave - medium, why, passed_over=passed_over)
+
+
+def shown(grave: int, medium: int, minor: int, blind: str, *, passed_over: int = 0) -> Light:
+    """The light over so many incidents that are open or being worked on.
+
+    Args:
+        grave: of high or critical severity.
+        medium: of medium severity.
+        minor: of less.
+        blind: why nobody is watching, in a sentence; empty = somebody is.
+        passed_over: files of no known format that lay beside logs.
+    """
     if grave:
         sentence = ngettext(
             "{n} incident cannot wait: read its first step and call.",
@@ -69,10 +83,8 @@ def light(
             "{n} incident should be looked at today.", "{n} incidents should be looked at today.", medium
         )
         return Light("look-now", _("Look now"), sentence.format(n=medium))
-    blind = blind or _blind(inputs, coverage)
     if blind:
         return Light("not-watching", _("Not watching"), blind)
-    minor = len(still)
     sentence = (
         ngettext(
             "Nothing needs to be done; {n} small matter is listed for those who want to know.",
@@ -91,7 +103,7 @@ def light(
     return Light("normal", _("Normal"), sentence)
 
 
-def _blind(inputs: Sequence[ScannedInput], coverage: Sequence[CoverageAnswer]) -> str:
+def blindness(inputs: Sequence[ScannedInput], coverage: Sequence[CoverageAnswer]) -> str:
     """Why nobody is watching; empty when somebody is."""
     if not inputs or not any(each.lines for each in inputs):
         return _("No log line was read, so nothing can be said: check that the logs are still being written.")

@@ -11,7 +11,7 @@ from pollwatch.clock import Clock
 from pollwatch.errors import StoreError, UsageError
 from pollwatch.i18n import _
 from pollwatch.incidents import tables
-from pollwatch.incidents.decisiontables import EXCEPTIONS
+from pollwatch.incidents.decisiontables import EXCEPTIONS, HIDDEN
 from pollwatch.incidents.exceptions import LONGEST_US, Scope, TuningException
 from pollwatch.incidents.export import encodable
 from pollwatch.incidents.inboxrows import InboxRow, read_rows
@@ -138,6 +138,14 @@ class Tuning:
         """Every exception that there ever was, the newest first."""
         with self._database.reading() as connection:
             return read_exceptions(connection)
+
+    def about(self, incident: str) -> list[TuningException]:
+        """The exceptions that were made from an incident or hide it, the newest first."""
+        made = sa.select(EXCEPTIONS.c.id).where(EXCEPTIONS.c.incident_id == incident)
+        hid = sa.select(HIDDEN.c.exception_id).where(HIDDEN.c.incident_id == incident)
+        with self._database.reading() as connection:
+            numbers = {*connection.execute(made).scalars(), *connection.execute(hid).scalars()}
+            return read_exceptions(connection, numbers) if numbers else []
 
 
 def _covered(

@@ -14,16 +14,21 @@ from pollwatch.report.words import exercise_words
 
 
 def navigator_layer(case: CaseReport) -> dict[str, Json]:
-    """The layer; a technique's score is the worst severity seen, from 1 (info) to 5 (critical)."""
+    """The layer of a case."""
+    return incidents_layer(case.title, case.incidents, exercise=case.exercise)
+
+
+def incidents_layer(title: str, incidents: Sequence[Incident], *, exercise: bool = False) -> dict[str, Json]:
+    """The layer of some incidents; a technique's score is the worst severity seen, from 1 (info) to 5 (critical)."""
     seen: dict[str, list[Incident]] = {}
-    for incident in case.incidents:
+    for incident in incidents:
         for technique in incident.techniques:
             seen.setdefault(technique, []).append(incident)
     return _layer(
-        exercise_words(case.exercise) + printable(case.title, 120),
+        exercise_words(exercise) + printable(title, 120),
         _("Techniques that pollwatch saw in this case; the score is the worst severity, 1 to 5."),
         5,
-        [_technique(technique, incidents) for technique, incidents in sorted(seen.items())],
+        [_technique(technique, having) for technique, having in sorted(seen.items())],
     )
 
 

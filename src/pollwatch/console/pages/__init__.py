@@ -7,7 +7,10 @@ from typing import Final
 
 from fastapi import APIRouter
 
-PAGES: Final = ("start", "rules", "sources", "attack", "asking", "joint", "elections")
+PAGES: Final = (
+    "start", "clerk", "cards", "statements", "inbox", "triage", "incident", "tuning",
+    "rules", "sources", "attack", "asking", "joint", "elections",
+)  # fmt: skip
 
 
 def routers() -> list[APIRouter]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from pollwatch.incidents.saved import SavedQuestions
 from pollwatch.node.floor.asking import FloorSql
 from pollwatch.node.floor.attack import FloorAttack
 from pollwatch.node.floor.changing import DatabaseChanges
+from pollwatch.node.floor.clerk import FloorClerk
+from pollwatch.node.floor.incidents import FloorIncidents
 from pollwatch.node.floor.joint import FloorJoint
 from pollwatch.node.floor.office import Current
 from pollwatch.node.floor.rules import FloorRules
@@ -27,7 +29,11 @@ from pollwatch.store.database import Database
 
 @contextmanager
 def floor(
-    case_dir: Path, settings: Config, clock: Clock, reread: Callable[[], Config] | None = None
+    case_dir: Path,
+    settings: Config,
+    clock: Clock,
+    reread: Callable[[], Config] | None = None,
+    helpers: Callable[[], Sequence[str]] = tuple,
 ) -> Iterator[Services]:
     """The services over a case, until the block ends.
 
@@ -36,6 +42,7 @@ def floor(
         settings: the configuration.
         clock: the time.
         reread: reads the configuration again when its file has changed; None = it stays as it is.
+        helpers: the names of those who can help somebody who is not sure.
 
     Raises:
         StoreError: there is no case, or it cannot be read.
@@ -53,6 +60,8 @@ def floor(
             offices=current.office,
             clock=clock,
             changes=changes,
+            incidents=FloorIncidents(case, inbox, clock),
+            clerk=FloorClerk(case, inbox, clock, current.settings, helpers),
             rules=rules,
             sources=FloorSources(case, current.settings, clock),
             attack=FloorAttack(inbox, rules, lambda: current.office().title),

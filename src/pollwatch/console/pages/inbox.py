@@ -1,0 +1,155 @@
+"""The analyst's inbox: by keyboard, live, narrowed and grouped as they like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from pollwatch import canonical
+from pollwatch.console import words
+from pollwatch.console.access import Permission, Viewer, need
+from pollwatch.console.asked import GROUPS, Asked, asked, narrowed
+from pollwatch.console.desks.incidents import File
+from pollwatch.console.downloads import download
+from pollwatch.console.house import House, TheHouse
+from pollwatch.console.services import RefusedError
+from pollwatch.console.withheld import shown_row
+from pollwatch.i18n import _
+from pollwatch.incidents.export import incidents_document
+from pollwatch.incidents.inbox import Count, Facets
+from pollwatch.incidents.inboxrows import InboxRow
+from pollwatch.report.navigator import incidents_layer
+from pollwatch.report.spreadsheet import incidents_csv
+
+router = APIRouter()
+
+ROWS: Final = 50
+_MOST_EXPORTED: Final = 200
+
+Reader = Annotated[Viewer, need(Permission.READ)]
+Asking = Annotated[Asked, Depends(asked)]
+Cursor = Annotated[str | None, Query(max_length=200)]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Incidents that have something in common: a filter, its name, how many."""
+
+    name: str
+    value: str
+    label: str
+    incidents: int
+
+
+@router.get("/inbox")
+def inbox(
+    request: Request,
+    house: TheHouse,
+    viewer: Reader,
+    asking: Asking,
+    cursor: Cursor = None,
+    group: Annotated[str, Query(max_length=20)] = "",
+) -> HTMLResponse:
+    """The whole page."""
+    view = narrowed(asking, viewer)
+    facets = house.services.incidents.facets(view.question)
+    shown = {
+        "view": view,
+        "facets": _facets(facets, viewer),
+        "group": group if group in GROUPS else "",
+        "groups": _groups(facets, group, _rows(house, view, viewer, None)[0] if group == "actor" else ()),
+        "waiting": house.services.clerk.waiting() if viewer.may(Permission.TRIAGE) else [],
+    }
+    return house.show(request, "inbox.html.j2", {**shown, **_listed(house, view, viewer, cursor)})
+
+
+@router.get("/inbox/rows")
+def rows(request: Request, house: TheHouse, viewer: Reader, asking: Asking, cursor: Cursor = None) -> HTMLResponse:
+    """The list alone, as it is now."""
+    view = narrowed(asking, viewer)
+    return house.show(request, "_rows.html.j2", {"view": view, **_listed(house, view, viewer, cursor)})
+
+
+@router.get("/inbox/export/{kind}")
+def export(
+    house: TheHouse,
+    viewer: Annotated[Viewer, need(Permission.LINES)],
+    asking: Asking,
+    kind: str,
+    ids: Annotated[list[str], Query(alias="id", max_length=_MOST_EXPORTED)] = [],  # noqa: B006 - FastAPI copies it
+) -> Response:
+    """Incidents as a file: those named, else the first of this view."""
+    desk = house.services.incidents
+    view = narrowed(asking, viewer)
+    names = ids or [row.id for row in desk.page(view.question, view.sort, _MOST_EXPORTED, None).rows]
+    if not names:
+        raise RefusedError(_("there is nothing to export in this view"))
+    if kind == "stix":
+        return download(desk.stix(names))
+    found = desk.some(names)
+    if kind == "csv":
+        return download(File("incidents.csv", "text/csv; charset=utf-8", incidents_csv(found).encode()))
+    if kind == "json":
+        return download(
+            File("incidents.json", "application/json", canonical.pretty(incidents_document(found)).encode())
+        )
+    if kind == "navigator":
+        layer = incidents_layer(house.services.office.title, found, exercise=house.services.office.exercise)
+        return download(File("navigator-layer.json", "application/json", canonical.pretty(layer).encode()))
+    raise RefusedError(_("there are csv, json, stix and navigator"))
+
+
+def _listed(house: House, view: Asked, viewer: Viewer, cursor: str | None) -> dict[str, object]:
+    found, following, total = _rows(house, view, viewer, cursor)
+    return {"rows": found, "next": following, "cursor": cursor, "total": total, "words": words}
+
+
+def _rows(
+    house: House, view: Asked, viewer: Viewer, cursor: str | None
+) -> tuple[tuple[InboxRow, ...], str | None, int]:
+    page = house.services.incidents.page(view.question, view.sort, ROWS, cursor)
+    return tuple(shown_row(row, viewer) for row in page.rows), page.next, page.total
+
+
+def _facets(facets: Facets, viewer: Viewer) -> list[tuple[str, str, list[Group]]]:
+    """Heading, filter and values of each property by which one can narrow."""
+    shown = [
+        (_("Severity"), "severity", facets.severities),
+        (_("State"), "status", facets.statuses),
+        (_("Election phase"), "phase", facets.phases),
+        (_("System"), "asset", facets.assets),
+        (_("Rule"), "rule", facets.rules),
+        (_("ATT&CK"), "technique", facets.techniques),
+        (_("Whose"), "assignee", facets.assignees if viewer.may(Permission.LINES) else ()),
+    ]
+    return [
+        (heading, name, [_group(name, each) for each in counts if each.incidents or name in {"severity", "status"}])
+        for heading, name, counts in shown
+        if counts
+    ]
+
+
+def _groups(facets: Facets, group: str, rows: tuple[InboxRow, ...]) -> list[Group]:
+    if group == "actor":
+        counts: dict[str, int] = {}
+        for row in rows:
+            for name in (*row.actors.ip, *row.actors.user, *row.actors.host, *row.actors.domain):
+                counts[name] = counts.get(name, 0) + 1
+        ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        return [Group("actor", name, name, count) for name, count in ranked[:ROWS]]
+    found = {
+        "asset": facets.assets,
+        "rule": facets.rules,
+        "technique": facets.techniques,
+        "phase": facets.phases,
+        "assignee": facets.assignees,
+    }.get(group, ())
+    return [_group(group, each) for each in found if each.incidents]
+
+
+def _group(name: str, count: Count) -> Group:
+    label = words.facet(name, count.value, count.label)
+    return Group(name, count.value or ("-" if name == "assignee" else ""), label, count.incidents)

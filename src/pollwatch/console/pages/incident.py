@@ -1,0 +1,101 @@
+"""One incident: what happened when, why we say so, who, what hangs together with it, the evidence, what was done."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from pollwatch import canonical
+from pollwatch.console import words
+from pollwatch.console.access import Permission, Viewer, need
+from pollwatch.console.desks.incidents import File, Told
+from pollwatch.console.downloads import download
+from pollwatch.console.house import House, TheHouse
+from pollwatch.console.incidentchart import incident_chart
+from pollwatch.console.services import RefusedError
+from pollwatch.console.withheld import shown_incident, shown_row
+from pollwatch.i18n import _
+from pollwatch.incidents.attack import technique
+from pollwatch.incidents.export import show_document
+from pollwatch.incidents.incident import Incident
+from pollwatch.report.navigator import incidents_layer
+from pollwatch.report.spreadsheet import incidents_csv
+
+router = APIRouter()
+
+Reader = Annotated[Viewer, need(Permission.READ)]
+LinesReader = Annotated[Viewer, need(Permission.LINES)]
+_MOST_ACTORS: Final = 200
+
+
+@router.get("/incidents/{name}")
+def incident(request: Request, house: TheHouse, viewer: Reader, name: str) -> Response:
+    """The page; an id that was merged leads on to the one that it is part of."""
+    told = house.services.incidents.told(name)
+    if told.incident.id != name:
+        return RedirectResponse(f"/incidents/{told.incident.id}", 303)
+    return house.show(request, "incident.html.j2", _shown(house, request, viewer, told))
+
+
+@router.get("/incidents/{name}/now")
+def now(request: Request, house: TheHouse, viewer: Reader, name: str) -> HTMLResponse:
+    """What of the page may change while somebody looks at it."""
+    told = house.services.incidents.told(name)
+    return house.show(request, "_incident.html.j2", _shown(house, request, viewer, told))
+
+
+@router.get("/incidents/{name}/bundle")
+def bundle(house: TheHouse, _viewer: LinesReader, name: str) -> Response:
+    """The evidence, as a file that anybody can check."""
+    return download(house.services.incidents.bundle(name))
+
+
+@router.get("/incidents/{name}/export/{kind}")
+def export(house: TheHouse, _viewer: LinesReader, name: str, kind: str) -> Response:
+    """The incident as JSON, a row for a spreadsheet, STIX, or a layer for ATT&CK Navigator."""
+    desk, office = house.services.incidents, house.services.office
+    if kind == "stix":
+        return download(desk.stix([name]))
+    told = desk.told(name)
+    found = told.incident
+    if kind == "json":
+        content = canonical.pretty(show_document(found, told.history)).encode()
+        return download(File(f"{found.id}.json", "application/json", content))
+    if kind == "csv":
+        return download(File(f"{found.id}.csv", "text/csv; charset=utf-8", incidents_csv([found]).encode()))
+    if kind == "navigator":
+        layer = incidents_layer(f"{office.title}: {found.id}", [found], exercise=office.exercise)
+        name = f"{found.id}-navigator.json"
+        return download(File(name, "application/json", canonical.pretty(layer).encode()))
+    raise RefusedError(_("there are csv, json, stix and navigator"))
+
+
+def _shown(house: House, request: Request, viewer: Viewer, told: Told) -> dict[str, object]:
+    found = shown_incident(told.incident, viewer)
+    return {
+        "told": told,
+        "incident": found,
+        "related": [(shown_row(each.row, viewer), each) for each in told.related],
+        "sees_lines": viewer.may(Permission.LINES),
+        "chart": incident_chart(found, house.services.office.calendar, house.zone(request)),
+        "actors": _actors(found),
+        "techniques": [(each, technique(each).name) for each in found.techniques],
+        "words": words,
+    }
+
+
+def _actors(found: Incident) -> list[tuple[str, str, tuple[str, ...], int]]:
+    """Heading, kind, the first names, and how many more, of each kind of actor."""
+    shown = [
+        (_("Addresses"), "ip", found.actors.ip),
+        (_("Accounts"), "user", found.actors.user),
+        (_("Machines"), "host", found.actors.host),
+        (_("Domains"), "domain", found.actors.domain),
+    ]
+    return [
+        (heading, kind, names[:_MOST_ACTORS], max(len(names) - _MOST_ACTORS, 0))
+        for heading, kind, names in shown
+        if names
+    ]
