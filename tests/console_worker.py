@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pollwatch import config
 from pollwatch.clock import SystemClock
 from pollwatch.console.access import Role, Viewer
-from pollwatch.node.floor.serving import serve
-from pollwatch.node.gateway.serving import Listening
+from pollwatch.console.app import make_app
+from pollwatch.node.floor.opening import floor
+from pollwatch.node.gateway.serving import Listening, end_with_stdin, run
 
 #: How the people of the office are called.
 NAMES = {Role.CLERK: "Cleo", Role.ANALYST: "Ana", Role.LEAD: "Lea", Role.AUDITOR: "Aud", Role.OBSERVER: "Olu"}
@@ -41,15 +42,11 @@ class ByCookie:
 
 def main(case_dir: str, settings: str, port: str = "0") -> None:
     """Serve until standard input ends."""
-    serve(
-        Path(case_dir),
-        config.load(Path.cwd(), {}, Path(settings)),
-        SystemClock(),
-        Listening("127.0.0.1", int(port)),
-        ready=lambda address: print(address, flush=True),  # noqa: T201 - what the test reads
-        around=ByCookie,
-        until_eof=True,
-    )
+    end_with_stdin()
+    loaded = config.load(Path.cwd(), {}, Path(settings))
+    with floor(Path(case_dir), loaded, SystemClock(), lambda: ["Lea"]) as services:
+        listening = Listening("127.0.0.1", int(port))
+        run(make_app(services, ByCookie), listening, lambda address: print(address, flush=True))  # noqa: T201 - read
 
 
 if __name__ == "__main__":

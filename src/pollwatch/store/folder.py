@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -88,11 +90,23 @@ class CaseFolder:
 
 
 def _is_database(path: Path) -> bool:
-    """Whether a SQLite file stands there (an empty one too: a first open that was cut short)."""
+    """Whether a SQLite file stands there (an empty one too: a first open that was cut short).
+
+    Only SQLite itself may open and close the file: POSIX drops all locks that a process has on a file when the process
+    closes any descriptor of it. A plain ``open`` here would leave connections that this process has without theirs, and
+    the next process that closes the database would remove the journal under them.
+    """
     try:
-        with path.open("rb") as file:
-            return file.read(16) in (b"", b"SQLite format 3\x00")
+        if path.stat().st_size == 0:
+            return True
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
     except FileNotFoundError:
         return False
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB:
+            return False
+        raise StoreError(f"cannot read {path}: {error}") from error
+    return True

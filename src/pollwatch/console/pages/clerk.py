@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
 from pollwatch.console import words
-from pollwatch.console.access import Permission, Viewer, need
+from pollwatch.console.access import Permission, Viewer, did, need
 from pollwatch.console.house import House, TheHouse
 from pollwatch.console.pages.triage import answered
 from pollwatch.console.withheld import shown_incident
@@ -47,6 +47,7 @@ def ask(
     incident: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
     """I am not sure: tell those who can help, and show who was told."""
+    did(request, "not sure", incident)
     asked = house.services.clerk.ask(viewer.name, text, incident)
     told = ", ".join(asked.told)
     message = (
@@ -54,14 +55,15 @@ def ask(
         if told
         else _("Your question is in the inbox. Nobody is named there yet, so call by telephone as well.")
     )
-    return answered(house, request, message, "" if request.headers.get("hx-request") else "/clerk")
+    return answered(house, request, message, "/clerk")
 
 
 @router.post("/asks/{number}/answer")
 def answer(request: Request, house: TheHouse, viewer: Triager, number: int, text: Words = "") -> Response:
     """Answer a question; who asked sees it at once."""
+    did(request, "answer", str(number))
     house.services.clerk.answer(number, viewer.name, text)
-    return answered(house, request, _("Answered."), "" if request.headers.get("hx-request") else "/inbox")
+    return answered(house, request, _("Answered."))
 
 
 def _shown(house: House, viewer: Viewer) -> dict[str, object]:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from pollwatch import canonical
 from pollwatch.console import words
-from pollwatch.console.access import Permission, Viewer, need
+from pollwatch.console.access import Permission, Viewer, did, need
 from pollwatch.console.asked import GROUPS, Asked, asked, narrowed
 from pollwatch.console.desks.incidents import File
 from pollwatch.console.downloads import download
@@ -75,6 +75,7 @@ def rows(request: Request, house: TheHouse, viewer: Reader, asking: Asking, curs
 
 @router.get("/inbox/export/{kind}")
 def export(
+    request: Request,
     house: TheHouse,
     viewer: Annotated[Viewer, need(Permission.LINES)],
     asking: Asking,
@@ -85,6 +86,7 @@ def export(
     desk = house.services.incidents
     view = narrowed(asking, viewer)
     names = ids or [row.id for row in desk.page(view.question, view.sort, _MOST_EXPORTED, None).rows]
+    did(request, "export", " ".join(names[:5]), kind=kind, incidents=len(names))
     if not names:
         raise RefusedError(_("there is nothing to export in this view"))
     if kind == "stix":

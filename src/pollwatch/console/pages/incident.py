@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pollwatch import canonical
 from pollwatch.console import words
-from pollwatch.console.access import Permission, Viewer, need
+from pollwatch.console.access import Permission, Viewer, did, need
 from pollwatch.console.desks.incidents import File, Told
 from pollwatch.console.downloads import download
 from pollwatch.console.house import House, TheHouse
@@ -47,14 +47,16 @@ def now(request: Request, house: TheHouse, viewer: Reader, name: str) -> HTMLRes
 
 
 @router.get("/incidents/{name}/bundle")
-def bundle(house: TheHouse, _viewer: LinesReader, name: str) -> Response:
+def bundle(request: Request, house: TheHouse, _viewer: LinesReader, name: str) -> Response:
     """The evidence, as a file that anybody can check."""
+    did(request, "export evidence", name)
     return download(house.services.incidents.bundle(name))
 
 
 @router.get("/incidents/{name}/export/{kind}")
-def export(house: TheHouse, _viewer: LinesReader, name: str, kind: str) -> Response:
+def export(request: Request, house: TheHouse, _viewer: LinesReader, name: str, kind: str) -> Response:
     """The incident as JSON, a row for a spreadsheet, STIX, or a layer for ATT&CK Navigator."""
+    did(request, "export", name, kind=kind)
     desk, office = house.services.incidents, house.services.office
     if kind == "stix":
         return download(desk.stix([name]))

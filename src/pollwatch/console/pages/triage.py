@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from pollwatch.console.access import Permission, Viewer, need
+from pollwatch.console.access import Permission, Viewer, did, need
 from pollwatch.console.house import House, TheHouse
 from pollwatch.i18n import _, ngettext
 from pollwatch.incidents.composing import Part
@@ -25,17 +25,26 @@ Triager = Annotated[Viewer, need(Permission.TRIAGE)]
 Decider = Annotated[Viewer, need(Permission.DECIDE)]
 
 
-def answered(house: House, request: Request, message: str, onward: str = "") -> Response:
-    """A deed is done: a notice in the page, or the way onward."""
+def answered(house: House, request: Request, message: str, onward: str = "/inbox", *, leave: bool = False) -> Response:
+    """A deed is done: a notice in the page, or the way onward.
+
+    Args:
+        house: the console.
+        request: what is answered.
+        message: the notice.
+        onward: where a browser without scripts goes on.
+        leave: whether everybody goes on there: the page is about something else now.
+    """
     if request.headers.get("hx-request"):
-        headers = {"hx-location": onward} if onward else {}
+        headers = {"hx-redirect": onward} if leave else {}
         return house.page(request, "_notice.html.j2", headers=headers, message=message, bad=False)
-    return RedirectResponse(onward or "/inbox", 303)
+    return RedirectResponse(onward, 303)
 
 
 @router.post("/triage/acknowledge")
 def acknowledge(request: Request, house: TheHouse, viewer: Triager, ids: Ids, reason: Words = "") -> Response:
     """Say that somebody is working on them."""
+    did(request, "acknowledge", " ".join(ids[:5]), incidents=len(ids))
     house.services.incidents.set_status(ids, "acknowledged", viewer.name, reason)
     message = ngettext("{n} incident acknowledged.", "{n} incidents acknowledged.", len(ids)).format(n=len(ids))
     return answered(house, request, message)
@@ -46,6 +55,7 @@ def assign(
     request: Request, house: TheHouse, viewer: Triager, ids: Ids, assignee: Annotated[str, Form(max_length=200)] = ""
 ) -> Response:
     """Say who works on them; ``me`` is the viewer."""
+    did(request, "assign", " ".join(ids[:5]), to=assignee)
     whose = viewer.name if assignee == "me" else assignee.strip()
     house.services.incidents.assign(ids, whose, viewer.name)
     if whose:
@@ -57,6 +67,7 @@ def assign(
 @router.post("/triage/close")
 def close(request: Request, house: TheHouse, viewer: Decider, ids: Ids, reason: Words = "") -> Response:
     """Close them; they open again if they go on."""
+    did(request, "close", " ".join(ids[:5]), incidents=len(ids))
     house.services.incidents.set_status(ids, "closed", viewer.name, reason)
     message = ngettext("{n} incident closed.", "{n} incidents closed.", len(ids)).format(n=len(ids))
     return answered(house, request, message)
@@ -65,6 +76,7 @@ def close(request: Request, house: TheHouse, viewer: Decider, ids: Ids, reason: 
 @router.post("/triage/reopen")
 def reopen(request: Request, house: TheHouse, viewer: Decider, ids: Ids, reason: Words = "") -> Response:
     """Open them again."""
+    did(request, "reopen", " ".join(ids[:5]), incidents=len(ids))
     house.services.incidents.set_status(ids, "open", viewer.name, reason)
     message = ngettext("{n} incident opened again.", "{n} incidents opened again.", len(ids)).format(n=len(ids))
     return answered(house, request, message)
@@ -73,14 +85,16 @@ def reopen(request: Request, house: TheHouse, viewer: Decider, ids: Ids, reason:
 @router.post("/triage/merge")
 def merge(request: Request, house: TheHouse, viewer: Decider, ids: Ids, reason: Words = "") -> Response:
     """Make them one."""
+    did(request, "merge", " ".join(ids[:5]), incidents=len(ids))
     one = house.services.incidents.merge(ids, viewer.name, reason)
     message = _("{n} incidents are one now: {id}.").format(n=len(ids), id=one)
-    return answered(house, request, message, f"/incidents/{one}")
+    return answered(house, request, message, f"/incidents/{one}", leave=True)
 
 
 @router.post("/incidents/{name}/note")
 def note(request: Request, house: TheHouse, viewer: Triager, name: str, text: Words = "") -> Response:
     """Write a note."""
+    did(request, "note", name)
     house.services.incidents.note(name, viewer.name, text)
     return answered(house, request, _("Noted."), f"/incidents/{name}")
 
@@ -96,6 +110,7 @@ def split(
     reason: Words = "",
 ) -> Response:
     """Make it two: what meets the rules and actors goes."""
+    did(request, "split", name)
     part = Part(tuple(rules), tuple(actors))
     fresh = house.services.incidents.split(name, part, viewer.name, reason)
-    return answered(house, request, _("Split: {id} is new.").format(id=fresh), f"/incidents/{fresh}")
+    return answered(house, request, _("Split: {id} is new.").format(id=fresh), f"/incidents/{fresh}", leave=True)

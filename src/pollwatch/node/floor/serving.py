@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pollwatch.clock import Clock
 from pollwatch.config import Config
+from pollwatch.console.accounts.desk import Desk
 from pollwatch.console.accounts.entering import guarded_app
+from pollwatch.console.roles import Role
 from pollwatch.console.staticfiles import are_built
 from pollwatch.errors import UsageError
 from pollwatch.i18n import _
@@ -51,11 +54,18 @@ def serve(  # noqa: PLR0913 - who starts it says all of it
         end_with_stdin()
     check_listening(listening, settings.console)
     with (
-        floor(case_dir, settings, clock, reread) as services,
         desk_of(case_dir, settings.console, clock) as desk,
+        floor(case_dir, settings, clock, reread, partial(_helpers, desk)) as services,
         sealing(case_dir, desk.trail, clock),
     ):
         if not desk.accounts.has_lead():
             hint = _("nobody can sign in yet; for the first account: pollwatch account setup --case {case}")
             say(hint.format(case=case_dir))
         run(guarded_app(services, entrance_of(desk)), listening, ready, Connections().protocol)
+
+
+def _helpers(desk: Desk) -> list[str]:
+    """Who can help somebody who is not sure: the leads; where there is none, the analysts."""
+    there = [each for each in desk.accounts.all() if not each.disabled]
+    found = [each.shown for each in there if each.role is Role.LEAD]
+    return found or [each.shown for each in there if each.role is Role.ANALYST]
