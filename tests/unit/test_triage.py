@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from case_scenes import open_case, scan
+from case_scenes import START_US, open_case, scan
 from pollwatch.errors import StoreError, UsageError
 from pollwatch.events.lines import LineSet
+from pollwatch.incidents import tables
 from pollwatch.incidents.composing import Part, joined
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.records import Case
+from pollwatch.incidents.regroup import write_incidents
 
 
 def by_user(case: Case) -> dict[str, Incident]:
@@ -79,6 +82,19 @@ def test_a_split_goes_on_in_both_halves(tmp_path: Path) -> None:
         assert len(case.incident(goes.id).lines) == 4
         assert len(case.incident(whole.id).lines) == 3
         assert ("split", "ada", goes.id) in [(each.kind, each.who, each.text) for each in case.history(whole.id)]
+
+
+def test_a_split_is_heeded_where_only_one_half_is_grouped_again(tmp_path: Path) -> None:
+    """A watch regroups what is recent: what the split actor does then goes to their half, and nothing is lost."""
+    with open_case(tmp_path) as case:
+        scan(case, {"a.log": ["ann+bob", "ann", "bob"]})
+        [whole] = case.incidents()
+        _stays, goes = case.triage().split(whole.id, Part(actors=("bob",)), "ada")
+        with case._database.writing() as connection:  # noqa: SLF001 - as a watch does
+            ids = {row.path: row.id for row in connection.execute(sa.select(tables.INPUTS))}
+            write_incidents(connection, [whole], ids, START_US, over={whole.id})
+        assert case.incident(goes.id).lines == goes.lines
+        assert set(by_user(case)) == {"ann", "ann+bob"}
 
 
 def test_halves_can_be_one_again(tmp_path: Path) -> None:

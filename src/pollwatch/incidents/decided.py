@@ -54,9 +54,26 @@ def decided(
     return found
 
 
+def with_halves(
+    connection: sa.Connection, before: Mapping[str, Incident], paths: Mapping[int, str]
+) -> dict[str, Incident]:
+    """The incidents of before, and of each that was split the other half: what comes may belong to either."""
+    found = dict(before)
+    for split in _splits(connection):
+        halves = {split.incident_id, split.part_id}
+        missing = halves - found.keys() if halves & found.keys() else set()
+        if missing:
+            found |= rows.read_incidents(connection, paths, missing)
+    return found
+
+
 def detections_of(connection: sa.Connection, incident: Incident, paths: Mapping[int, str]) -> list[Detection]:
     """The detections that have a line in an incident."""
-    return [each for each in rows.read_detections(connection, paths) if each.lines.shared(incident.lines)]
+    if incident.first_us is None:
+        found = rows.read_detections(connection, paths)
+    else:
+        found = [each for _id, each in rows.read_detections_since(connection, paths, incident.first_us)]
+    return [each for each in found if each.lines.shared(incident.lines)]
 
 
 def _splits(connection: sa.Connection) -> list[_Split]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents import indexing, rows, tables
-from pollwatch.incidents.decided import decided
+from pollwatch.incidents.decided import decided, with_halves
 from pollwatch.incidents.decisiontables import follow
 from pollwatch.incidents.incident import Incident, RawLine, Status
 from pollwatch.incidents.matching import Matched, match
@@ -56,7 +56,7 @@ def write_incidents(
         over: only these incidents of the case may go on in them; None = any.
     """
     paths = {input_id: path for path, input_id in ids.items()}
-    before = rows.read_incidents(connection, paths, over)
+    before = with_halves(connection, rows.read_incidents(connection, paths, over), paths)
     incidents = decided(connection, incidents, before, paths)
     matched = match({name: each.lines for name, each in before.items()}, incidents, _Taken(connection))
     writer = Writer(connection, ids, now_us)
