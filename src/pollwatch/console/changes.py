@@ -1,4 +1,4 @@
-"""``GET /changes``: a stream of server-sent events, one ``changed`` whenever something in the case was committed.
+"""``GET /changes``: a stream of server-sent events, one ``changed`` whenever something that pages show was committed.
 
 One task looks for all viewers, and only while somebody listens. The stream says that something changed, never what:
 pages ask again for what they show, and what they may see is decided there.

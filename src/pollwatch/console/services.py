@@ -59,7 +59,7 @@ class Changes(Protocol):
     """Tells when the case has changed, whoever changed it: daemon, command line or another console."""
 
     def look(self) -> str:
-        """A word that differs from what it was before whenever something in the case was committed. Quick."""
+        """A word that differs from what it was before whenever something that pages show was committed. Quick."""
         ...
 
     def close(self) -> None:

@@ -103,8 +103,12 @@ def test_a_viewers_own_language_comes_before_the_browsers(services: Services) ->
 
 
 def test_a_commit_by_anybody_is_told(services: Services, tmp_path: Path) -> None:
-    """The stream says ``changed`` at once, and again when another connection has committed."""
+    """The stream says ``changed`` at once, and again when others committed what people see; not how far a watch is."""
     root = services.office.case_dir
+
+    def commit(statement: str) -> None:
+        with Case.open(root, CLOCK) as case, case._database.writing() as connection:  # noqa: SLF001 - as others do
+            connection.exec_driver_sql(statement)
 
     async def listen() -> list[str]:
         stream = Watcher(services.changes).stream()
@@ -112,9 +116,10 @@ def test_a_commit_by_anybody_is_told(services: Services, tmp_path: Path) -> None
         asking = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0.3)
         assert not asking.done()
-        with Case.open(root, CLOCK) as case, case._database.writing() as connection:  # noqa: SLF001 - any commit will do
-            connection.exec_driver_sql("INSERT INTO contents SELECT 'x', 1, 1 WHERE 0")
-            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS t (x)")
+        commit("INSERT INTO live_watch VALUES (1, 1, 0, 1, 1, NULL)")
+        await asyncio.sleep(0.5)
+        assert not asking.done()
+        commit("INSERT INTO asks VALUES (NULL, NULL, 1, 'cleo', '', '', NULL, '', '')")
         told.append((await asyncio.wait_for(asking, 5))["event"])
         await stream.aclose()
         return told
