@@ -8,12 +8,13 @@ import itertools
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import httpx
 import uvicorn
@@ -34,7 +35,14 @@ from pollwatch.node.floor.entrance import desk_of, entrance_of
 from pollwatch.node.floor.opening import floor
 from pollwatch.node.gateway.connection import Connections
 
+_T = TypeVar("_T")
 ORIGIN = "http://127.0.0.1:8080"
+
+
+def run(asking: Coroutine[object, object, _T]) -> _T:
+    """The outcome of something asynchronous; in a thread of its own, since a browser's loop may be running in ours."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, asking).result()
 
 
 class Seeing:
@@ -65,7 +73,7 @@ def ask(
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
             return await client.request(method, path, headers=headers, data=form)
 
-    return asyncio.run(asking())
+    return run(asking())
 
 
 #: Hashing a password costs next to nothing: what is looked at is what happens, not how long it takes.
@@ -153,7 +161,7 @@ class Visitor:
             async with httpx.AsyncClient(transport=transport, base_url=self.origin) as client:
                 return await client.request(method, path, headers=sent, data=form, content=content)
 
-        answer = asyncio.run(asking())
+        answer = run(asking())
         for line in answer.headers.get_list("set-cookie"):
             for name, morsel in SimpleCookie(line).items():
                 self.cookies[name] = morsel.value

@@ -44,7 +44,7 @@ def main(case_dir: str, settings: str, port: str = "0") -> None:
     """Serve until standard input ends."""
     end_with_stdin()
     loaded = config.load(Path.cwd(), {}, Path(settings))
-    with floor(Path(case_dir), loaded, SystemClock(), lambda: ["Lea"]) as services:
+    with floor(Path(case_dir), loaded, SystemClock(), helpers=lambda: ["Lea"]) as services:
         listening = Listening("127.0.0.1", int(port))
         run(make_app(services, ByCookie), listening, lambda address: print(address, flush=True))  # noqa: T201 - read
 

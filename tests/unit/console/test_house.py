@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from console_scenes import Seeing, ask
+from console_scenes import Seeing, ask, run
 from pollwatch.clock import ManualClock
 from pollwatch.config import Config
 from pollwatch.console.access import Role, Viewer
@@ -124,4 +124,4 @@ def test_a_commit_by_anybody_is_told(services: Services, tmp_path: Path) -> None
         await stream.aclose()
         return told
 
-    assert asyncio.run(listen()) == ["changed", "changed"]
+    assert run(listen()) == ["changed", "changed"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from console_scenes import ORIGIN, PASSWORD, Hall, Visitor, hall
+from console_scenes import ORIGIN, PASSWORD, Hall, Visitor, hall, run
 from pollwatch.console.accounts import managing
 from pollwatch.console.accounts.trail import UNKNOWN, Actor
 from pollwatch.console.roles import Permission, Role
@@ -93,7 +92,7 @@ def test_an_action_that_raises_has_a_row_that_says_so(console: Hall) -> None:
             await client.post("/broken", data={"csrf": anna.token}, headers={"cookie": jar})
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(asking())
+        run(asking())
     assert told(console)[-1] == ("Anna", "POST /broken", "", "failed")
 
 

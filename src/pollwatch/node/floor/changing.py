@@ -14,7 +14,6 @@ from typing import Final
 
 from pollwatch.errors import StoreError
 
-
 #: Grows or differs when an incident, a question, an exception or the state of a source changed.
 _SEEN: Final = """
     SELECT (SELECT max(seq) FROM incident_changes),
