@@ -118,6 +118,7 @@ def test_the_inbox_is_worked_by_keyboard(lead: Page) -> None:
     """J and k move, x chooses, e acknowledges what was chosen, s takes it, ? tells the keys; focus goes along."""
     lead.goto("/inbox")
     expect(lead.locator("#list > .incident")).to_have_count(5)
+    expect(lead.locator(".rail [aria-current]")).to_have_text("Inbox")
     lead.keyboard.press("?")
     expect(lead.get_by_role("dialog")).to_contain_text("next, previous incident")
     lead.keyboard.press("Escape")

@@ -60,7 +60,7 @@ def inbox(
         "view": view,
         "facets": _facets(facets, viewer),
         "group": group if group in GROUPS else "",
-        "groups": _groups(facets, group, _rows(house, view, viewer, None)[0] if group == "actor" else ()),
+        "grouped": _groups(facets, group, _rows(house, view, viewer, None)[0] if group == "actor" else ()),
         "waiting": house.services.clerk.waiting() if viewer.may(Permission.TRIAGE) else [],
     }
     return house.show(request, "inbox.html.j2", {**shown, **_listed(house, view, viewer, cursor)})
