@@ -155,8 +155,11 @@ def test_texts_made_to_collide_do_not_make_the_dictionary_slow() -> None:
     data = np.frombuffer(b"abcabcx", np.uint8)
     starts, lengths = np.array([0, 3, 6, 0], np.int32), np.array([3, 3, 1, 3], np.int32)
     kinds = np.array([texts.PLAIN, texts.PLAIN, texts.PLAIN, texts.NULL], np.uint8)
+    places = texts.Places(data, starts, lengths, kinds)
     cells = np.arange(4, dtype=np.int32)
-    codes, written, offsets = texts.encode(data, cells, starts, lengths, kinds, texts.Scratch())
-    assert codes.tolist() == [0, 0, 1, -1]
-    assert bytes(written) == b"abcx"
-    assert offsets.tolist() == [0, 3, 4]
+    made = texts.encode(places, np.array([0, 4]), cells, cells, 4, texts.Scratch())
+    assert made.codes.tolist() == [[0, 0, 1, -1]]
+    assert made.valid.tolist() == [[0b0111]]
+    assert made.nulls.tolist() == [1]
+    assert bytes(made.texts) == b"abcx"
+    assert made.offsets.tolist() == [0, 3, 4]

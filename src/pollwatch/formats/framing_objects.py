@@ -27,8 +27,9 @@ _MOST_BYTES = 1 << 30
 #: Behind a block, for the text of its arrays and fractions; where that is more, the block is copied.
 _ROOM = 1 << 18
 _DEEPEST_ODD = 50
-#: Cells of a table from which on its columns are worth more than one thread.
-_WORTH_CORES = 50_000
+#: Cells of a table from which on its columns are worth more than one thread, and how many a thread then takes at once.
+_WORTH_CORES, _COLUMNS_AT_ONCE = 50_000, 4
+_CODED = pa.dictionary(pa.int32(), pa.string())
 _ODD_FOLDER = '{{"v":{}}}'
 
 Ints = npt.NDArray[np.int32]
@@ -71,24 +72,49 @@ class Cells:
 
     def column(self, cells: Ints) -> Texts:
         """The values of some cells."""
-        return self._column(cells, self.scratch[0])
+        bounds = np.array([0, len(cells)], np.int64)
+        return self._columns(cells, bounds, np.arange(len(cells), dtype=np.int32), len(cells), self.scratch[0])[0]
 
-    def columns(self, wanted: Sequence[Ints]) -> list[Texts]:
-        """The values of several columns' cells; of large columns several at once, where there are cores to do so."""
-        found: list[Texts | None] = [None] * len(wanted)
-        todo = iter(range(len(wanted)))  # shared; each step of it is atomic
+    def columns(self, cells: Ints, bounds: Longs, rows: Ints, length: int) -> list[Texts]:
+        """Some columns; of many cells several at once, where there are cores to do so.
+
+        Args:
+            cells: of one column behind those of the other.
+            bounds: where each column's cells begin; one more at last.
+            rows: each cell's row in its column.
+            length: how many rows there are.
+        """
+        parts = [bounds]
+        if len(self.scratch) > 1 and len(cells) >= _WORTH_CORES:
+            parts = [bounds[at : at + _COLUMNS_AT_ONCE + 1] for at in range(0, len(bounds) - 1, _COLUMNS_AT_ONCE)]
+        found: list[list[Texts]] = [[]] * len(parts)
+        todo = iter(range(len(parts)))  # shared; each step of it is atomic
 
         def work(scratch: texts.Scratch) -> None:
             for at in todo:
-                found[at] = self._column(wanted[at], scratch)
+                found[at] = self._columns(cells, parts[at], rows, length, scratch)
 
-        together(work, self.scratch if sum(map(len, wanted)) >= _WORTH_CORES else self.scratch[:1])
-        return [each for each in found if each is not None]
+        together(work, self.scratch if len(parts) > 1 else self.scratch[:1])
+        return [each for part in found for each in part]
 
-    def _column(self, cells: Ints, scratch: texts.Scratch) -> Texts:
-        codes, data, offsets = texts.encode(self.data, cells, self.start, self.length, self.kind, scratch)
-        values = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
-        return Texts(codes, values)
+    def _columns(self, cells: Ints, bounds: Longs, rows: Ints, length: int, scratch: texts.Scratch) -> list[Texts]:
+        places = texts.Places(self.data, self.start, self.length, self.kind)
+        made = texts.encode(places, bounds, cells, rows, length, scratch)
+        codes, valid, values, offsets = (
+            pa.py_buffer(each) for each in (made.codes, made.valid, made.texts, made.offsets)
+        )
+        code_bytes, valid_bytes = made.codes.strides[0], made.valid.strides[0]
+        text_at, offset_at = made.text_at.tolist(), made.offset_at.tolist()
+        found = []
+        for nth, nulls in enumerate(made.nulls.tolist()):
+            size = offset_at[nth + 1] - offset_at[nth]
+            own = values.slice(text_at[nth], text_at[nth + 1] - text_at[nth])
+            known = pa.StringArray.from_buffers(size - 1, offsets.slice(4 * offset_at[nth], 4 * size), own)
+            bits = valid.slice(nth * valid_bytes, valid_bytes) if nulls else None
+            where = codes.slice(nth * code_bytes, code_bytes)
+            array = pa.DictionaryArray.from_buffers(_CODED, length, [bits, where], known, nulls)
+            found.append(Texts(made.codes[nth], known, array))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +123,7 @@ class Texts:
 
     codes: Ints
     values: pa.StringArray
+    _array: pa.DictionaryArray | None = None
 
     def spread(self, rows: Ints, length: int) -> Texts:
         """The same for more records: those at ``rows`` have what was here, the others null."""
@@ -112,6 +139,8 @@ class Texts:
 
     def array(self) -> pa.DictionaryArray:
         """As Arrow."""
+        if self._array is not None:
+            return self._array
         return pa.DictionaryArray.from_arrays(pa.array(self.codes, mask=self.codes < 0), self.values)
 
 

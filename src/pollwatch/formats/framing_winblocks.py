@@ -124,7 +124,7 @@ class WindowsBlocks:
 
     def _times(self, cells: Cells, number: Ints, plans: list[_Sequence]) -> pa.Array:
         """Each record's time; those whose notation is unusual are left aside."""
-        where, rows, _ = _by_column(cells, number, plans, [{0: each.time} for each in plans], 1)
+        where, rows = _head(cells, number, [each.time for each in plans])
         logged, named = moments.iso_times(cells.data, cells.start[where], cells.length[where])
         usual = (logged != moments.UNUSUAL) & ((named > 0) | self._utc)
         number[rows[~usual]] = -1
@@ -151,18 +151,27 @@ class WindowsBlocks:
         return pa.table([*arrays.values(), pa.array(group.rows + first_number, pa.int64())], schema=schema)
 
 
+def _head(cells: Cells, number: Ints, place: list[int | None]) -> tuple[Ints, Ints]:
+    """The cells at one place of each record, and the records that have one; ``place`` is that of each sequence."""
+    places = np.array([*(-1 if each is None else each for each in place), -1], np.int32)[number]
+    rows = np.flatnonzero(places >= 0).astype(np.int32)
+    begins = np.where(rows > 0, cells.row_end[rows - 1], 0)
+    return (begins + places[rows]).astype(np.int32), rows
+
+
 def _by_column(
-    cells: Cells, number: Ints, plans: list[_Sequence], wanted: list[dict[int, int | None]], columns: int
+    cells: Cells, number: Ints, wanted: dict[int, dict[int, int]], lengths: list[int], columns: int
 ) -> tuple[Ints, Ints, Ints]:
-    """The cells of each column; ``wanted`` says per sequence at which place each column stands, if at any."""
-    at = np.concatenate([[0], np.cumsum([each.length for each in plans])]).astype(np.int32)
-    places = np.full((int(at[-1]), 2), -1, np.int32)
-    for begin, each in zip(at.tolist(), wanted, strict=False):
-        for column, place in each.items():
-            if place is not None:
-                slot = places[begin + place]
-                slot[0 if slot[0] < 0 else 1] = column
-    return numbering.by_column(cells.row_end, number, at, places, columns)
+    """The cells of each column; ``wanted`` says per sequence which column stands at which place."""
+    at = np.zeros(len(lengths), np.int32)
+    places: list[int] = []  # a list: single elements of an array are slow to set
+    for nth, own in wanted.items():
+        at[nth] = len(places) // 2
+        mine = [-1] * (2 * lengths[nth])
+        for column, place in own.items():
+            mine[2 * place + (mine[2 * place] >= 0)] = column
+        places += mine
+    return numbering.by_column(cells.row_end, number, at, np.array(places, np.int32).reshape(-1, 2), columns)
 
 
 def _groups(cells: Cells, number: Ints, plans: list[_Sequence]) -> list[_Group]:
@@ -170,7 +179,7 @@ def _groups(cells: Cells, number: Ints, plans: list[_Sequence]) -> list[_Group]:
     heads = []
     for names in ((EVENT_ID,), (CHANNEL,), _DONE):
         places = [next((each.columns[name] for name in names if name in each.columns), None) for each in plans]
-        where, rows, _ = _by_column(cells, number, plans, [{0: place} for place in places], 1)
+        where, rows = _head(cells, number, places)
         heads.append(cells.column(where).spread(rows, len(number)))
     read = np.flatnonzero(number >= 0)
     firsts, inverse = _distinct([head.codes[read] for head in heads])
@@ -202,16 +211,12 @@ def _columns(group: _Group, cells: Cells, mine: Ints, plans: list[_Sequence]) ->
         extra = {name: own[logged] for name, logged in renamed.items() if logged in own and name not in own}
         named.append((nth, own | extra))
     order = {name: nth for nth, name in enumerate(dict.fromkeys(name for _, own in named for name in own))}
-    wanted: list[dict[int, int | None]] = [{} for _ in plans]
-    for nth, own in named:
-        wanted[nth] = {order[name]: place for name, place in own.items()}
-    where, rows, begins = _by_column(cells, mine, plans, wanted, len(order))
+    wanted = {nth: {order[name]: place for name, place in own.items()} for nth, own in named}
+    where, rows, begins = _by_column(cells, mine, wanted, [each.length for each in plans], len(order))
     place_of = np.empty(len(mine), np.int32)
     place_of[group.rows] = np.arange(len(group.rows), dtype=np.int32)
-    places = place_of[rows]
-    parts = [slice(begin, end) for begin, end in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True)]
-    found = cells.columns([where[part] for part in parts])
-    return {name: found[nth].spread(places[parts[nth]], len(group.rows)) for name, nth in order.items()}
+    found = cells.columns(where, begins.astype(np.int64), place_of[rows], len(group.rows))
+    return dict(zip(order, found, strict=True))
 
 
 def _add_told(source: LogSource, columns: dict[str, Texts], mine: Ints, plans: list[_Sequence]) -> None:

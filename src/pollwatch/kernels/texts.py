@@ -6,7 +6,7 @@ or not at all (null). The escapes must be right already; ``kernels.objects`` has
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from pollwatch.kernels.words import hash_of, same
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
+Longs: TypeAlias = npt.NDArray[np.int64]
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 #: The bytes are the text.
@@ -32,6 +33,15 @@ _SHORT_TO = np.frombuffer(b"\b\f\n\r\t", np.uint8)
 MOST_TRIES = 64
 
 
+class Places(NamedTuple):
+    """Where texts lie: of each its start in ``data``, its length in bytes and how it reads."""
+
+    data: Bytes
+    starts: Ints
+    lengths: Ints
+    kinds: Bytes
+
+
 class Scratch:
     """Memory that :func:`encode` works in: kept from call to call, since fresh pages cost more than the work."""
 
@@ -42,77 +52,146 @@ class Scratch:
         self.offsets = np.empty(0, np.int32)
         self.texts = np.empty(0, np.uint8)
 
-    def room(self, places: int, size: int) -> None:
-        """Make room for so many places of so many bytes together."""
-        if places >= len(self.offsets):
-            slots = 1 << (2 * places + 16).bit_length()
-            self.table, self.hashes = np.empty(slots, np.int32), np.empty(places + 1, np.uint64)
-            self.offsets = np.empty(places + 1, np.int32)
+    def room(self, cells: int, columns: int, size: int) -> None:
+        """Make room for so many cells in so many columns, of so many bytes together."""
+        if cells + columns > len(self.offsets):
+            self.offsets = np.empty(cells + columns, np.int32)
+        if cells > len(self.hashes):
+            self.table, self.hashes = np.empty(1 << (2 * cells + 16).bit_length(), np.int32), np.empty(cells, np.uint64)
         if size > len(self.texts):
             self.texts = np.empty(size * 2, np.uint8)
 
 
-def encode(
-    data: Bytes, cells: Ints, starts: Ints, lengths: Ints, kinds: Bytes, scratch: Scratch
-) -> tuple[Ints, Bytes, Ints]:
-    """A code per cell (-1 = null), the distinct texts one behind the other, and where each begins (one more at last).
+class Encoded(NamedTuple):
+    """Columns of texts.
+
+    Attributes:
+        codes: of shape (columns, rows); -1 = null.
+        valid: of shape (columns, bytes): a bit per row, 0 = null.
+        nulls: how many rows of each column are null.
+        texts: the distinct texts of all columns, one behind the other.
+        text_at: where those of each column begin (one more at last).
+        offsets: of each column in turn, where in its texts each begins (one more at last).
+        offset_at: where each column's offsets begin (one more at last).
+    """
+
+    codes: Ints
+    valid: Bytes
+    nulls: Ints
+    texts: Bytes
+    text_at: Longs
+    offsets: Ints
+    offset_at: Longs
+
+
+def encode(places: Places, columns: Longs, cells: Ints, rows: Ints, length: int, scratch: Scratch) -> Encoded:
+    """Some columns, each distinct text of a column once.
 
     Codes count up in order of first appearance. At most 2^31 - 1 bytes of text; the caller sees to it.
 
     Args:
-        data: where the texts lie.
+        places: where texts lie.
+        columns: where the cells of each column begin; one more at last.
         cells: which places to take.
-        starts: of each place.
-        lengths: of each place, in bytes.
-        kinds: how each place reads.
+        rows: of each cell.
+        length: rows that a column has; those without a cell are null.
         scratch: to work in.
     """
-    scratch.room(len(cells), int(lengths[cells].sum(dtype=np.int64)))
-    codes, distinct = _encode(
-        data, cells, starts, lengths, kinds, scratch.table, scratch.hashes, scratch.offsets, scratch.texts
+    first, last = int(columns[0]), int(columns[-1])
+    scratch.room(last - first, len(columns), int(places.lengths[cells[first:last]].sum(dtype=np.int64)))
+    codes, valid, nulls, text_at, offset_at = _encode(
+        *places, columns, cells, rows, length, scratch.table, scratch.hashes, scratch.offsets, scratch.texts
     )
-    offsets = scratch.offsets[: distinct + 1].copy()
-    return codes, scratch.texts[: offsets[-1]].copy(), offsets
+    offsets = scratch.offsets[: offset_at[-1]].copy()
+    return Encoded(codes, valid, nulls, scratch.texts[: text_at[-1]].copy(), text_at, offsets, offset_at)
 
 
 @compiled
 def _encode(
     data: Bytes,
-    cells: Ints,
     starts: Ints,
     lengths: Ints,
     kinds: Bytes,
+    columns: Longs,
+    cells: Ints,
+    rows: Ints,
+    length: int,
     table: Ints,
     hashes: Hashes,
     offsets: Ints,
     texts: Bytes,
-) -> tuple[Ints, int]:
-    n = len(cells)
+) -> tuple[Ints, Bytes, Ints, Longs, Longs]:
+    count = len(columns) - 1
+    codes = np.full((count, length), -1, np.int32)
+    valid = np.zeros((count, (length + 7) >> 3), np.uint8)
+    nulls = np.full(count, length, np.int32)
+    text_at, offset_at = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+    at, behind = 0, 0
+    for column in range(count):
+        base, own = at, offsets[behind:]
+        distinct = _column(
+            data, starts, lengths, kinds, columns[column], columns[column + 1], cells, rows, table, hashes, own,
+            texts, at, codes[column], valid[column], nulls[column : column + 1],
+        )  # fmt: skip
+        at = base + own[distinct]
+        behind += distinct + 1
+        text_at[column + 1], offset_at[column + 1] = at, behind
+    return codes, valid, nulls, text_at, offset_at
+
+
+@compiled
+def _column(
+    data: Bytes,
+    starts: Ints,
+    lengths: Ints,
+    kinds: Bytes,
+    first: int,
+    last: int,
+    cells: Ints,
+    rows: Ints,
+    table: Ints,
+    hashes: Hashes,
+    offsets: Ints,
+    texts: Bytes,
+    base: int,
+    codes: Ints,
+    valid: Bytes,
+    nulls: Ints,
+) -> int:
+    """One column, its texts from ``base`` on; how many distinct ones it has."""
     slots = 16
-    while slots < 2 * n:
+    while slots < 2 * (last - first):
         slots *= 2
     table[:slots] = -1
-    codes = np.empty(n, np.int32)
     offsets[0] = 0
-    distinct, at = 0, 0
-    for row in range(n):
-        place = cells[row]
+    distinct, at, code = 0, base, -1
+    for cell in range(first, last):
+        place = cells[cell]
         kind = kinds[place]
         if kind == NULL:
-            codes[row] = -1
             continue
         source, start = data, int(starts[place])
         end = start + lengths[place]
         if kind == ESCAPED:
             source, start, end = texts, at, _unescape(data[start:end], texts, at)
         length = end - start
+        row = rows[cell]
+        valid[row >> 3] |= np.uint8(1 << (row & 7))
+        nulls[0] -= 1
+        if (  # the same as the one before, as it often is: nothing is looked up
+            code >= 0
+            and offsets[code + 1] - offsets[code] == length
+            and same(texts, base + int(offsets[code]), source, start, length)
+        ):
+            codes[row] = code
+            continue
         hashed = hash_of(source, start, end)
         slot = np.int64(hashed) & (slots - 1)
         code, tries = table[slot], 0
         while code >= 0 and not (
             hashes[code] == hashed
             and offsets[code + 1] - offsets[code] == length
-            and same(texts, int(offsets[code]), source, start, length)
+            and same(texts, base + int(offsets[code]), source, start, length)
         ):
             slot = (slot + 1) & (slots - 1)
             tries += 1
@@ -125,9 +204,9 @@ def _encode(
                 texts[at : at + length] = data[start:end]
             at += length
             distinct += 1
-            offsets[distinct] = at
+            offsets[distinct] = at - base
         codes[row] = code
-    return codes, distinct
+    return distinct
 
 
 @compiled
