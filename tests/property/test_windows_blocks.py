@@ -85,6 +85,14 @@ def test_columns_hold_what_single_events_hold(records: list[dict[str, Any]]) -> 
         both_ways([msgspec.json.encode(record) for record in records], patch)
 
 
+def test_a_column_that_some_events_have_and_others_are_told_keeps_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two process creations one names its user itself, and of the other it follows from who asked for it."""
+    system = {"EventID": 4688, "Channel": "Security", "Computer": "PC-1"}
+    events = [{"User": "SYSTEM"}, {"SubjectUserName": "anna"}, {"User": "bob", "SubjectUserName": "anna"}]
+    lines = [msgspec.json.encode({"Event": {"System": system, "EventData": data}}) for data in events]
+    assert both_ways(lines, monkeypatch) == 0
+
+
 def test_usual_events_are_read_in_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """None of the events that a Windows machine logs by the thousand is left to be read by itself."""
     time = "2026-11-03T20:00:01.123456Z"

@@ -242,6 +242,11 @@ def _add_told(source: LogSource, columns: dict[str, Texts], mine: Ints, plans: l
                 codes[rows] = inverse + len(values)
                 values += few[name]
     for name, (codes, values) in told.items():
+        if name in columns:  # some of the events have it themselves
+            own = columns[name]
+            kept = (codes < 0) & (own.codes >= 0)
+            codes[kept] = own.codes[kept] + len(values)
+            values += own.values.to_pylist()
         columns[name] = _coded(codes, values)
 
 
