@@ -7,6 +7,7 @@ only asks less often.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,23 @@ from pollwatch.events.batch import ABSENT, EventBatch, encoded, is_text, whole
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 _UNKNOWN, _NO, _YES = -1, 0, 1
+#: So many rows are asked for keywords by their own texts, not column by column.
+_FEW_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A column's values as they stand in one piece of it.
+
+    Attributes:
+        values: texts, each once.
+        first: the piece's first row.
+        chunk: the piece; None = the whole column, whose codes are those of its values.
+    """
+
+    values: pa.Array
+    first: int = 0
+    chunk: pa.DictionaryArray | None = None
 
 
 class Column:
@@ -74,9 +92,38 @@ class Column:
     def texts(self) -> Texts:
         """Each code's text as it is compared where case does not count; of a number the text that it reads as."""
         if self._texts is None:
-            values = self.distinct
-            self._texts = folded(values if self.is_text else pa.array(map(as_text, values.to_pylist()), pa.string()))
+            self._texts = folded(self.distinct if self.is_text else self._spelled())
         return self._texts
+
+    def pieces(self) -> list[Piece]:
+        """The texts (of numbers, what they read as) without making one dictionary of several."""
+        array = self._array
+        if isinstance(array, pa.ChunkedArray) and array.num_chunks > 1 and pa.types.is_dictionary(array.type):
+            firsts = np.cumsum([0, *map(len, array.chunks)]).tolist()
+            return [Piece(chunk.dictionary, first, chunk) for first, chunk in zip(firsts, array.chunks, strict=False)]
+        return [Piece(self.distinct if self.is_text else self._spelled())]
+
+    def piece_codes(self, piece: Piece) -> npt.NDArray[np.int32]:
+        """The code of each of a piece's rows among its values; of null the one behind the last."""
+        if piece.chunk is None:
+            return self.codes
+        indices = piece.chunk.indices
+        if indices.null_count:
+            indices = pc.fill_null(indices, len(piece.values))
+        codes: npt.NDArray[np.int32] = indices.to_numpy(zero_copy_only=False)
+        return codes
+
+    def codes_of(self, piece: Piece, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """The column's codes for some of a piece's; those that no row has are left out."""
+        if piece.chunk is None:
+            return codes
+        mine = self.piece_codes(piece)
+        moved = np.full(len(piece.values) + 1, ABSENT, np.int32)
+        moved[mine] = self.codes[piece.first : piece.first + len(mine)]
+        return moved[codes]
+
+    def _spelled(self) -> pa.Array:
+        return pa.array(map(as_text, self.distinct.to_pylist()), pa.string())
 
     def test(self, test: Test, rows: Rows) -> Mask:
         """Which of the rows fulfil the test."""
@@ -98,10 +145,11 @@ class Column:
 
     def holds(self, test: Test, codes: npt.NDArray[np.int32]) -> Mask:
         """For which of the codes, none of null, a test holds: not all of many values become Python's."""
-        values = self.distinct.take(pa.array(codes))
-        if isinstance(test, Regex) and self.is_text:
-            return regex.found_in(test, values, LONGEST)
-        return np.array(holds(test, values.to_pylist()), bool)
+        return _held(test, self.distinct.take(pa.array(codes)))
+
+    def text_at(self, row: int) -> str | None:
+        """The text of a row."""
+        return self._array[row].as_py()  # type: ignore[no-any-return]
 
     def literals(self, literals: list[str]) -> tuple[Rows, list[str]]:
         """Codes and lower-case literals that stand in these codes' values, pair by pair."""
@@ -127,6 +175,13 @@ class Column:
         return np.flatnonzero(wanted[self.codes])
 
 
+def _held(test: Test, values: pa.Array) -> Mask:
+    """For which of some values a test holds."""
+    if isinstance(test, Regex) and is_text(values.type):
+        return regex.found_in(test, values, LONGEST)
+    return np.array(holds(test, values.to_pylist()), bool)
+
+
 class Columns:
     """All columns of a batch, by the names that rules use."""
 
@@ -137,6 +192,7 @@ class Columns:
         self._columns = {name: Column(table.column(at)) for at, name in enumerate(table.column_names)}
         self._resolved: dict[str, Column | None] = {}
         self._keyword: list[Column] | None = None
+        self._row_texts: dict[int, pa.Array] = {}
 
     def column(self, field: str) -> Column | None:
         """The column of a rule's field, or None where the batch has none."""
@@ -166,12 +222,21 @@ class Columns:
         return column.test(test, rows)
 
     def _keyword_test(self, test: Test, rows: Rows) -> Mask:
+        if len(rows) <= _FEW_ROWS:  # to ask all columns, most of which nobody else asks, costs more
+            return np.array([_held(test, self._texts_of(row)).any() for row in rows.tolist()], bool)
         hit = np.zeros(len(rows), dtype=bool)
         for column in self.keyword_columns():
             # An absent text holds no keyword, whatever the test says of null.
             present = column.codes[rows] != len(column.distinct)
             hit |= column.test(test, rows) & present
         return hit
+
+    def _texts_of(self, row: int) -> pa.Array:
+        """All texts of a row in which keywords are looked for."""
+        if row not in self._row_texts:
+            found = {column.text_at(row) for column in self.keyword_columns()}
+            self._row_texts[row] = pa.array(sorted(found - {None}), pa.string())
+        return self._row_texts[row]
 
     def _row_values(self, field: str, rows: Rows) -> Iterable[Value]:
         column = self.column(field)

@@ -7,18 +7,17 @@ changes a verdict.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pollwatch.detect.columns import Column, Columns
+from pollwatch.detect.pool import Pool, pooled
 from pollwatch.detect.rulebook import Floats, Literals, Part
 from pollwatch.detect.sigma.values import as_number
-from pollwatch.detect.texts import Texts, folded
 from pollwatch.kernels.choosing import chosen
-from pollwatch.kernels.literals import Index, bits_for, count_grams, hits, index, no_grams
+from pollwatch.kernels.literals import ANY, Index, bits_for, count_grams, hits, index, no_grams
 
 #: Rows that are looked at.
 SAMPLE = 4_096
@@ -34,7 +33,8 @@ class Learned:
     """What is looked for.
 
     Attributes:
-        literals: per field (None: every other text column) the literals, keywords among them.
+        literals: the literals.
+        searched: the fields whose texts they are looked for in; None = in any text column.
         equals: per field number -> entry.
         everywhere: per rule; 1 = nothing is looked for, every row is asked.
         starts, entries: per rule its entries.
@@ -42,63 +42,34 @@ class Learned:
         rows: in the batch that this was learned from.
     """
 
-    literals: Mapping[str | None, Literals]
+    literals: Literals
+    searched: Sequence[str | None]
     equals: Mapping[str, Mapping[float, int]]
     everywhere: npt.NDArray[np.uint8]
     starts: Ints
     entries: Ints
     expected: float
     rows: int
-    _indexes: dict[str | None, tuple[Index, Ints]] = field(default_factory=dict)
+    _index: list[tuple[Index, Ints]] = field(default_factory=list)
 
-    def index(self, field: str | None, columns: Sequence[Column]) -> tuple[Index, Ints]:
-        """A field's literals ready to be looked for, made when the first of its columns is met; and which are lost."""
-        if field not in self._indexes:
-            samples = [(column, *_values(column, _spread(len(column.codes)))) for column in columns]
-            made = _index(self.literals[field], samples)
-            self._indexes[field] = made, np.flatnonzero(made.ends < 0).astype(np.int32)
-        return self._indexes[field]
-
-
-def searched(columns: Columns, field: str | None) -> list[Column]:
-    """The columns in which a field's literals are looked for."""
-    if field is None:
-        return columns.keyword_columns()
-    column = columns.column(field)
-    return [] if column is None else [column]
-
-
-def found(index_: Index, lost: Ints, column: Column) -> tuple[Ints, Ints]:
-    """Literals and the codes in whose texts they stand; those that found no place in the index may stand in any."""
-    return _found(index_, lost, column.texts)
-
-
-def _found(index_: Index, lost: Ints, texts: Texts) -> tuple[Ints, Ints]:
-    every = np.arange(len(texts.begins), dtype=np.int32)
-    pairs = [hits(index_, texts.buffer, texts.begins, texts.ends, every)]
-    begins, ends, codes = texts.loose
-    if len(codes):
-        pairs.append(hits(index_, texts.buffer, begins, ends, codes))
-    if len(lost):
-        pairs.append((np.repeat(lost, len(every)), np.tile(every, len(lost))))
-    if len(pairs) == 1:
-        return pairs[0]
-    return np.concatenate([which for which, _ in pairs]), np.concatenate([where for _, where in pairs])
-
-
-def found_together(index_: Index, lost: Ints, columns: Sequence[Column]) -> list[tuple[Column, Ints, Ints]]:
-    """:func:`found` for several columns in one search: most are small, and each search has its price."""
-    values = [column.distinct.cast(pa.large_string()) for column in columns]
-    texts = folded(pa.concat_arrays(values) if values else pa.array([], pa.large_string()))
-    which, where = _found(index_, lost, texts)
-    ends = np.cumsum([len(each) for each in values])
-    owner = np.searchsorted(ends, where, side="right")
-    pairs = []
-    for nth in np.unique(owner).tolist():
-        mine = owner == nth
-        codes = where[mine] - np.int32(ends[nth] - len(values[nth]))
-        pairs.append((columns[nth], which[mine], codes.astype(np.int32)))
-    return pairs
+    def found(self, pool: Pool) -> tuple[Ints, Ints]:
+        """Literals and the texts in which they stand; those that found no place in the index may stand in any."""
+        if not self._index:
+            made = _index(self.literals, pool, np.flatnonzero(_shares(pool)))
+            self._index.append((made, np.flatnonzero(made.ends < 0).astype(np.int32)))
+        index_, lost = self._index[0]
+        texts, wanted = pool.texts, pool.places(self.searched)[self.literals.field]
+        every = np.arange(len(texts.begins), dtype=np.int32)
+        pairs = [hits(index_, texts.buffer, texts.begins, texts.ends, every, pool.owner, wanted)]
+        begins, ends, codes = texts.loose
+        if len(codes):
+            pairs.append(hits(index_, texts.buffer, begins, ends, codes, pool.owner[codes], wanted))
+        for literal in lost.tolist():
+            own = every if wanted[literal] == ANY else np.flatnonzero(pool.owner == wanted[literal]).astype(np.int32)
+            pairs.append((np.full(len(own), literal, np.int32), own))
+        if len(pairs) == 1:
+            return pairs[0]
+        return np.concatenate([which for which, _ in pairs]), np.concatenate([where for _, where in pairs])
 
 
 def equal_codes(column: Column, numbers: Mapping[float, int]) -> tuple[list[int], list[int]]:
@@ -120,20 +91,16 @@ def learn(columns: Columns, part: Part) -> Learned:
     cost, everywhere, starts, entries = chosen(part.needs, part.starts, costs, _COMMON)
     used = np.zeros(len(costs), bool)
     used[entries] = True
-    literals: dict[str | None, Literals] = {}
-    for name, each in part.literals.items():
-        which = np.flatnonzero(used[each.numbers])
-        if which.size:
-            literals[name] = each.some(which)
-    keywords = literals.get(None)
-    if keywords is not None:
-        literals = {name: each if name is None else each.with_(keywords) for name, each in literals.items()}
+    literals = part.literals.some(np.flatnonzero(used[part.literals.numbers]))
+    fields, places = np.unique(literals.field, return_inverse=True)
+    literals = replace(literals, field=places.astype(np.int32))
     equals = {
         name: {number: entry for number, entry in numbers.items() if used[entry]}
         for name, numbers in part.equals.items()
     }
     return Learned(
         literals=literals,
+        searched=[part.searched[field] for field in fields.tolist()],
         equals={name: numbers for name, numbers in equals.items() if numbers},
         everywhere=everywhere,
         starts=starts,
@@ -155,25 +122,25 @@ def _values(column: Column, rows: Longs) -> tuple[Ints, Longs]:
     return codes.astype(np.int32), counts[codes]
 
 
+def _shares(pool: Pool) -> Longs:
+    """In how many rows of a sample each text stands."""
+    return pool.shares(max(1, pool.rows // SAMPLE))
+
+
 def _costs(columns: Columns, part: Part) -> Floats:
     """Per entry, the share of rows that it stands in, and a little for being looked for at all."""
     rows = _spread(columns.length)
     costs = part.costs.copy()
-    known: dict[int, tuple[Ints, Longs]] = {}
-    for name, literals in part.literals.items():
-        samples = []
-        for column in searched(columns, name):
-            if id(column) not in known:
-                known[id(column)] = _values(column, rows)
-            samples.append((column, *known[id(column)]))
-        if not samples:
-            continue
-        index_ = _index(literals, samples)
-        for column, codes, counts in samples:
-            texts = column.texts
-            begins, ends = texts.begins[codes], texts.ends[codes]
-            which, where = hits(index_, texts.buffer, begins, ends, np.arange(len(codes), dtype=np.int32))
-            np.add.at(costs, literals.numbers[which], counts[where] / len(rows))
+    literals, pool = part.literals, pooled(columns, part.searched)
+    counts = _shares(pool)
+    codes = np.flatnonzero(counts)
+    if codes.size:
+        index_ = _index(literals, pool, codes)
+        texts, wanted = pool.texts, pool.places(part.searched)[literals.field]
+        places = np.arange(len(codes), dtype=np.int32)
+        begins, ends = texts.begins[codes], texts.ends[codes]
+        which, where = hits(index_, texts.buffer, begins, ends, places, pool.owner[codes], wanted)
+        np.add.at(costs, literals.numbers[which], counts[codes[where]] / len(rows))
         costs[literals.numbers[index_.ends < 0]] = 1.0
     for name, numbers in part.equals.items():
         number_column = columns.column(name)
@@ -189,11 +156,9 @@ def _costs(columns: Columns, part: Part) -> Floats:
     return costs
 
 
-def _index(literals: Literals, samples: Sequence[tuple[Column, Ints, Longs]]) -> Index:
-    """Literals ready to be looked for in columns like those of which some codes are given."""
+def _index(literals: Literals, pool: Pool, codes: Longs) -> Index:
+    """Literals ready to be looked for in texts like some of a pool's."""
     bits = bits_for(len(literals.numbers))
     common = no_grams(bits)
-    for column, codes, _ in samples:
-        texts = column.texts
-        count_grams(texts.buffer, texts.begins[codes], texts.ends[codes], bits, common)
+    count_grams(pool.texts.buffer, pool.texts.begins[codes], pool.texts.ends[codes], bits, common)
     return index(literals.texts, literals.starts, literals.marks, common, bits)

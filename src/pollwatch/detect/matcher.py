@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.detect.columns import Column, Columns, Mask, Rows
-from pollwatch.detect.learning import SAMPLE, Learned, equal_codes, found, found_together, learn, searched
+from pollwatch.detect.learning import SAMPLE, Learned, equal_codes, learn
+from pollwatch.detect.pool import pooled
 from pollwatch.detect.rulebook import Part, Rulebook
 from pollwatch.detect.sigma.plan import Leaf, Node
 from pollwatch.detect.walk import fitting
+from pollwatch.events.batch import ABSENT
 from pollwatch.kernels import conditions
 from pollwatch.kernels.candidates import candidates, grouped, rows_of_values
 
@@ -217,18 +219,13 @@ class _Batch:
             slots.append(np.full(len(mine), self._slot(column), np.int64))
             codes.append(where)
 
-        done: set[int] = set()
-        for field, literals in self._learned.literals.items():
-            # Each field's literals have the keywords among them.
-            left = [each for each in searched(self._columns, field) if field is not None or id(each) not in done]
-            done |= set(map(id, left))
-            if field is None:
-                pairs = found_together(*self._learned.index(field, left), left)
-            else:
-                pairs = [(each, *found(*self._learned.index(field, left), each)) for each in left]
-            for column, which, where in pairs:
-                if len(which):
-                    add(column, literals.numbers[which], where)
+        if self._learned.searched:
+            pool = pooled(self._columns, self._learned.searched)
+            which, where = self._learned.found(pool)
+            places, found = pool.codes(where)
+            for place in np.unique(places).tolist():
+                mine = (places == place) & (found != ABSENT)
+                add(pool.columns[place], self._learned.literals.numbers[which[mine]], found[mine])
         for field, equals in self._learned.equals.items():
             number_column = self._columns.column(field)
             if number_column is not None:

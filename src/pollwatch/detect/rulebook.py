@@ -48,26 +48,19 @@ class Literals:
         numbers: of the entries.
         texts, starts: their bytes one behind the other, and where each begins (one more at last).
         marks: ``AT_START`` and ``AT_END``.
+        field: whose texts they are looked for in, by its place among ``Part.searched``.
     """
 
     numbers: Ints
     texts: Bytes
     starts: Longs
     marks: Bytes
+    field: Ints
 
     def some(self, which: Longs) -> Literals:
         """Those at some places."""
         texts, starts = taken(self.texts, self.starts, which)
-        return Literals(self.numbers[which], texts, starts, self.marks[which])
-
-    def with_(self, others: Literals) -> Literals:
-        """These and others."""
-        return Literals(
-            np.concatenate((self.numbers, others.numbers)),
-            np.concatenate((self.texts, others.texts)),
-            np.concatenate((self.starts, others.starts[1:] + self.starts[-1])),
-            np.concatenate((self.marks, others.marks)),
-        )
+        return Literals(self.numbers[which], texts, starts, self.marks[which], self.field[which])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +76,8 @@ class Part:
         question_starts, question_field: each condition's first question, one more at last; and each question's field.
         needs, starts: what each condition needs: all trees, and where each begins (one more at last).
         costs: per entry, where no row of a sample has it: it may stand in others, the sooner the shorter it is.
-        literals: per field (None: in any text column) those that conditions need.
+        literals: those that conditions need.
+        searched: the fields whose texts they are looked for in; None = in any text column.
         equals: per field number -> entry.
     """
 
@@ -97,7 +91,8 @@ class Part:
     needs: Ints
     starts: Ints
     costs: Floats
-    literals: Mapping[str | None, Literals]
+    literals: Literals
+    searched: Sequence[str | None]
     equals: Mapping[str, Mapping[float, int]]
 
 
@@ -144,7 +139,7 @@ class Rulebook:
         entries, trees[is_entry, 1] = np.unique(trees[is_entry, 1], return_inverse=True)
         starts = np.cumsum([0, *(len(each.needs) for each in found)]).astype(np.int32)
         fields, field, atoms = self._some_atoms(used)
-        costs, literals, equals = self._some_entries(entries)
+        costs, literals, searched, equals = self._some_entries(entries)
         return Part(
             [self._tests[atom] for atom in used.tolist()],
             fields,
@@ -157,6 +152,7 @@ class Rulebook:
             starts,
             costs,
             literals,
+            searched,
             equals,
         )
 
@@ -183,26 +179,27 @@ class Rulebook:
     def _part_end(self, atom: int) -> int:
         return self._rows[atom + 1][3] if atom + 1 < len(self._rows) else len(self._literals)
 
-    def _some_entries(self, used: Ints) -> tuple[Floats, dict[str | None, Literals], dict[str, dict[float, int]]]:
+    def _some_entries(
+        self, used: Ints
+    ) -> tuple[Floats, Literals, Sequence[str | None], dict[str, dict[float, int]]]:
         every = list(self._entries)
-        needles: dict[str | None, list[tuple[int, Needle]]] = {}
+        needles: list[tuple[int, Needle]] = []
         equals: dict[str, dict[float, int]] = {}
-        costs = np.full(len(used), 1e-6, np.float64)
         for number, at in enumerate(used.tolist()):
             entry = every[at]
             if isinstance(entry, Equal):
                 equals.setdefault(entry.field, {})[entry.number] = number
             else:
-                size = len(entry.literal)
-                costs[number] = 0.0001 / (size * size) + (_SHORT_COST if size < _SHORT else 0.0)
-                needles.setdefault(entry.field, []).append((number, entry))
-        literals: dict[str | None, Literals] = {}
-        for field, found in needles.items():
-            texts, starts = _laid([entry.literal for _, entry in found])
-            marks = [AT_START * entry.at_start | AT_END * entry.at_end for _, entry in found]
-            numbers = np.array([number for number, _ in found], np.int32)
-            literals[field] = Literals(numbers, texts, starts, np.array(marks, np.uint8))
-        return costs, literals, equals
+                needles.append((number, entry))
+        searched = {name: place for place, name in enumerate(dict.fromkeys(entry.field for _, entry in needles))}
+        texts, starts = _laid([entry.literal for _, entry in needles])
+        marks = np.array([AT_START * entry.at_start | AT_END * entry.at_end for _, entry in needles], np.uint8)
+        numbers = np.array([number for number, _ in needles], np.int32)
+        costs = np.full(len(used), 1e-6, np.float64)
+        size = np.diff(starts)
+        costs[numbers] = 0.0001 / (size * size) + np.where(size < _SHORT, _SHORT_COST, 0.0)
+        field = np.array([searched[entry.field] for _, entry in needles], np.int32)
+        return costs, Literals(numbers, texts, starts, marks, field), list(searched), equals
 
     def _condition(self, node: Node) -> _Condition:
         known = self._conditions.get(id(node))

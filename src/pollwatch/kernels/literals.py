@@ -24,6 +24,8 @@ Words: TypeAlias = npt.NDArray[np.uint32]
 
 #: Marks on a literal: it counts only where a text begins with it, or ends with it.
 AT_START, AT_END = 1, 2
+#: In place of a group of texts: all of them.
+ANY = -1
 #: Literals are no longer than this, so that comparing one is cheap.
 LONGEST = 48
 #: So many literals may share a gram; more would make every place where it stands expensive.
@@ -188,6 +190,8 @@ def _hits(
     begins: Longs,
     ends: Longs,
     owners: Ints,
+    groups: Ints,
+    wanted: Ints,
     literals: Bytes,
     starts: Longs,
     marks: Bytes,
@@ -208,7 +212,7 @@ def _hits(
     last = np.full(len(starts) - 1, -1, np.int32)
     shift = np.uint32(32 - bits)
     for text in range(len(begins)):
-        begin, end, owner = begins[text], ends[text], owners[text]
+        begin, end, owner, group = begins[text], ends[text], owners[text], groups[text]
         gram = np.uint32(0)
         at = begin - 1
         while True:
@@ -234,7 +238,7 @@ def _hits(
                 else:
                     candidate = single
                     single = following[single]
-                if last[candidate] == owner:
+                if last[candidate] == owner or (wanted[candidate] != group and wanted[candidate] != ANY):
                     continue
                 first = at - gram_ends[candidate]
                 length = starts[candidate + 1] - starts[candidate]
@@ -289,7 +293,9 @@ def _stands(texts: Bytes, at: int, literals: Bytes, start: int, length: int) -> 
     return True
 
 
-def hits(index: Index, texts: Bytes, begins: Longs, ends: Longs, owners: Ints) -> tuple[Ints, Ints]:
+def hits(
+    index: Index, texts: Bytes, begins: Longs, ends: Longs, owners: Ints, groups: Ints, wanted: Ints
+) -> tuple[Ints, Ints]:
     """Which literals stand in which texts.
 
     Args:
@@ -298,8 +304,10 @@ def hits(index: Index, texts: Bytes, begins: Longs, ends: Longs, owners: Ints) -
         begins: where in them each text begins.
         ends: where it ends.
         owners: what each text belongs to, counted up from 0; texts of one owner lie together.
+        groups: of each text, from 0.
+        wanted: per literal the group in whose texts alone it counts; :data:`ANY` = in all.
 
     Returns:
         Literals and owners, pair by pair, none twice.
     """
-    return _hits(texts, begins, ends, owners, *index)
+    return _hits(texts, begins, ends, owners, groups, wanted, *index)
