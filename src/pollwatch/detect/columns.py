@@ -234,8 +234,10 @@ class Columns:
     def _texts_of(self, row: int) -> pa.Array:
         """All texts of a row in which keywords are looked for."""
         if row not in self._row_texts:
-            found = {column.text_at(row) for column in self.keyword_columns()}
-            self._row_texts[row] = pa.array(sorted(found - {None}), pa.string())
+            found = (column.text_at(row) for column in self.keyword_columns())
+            self._row_texts[row] = pa.array(
+                list(dict.fromkeys(text for text in found if text is not None)), pa.string()
+            )
         return self._row_texts[row]
 
     def _row_values(self, field: str, rows: Rows) -> Iterable[Value]:

@@ -133,14 +133,14 @@ def _costs(columns: Columns, part: Part) -> Floats:
     costs = part.costs.copy()
     literals, pool = part.literals, pooled(columns, part.searched)
     counts = _shares(pool)
-    codes = np.flatnonzero(counts)
-    if codes.size:
-        index_ = _index(literals, pool, codes)
+    held = np.flatnonzero(counts)
+    if held.size:
+        index_ = _index(literals, pool, held)
         texts, wanted = pool.texts, pool.places(part.searched)[literals.field]
-        places = np.arange(len(codes), dtype=np.int32)
-        begins, ends = texts.begins[codes], texts.ends[codes]
-        which, where = hits(index_, texts.buffer, begins, ends, places, pool.owner[codes], wanted)
-        np.add.at(costs, literals.numbers[which], counts[codes[where]] / len(rows))
+        places = np.arange(len(held), dtype=np.int32)
+        begins, ends = texts.begins[held], texts.ends[held]
+        which, where = hits(index_, texts.buffer, begins, ends, places, pool.owner[held], wanted)
+        np.add.at(costs, literals.numbers[which], counts[held[where]] / len(rows))
         costs[literals.numbers[index_.ends < 0]] = 1.0
     for name, numbers in part.equals.items():
         number_column = columns.column(name)
@@ -149,8 +149,8 @@ def _costs(columns: Columns, part: Part) -> Floats:
         if len(number_column.distinct) > SAMPLE:  # asking each value costs more than it spares
             costs[list(numbers.values())] = 1.0
             continue
-        codes, counts = _values(number_column, rows)
-        share = dict(zip(codes.tolist(), (counts / len(rows)).tolist(), strict=True))
+        codes, often = _values(number_column, rows)
+        share = dict(zip(codes.tolist(), (often / len(rows)).tolist(), strict=True))
         for entry, code in zip(*equal_codes(number_column, numbers), strict=True):
             costs[entry] += share.get(code, 0.0)
     return costs

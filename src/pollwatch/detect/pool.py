@@ -53,7 +53,9 @@ class Pool:
     def shares(self, step: int) -> Longs:
         """In how many rows each text stands, looking at every so many."""
         counts = [
-            np.bincount(self.columns[place].piece_codes(piece)[::step], minlength=len(piece.values))[: len(piece.values)]
+            np.bincount(self.columns[place].piece_codes(piece)[::step], minlength=len(piece.values))[
+                : len(piece.values)
+            ]
             for place, piece in self._pieces
         ]
         return np.concatenate([np.empty(0, np.int64), *counts])

@@ -179,9 +179,7 @@ class Rulebook:
     def _part_end(self, atom: int) -> int:
         return self._rows[atom + 1][3] if atom + 1 < len(self._rows) else len(self._literals)
 
-    def _some_entries(
-        self, used: Ints
-    ) -> tuple[Floats, Literals, Sequence[str | None], dict[str, dict[float, int]]]:
+    def _some_entries(self, used: Ints) -> tuple[Floats, Literals, Sequence[str | None], dict[str, dict[float, int]]]:
         every = list(self._entries)
         needles: list[tuple[int, Needle]] = []
         equals: dict[str, dict[float, int]] = {}

@@ -246,7 +246,7 @@ def _add_told(source: LogSource, columns: dict[str, Texts], mine: Ints, plans: l
             own = columns[name]
             kept = (codes < 0) & (own.codes >= 0)
             codes[kept] = own.codes[kept] + len(values)
-            values += own.values.to_pylist()
+            values.extend(own.values.to_pylist())
         columns[name] = _coded(codes, values)
 
 
