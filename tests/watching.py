@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -50,10 +49,8 @@ def append(path: Path, lines: Sequence[str]) -> None:
 def watching(case: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """``pollwatch watch`` as a process; killed at the end where it still runs."""
     command = [sys.executable, "-m", "pollwatch", "watch", "--case", case, *arguments]
-    environment = {**os.environ, "HOME": str(case.parent)}
-    process = subprocess.Popen(
-        [str(each) for each in command], stderr=subprocess.PIPE, text=True, cwd=case.parent, env=environment
-    )
+    words = [str(each) for each in command]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=case.parent)
     try:
         yield process
     finally:

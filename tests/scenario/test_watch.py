@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import watch_worker
+from commands import here
 from pollwatch.clock import SystemClock
 from pollwatch.incidents.records import Case
 from watching import append, found_in, guess, incidents_in, injection, lines_in, request, stop, until, watching
@@ -61,6 +62,8 @@ def test_a_night_with_a_watch(tmp_path: Path) -> None:
     assert said.count("new incidents") == 1
     with watching(case, log, "--once") as again:
         assert again.wait(timeout=120) == 0
+    scanned = here("scan", str(log), "--case", str(case), "--quiet", cwd=tmp_path)
+    assert b"left out, since the watch of this case reads it already" in scanned.stderr
     ((name, severity, _title, lines),) = incidents_in(case)
     assert (name, severity, len(lines)) == (first, "medium", 6)
     assert lines_in(case) == 56

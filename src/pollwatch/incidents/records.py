@@ -33,6 +33,7 @@ from pollwatch.incidents.incident import Incident, Status
 from pollwatch.incidents.inputs import event_readers, input_paths
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.live import LiveCase
+from pollwatch.incidents.livetables import LIVE_POSITIONS
 from pollwatch.incidents.quarantine import Quarantine, QuarantineCount, QuarantinedLine
 from pollwatch.incidents.regroup import Regrouped
 from pollwatch.incidents.scanned import ScannedInput
@@ -104,6 +105,11 @@ class Case:
                 yield intake
             finally:
                 intake.close()
+
+    def followed(self) -> tuple[bytes, ...]:
+        """How far a watch has read each file that it follows (``sources.position``); none where none ever did."""
+        with self._database.reading() as connection:
+            return tuple(connection.execute(sa.select(LIVE_POSITIONS.c.position)).scalars())
 
     def watching(self) -> LiveCase:
         """A watch's way into the case, step by step."""

@@ -21,6 +21,7 @@ from pollwatch.config import FIELDS
 from pollwatch.errors import SourceError
 from pollwatch.events.batch import NUMBER, Parsed
 from pollwatch.events.block import LineBlock
+from pollwatch.i18n import _
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.records import Case
 from pollwatch.node.case.progress import Progress
@@ -30,7 +31,9 @@ from pollwatch.node.evidence import linevalues, rhythm
 from pollwatch.node.evidence.batches import TimeSpan
 from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.sources.decompress import chunks
+from pollwatch.sources.files import FileSource
 from pollwatch.sources.interface import Source
+from pollwatch.sources.position import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ def scan_into(
     """
     with Case.open(case_dir, clock) as case, CaseEvidence.open(case_dir, clock) as evidence:
         with case.scanning() as intake:
-            admitted = _admit(sources, intake)
+            free, remarks = _without_followed(sources, case.followed())
+            admitted = _admit(free, intake)
             earlier = Earlier(intake.detections(), intake.events())
             recorder = _Kept(intake, evidence, fields)
             report = scan(admitted, options, earlier=earlier, recorder=recorder, progress=progress)
@@ -124,7 +128,23 @@ def scan_into(
         rhythm.append_sequence(evidence)
         if evidence.interval is None:
             evidence.publish_seal()
-        return replace(report, inputs=tuple(case.inputs()), incidents=tuple(case.incidents()))
+        remarks = (*report.remarks, *remarks)
+        return replace(report, inputs=tuple(case.inputs()), incidents=tuple(case.incidents()), remarks=remarks)
+
+
+def _without_followed(sources: Sequence[Source], positions: Sequence[bytes]) -> tuple[list[Source], tuple[str, ...]]:
+    """The inputs that no watch of the case reads already, and a sentence about those that one does."""
+    read = {(each.device, each.inode) for each in map(Position.loads, positions) if each.generation}
+    free: list[Source] = []
+    followed: list[str] = []
+    for source in sources:
+        found = source.file.stat() if isinstance(source, FileSource) and source.file.exists() else None
+        mine = found is not None and (found.st_dev, found.st_ino) in read
+        (followed.append(source.path) if mine else free.append(source))
+    if not followed:
+        return free, ()
+    words = _("left out, since the watch of this case reads it already: {paths}")
+    return free, (words.format(paths=", ".join(followed)),)
 
 
 def _admit(sources: Sequence[Source], intake: Intake) -> list[Source]:

@@ -80,7 +80,9 @@ class CaseEvidence:
         self._shared: Log | None = None
 
     @classmethod
-    def open(cls, case_dir: Path, clock: Clock, handle: str = "watch", *, wait: bool = False) -> CaseEvidence:
+    def open(
+        cls, case_dir: Path, clock: Clock, handle: str = "watch", *, wait: bool = False, shared: bool = True
+    ) -> CaseEvidence:
         """Open a case's evidence; the first time, make its keys and logs.
 
         Args:
@@ -88,6 +90,7 @@ class CaseEvidence:
             clock: for times in seals and cosignatures.
             handle: what new logs' names begin with; eight random bytes follow, so that they are unique.
             wait: for another process that has it open for a moment; always so where a watch is at work in the case.
+            shared: with the shared log; else that is opened when it is asked for.
 
         Raises:
             StoreError: another process has it open, or the disk says no.
@@ -104,7 +107,7 @@ class CaseEvidence:
             raise
         try:
             evidence._settle()
-            if evidence.interval is None or not (folder / "shared").exists():
+            if (shared and evidence.interval is None) or not (folder / "shared").exists():
                 _ = evidence.shared
         except BaseException:
             evidence.close()

@@ -36,15 +36,13 @@ from pollwatch.incidents.livestep import LiveInput, Resumed
 from pollwatch.incidents.records import Case
 from pollwatch.incidents.regroup import Regrouped
 from pollwatch.incidents.rolling import MOST_ROWS
-from pollwatch.node.evidence import rhythm
-from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.node.notifying.loop import Background
 from pollwatch.node.receive.process import Receivers
 from pollwatch.node.watch import healthserver
 from pollwatch.node.watch.detecting import Detecting
 from pollwatch.node.watch.grouping import GroupingThread
 from pollwatch.node.watch.hearing import Hearing
-from pollwatch.node.watch.keeping import Job, Keeper
+from pollwatch.node.watch.keeping import Job, Keeper, publish
 from pollwatch.node.watch.ordering import Ordering
 from pollwatch.node.watch.reading import Key, Reader, Understood
 from pollwatch.node.watch.setup import Plan
@@ -117,7 +115,7 @@ class Watch:
         self._stepper = Stepper(live, self._detecting, open_, plan.fields(), clock)
         grouping = LiveGrouping(live, plan.setting(), clock)
         self._grouping = GroupingThread(grouping, self._load, self._regrouped, self._trouble, clock)
-        self._keeper = Keeper(live, self._stepper, self._counts, self._grouping, wishes, tell)
+        self._keeper = Keeper(live, self._stepper, self._counts, self._grouping, wishes, tell, clock)
         self._followed = self._follow([Position.loads(each) for each in resumed.positions])
         self._notifying = Background(live.folder.root, clock, partial(tell, "warning"))
         self._notifying.use(plan.settings.notify, plan.settings.calendar)
@@ -280,16 +278,10 @@ class Watch:
         self._raise_failures()
         self._grouping.drain()
         self._raise_failures()
-        with self._live.held(lambda: False, self._waits), self._evidence() as evidence:
-            evidence.seal_incidents(self._grouping.sealable(everything=True))
-            rhythm.append_sequence(evidence)
-            if evidence.interval is None:
-                evidence.publish_seal()
+        with self._live.held(lambda: False, self._waits):
+            publish(self._live, self._clock, self._grouping.sealable(everything=True))
         self._live.stopped()
         self._tell("info", _("stopped; everything that was read is in the case"), step=self._seq)
-
-    def _evidence(self) -> CaseEvidence:
-        return CaseEvidence.open(self._live.folder.root, self._clock, wait=True)
 
     def _follow(self, positions: Sequence[Position]) -> Followed:
         followed = Followed(self._plan.watched())

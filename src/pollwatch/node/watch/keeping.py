@@ -7,17 +7,20 @@ what is not read yet stays in its file.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import sqlalchemy as sa
 
-from pollwatch.clock import monotonic_s
-from pollwatch.errors import StoreError
+from pollwatch.clock import Clock, monotonic_s
+from pollwatch.errors import PollwatchError, StoreError
 from pollwatch.i18n import _
 from pollwatch.incidents import liveevents
+from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.live import LiveCase
+from pollwatch.node.evidence import rhythm
+from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.node.watch import heartbeat
 from pollwatch.node.watch.grouping import Committed, GroupingThread
 from pollwatch.node.watch.sources import SourceCounts
@@ -29,6 +32,7 @@ from pollwatch.sources.position import Position
 _RETRY_S: Final = 1.0
 _MERGE_EVERY_S: Final = 15.0
 _MERGES_AT_ONCE: Final = 6
+_SEAL_EVERY_S: Final = 600.0
 #: Event files that were merged stay so long for whoever had begun to read them.
 _GRACE_S: Final = 600.0
 
@@ -59,7 +63,14 @@ class Keeper:
     """See the module."""
 
     def __init__(
-        self, live: LiveCase, stepper: Stepper, counts: SourceCounts, grouping: GroupingThread, wish: Wish, tell: Tell
+        self,
+        live: LiveCase,
+        stepper: Stepper,
+        counts: SourceCounts,
+        grouping: GroupingThread,
+        wish: Wish,
+        tell: Tell,
+        clock: Clock,
     ) -> None:
         """Prepare; :meth:`start` begins."""
         self._live = live
@@ -68,11 +79,12 @@ class Keeper:
         self._grouping = grouping
         self._wish = wish
         self._tell = tell
+        self._clock = clock
         self._job: Job | None = None
         self._changed = threading.Condition()
         self._ended = False
         self._gone: list[tuple[float, list[str]]] = []
-        self._merged_s = monotonic_s()
+        self._merged_s = self._sealed_s = monotonic_s()
         self._others: object = None
         self.failure: BaseException | None = None
         self.took_s = 0.0
@@ -162,6 +174,7 @@ class Keeper:
             return
         self._merged_s = now_s
         self._keep_received(job)
+        self._keep_rhythm(now_s)
         while self._gone and now_s - self._gone[0][0] > _GRACE_S:
             liveevents.remove_files(self._live, self._gone.pop(0)[1])
         try:
@@ -171,6 +184,18 @@ class Keeper:
                         return
                     self._gone.append((now_s, liveevents.merge_files(self._live, input_id, files)))
         except StoreError as error:
+            self._tell("warning", str(error))
+
+    def _keep_rhythm(self, now_s: float) -> None:
+        """What the logs get as time passes: a sequence entry, and a seal where no sealer does that at its own times."""
+        if now_s - self._sealed_s < _SEAL_EVERY_S:
+            return
+        self._sealed_s = now_s
+        try:
+            with self._live.held(self._wish.stopping) as got:
+                if got:
+                    publish(self._live, self._clock)
+        except PollwatchError as error:
             self._tell("warning", str(error))
 
     def _keep_received(self, job: Job) -> None:
@@ -190,3 +215,12 @@ class Keeper:
 
     def _pause(self, seconds: float) -> None:
         threading.Event().wait(seconds)
+
+
+def publish(live: LiveCase, clock: Clock, incidents: Sequence[Incident] = ()) -> None:
+    """Seal incidents, bring the private log in order, and publish a seal where no sealer does; the lock is held."""
+    with CaseEvidence.open(live.folder.root, clock, wait=True) as evidence:
+        evidence.seal_incidents(incidents)
+        rhythm.append_due(evidence, clock)
+        if evidence.interval is None:
+            evidence.publish_seal()

@@ -131,7 +131,7 @@ class Stepper:
         """
         root: Path = self._live.folder.root
         if detected.read or incidents:
-            with CaseEvidence.open(root, self._clock, wait=True) as evidence:
+            with CaseEvidence.open(root, self._clock, wait=True, shared=False) as evidence:
                 self._look(evidence, detected)
                 evidence.seal_batches(list(self._unsealed(detected)))
                 evidence.seal_incidents(incidents)
