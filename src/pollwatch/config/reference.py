@@ -108,7 +108,7 @@ SETTINGS: Final = (
     Setting(
         "[watch]",
         "spool_mib",
-        "whole number; 1024",
+        "whole number, at least 64; 1024",
         "How many MiB of each received source are kept until they are read. Then senders have to wait; what comes by "
         "UDP is lost, and counted.",
         "4096",

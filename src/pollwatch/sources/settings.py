@@ -32,6 +32,7 @@ TAKES: Final[Mapping[str, tuple[str, ...]]] = {
     "journald": ("units",),
     "stdin": (),
 }
+_LEAST_SPOOL_MIB: Final = 64
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -126,8 +127,8 @@ def parse_watch(values: Mapping[str, object], where: str) -> WatchSettings:
     table = Table(values, f"{where}: [watch]")
     health = table.text("health", HEALTH)
     mib = table.count("spool_mib", SPOOL_MIB)
-    if mib < 16:
-        raise table.fail("spool_mib", "must be at least 16")
+    if mib < _LEAST_SPOOL_MIB:
+        raise table.fail("spool_mib", f"must be at least {_LEAST_SPOOL_MIB}, for what one sender may send at once")
     folder = Path(where).parent.absolute()
     sources: list[WatchedSource] = []
     for each in numbered(table.tables("source"), f"{where}: [[watch.source]]"):

@@ -65,7 +65,7 @@ class Spool:
         """
         make_folder(folder)
         self.folder = folder
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._most = segment_bytes
         self._lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -97,7 +97,7 @@ class Spool:
         for number in segments(self.folder):
             with suppress(FileNotFoundError):
                 waiting += segment(self.folder, number).stat().st_size
-        if waiting + more > self._limit:
+        if waiting + more > self.limit_bytes:
             return True
         disk = os.statvfs(self.folder)
         return disk.f_bavail * disk.f_frsize - more < FREE_BYTES
@@ -125,7 +125,9 @@ class Spool:
         if not size:
             return
         if self.full(size):
-            raise SpoolFullError(f"{self.folder}: {self._limit >> 20} MiB wait to be read, or the disk is full")
+            if self._descriptor is None or self._size:
+                self._next()  # so that what was written until now can be read to its end and taken out
+            raise SpoolFullError(f"{self.folder}: {self.limit_bytes >> 20} MiB wait to be read, or the disk is full")
         descriptor = self._open(size)
         try:
             self.batches.note([(batch, done, self._number, self._size + at) for batch, done, at in noted])
@@ -146,20 +148,25 @@ class Spool:
 
     def _open(self, size: int) -> int:
         """The segment to append to; a new one after each start, and when one is full."""
-        if self._descriptor is not None and self._size and self._size + size > self._most:
+        if self._descriptor is None or (self._size and self._size + size > self._most):
+            return self._next()
+        return self._descriptor
+
+    def _next(self) -> int:
+        """Begin the next segment."""
+        if self._descriptor is not None:
             os.fdatasync(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
-        if self._descriptor is None:
-            try:
-                path = segment(self.folder, self._number + 1)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-                self._descriptor = os.open(path, flags, 0o600)
-                sync(self.folder)
-            except OSError as error:
-                raise SpoolFullError(f"{self.folder}: {error.strerror}") from error
-            self._number += 1
-            self._size = 0
+        try:
+            path = segment(self.folder, self._number + 1)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            self._descriptor = os.open(path, flags, 0o600)
+            sync(self.folder)
+        except OSError as error:
+            raise SpoolFullError(f"{self.folder}: {error.strerror}") from error
+        self._number += 1
+        self._size = 0
         return self._descriptor
 
     def _abandon(self, descriptor: int) -> None:

@@ -120,7 +120,8 @@ class Sink:
     def _take(self) -> list[_Waiting]:
         group: list[_Waiting] = []
         size = 0
-        while self._waiting and size < _AT_ONCE_BYTES:
+        most = min(_AT_ONCE_BYTES, self._spool.limit_bytes // 4)  # more might never fit
+        while self._waiting and size < most:
             group.append(self._waiting.popleft())
             size += len(group[-1].entry.lines)
         return group
