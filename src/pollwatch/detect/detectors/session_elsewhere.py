@@ -60,8 +60,8 @@ class SessionElsewhere:
             severity=Severity.LOW,
             description="Somebody followed a link from another site that had a session id in it. Once the visitor logs "
             "in, whoever made the link is logged in, too, if the site takes sessions from addresses.",
-            techniques=("T1539",),
-            tactics=("credential-access",),
+            techniques=("T1566.002",),
+            tactics=("initial-access",),
             falsepositives=("A partner that seldom sends visitors, and hands its own session over",),
             author="pollwatch",
             status="experimental",
