@@ -2,13 +2,14 @@
 
     .venv/bin/python bench/accuracy.py [CORPUS ...] [--misses N] [--results bench/ACCURACY.md]
 
-Prints a table per corpus and its misses; ``--results`` writes them as a page. Nothing is learned from the corpora, and
-none of them is part of the project.
+Prints a table per corpus and its misses; ``--results`` writes them as a page, in which what was not measured stays.
+Nothing is learned from the corpora, and none of them is part of the project.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -45,6 +46,25 @@ CORPORA: dict[str, Callable[[], Measured]] = {
 }
 
 
+HEAD = """# Accuracy
+
+Written by `.venv/bin/python bench/accuracy.py --results bench/ACCURACY.md`. The corpora are recordings by
+others; what is wrong is listed, not left out. They were looked at while rules were written: expect less on
+other data.
+"""
+
+
+def write(page: Path, measured: Measured) -> None:
+    """Put a corpus's section into the page, in place of the one that stands there."""
+    parts = re.split(r"(?m)^(?=## )", page.read_text(encoding="utf-8")) if page.exists() else []
+    new = measured.markdown(LISTED).rstrip("\n") + "\n\n"
+    title = new.partition("\n")[0]
+    sections = [part if part.partition("\n")[0] != title else new for part in parts[1:]]
+    page.write_text(
+        "".join([HEAD + "\n", *sections, *([] if new in sections else [new])]).rstrip("\n") + "\n", encoding="utf-8"
+    )
+
+
 def main() -> int:
     """Measure what is asked for, or everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -55,20 +75,11 @@ def main() -> int:
     if not DATA.exists():
         print(f"there is no {DATA}: the corpora are not part of the project", file=sys.stderr)
         return 1
-    pages = [
-        "# Accuracy",
-        "",
-        "Written by `.venv/bin/python bench/accuracy.py --results bench/ACCURACY.md`. The corpora are recordings by",
-        "others; what is wrong is listed, not left out. They were looked at while rules were written: expect less on",
-        "other data.",
-        "",
-    ]
     for name in chosen.corpora or CORPORA:
         measured = CORPORA[name]()
         print(measured.text(chosen.misses), flush=True)
-        pages.append(measured.markdown(LISTED))
-    if chosen.results:
-        chosen.results.write_text("\n".join(pages), encoding="utf-8")
+        if chosen.results:
+            write(chosen.results, measured)
     return 0
 
 
