@@ -122,13 +122,18 @@ def happen(
         advice=(),
         election=ElectionContext("Municipal election", "campaign", priority),
     )
+    put(database, found, at_us, status)
+
+
+def put(database: Database, found: Incident, at_us: int, status: str = "open") -> None:
+    """An incident as a row, without a scan."""
     table = tables.INCIDENTS
     row = rows.incident_row(found)
     with database.writing() as connection:
-        if connection.execute(sa.select(table.c.id).where(table.c.id == name)).first():
-            connection.execute(sa.update(table).where(table.c.id == name).values({**row, "status": status}))
+        if connection.execute(sa.select(table.c.id).where(table.c.id == found.id)).first():
+            connection.execute(sa.update(table).where(table.c.id == found.id).values({**row, "status": status}))
         else:
-            more = {"id": name, "status": status, "created_us": at_us, "updated_us": at_us}
+            more = {"id": found.id, "status": status, "created_us": at_us, "updated_us": at_us}
             connection.execute(sa.insert(table).values({**row, **more}))
 
 

@@ -9,20 +9,21 @@ import json
 import os
 import threading
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from commands import told
+from hostile_scenes import an_incident
+from notify_scenes import put
 from pollwatch.attribution.scale import Stance
-from pollwatch.clock import UTC, ManualClock, SystemClock
+from pollwatch.clock import UTC, SystemClock, rfc3339
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, StoreError
 from pollwatch.evidence import verify
 from pollwatch.incidents.records import Case
 from pollwatch.members.marking import Tlp
-from pollwatch.node.case import scanning
-from pollwatch.node.case.scanning import Request
 from pollwatch.node.public import logstate, preparing, publishing, replacing, site
 from pollwatch.node.public.publishing import Standing
 from pollwatch.node.public.site import Wanted
@@ -31,6 +32,8 @@ from pollwatch.sharing import database, publication
 from pollwatch.sharing.decisions import Person
 from pollwatch.sharing.ledger import Ledger
 from pollwatch.sharing.publication import PUBLIC, Kind, Publication, Told, Words
+from pollwatch.store.database import Database
+from pollwatch.store.folder import CaseFolder
 from public_scenes import DECISION, DENIAL, HOSTILE, WORDS, Offices, copied, offices
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -119,28 +122,26 @@ def test_the_same_case_gives_the_same_bytes(watch: Offices, tmp_path: Path) -> N
     assert b"http:" not in first["policy.txt"], "where the members' gateways are is nobody's business"
 
 
-def test_attack_26_a_page_tells_no_minute_count_or_address(tmp_path: Path) -> None:
+def test_attack_26_a_page_tells_no_minute_count_or_address(watch: Offices, tmp_path: Path) -> None:
     """Attack 26: of an incident the page tells steps and days; what else the case holds is in no file of it."""
-    log = tmp_path / "access.log"
-    line = '198.51.100.9 - - [03/Nov/2026:0{0}:04:11 +0100] "GET /v?id=1%27+UNION+SELECT+{0} HTTP/1.1" 200 9 "-" "-"\n'
-    log.write_text("".join(line.format(hour) for hour in range(1, 9)), "utf-8")
-    clock = ManualClock(1_793_700_000_000_000)
-    case = tmp_path / "case"
-    report = scanning.run(Request((str(log),), case_dir=case), clock, show_progress=False)
-    (incident,) = report.incidents
-    with pytest.raises(PolicyError, match=r"198\.51"):
-        preparing.prepare(case, incident.id, (Words("en", "Attack", "From 198.51.100.9."),), UTC, (), clock)
+    with Case.open(watch.case, watch.clock):
+        pass
+    database = Database(CaseFolder(watch.case).database)
+    put(database, replace(an_incident("PW-1"), tools=("sqlmap",), summary="from 203.0.113.7"), watch.clock.us)
+    database.close()
+    with pytest.raises(PolicyError, match=r"203\.0"):
+        preparing.prepare(watch.case, "PW-1", (Words("en", "Attack", "From 203.0.113.7."),), UTC, (), watch.clock)
     with pytest.raises(PolicyError, match="own words"):
-        preparing.prepare(case, incident.id, (), UTC, (), clock)
-    found = preparing.prepare(case, incident.id, WORDS, UTC, (), clock)
-    assert found.told is not None
-    assert found.told == Told("medium", "open", found.told.steps, ("2026-11-03", "2026-11-03"))
-    publishing.publish(case, None, found, DECISION, clock)
-    site.build(case, tmp_path / "www", Wanted(office="Alder"), clock)
-    whole = b"".join(path.read_bytes() for path in (tmp_path / "www").rglob("*.*") if path.suffix != ".zip")
-    for hidden in (b"198.51.100.9", b"04:11", b"UNION", incident.id.encode(), b"access.log"):
+        preparing.prepare(watch.case, "PW-1", (), UTC, (), watch.clock)
+    told = published(watch, "PW-1", WORDS).publication.told
+    assert told == Told("high", "open", (("SQL injection", "T1190"),), ("2026-11-03", "2026-11-03"))
+    files = built(watch, tmp_path / "www")
+    assert b"T1190" in files["index.html"]
+    whole = b"".join(data for name, data in files.items() if not name.endswith(".zip"))
+    minute = rfc3339(an_incident("PW-1").first_us)
+    assert minute is not None
+    for hidden in (b"203.0.113.7", b"sqlmap", b"PW-1", b"access.log", minute[11:16].encode(), b"2 records"):
         assert hidden not in whole
-    assert "T1190" in (tmp_path / "www" / "index.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

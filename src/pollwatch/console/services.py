@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pollwatch.clock import Clock
+from pollwatch.console.desks.alarms import AlarmDesk
 from pollwatch.console.desks.asking import AskDesk, SavedDesk
 from pollwatch.console.desks.attack import AttackDesk
 from pollwatch.console.desks.clerk import ClerkDesk
@@ -83,6 +84,7 @@ class Services:
     asking: AskDesk
     saved: SavedDesk
     settings: SettingsDesk
+    alarms: AlarmDesk
 
     @property
     def office(self) -> Office:

@@ -31,14 +31,20 @@ def token(key: bytes, alarm: int, person: str) -> str:
     return f"{alarm}-{_mac(key, 'link', alarm, person)[:32].lower()}"
 
 
-def read(key: bytes, text: str, people: Iterable[str]) -> tuple[int, str]:
+def read(key: bytes, text: str, people: Iterable[str], *, links_only: bool = False) -> tuple[int, str]:
     """The alarm and the person that a code or token is of.
+
+    Args:
+        key: the case's.
+        text: what was given.
+        people: who may have been told.
+        links_only: take no codes: where anybody on the network can try them.
 
     Raises:
         UsageError: it is of nobody.
     """
     given = text.strip()
-    match = _CODE.fullmatch(given.upper()) or _TOKEN.fullmatch(given.lower())
+    match = _TOKEN.fullmatch(given.lower()) or (None if links_only else _CODE.fullmatch(given.upper()))
     if match is not None and len(given) < 100:
         alarm = int(match[1])
         for person in people:

@@ -87,13 +87,13 @@ def alarm(told: Alarm, items: Sequence[Item], detail: Detail, answer: Answer, nu
         number: of the message: who gets it twice sees that it is one.
         again: whether the reader was told of it before.
     """
-    head = _head(told)
+    first = head(told)
     if detail == "bare":
-        short = f"pollwatch: {head}"
+        short = f"pollwatch: {first}"
         short += f" {_('Code')} {answer.code}" if answer.code else ""
         return Message("", f"{short} ({number})")
-    subject = f"[pollwatch] {_('Again: ') if again else ''}{head}"
-    lines = [head, *_about(told, items, detail)]
+    subject = f"[pollwatch] {_('Again: ') if again else ''}{first}"
+    lines = [first, *_about(told, items, detail)]
     lines += ["", *_answer(answer), *_foot(number)]
     return Message(subject[:_MOST_SUBJECT], "\n".join(lines))
 
@@ -101,14 +101,14 @@ def alarm(told: Alarm, items: Sequence[Item], detail: Detail, answer: Answer, nu
 def end(told: Alarm, detail: Detail, number: str, by: str) -> Message:
     """An alarm is over, or somebody has it: the others can put their telephones down."""
     if told.kind == "blind" and not by:
-        head = _("We are watching again (alarm {id}).").format(id=told.id)
+        words = _("We are watching again (alarm {id}).").format(id=told.id)
     elif by:
-        head = _("{name} has alarm {id}; you need not do anything.").format(name=inert(by, 80), id=told.id)
+        words = _("{name} has alarm {id}; you need not do anything.").format(name=inert(by, 80), id=told.id)
     else:
-        head = _("Alarm {id} is over; you need not do anything.").format(id=told.id)
+        words = _("Alarm {id} is over; you need not do anything.").format(id=told.id)
     if detail == "bare":
-        return Message("", f"pollwatch: {head} ({number})")
-    return Message(f"[pollwatch] {head}"[:_MOST_SUBJECT], "\n".join([head, "", *_foot(number)]))
+        return Message("", f"pollwatch: {words} ({number})")
+    return Message(f"[pollwatch] {words}"[:_MOST_SUBJECT], "\n".join([words, "", *_foot(number)]))
 
 
 def digest(
@@ -125,25 +125,25 @@ def digest(
         since: from when on, for people.
     """
     total = sum(count for _severity, count in counts)
-    head = ngettext("{n} incident since {since}", "{n} incidents since {since}", total).format(n=total, since=since)
+    first = ngettext("{n} incident since {since}", "{n} incidents since {since}", total).format(n=total, since=since)
     words = ", ".join(f"{count} {severity_word(severity)}" for severity, count in counts)
     if detail == "bare":
-        return Message("", f"pollwatch: {head}: {words} ({number})")
-    lines = [f"{head}: {words}", ""]
+        return Message("", f"pollwatch: {first}: {words} ({number})")
+    lines = [f"{first}: {words}", ""]
     lines += [line for each in items[:MOST_TOLD] for line in _item(each, detail)]
     if total > len(items[:MOST_TOLD]):
         lines.append(_("and {n} more").format(n=total - len(items[:MOST_TOLD])))
     lines += ["", *([link] if link else []), *_foot(number)]
-    return Message(f"[pollwatch] {head}"[:_MOST_SUBJECT], "\n".join(lines))
+    return Message(f"[pollwatch] {first}"[:_MOST_SUBJECT], "\n".join(lines))
 
 
 def trial(person: str, channel: str, detail: Detail, number: str) -> Message:
     """To see whether a channel works."""
-    head = _("This is a test: alarms for {person} come over {channel}. Nothing has happened.")
-    head = head.format(person=inert(person, 80), channel=inert(channel, 80))
+    words = _("This is a test: alarms for {person} come over {channel}. Nothing has happened.")
+    words = words.format(person=inert(person, 80), channel=inert(channel, 80))
     if detail == "bare":
-        return Message("", f"pollwatch: {head} ({number})")
-    return Message(f"[pollwatch] {_('Test')}", "\n".join([head, "", *_foot(number)]))
+        return Message("", f"pollwatch: {words} ({number})")
+    return Message(f"[pollwatch] {_('Test')}", "\n".join([words, "", *_foot(number)]))
 
 
 def severity_word(severity: Severity) -> str:
@@ -163,7 +163,8 @@ def inert(text: str, limit: int = 300) -> str:
     return _LINKED.sub("(.)", plain.replace("://", "(:)//"))
 
 
-def _head(told: Alarm) -> str:
+def head(told: Alarm) -> str:
+    """What an alarm is, in one sentence that holds nothing but numbers and words of ours."""
     match told.kind:
         case "blind":
             return _("Not watching: nobody would see an attack now (alarm {id}).").format(id=told.id)

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 PAGES: Final = (
     "start", "clerk", "cards", "statements", "inbox", "triage", "incident", "tuning",
-    "rules", "sources", "attack", "asking", "joint", "elections",
+    "rules", "sources", "attack", "asking", "joint", "elections", "alarm",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pollwatch.incidents.eventsql import EventSql
 from pollwatch.incidents.inbox import Inbox
 from pollwatch.incidents.records import Case
 from pollwatch.incidents.saved import SavedQuestions
+from pollwatch.node.floor.alarms import FloorAlarms
 from pollwatch.node.floor.asking import FloorSql
 from pollwatch.node.floor.attack import FloorAttack
 from pollwatch.node.floor.changing import DatabaseChanges
@@ -69,4 +70,5 @@ def floor(
             asking=FloorSql(stack.enter_context(EventSql.open(case_dir))),
             saved=SavedQuestions(database, clock),
             settings=FloorSettings(current.file),
+            alarms=FloorAlarms(database, lambda: current.settings().notify, clock),
         )

@@ -31,14 +31,15 @@ class Answered:
     incidents: tuple[str, ...]
 
 
-def whose(database: Database, settings: NotifySettings, text: str) -> tuple[Alarm, str]:
+def whose(database: Database, settings: NotifySettings, text: str, *, links_only: bool = False) -> tuple[Alarm, str]:
     """The alarm and the person that a code or a link's token is of; changes nothing.
 
     Raises:
         UsageError: it is of nobody.
     """
     with database.writing() as connection:  # the key may have to be made
-        number, person = answering.read(alarms.key(connection), text, [each.name for each in settings.people])
+        people = [each.name for each in settings.people]
+        number, person = answering.read(alarms.key(connection), text, people, links_only=links_only)
         return alarms.get(connection, number), person
 
 
