@@ -64,6 +64,10 @@ def test_a_night_with_a_watch(tmp_path: Path) -> None:
         assert again.wait(timeout=120) == 0
     scanned = here("scan", str(log), "--case", str(case), "--quiet", cwd=tmp_path)
     assert b"left out, since the watch of this case reads it already" in scanned.stderr
+    bundle = tmp_path / "bundle.json"
+    exported = here("seal", "export", first, "--case", str(case), "--output", str(bundle), cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    assert bundle.exists()
     ((name, severity, _title, lines),) = incidents_in(case)
     assert (name, severity, len(lines)) == (first, "medium", 6)
     assert lines_in(case) == 56

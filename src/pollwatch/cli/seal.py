@@ -193,8 +193,8 @@ def export(  # noqa: PLR0913 - one parameter per option
     policy = _read(policy_file) if policy_file else joined.policy
     witnesses: tuple[Verifier, ...] = tuple(Policy.parse(policy).witnesses.values()) if policy else ()
     extras = bundling.Extras({**joined.attachments, **_attachments(attached)}, witnesses, policy, max_lines, fields)
-    fetch = rereading.Rereader(rereading.find_file)
     with Case.open(case_dir, clock, create=False) as case, CaseEvidence.open(case_dir, clock) as evidence:
+        fetch = rereading.Rereader(rereading.finder(case))
         if incident is not None:
             subject = case.incident(incident)
             bundle = bundling.export(evidence, subject, out, clock, None if without_lines else fetch, extras)

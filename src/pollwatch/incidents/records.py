@@ -33,7 +33,7 @@ from pollwatch.incidents.incident import Incident, Status
 from pollwatch.incidents.inputs import event_readers, input_paths
 from pollwatch.incidents.intake import Intake
 from pollwatch.incidents.live import LiveCase
-from pollwatch.incidents.livetables import LIVE_POSITIONS
+from pollwatch.incidents.livetables import LIVE_INPUTS, LIVE_POSITIONS
 from pollwatch.incidents.quarantine import Quarantine, QuarantineCount, QuarantinedLine
 from pollwatch.incidents.regroup import Regrouped
 from pollwatch.incidents.scanned import ScannedInput
@@ -110,6 +110,14 @@ class Case:
         """How far a watch has read each file that it follows (``sources.position``); none where none ever did."""
         with self._database.reading() as connection:
             return tuple(connection.execute(sa.select(LIVE_POSITIONS.c.position)).scalars())
+
+    def places(self) -> dict[str, bytes]:
+        """How far each followed file was read, by how the case calls it; without what is received."""
+        same = sa.and_(*(LIVE_INPUTS.c[name] == LIVE_POSITIONS.c[name] for name in ("source", "stream", "generation")))
+        inputs = tables.INPUTS
+        query = sa.select(inputs.c.path, LIVE_POSITIONS.c.position).join(LIVE_INPUTS).join(LIVE_POSITIONS, same)
+        with self._database.reading() as connection:
+            return {row.path: row.position for row in connection.execute(query)}
 
     def watching(self) -> LiveCase:
         """A watch's way into the case, step by step."""

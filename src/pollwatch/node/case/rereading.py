@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
 
 from pollwatch.errors import SourceError
 from pollwatch.events.block import LineBlock
+from pollwatch.incidents.records import Case
 from pollwatch.node.case.reading import blocks
+from pollwatch.sources.content import Content
 from pollwatch.sources.interface import Source
+from pollwatch.sources.position import Position, digest
+
+#: Files beside one that was rotated that are looked at.
+_MOST_BESIDE: Final = 200
 
 
 class Rereader:
@@ -65,3 +73,34 @@ def find_file(path: str) -> Source:
             if sources:
                 return sources[0]
     raise SourceError(f"{path}: the original is needed to prove its lines; put it back, or export without lines")
+
+
+def finder(case: Case) -> Callable[[str], Source]:
+    """Finds the originals of a case's inputs, also of those that a watch followed and that were rotated since."""
+    followed = case.places()
+
+    def find(path: str) -> Source:
+        moved = _moved(Position.loads(followed[path])) if path in followed else None
+        return find_file(path if moved is None else moved)
+
+    return find
+
+
+def _moved(position: Position) -> str | None:
+    """Where a followed file lies now: under its name, or beside it under another, compressed perhaps."""
+    here = Path(position.path)
+    try:
+        beside = sorted(each for each in here.parent.iterdir() if each.is_file() and each.name.startswith(here.stem))
+    except OSError:
+        return None
+    for path in (here, *beside[:_MOST_BESIDE]):
+        with suppress(OSError, SourceError):
+            content = Content(str(path))
+            try:
+                head = content.read(0, position.head_bytes)
+                tail = content.read(position.offset - position.tail_bytes, position.tail_bytes)
+            finally:
+                content.close()
+            if (digest(head), digest(tail)) == (position.head, position.tail):
+                return str(path)
+    return None
