@@ -137,7 +137,52 @@ def settings_page() -> str:
     return config.reference()
 
 
+def api_page() -> str:
+    """What programs may ask of the console, from its OpenAPI document and from what each route asks."""
+    from fastapi.routing import iter_route_contexts  # noqa: PLC0415 - after the cheap pages
+
+    from pollwatch.console import api  # noqa: PLC0415
+    from pollwatch.console.access import Permission, asked_of  # noqa: PLC0415
+
+    document = api.document()
+    needs = {}
+    for context in iter_route_contexts(api.router.routes):
+        asked = asked_of(context.dependant)
+        for method in context.methods:
+            needs[method.lower(), context.path] = f"`{asked}`" if isinstance(asked, Permission) else "nothing"
+    parts = [
+        "# The console's API",
+        "",
+        document["info"]["description"],
+        "",
+        'The console serves the same as OpenAPI 3.1 at `/api/v1/openapi.json`. Errors are `{"detail": "..."}`.',
+        "",
+        "| method and path | takes | what it does |",
+        "| --- | --- | --- |",
+    ]
+    for path, item in document["paths"].items():
+        for method, told in item.items():
+            words = told.get("description", told["summary"]).split("\n\n")[0].replace("\n", " ")
+            parts.append(f"| `{method.upper()} {path}` | {needs[method, path]} | {words} |")
+    for name, shape in document["components"]["schemas"].items():
+        parts += [
+            "",
+            f"## {name}",
+            "",
+            shape.get("description", ""),
+            "",
+            "| field | type | meaning |",
+            "| --- | --- | --- |",
+        ]
+        for field, value in shape.get("properties", {}).items():
+            kinds = value.get("anyOf", [value])
+            kind = " or ".join(str(each.get("type") or each.get("$ref", "").rpartition("/")[2]) for each in kinds)
+            parts.append(f"| `{field}` | {kind} | {value.get('description', '')} |")
+    return "\n".join(parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "api.md": api_page,
     "cli.md": cli_page,
     "exit-codes.md": exit_codes_page,
     "formats.md": formats_page,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -178,3 +179,33 @@ def test_digits_from_a_telephone_and_out_everywhere(browser: Browser, console: t
         two.wait_for_url("**/sign-in")
         one.goto(f"{address}/me")
         assert one.url.startswith(f"{address}/sign-in")
+
+
+def test_an_observer_cannot_act(browser: Browser, console: tuple[Hall, str]) -> None:
+    """An observer sees what happened and no way to change it; a request made by hand is refused and in the trail."""
+    hall_, address = console
+    hall_.account("olu", Role.OBSERVER)
+    with Case.open(hall_.case_dir, hall_.clock) as case:
+        incident = case.incidents()[0]
+    with tab(browser) as page:
+        sign_in(page, address, "olu")
+        page.wait_for_url(f"{address}/me")
+        page.goto(f"{address}/incidents/{incident.id}")
+        sent = page.locator("main form[method='post'], main [hx-post]")
+        assert sent.count() == 0
+        assert "ann" not in page.inner_text("main").split()
+        status = page.evaluate(
+            """async (id) => (await fetch('/triage/acknowledge', {method: 'POST', body: new URLSearchParams({id}),
+                headers: {'X-CSRF-Token': document.querySelector('meta[name=csrf]').content}})).status""",
+            incident.id,
+        )
+        assert status == 403
+        for path in ("/accounts", "/audit"):
+            answer = page.goto(address + path)
+            assert answer is not None
+            assert answer.status == 403
+        assert not re.search("/accounts|/audit", page.content().partition("<main")[0])
+    with Case.open(hall_.case_dir, hall_.clock) as case:
+        assert case.incident(incident.id).status == "open"
+    row = next(row for row in hall_.desk.trail.latest(5) if row.action.startswith("POST"))
+    assert (row.actor.who, row.outcome) == ("Olu", "refused")

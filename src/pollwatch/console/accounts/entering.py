@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from pollwatch.console import api
 from pollwatch.console.accounts import refusing
 from pollwatch.console.accounts.gate import Gate
 from pollwatch.console.accounts.within import Entrance
@@ -24,7 +25,7 @@ def guarded_app(services: Services, entrance: Entrance) -> FastAPI:
     def around(app: ASGIApp) -> ASGIApp:
         return Gate(app, entrance.desk, entrance.hosts)
 
-    own = (signin.router, me.router, accounts.router, audit.router)
+    own = (signin.router, me.router, accounts.router, audit.router, api.router)
     app = make_app(services, around, own)
     app.state.entrance = entrance
     refusing.install(app, app.state.house)
