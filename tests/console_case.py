@@ -26,6 +26,11 @@ name = "Voter portal"
 owner = "Alderland election office"
 kind = "registration"
 appears_as = ["portal.example"]
+
+[[notify.person]]
+name = "Lea"
+role = "duty officer"
+telephone = "+31 70 555 0100"
 """
 #: A log line that would be a script, a formula and a terminal's colour, if anybody let it.
 HOSTILE = "=cmd|'/C calc'!A0<script>document.title='owned'</script>\x1b[31m\u202e"

@@ -84,6 +84,16 @@ def test_the_clerk_sees_one_light_and_what_to_do(lead: Page) -> None:
     expect(lead.locator(".keep")).to_contain_text("Do not wipe; keep the machine")
 
 
+def test_whom_to_call_is_printed_for_those_who_may_see_it(lead: Page, observer: Page) -> None:
+    """The telephone tree of the settings stands before the action cards; an observer gets no number."""
+    lead.goto("/cards")
+    expect(lead.get_by_role("region", name="Whom to call")).to_contain_text("Lea duty officer")
+    expect(lead.get_by_role("region", name="Whom to call")).to_contain_text("+31 70 555 0100")
+    observer.goto("/cards")
+    expect(observer.get_by_role("region", name="Whom to call")).to_contain_text("Voter portal")
+    assert "555 0100" not in observer.content()
+
+
 def test_a_defaced_page_is_told_apart_from_altered_results(lead: Page) -> None:
     """Where something that the public sees was altered, both readings stand side by side, each with its statement."""
     lead.goto("/inbox?q=Altered")

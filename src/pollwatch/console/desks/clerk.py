@@ -10,6 +10,7 @@ from pollwatch.election.assets import Asset
 from pollwatch.incidents.asking import Ask
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.light import Light
+from pollwatch.report.phonetree import PhoneTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,10 @@ class ClerkDesk(Protocol):
 
     def asked_by(self, who: str) -> list[Ask]:
         """The latest questions of somebody."""
+        ...
+
+    def phones(self) -> PhoneTree:
+        """Whom to call, in which order, as the settings have it."""
         ...
 
     def systems(self) -> Sequence[Asset]:

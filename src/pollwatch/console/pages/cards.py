@@ -17,6 +17,8 @@ Reader = Annotated[Viewer, need(Permission.READ)]
 
 
 @router.get("/cards")
-def all_cards(request: Request, house: TheHouse, _viewer: Reader) -> HTMLResponse:
-    """All cards, and whom to call: a page to print."""
-    return house.page(request, "cards.html.j2", cards=cards(), systems=house.services.clerk.systems())
+def all_cards(request: Request, house: TheHouse, viewer: Reader) -> HTMLResponse:
+    """All cards, and whom to call: a page to print. Observers see no names and no numbers."""
+    clerk = house.services.clerk
+    phones = clerk.phones() if viewer.may(Permission.LINES) else None
+    return house.page(request, "cards.html.j2", cards=cards(), systems=clerk.systems(), phones=phones)

@@ -20,7 +20,10 @@ from pollwatch.incidents.inbox import Inbox
 from pollwatch.incidents.inboxquery import Question
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.records import Case
+from pollwatch.node.charter.jointfolder import JointFolder
 from pollwatch.node.floor.watching import watching
+from pollwatch.node.notifying import tree
+from pollwatch.report.phonetree import PhoneTree
 
 _WAITING: Final = Question(statuses=("open", "acknowledged"))
 #: Scans of longer ago than this say nothing about now.
@@ -81,6 +84,12 @@ class FloorClerk:
     def asked_by(self, who: str) -> list[Ask]:
         """The latest questions of somebody."""
         return self.case.asking().of(who)
+
+    def phones(self) -> PhoneTree:
+        """Whom to call, in which order, as the settings have it."""
+        settings = self.settings()
+        exercise = JointFolder(self.case.folder.root).is_exercise
+        return tree.of(settings, self.clock.now_us(), settings.notify.zone, "", exercise=exercise)
 
     def systems(self) -> Sequence[Asset]:
         """What is watched, and who is called about it."""
