@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from pollwatch.errors import StoreError
 from pollwatch.incidents.inboxquery import Sort
 from pollwatch.incidents.workflow import STATUSES
 
@@ -137,7 +138,10 @@ def load(connection: sa.Connection) -> Columns:
     seq = connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM incident_changes").scalar_one()
     codes = _Codes({"assignee": (), "phase": ()})
     query = f"SELECT {_FIELDS} FROM incident_index x ORDER BY x.number"  # noqa: S608 - our own words
-    records = codes.records(_plain(connection, query))
+    try:
+        records = codes.records(_plain(connection, query))
+    except sqlite3.Error as error:
+        raise StoreError(f"the inbox cannot be read: {error}; is the case damaged?") from error
     rows = {name: np.ascontiguousarray(records[name]) for name in _NAMES}
     terms = {kind: _load_terms(connection, kind, rows["number"]) for kind in HELD_KINDS}
     return Columns(int(seq), rows, codes.names(), terms)
@@ -205,11 +209,20 @@ class _Codes:
             yield (number, first, last, timed, who, phases.setdefault(phase, len(phases)), *rest)
 
 
-def _plain(connection: sa.Connection, query: str, given: Sequence[object] = ()) -> sqlite3.Cursor:
+def _plain(connection: sa.Connection, query: str) -> sqlite3.Cursor:
     """Rows as plain tuples: of a million rows, wrapping them would take longer than reading them."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - as ``Database`` makes them
-    return driver.execute(query, given)
+    return driver.execute(query)
+
+
+def numbers_of(connection: sa.Connection, query: str, given: Sequence[object]) -> Ints:
+    """The numbers that a query gives as one text (``group_concat``): a row each would take ten times longer."""
+    return _listed(connection.exec_driver_sql(query, tuple(given)).scalar_one())
+
+
+def _listed(text: str | None) -> Ints:
+    return np.fromstring(text, np.int64, sep=",") if text else np.zeros(0, dtype=np.int64)
 
 
 def _load_terms(connection: sa.Connection, kind: str, numbers: Ints) -> Terms:
@@ -221,7 +234,7 @@ def _load_terms(connection: sa.Connection, kind: str, numbers: Ints) -> Terms:
         "SELECT t.id, group_concat(k.number) FROM incident_terms t CROSS JOIN incident_keys k ON k.term = t.id"
         " WHERE t.kind = ? GROUP BY t.id"
     )
-    owners = {term: np.fromstring(text, np.int64, sep=",") for term, text in _plain(connection, query, (kind,))}
+    owners = {term: _listed(text) for term, text in connection.exec_driver_sql(query, (kind,))}
     ids = np.fromiter((row.id for row in found), dtype=np.int64)
     terms = np.fromiter(owners, dtype=np.int64)
     many = np.fromiter((each.size for each in owners.values()), dtype=np.int64)

@@ -265,9 +265,8 @@ class Inbox:
         expression = match_expression(text)
         found = np.zeros(0, dtype=np.int64)
         if expression:
-            query = f"SELECT rowid FROM {TEXT} WHERE {TEXT} MATCH ?"  # noqa: S608 - our own words
-            rows = connection.exec_driver_sql(query, (expression,))
-            found = np.fromiter((row[0] for row in rows), dtype=np.int64)
+            query = f"SELECT group_concat(rowid) FROM {TEXT} WHERE {TEXT} MATCH ?"  # noqa: S608 - our own words
+            found = columns.numbers_of(connection, query, (expression,))
         exact = _having(connection, (*indexing.ACTOR_KINDS, "asset"), (text.strip(),))
         found = np.union1d(found, exact)
         self._searched = (text, seq, found)
@@ -298,8 +297,8 @@ def _having(connection: sa.Connection, kinds: Sequence[str], values: Iterable[st
     parts = [np.zeros(0, dtype=np.int64)]
     for value in values:
         for term in indexing.term_ids(connection, kinds, value):
-            rows = connection.exec_driver_sql("SELECT number FROM incident_keys WHERE term = ?", (term,))
-            parts.append(np.fromiter((row[0] for row in rows), dtype=np.int64))
+            query = "SELECT group_concat(number) FROM incident_keys WHERE term = ?"
+            parts.append(columns.numbers_of(connection, query, (term,)))
     return np.unique(np.concatenate(parts))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import struct
 from dataclasses import asdict, dataclass
 from typing import Final, Literal, get_args
@@ -27,6 +28,7 @@ MOST_ROWS: Final = 500
 
 _LAYOUT: Final = struct.Struct(">B8sqq")
 _VERSION: Final = 1
+_BEGINNING: Final = re.compile(r"\w\w$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Question:
         actors: an address, account, host or domain, exactly.
         since_us: what went on at this time or later.
         until_us: what had begun before this time.
-        text: words that must all occur; the last one may be the beginning of a word.
+        text: words that must all occur; the last one, from two letters on, may be the beginning of a word.
     """
 
     severities: tuple[Severity, ...] = ()
@@ -105,4 +107,5 @@ def match_expression(text: str) -> str:
     """
     parts = [part.replace("\0", "") for part in encodable(text).split()]
     quoted = ['"' + part.replace('"', '""') + '"' for part in parts if any(c.isalnum() for c in part)]
-    return " ".join(quoted) + ("*" if quoted else "")
+    # One letter begins too many words: looking for all of them would take as long as they say little.
+    return " ".join(quoted) + ("*" if quoted and _BEGINNING.search(parts[-1]) else "")
