@@ -115,9 +115,9 @@ class Plan:
         work = len(self.rules) * events
         if self._matcher or self._made.used() or work >= _WORTH_LOADING:
             return True
-        if "numba" not in sys.modules:
-            return False
-        self._small.append(events)
+        self._small.append(work)
+        if "numba" not in sys.modules:  # whoever watches gets only small batches, but many of them
+            return sum(self._small) >= _WORTH_LOADING
         return work >= _WORTH_IT or len(self._small) > _FEW_BATCHES
 
     def matcher(self) -> Matcher:

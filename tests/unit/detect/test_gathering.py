@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +72,13 @@ def test_only_what_means_the_same_goes_together() -> None:
     assert [0, 1] in found
     for apart in ({0, 2}, {1, 3}, {1, 4}, {1, 5}, {1, 6}):
         assert not any(apart <= set(group) for group in found)
+
+
+def test_many_small_batches_are_worth_what_one_large_batch_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever watches never gets a large batch: after enough small ones the compiled loops are loaded all the same."""
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    planned = Engine.load().plan(WEB)
+    answers = [planned.worth_compiling(500) for _ in range(2_000)]
+    assert not answers[0]
+    assert answers[-1]
+    assert sorted(answers) == answers
