@@ -89,10 +89,11 @@ def alarm(told: Alarm, items: Sequence[Item], detail: Detail, answer: Answer, nu
     """
     first = head(told)
     if detail == "bare":
-        short = f"pollwatch: {first}"
-        short += f" {_('Code')} {answer.code}" if answer.code else ""
+        code = _("Code") + f" {answer.code}" if answer.code else ""
+        short = f"pollwatch: {first} {code}".rstrip()
         return Message("", f"{short} ({number})")
-    subject = f"[pollwatch] {_('Again: ') if again else ''}{first}"
+    before = _("Again:") + " " if again else ""
+    subject = f"[pollwatch] {before}{first}"
     lines = [first, *_about(told, items, detail)]
     lines += ["", *_answer(answer), *_foot(number)]
     return Message(subject[:_MOST_SUBJECT], "\n".join(lines))
