@@ -69,7 +69,8 @@ def test(*, case_dir: Path, names: tuple[str, ...], config_file: Path | None) ->
                 with notifier.database.writing() as connection:
                     outbox.give_up(connection, mine.id, str(error), clock.now_us())
             else:
-                click.echo(f"{told}\t{_('taken by')} {to.where} ({mine.key.number})")
+                taken = _("taken by")
+                click.echo(f"{told}\t{taken} {to.where} ({mine.key.number})")
                 with notifier.database.writing() as connection:
                     outbox.sent(connection, mine.id, clock.now_us())
     notifier.database.close()

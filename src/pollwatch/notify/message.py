@@ -144,7 +144,8 @@ def trial(person: str, channel: str, detail: Detail, number: str) -> Message:
     words = words.format(person=inert(person, 80), channel=inert(channel, 80))
     if detail == "bare":
         return Message("", f"pollwatch: {words} ({number})")
-    return Message(f"[pollwatch] {_('Test')}", "\n".join([words, "", *_foot(number)]))
+    test = _("Test")
+    return Message(f"[pollwatch] {test}", "\n".join([words, "", *_foot(number)]))
 
 
 def severity_word(severity: Severity) -> str:
@@ -179,7 +180,8 @@ def head(told: Alarm) -> str:
             word = _("Call now") if told.severity >= Severity.HIGH else _("Look now")
             many = ngettext("{n} incident, {severity}", "{n} incidents, up to {severity}", told.count)
             many = many.format(n=told.count, severity=severity_word(told.severity))
-            return f"{word}: {many} ({_('alarm {id}').format(id=told.id)})."
+            alarm_words = _("alarm {id}").format(id=told.id)
+            return f"{word}: {many} ({alarm_words})."
 
 
 def _about(told: Alarm, items: Sequence[Item], detail: Detail) -> list[str]:
@@ -198,7 +200,8 @@ def _item(each: Item, detail: Detail) -> list[str]:
         return [f"- {each.id} ({severity_word(each.severity)}): {inert(each.title)}", f"  {inert(each.summary, 600)}"]
     named = dict.fromkeys(technique(one).name or one for one in each.techniques)
     what = ", ".join([*named][:3]) or _("suspicious activity")
-    return [f"- {each.id} ({severity_word(each.severity)}, {_('priority {n}').format(n=each.priority)}): {what}"]
+    priority = _("priority {n}").format(n=each.priority)
+    return [f"- {each.id} ({severity_word(each.severity)}, {priority}): {what}"]
 
 
 def _answer(answer: Answer) -> list[str]:
