@@ -1,6 +1,6 @@
 """The clerk's and the analyst's pages in Chromium: one console and one browser for all, worked as people work.
 
-The tests go through one case in the order in which they stand.
+One test goes through one case, step by step in the order in which they stand: each builds on the ones before.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _at(browser: Browser, floor: Floor, role: str, width: int) -> Iterator[Page]
     assert complaints == []
 
 
-def test_the_clerk_sees_one_light_and_what_to_do(lead: Page) -> None:
+def the_clerk_sees_one_light_and_what_to_do(lead: Page) -> None:
     """The light says a word, one sentence, three steps, whom to call, and not to wipe the machine."""
     lead.goto("/clerk")
     expect(lead.get_by_role("heading", level=1)).to_have_text("Call now")
@@ -84,7 +84,7 @@ def test_the_clerk_sees_one_light_and_what_to_do(lead: Page) -> None:
     expect(lead.locator(".keep")).to_contain_text("Do not wipe; keep the machine")
 
 
-def test_whom_to_call_is_printed_for_those_who_may_see_it(lead: Page, observer: Page) -> None:
+def whom_to_call_is_printed_for_those_who_may_see_it(lead: Page, observer: Page) -> None:
     """The telephone tree of the settings stands before the action cards; an observer gets no number."""
     lead.goto("/cards")
     expect(lead.get_by_role("region", name="Whom to call")).to_contain_text("Lea duty officer")
@@ -94,7 +94,7 @@ def test_whom_to_call_is_printed_for_those_who_may_see_it(lead: Page, observer: 
     assert "555 0100" not in observer.content()
 
 
-def test_a_defaced_page_is_told_apart_from_altered_results(lead: Page) -> None:
+def a_defaced_page_is_told_apart_from_altered_results(lead: Page) -> None:
     """Where something that the public sees was altered, both readings stand side by side, each with its statement."""
     lead.goto("/inbox?q=Altered")
     lead.locator("#list .what a").first.click()
@@ -107,7 +107,7 @@ def test_a_defaced_page_is_told_apart_from_altered_results(lead: Page) -> None:
     expect(lead.locator("#t-press")).to_contain_text("differ from the signed protocols")
 
 
-def test_whoever_is_not_sure_sees_who_was_told_and_the_answer(lead: Page) -> None:
+def whoever_is_not_sure_sees_who_was_told_and_the_answer(lead: Page) -> None:
     """The question is with a person of a name, waits in the inbox, and its answer comes to the clerk's page."""
     lead.goto("/clerk")
     lead.get_by_label("What do you see?").fill("Is this our own test?")
@@ -124,7 +124,7 @@ def test_whoever_is_not_sure_sees_who_was_told_and_the_answer(lead: Page) -> Non
     expect(lead.locator(".answer")).to_contain_text("No. Call me.")
 
 
-def test_the_inbox_is_worked_by_keyboard(lead: Page) -> None:
+def the_inbox_is_worked_by_keyboard(lead: Page) -> None:
     """J and k move, x chooses, e acknowledges what was chosen, s takes it, ? tells the keys; focus goes along."""
     lead.goto("/inbox")
     expect(lead.locator("#list > .incident")).to_have_count(5)
@@ -147,7 +147,7 @@ def test_the_inbox_is_worked_by_keyboard(lead: Page) -> None:
     expect(first.locator(".state")).to_contain_text("Lea")
 
 
-def test_a_new_incident_appears_without_losing_the_place(lead: Page, floor: Floor) -> None:
+def a_new_incident_appears_without_losing_the_place(lead: Page, floor: Floor) -> None:
     """What is committed stands in the open inbox within two seconds; focus and choice stay where they were."""
     lead.goto("/inbox?sort=severity")
     for _turn in range(3):
@@ -166,7 +166,7 @@ def test_a_new_incident_appears_without_losing_the_place(lead: Page, floor: Floo
     lead.keyboard.press("x")
 
 
-def test_an_exception_is_tried_before_it_is_made(lead: Page) -> None:
+def an_exception_is_tried_before_it_is_made(lead: Page) -> None:
     """The preview counts what the exception would have hidden, follows the form, and making it hides just that."""
     lead.goto("/inbox?q=traversal")
     expect(lead.locator("#list > .incident")).to_have_count(2)
@@ -187,7 +187,7 @@ def test_an_exception_is_tried_before_it_is_made(lead: Page) -> None:
     expect(lead.locator("article")).to_contain_text("hid 2 incidents")
 
 
-def test_two_incidents_become_one(lead: Page) -> None:
+def two_incidents_become_one(lead: Page) -> None:
     """Chosen by keyboard and merged from the menu with a reason; the page of the one has both addresses."""
     lead.goto("/inbox?rule=sql-injection")
     expect(lead.locator("#list > .incident")).to_have_count(2)
@@ -202,7 +202,7 @@ def test_two_incidents_become_one(lead: Page) -> None:
     expect(lead.locator(".history")).to_contain_text("same tool, same minute")
 
 
-def test_a_merged_incident_can_be_split_again(lead: Page) -> None:
+def a_merged_incident_can_be_split_again(lead: Page) -> None:
     """What one address did goes into an incident of its own."""
     lead.get_by_text("It is two: split").click()
     lead.locator('input[name="actor"][value="203.0.113.8"]').check()
@@ -213,7 +213,7 @@ def test_a_merged_incident_can_be_split_again(lead: Page) -> None:
     expect(lead.locator("#in-who dl")).to_contain_text("203.0.113.8")
 
 
-def test_exports_are_files_and_no_formulas(lead: Page) -> None:
+def exports_are_files_and_no_formulas(lead: Page) -> None:
     """CSV of attacker-written text (formula injection) has no cell that is computed; JSON is the contract's."""
     lead.goto("/inbox?status=all")
     with lead.expect_download() as told:
@@ -229,7 +229,7 @@ def test_exports_are_files_and_no_formulas(lead: Page) -> None:
     assert {each["techniqueID"] for each in layer["techniques"]} >= {"T1190", "T1505.003"}
 
 
-def test_hostile_lines_stay_text(lead: Page) -> None:
+def hostile_lines_stay_text(lead: Page) -> None:
     """A log line with a script, a colour code and a bidirectional override (stored XSS) is shown and does nothing."""
     lead.goto("/inbox?q=192.0.2.66")
     lead.locator("#list .what a").first.click()
@@ -237,7 +237,7 @@ def test_hostile_lines_stay_text(lead: Page) -> None:
     assert "owned" not in lead.title()
 
 
-def test_an_observer_sees_what_happened_and_nobody(observer: Page) -> None:
+def an_observer_sees_what_happened_and_nobody(observer: Page) -> None:
     """An observer's pages name no address and no account, show no raw line, and offer nothing to press."""
     observer.goto("/inbox?status=all")
     rows = observer.locator("#list > .incident")
@@ -249,7 +249,7 @@ def test_an_observer_sees_what_happened_and_nobody(observer: Page) -> None:
     assert not re.search(r"\d+\.\d+\.\d+\.\d+", observer.locator("main").inner_text())
 
 
-def test_an_observer_cannot_act(observer: Page, floor: Floor) -> None:
+def an_observer_cannot_act(observer: Page, floor: Floor) -> None:
     """Asking the server directly (requests forged by an observer): 403 for every deed and every export."""
     name = observer.url.rsplit("/", 1)[1]
     deeds = ["/triage/acknowledge", "/triage/assign", "/triage/close", "/triage/reopen", "/triage/merge"]
@@ -261,7 +261,7 @@ def test_an_observer_cannot_act(observer: Page, floor: Floor) -> None:
         assert observer.request.get(path).status == 403, path
 
 
-def test_pages_have_no_violation_that_axe_sees(lead: Page, observer: Page) -> None:
+def pages_have_no_violation_that_axe_sees(lead: Page, observer: Page) -> None:
     """WCAG 2.2 AA as far as axe can tell, wide and narrow, light and dark, with the menus open."""
     lead.goto("/inbox?status=all")
     incident = lead.locator("#list .what a").first.get_attribute("href")
@@ -277,3 +277,21 @@ def test_pages_have_no_violation_that_axe_sees(lead: Page, observer: Page) -> No
             found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]})
             assert found.violations_count == 0, f"{path} {scheme}\n{found.generate_report()}"
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is too wide"
+
+
+def test_the_floor_is_worked(lead: Page, observer: Page, floor: Floor) -> None:
+    """A night at the console: what each step shows stands in its docstring."""
+    the_clerk_sees_one_light_and_what_to_do(lead)
+    whom_to_call_is_printed_for_those_who_may_see_it(lead, observer)
+    a_defaced_page_is_told_apart_from_altered_results(lead)
+    whoever_is_not_sure_sees_who_was_told_and_the_answer(lead)
+    the_inbox_is_worked_by_keyboard(lead)
+    a_new_incident_appears_without_losing_the_place(lead, floor)
+    an_exception_is_tried_before_it_is_made(lead)
+    two_incidents_become_one(lead)
+    a_merged_incident_can_be_split_again(lead)
+    exports_are_files_and_no_formulas(lead)
+    hostile_lines_stay_text(lead)
+    an_observer_sees_what_happened_and_nobody(observer)
+    an_observer_cannot_act(observer, floor)
+    pages_have_no_violation_that_axe_sees(lead, observer)

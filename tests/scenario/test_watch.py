@@ -15,7 +15,7 @@ from pollwatch.incidents.records import Case
 from watching import append, found_in, guess, incidents_in, injection, lines_in, request, stop, until, watching
 
 #: At every step that touches the disk, or at a few of them.
-_STRIDE = "1" if os.environ.get("POLLWATCH_ALL_FAULTS") else "150"
+_STRIDE = "1" if os.environ.get("POLLWATCH_ALL_FAULTS") else "300"
 
 
 def test_killed_at_any_step_it_ends_as_if_undisturbed(tmp_path: Path) -> None:

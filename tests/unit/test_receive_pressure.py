@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from console_scenes import run as run_apart
 from pollwatch.clock import SystemClock
 from pollwatch.node.receive import streams
 from pollwatch.node.receive.counts import Counts
@@ -64,7 +65,7 @@ def test_while_the_spool_is_full_senders_wait_and_nothing_is_lost(tmp_path: Path
         await asyncio.to_thread(sink.close)
         return got
 
-    assert asyncio.run(run()) == b"".join(lines)
+    assert run_apart(run()) == b"".join(lines)
 
 
 async def _send(writer: asyncio.StreamWriter, lines: list[bytes]) -> None:
@@ -93,7 +94,7 @@ def test_a_message_that_is_never_finished_is_given_up(tmp_path: Path, monkeypatc
         await asyncio.to_thread(sink.close)
         return counts
 
-    counts = asyncio.run(run())
+    counts = run_apart(run())
     assert (counts.refused, counts.open, counts.cut) == (1, 0, 1)
 
 
@@ -138,6 +139,6 @@ def test_http_senders_are_told_to_come_again(tmp_path: Path) -> None:
         await asyncio.to_thread(sink.close)
         return answers, got
 
-    answers, got = asyncio.run(run())
+    answers, got = run_apart(run())
     assert set(answers) == {200, 503}
     assert [line[:1] for line in got.splitlines()] == [b"0", b"1", b"2", b"3", b"4", b"5"]
