@@ -24,23 +24,9 @@ from pollwatch.i18n import _
     metavar="HOST:PORT",
     help="Address to listen on; port 0 takes a free one.",
 )
-@click.option(
-    "--tls-cert",
-    "certificate",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Certificate chain (PEM), to end TLS here.",
-)
-@click.option(
-    "--tls-key",
-    "key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Key of the certificate (PEM).",
-)
-@click.option(
-    "--behind-proxy", is_flag=True, help="A proxy on this machine ends TLS and says who asks (X-Forwarded-For, -Proto)."
-)
+@options.tls_certificate
+@options.tls_key
+@options.behind_proxy
 @click.option(
     "--until-eof", is_flag=True, help="End when standard input ends, and so with the process that started it."
 )

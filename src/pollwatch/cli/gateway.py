@@ -21,23 +21,9 @@ from pollwatch.i18n import _
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [default: that of the charter]")
-@click.option(
-    "--tls-cert",
-    "certificate",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Certificate chain (PEM), to end TLS here.",
-)
-@click.option(
-    "--tls-key",
-    "key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Key of the certificate (PEM).",
-)
-@click.option(
-    "--behind-proxy", is_flag=True, help="A proxy on this machine ends TLS and says who asks (X-Forwarded-For, -Proto)."
-)
+@options.tls_certificate
+@options.tls_key
+@options.behind_proxy
 @click.option(
     "--plain-passwords", is_flag=True, help="Take passwords of clients without TLS, from this very machine only."
 )

@@ -48,6 +48,23 @@ required_case_dir = click.option(
     metavar="DIR",
     help="The case folder.",
 )
+tls_certificate = click.option(
+    "--tls-cert",
+    "certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Certificate chain (PEM), to end TLS here.",
+)
+tls_key = click.option(
+    "--tls-key",
+    "key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Key of the certificate (PEM).",
+)
+behind_proxy = click.option(
+    "--behind-proxy", is_flag=True, help="A proxy on this machine ends TLS and says who asks (X-Forwarded-For, -Proto)."
+)
 which_log = click.option(
     "--log",
     "which",
