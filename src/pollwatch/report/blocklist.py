@@ -6,8 +6,6 @@ has the address next. Words by people go into comments only, on one line, with e
 
 from __future__ import annotations
 
-import csv
-import io
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,9 +14,9 @@ from typing import Final
 from pollwatch.clock import US_PER_S, rfc3339
 from pollwatch.errors import PolicyError
 from pollwatch.events.observable import Kind, Network, Observable
+from pollwatch.report import spreadsheet
 
 _ADDRESSES: Final = (Kind.IPV4, Kind.IPV6)
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +80,12 @@ def pf(blocks: BlockList) -> str:
 
 def as_csv(blocks: BlockList) -> str:
     """A table for everything else, domains too; no cell is a formula to a spreadsheet."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(("kind", "value", "from", "until", "incident", "decided_by", "reason"))
-    for each in blocks.blocked:
-        times = rfc3339(blocks.from_us), rfc3339(blocks.until_us)
-        row = (each.kind.value, each.value, *times, blocks.incident, blocks.decided_by, blocks.reason)
-        writer.writerow([_cell(str(value)) for value in row])
-    return out.getvalue()
+    times = rfc3339(blocks.from_us), rfc3339(blocks.until_us)
+    said = (*times, blocks.incident, blocks.decided_by, blocks.reason)
+    rows = ((each.kind.value, each.value, *said) for each in blocks.blocked)
+    head = ("kind", "value", "from", "until", "incident", "decided_by", "reason")
+    cells = ([spreadsheet.as_text(" ".join(str(cell).split())) for cell in row] for row in rows)
+    return spreadsheet.as_csv(head, cells)
 
 
 #: By the word of the command line.
@@ -125,8 +121,3 @@ def _inert(text: str) -> str:
     """One line of printable ASCII; a backslash at its end would go on in the next line."""
     plain = text.encode("ascii", "backslashreplace").decode("ascii")
     return "".join(each if " " <= each <= "~" else f"\\x{ord(each):02x}" for each in plain).rstrip("\\")
-
-
-def _cell(text: str) -> str:
-    line = " ".join(text.split())
-    return f"'{line}" if line.startswith(_FORMULA) else line

@@ -23,18 +23,27 @@ _MOST = 2_000
 
 
 def incidents_csv(incidents: Iterable[Incident]) -> str:
-    """One row an incident, with a head line; CRLF as RFC 4180 has it."""
+    """One row an incident."""
+    return as_csv(COLUMNS, ([harmless(cell) for cell in _row(each)] for each in incidents))
+
+
+def as_csv(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table with a head line, CRLF as RFC 4180 has it; its cells were made harmless before."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    writer.writerows([harmless(cell) for cell in _row(each)] for each in incidents)
+    writer.writerow(head)
+    writer.writerows(rows)
     return out.getvalue()
 
 
 def harmless(cell: str) -> str:
     """A cell that no spreadsheet computes; control characters are shown, not sent."""
-    shown = printable(cell, _MOST)
-    return f"'{shown}" if shown.lstrip(" \u00a0").startswith(_FORMULA) else shown
+    return as_text(printable(cell, _MOST))
+
+
+def as_text(cell: str) -> str:
+    """The same for text whose control characters are dealt with."""
+    return f"'{cell}" if cell.lstrip(" \u00a0").startswith(_FORMULA) else cell
 
 
 def _row(incident: Incident) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Path, Query, Request
@@ -15,7 +13,7 @@ from pollwatch.console.services import NotThereError
 from pollwatch.errors import UsageError
 from pollwatch.i18n import _
 from pollwatch.incidents.saved import MOST_NAME, MOST_TEXT
-from pollwatch.report.spreadsheet import harmless
+from pollwatch.report.spreadsheet import as_csv, harmless
 from pollwatch.store.query import Answer
 
 router = APIRouter()
@@ -49,12 +47,9 @@ def ask(request: Request, house: TheHouse, viewer: _Asker, sql: _Statement) -> R
 def table(house: TheHouse, viewer: _Asker, sql: _Statement) -> Response:  # noqa: ARG001 - the viewer is what may ask
     """The answer as a file for a spreadsheet; no cell is a formula to it."""
     answer = house.services.asking.ask(sql)
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(map(harmless, answer.columns))
-    writer.writerows([harmless("" if value is None else str(value)) for value in row] for row in answer.rows)
+    rows = ([harmless("" if value is None else str(value)) for value in row] for row in answer.rows)
     headers = {"content-disposition": 'attachment; filename="events.csv"'}
-    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(as_csv(map(harmless, answer.columns), rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.post("/saved")
