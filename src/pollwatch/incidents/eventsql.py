@@ -5,25 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import sqlalchemy as sa
 
 from pollwatch.events.batch import LogSource
 from pollwatch.incidents import tables
-from pollwatch.store.database import Database
+from pollwatch.store.database import Database, Holding
 from pollwatch.store.folder import CaseFolder
 from pollwatch.store.query import Answer, EventTable, Limits, ask, table_name
 
 
-class EventSql:
+class EventSql(Holding):
     """Asks the events of one case. Safe for several threads; see :mod:`pollwatch.store.query` for what may be asked."""
 
     def __init__(self, folder: CaseFolder, database: Database) -> None:
         """Take over an open database; :meth:`open` is what callers use."""
         self._folder = folder
-        self._database = database
+        super().__init__(database)
 
     @classmethod
     def open(cls, root: Path) -> Self:
@@ -35,20 +34,6 @@ class EventSql:
         folder = CaseFolder(root)
         folder.prepare(create=False)
         return cls(folder, Database(folder.database))
-
-    def close(self) -> None:
-        """Let go of the case."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
-        self.close()
 
     def tables(self) -> Sequence[EventTable]:
         """What can be asked, by name.

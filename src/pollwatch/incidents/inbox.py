@@ -17,7 +17,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Literal, Self
 
 import numpy as np
@@ -32,7 +31,7 @@ from pollwatch.incidents.inboxquery import MOST_ROWS, Place, Question, Sort, fro
 from pollwatch.incidents.inboxrows import Changes, InboxRow, Related, read_changes, read_rows, related
 from pollwatch.incidents.inboxtables import TEXT
 from pollwatch.incidents.workflow import STATUSES
-from pollwatch.store.database import Database
+from pollwatch.store.database import Database, Holding
 from pollwatch.store.folder import CaseFolder
 
 _COUNTED: Final = ("severities", "statuses", "assignees", "phases", "assets", "rules", "techniques")
@@ -80,12 +79,12 @@ class Facets:
     techniques: tuple[Count, ...]
 
 
-class Inbox:
+class Inbox(Holding):
     """The inbox of one case. Use :meth:`open`, and close it (or use ``with``)."""
 
     def __init__(self, database: Database) -> None:
         """Take over an open database; :meth:`open` is what callers use."""
-        self._database = database
+        super().__init__(database)
         self._lock = threading.Lock()
         self._columns: Columns | None = None
         self._searched: tuple[str, int, Ints] = ("", -1, np.zeros(0, dtype=np.int64))
@@ -100,20 +99,6 @@ class Inbox:
         folder = CaseFolder(root)
         folder.prepare(create=False)
         return cls(Database(folder.database))
-
-    def close(self) -> None:
-        """Let go of the case."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        """The inbox itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
-        self.close()
 
     def page(self, question: Question, sort: Sort = "priority", *, rows: int = 50, cursor: str | None = None) -> Page:
         """One page of incidents.

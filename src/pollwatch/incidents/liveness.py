@@ -6,7 +6,8 @@ Read-only and by itself, so that it can be asked from any process, also while th
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -94,20 +95,17 @@ def read(database: Path) -> Liveness | None:
     Raises:
         StoreError: it cannot be read.
     """
-    try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            connection.row_factory = sqlite3.Row
-            if not _tables(connection) >= {"live_watch", "live_sources"}:
-                return None
-            watch = connection.execute("SELECT process, started_us, beat_us, stopped_us FROM live_watch").fetchone()
-            if watch is None:
-                return None
-            columns = ", ".join(LiveSource.__dataclass_fields__)
-            rows = connection.execute(f"SELECT {columns} FROM live_sources ORDER BY name").fetchall()  # noqa: S608 - our own names
-    except sqlite3.Error as error:
-        raise StoreError(f"{database}: {error}; is it a case?") from error
+    with _reading(database) as connection:
+        if not _tables(connection) >= {"live_watch", "live_sources"}:
+            return None
+        watch = connection.execute("SELECT process, started_us, beat_us, stopped_us FROM live_watch").fetchone()
+        if watch is None:
+            return None
+        columns = ", ".join(LiveSource.__dataclass_fields__)
+        rows = connection.execute(f"SELECT {columns} FROM live_sources ORDER BY name").fetchall()  # noqa: S608 - our own names
     sources = tuple(LiveSource(*row) for row in rows)
-    return Liveness(watch["process"], watch["started_us"], watch["beat_us"], watch["stopped_us"], sources)
+    process, started_us, beat_us, stopped_us = watch
+    return Liveness(process, started_us, beat_us, stopped_us, sources)
 
 
 def formats(database: Path) -> dict[str, str]:
@@ -116,13 +114,18 @@ def formats(database: Path) -> dict[str, str]:
     Raises:
         StoreError: the database cannot be read.
     """
+    with _reading(database) as connection:
+        if "live_inputs" not in _tables(connection):
+            return {}
+        return dict(connection.execute("SELECT source, format FROM live_inputs WHERE format != '' ORDER BY generation"))
+
+
+@contextmanager
+def _reading(database: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that can write nothing, whose errors say of which file they are."""
     try:
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            if "live_inputs" not in _tables(connection):
-                return {}
-            return dict(
-                connection.execute("SELECT source, format FROM live_inputs WHERE format != '' ORDER BY generation")
-            )
+            yield connection
     except sqlite3.Error as error:
         raise StoreError(f"{database}: {error}; is it a case?") from error
 

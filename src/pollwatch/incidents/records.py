@@ -15,7 +15,6 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import sqlalchemy as sa
@@ -25,7 +24,7 @@ from pollwatch.errors import StoreError
 from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
-from pollwatch.incidents import erasing, rows, tables
+from pollwatch.incidents import erasing, rows, tables, triage
 from pollwatch.incidents.asking import Asking
 from pollwatch.incidents.erasing import ErasedLines
 from pollwatch.incidents.export import encodable
@@ -39,8 +38,8 @@ from pollwatch.incidents.regroup import Regrouped
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.incidents.triage import Triage
 from pollwatch.incidents.tuningdesk import Tuning
-from pollwatch.incidents.workflow import Change, ChangeKind
-from pollwatch.store.database import Database
+from pollwatch.incidents.workflow import Change
+from pollwatch.store.database import Database, Holding
 from pollwatch.store.disk import locked
 from pollwatch.store.erasing import Ranges
 from pollwatch.store.events import EventReader
@@ -50,13 +49,13 @@ from pollwatch.store.folder import CaseFolder
 _SOME = 6
 
 
-class Case:
+class Case(Holding):
     """An open case. Use it as a context manager, or close it."""
 
     def __init__(self, folder: CaseFolder, database: Database, clock: Clock) -> None:
         """Use :meth:`open`."""
         self.folder = folder
-        self._database = database
+        super().__init__(database)
         self._clock = clock
 
     @classmethod
@@ -75,20 +74,6 @@ class Case:
         folder = CaseFolder(root)
         folder.prepare(create=create)
         return cls(folder, Database(folder.database), clock)
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        """The case itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
-        self.close()
 
     # Scanning
 
@@ -276,7 +261,7 @@ class Case:
             row = table.c.id == incident_id
             if connection.execute(sa.select(table.c.status).where(row)).scalar_one() != status:
                 connection.execute(sa.update(table).where(row).values(status=status))
-                self._record(connection, incident_id, "status", who, reason)
+                triage.record(connection, incident_id, "status", who, reason, self._clock.now_us())
             return rows.read_incident(connection, incident_id)
 
     def triage(self) -> Triage:
@@ -301,24 +286,8 @@ class Case:
             raise StoreError("an empty note says nothing; write what you found or did")
         with self._database.writing() as connection:
             incident_id = _resolve(connection, name)
-            self._record(connection, incident_id, "note", who, text)
+            triage.record(connection, incident_id, "note", who, text, self._clock.now_us())
             return rows.read_incident(connection, incident_id)
-
-    def _record(self, connection: sa.Connection, incident_id: str, kind: ChangeKind, who: str, text: str) -> None:
-        now_us = self._clock.now_us()
-        incident = tables.INCIDENTS
-        row = incident.c.id == incident_id
-        status = connection.execute(sa.select(incident.c.status).where(row)).scalar_one()
-        connection.execute(sa.update(incident).where(row).values(updated_us=now_us))
-        values = {
-            "incident_id": incident_id,
-            "at_us": now_us,
-            "who": encodable(who),
-            "kind": kind,
-            "status": status,
-            "text": encodable(text),
-        }
-        connection.execute(sa.insert(tables.INCIDENT_HISTORY).values(values))
 
     def _readers(self, path: str | None) -> list[EventReader]:
         with self._database.reading() as connection:

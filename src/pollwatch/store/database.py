@@ -12,7 +12,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -46,7 +47,7 @@ class Database:
         Raises:
             StoreError: not a database of ours, made by a newer pollwatch, or not readable and writable.
         """
-        self._path = path
+        self.path = path
         self._engine = _engine(path)
         try:
             # One at a time: SQLite does not wait for the lock when it changes to WAL mode.
@@ -61,7 +62,7 @@ class Database:
             mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar_one()
             if mode != "wal":
                 raise StoreError(
-                    f"{self._path}: this file system cannot hold a SQLite database in WAL mode; use another"
+                    f"{self.path}: this file system cannot hold a SQLite database in WAL mode; use another"
                 )
         with self.reading() as connection:
             before = self._revision(connection)
@@ -73,35 +74,35 @@ class Database:
 
     def _keep_copy(self) -> None:
         """Keep the file as it is before it is brought to the newest schema; the copy of an earlier time goes."""
-        copy = self._path.with_name(f"{self._path.name}.before-{HEAD}")
+        copy = self.path.with_name(f"{self.path.name}.before-{HEAD}")
         part = copy.with_name(copy.name + ".part")
-        needed = self._path.stat().st_size
-        if shutil.disk_usage(self._path.parent).free < 2 * needed:
+        needed = self.path.stat().st_size
+        if shutil.disk_usage(self.path.parent).free < 2 * needed:
             raise StoreError(
-                f"{self._path} is of an older schema, and there is no room for a copy of its {needed} bytes beside it; "
+                f"{self.path} is of an older schema, and there is no room for a copy of its {needed} bytes beside it; "
                 "free twice that much, then try again"
             )
         try:
-            copy_database(self._path, part)
+            copy_database(self.path, part)
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path} cannot be copied before it is brought up to date: {error}") from error
+            raise StoreError(f"{self.path} cannot be copied before it is brought up to date: {error}") from error
         for old in self._copies():
             old.unlink()
         publish(part, copy)
 
     def _copies(self) -> list[Path]:
-        return list(self._path.parent.glob(f"{self._path.name}.before-*[0-9]"))
+        return list(self.path.parent.glob(f"{self.path.name}.before-*[0-9]"))
 
     def _revision(self, connection: sa.Connection) -> str | None:
         tables = set(sa.inspect(connection).get_table_names())
         if not tables:
             return None
         if "alembic_version" not in tables:
-            raise StoreError(f"{self._path} is a SQLite database, but none of pollwatch; choose another folder")
+            raise StoreError(f"{self.path} is a SQLite database, but none of pollwatch; choose another folder")
         revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
         if revision is not None and revision not in KNOWN:
             raise StoreError(
-                f"{self._path} was written by a newer pollwatch (schema {revision}, this one knows up to {HEAD}); "
+                f"{self.path} was written by a newer pollwatch (schema {revision}, this one knows up to {HEAD}); "
                 "use that version, or scan into a new folder"
             )
         return None if revision is None else str(revision)
@@ -151,8 +152,30 @@ class Database:
             yield
         except sa.exc.DBAPIError as error:
             raise StoreError(
-                f"{self._path}: {error.orig}; is it a case, is the disk full, or does another process hold it?"
+                f"{self.path}: {error.orig}; is it a case, is the disk full, or does another process hold it?"
             ) from error
+
+
+class Holding:
+    """Something that holds a database open, to be closed or used as a context."""
+
+    def __init__(self, database: Database) -> None:
+        """Take over an open database."""
+        self._database = database
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
 
 
 def copy_database(path: Path, to: Path) -> None:

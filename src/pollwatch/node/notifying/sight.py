@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-import sqlalchemy as sa
-
 from pollwatch.clock import US_PER_S, Clock, rfc3339
 from pollwatch.i18n import _
-from pollwatch.incidents.livetables import LIVE_SOURCES, LIVE_WATCH
+from pollwatch.incidents import liveness
 from pollwatch.store.database import Database
 
 #: A watch that begins again within this time (an upgrade, a reload) alarms nobody.
 GRACE_US: Final = 120 * US_PER_S
-_BLIND: Final = ("silent", "failed")
 
 
 def why_blind(database: Database, clock: Clock) -> tuple[str, ...] | None:
@@ -22,17 +19,15 @@ def why_blind(database: Database, clock: Clock) -> tuple[str, ...] | None:
     Raises:
         StoreError: the case cannot be read.
     """
-    with database.reading() as connection:
-        beat_us = connection.execute(sa.select(sa.func.max(LIVE_WATCH.c.beat_us))).scalar()
-        table = LIVE_SOURCES
-        query = sa.select(table.c.name, table.c.state, table.c.problem).where(table.c.state.in_(_BLIND))
-        sources = connection.execute(query.order_by(table.c.name)).all()
-    if beat_us is None:
+    watch = liveness.read(database.path)
+    if watch is None:
         return None
-    if clock.now_us() - beat_us > GRACE_US:
-        since = rfc3339(beat_us // US_PER_S * US_PER_S)
+    if clock.now_us() - watch.beat_us > GRACE_US:
+        since = rfc3339(watch.beat_us // US_PER_S * US_PER_S)
         return (_("The watch has not been at work since {when}.").format(when=since),)
     silent, failed = _("Nothing has come from {name} for longer than is usual."), _("{name} cannot be read: {problem}")
     return tuple(
-        (silent if each.state == "silent" else failed).format(name=each.name, problem=each.problem) for each in sources
+        (silent if each.state == "silent" else failed).format(name=each.name, problem=each.problem)
+        for each in watch.sources
+        if each.deaf
     )
