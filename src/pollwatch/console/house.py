@@ -23,8 +23,8 @@ from pollwatch.console.changes import Watcher
 from pollwatch.console.navigation import groups
 from pollwatch.console.services import Services
 from pollwatch.console.staticfiles import STATIC
-from pollwatch.events.printable import printable
 from pollwatch.i18n import _, ngettext
+from pollwatch.report.html import environment
 from pollwatch.report.words import lines_words, phase_word, severity_word, status_word, thousands
 
 _HERE: Final = Path(__file__).parent
@@ -46,15 +46,8 @@ def asset(name: str) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["inert"] = lambda text, limit=300: printable(str(text), limit)
-    environment.globals |= {
+    ready = environment(_HERE / "templates")
+    ready.globals |= {
         "_": _,
         "ngettext": ngettext,
         "asset": asset,
@@ -65,7 +58,7 @@ def _environment() -> jinja2.Environment:
         "lines_words": lines_words,
         "thousands": thousands,
     }
-    return environment
+    return ready
 
 
 @dataclass(frozen=True, slots=True)

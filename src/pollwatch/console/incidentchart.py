@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pollwatch.election.calendar import Calendar
 from pollwatch.events.printable import printable
 from pollwatch.incidents.incident import Incident
-from pollwatch.report.timeline import WIDTH, Band, Scale, Tick, bands, ticks
+from pollwatch.report.timeline import LETTER, WIDTH, Band, Scale, Tick, bands, ticks
 
 _TOP = 44
 _ROW = 34
 _MIN_BAR = 5.0
-_LETTER = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def incident_chart(incident: Incident, calendar: Calendar, zone: dt.tzinfo) -> C
         first, last = phase.first_us or scale.start, phase.last_us or phase.first_us or scale.start
         x, width = scale.x(first), scale.width(first, last, _MIN_BAR)
         label = printable(phase.name, 60)
-        fits = x + len(label) * _LETTER <= WIDTH
+        fits = x + len(label) * LETTER <= WIDTH
         steps.append(
             Step(
                 label,

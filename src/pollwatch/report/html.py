@@ -66,7 +66,7 @@ def page(template: str, *, styles: Sequence[str] = ("report.css",), **content: o
     """
     style = "".join(_TEMPLATES.joinpath(each).read_text("utf-8") for each in styles)
     return (
-        _environment()
+        environment(_TEMPLATES)
         .get_template(template)
         .render(
             version=__version__,
@@ -79,11 +79,11 @@ def page(template: str, *, styles: Sequence[str] = ("report.css",), **content: o
     )
 
 
-@lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    """Where templates come from; each is compiled once."""
+@lru_cache(maxsize=8)
+def environment(templates: Path) -> jinja2.Environment:
+    """Where templates come from; each is compiled once. All text is escaped; ``inert`` shows what could act."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

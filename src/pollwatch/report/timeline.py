@@ -23,7 +23,7 @@ ROW = 36
 TOP = 52
 _MIN_BAR = 6.0
 #: What a letter of a label takes, rather too much than too little.
-_LETTER = 7.0
+LETTER = 7.0
 _MAX_TICKS = 9
 _STEPS_S = (60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 31536000)
 #: From steps of a season on, a date needs its year.
@@ -114,7 +114,7 @@ def _bar(incident: Incident, row: int, scale: Scale) -> Bar:
     left, width = scale.x(first), scale.width(first, incident.last_us or first, _MIN_BAR)
     label = printable(incident.title, 90)
     # The label stands above the bar and begins with it, or ends with it where the page would cut it off.
-    fits = left + len(label) * _LETTER <= WIDTH
+    fits = left + len(label) * LETTER <= WIDTH
     label_x, anchor = (left, "start") if fits else (left + width, "end")
     return Bar(
         incident.id,

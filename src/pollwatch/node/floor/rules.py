@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ from pollwatch.incidents.attack import technique
 from pollwatch.incidents.inbox import Inbox
 from pollwatch.incidents.inboxquery import Question
 from pollwatch.incidents.records import Case
+from pollwatch.node.floor.newest import newest_events
 from pollwatch.node.rules import installed, trying, wording
 from pollwatch.node.rules.ruleset import Ruleset, Wanted, open_rules
 
@@ -101,8 +101,7 @@ class FloorRules:
         """
         ruleset, rule = self._found(rule_id)
         trials = list(trying.on_samples(ruleset, [rule]))
-        newest = chain.from_iterable(self.case.events(each.path) for each in reversed(self.case.inputs()))
-        found, _events = trying.costs([rule], newest, _MOST_EVENTS)
+        found, _events = trying.costs([rule], newest_events(self.case), _MOST_EVENTS)
         failed = tuple(each.what for each in trials if each.passed is False)
         if not found:
             return RuleTrial(failed, len(trials), 0, None, 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +17,7 @@ from pollwatch.incidents.exposure import exposure, remedies
 from pollwatch.incidents.quarantine import Quarantine
 from pollwatch.incidents.records import Case
 from pollwatch.node.case.surveying import survey
+from pollwatch.node.floor.newest import newest_events
 
 #: What the logs can show is worked out from so many of the newest events: fields that a log has, its last lines have.
 _MOST_EVENTS: Final = 2_000_000
@@ -58,20 +59,17 @@ class FloorSources:
             return self._coverage
 
     def _worked_out(self, now_us: int) -> Coverage:
-        batches, complete = self._newest()
-        telemetry = survey(batches, self.settings().assets)
+        newest = newest_events(self.case)
+        telemetry = survey(_first(newest, _MOST_EVENTS), self.settings().assets)
         systems = tuple(exposure(asset, each) for asset, each in telemetry.items())
-        events = sum(len(each) for each in batches)
+        events = sum(each.events for each in systems)
+        complete = next(newest, None) is None
         return Coverage(systems, tuple(remedies(systems, telemetry)), events, complete, now_us)
 
-    def _newest(self) -> tuple[Sequence[EventBatch], bool]:
-        """Events of the inputs that came last, and whether they are all."""
-        taken: list[EventBatch] = []
-        count = 0
-        for each in reversed(self.case.inputs()):
-            for batch in self.case.events(each.path):
-                if count >= _MOST_EVENTS:
-                    return taken, False
-                taken.append(batch)
-                count += len(batch)
-        return taken, True
+
+def _first(batches: Iterator[EventBatch], most: int) -> Iterator[EventBatch]:
+    """Batches until they hold so many events; the rest stays where it is."""
+    count = 0
+    while count < most and (batch := next(batches, None)) is not None:
+        count += len(batch)
+        yield batch
