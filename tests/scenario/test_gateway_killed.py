@@ -57,7 +57,7 @@ class Load:
                     receipt = peer.deliver(delivery.to_header(self.sender.keys.statement), self.body)
             except (SharingError, EvidenceError):
                 self.failed += 1
-                time.sleep(0.02)
+                time.sleep(0.1)
                 continue
             open_receipt(receipt, delivery, self.receiver.me.gateway)
             self.acknowledged.append((delivery, receipt))

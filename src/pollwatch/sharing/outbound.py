@@ -67,7 +67,7 @@ class Outbound:
             transport: another way to reach it than TCP.
         """
         headers = {signedrequest.CHARTER: self.charter.digest}
-        severable = Severable(transport or httpx.HTTPTransport(trust_env=False), self.check)
+        severable = Severable(transport or bounded.tcp(), self.check)
         return bounded.client(headers, severable, base_url=self.member.address, auth=_Signing(self))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from pollwatch.members.member import Member
 _START_S: Final = 30.0
 _END_S: Final = 8.0
 _PAUSE_S: Final = 0.03
+_LOWEST_PORT: Final = 12_000
+_EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class GatewayProcess:
@@ -67,11 +70,9 @@ class GatewayProcess:
             if self._process is None or self._process.poll() is not None:
                 said = self._said().read_text("utf-8", "replace")[-500:]
                 raise PeerError(f"the gateway of {self._member.name} ended: {said.strip()}")
-            try:
-                with socket.create_connection((host, port), timeout=1):
-                    return
-            except OSError:
-                time.sleep(_PAUSE_S)
+            if f"://{host}:{port}".encode() in self._said().read_bytes():  # it says so itself; a port may be another's
+                return
+            time.sleep(_PAUSE_S)
         raise PeerError(f"the gateway of {self._member.name} does not listen at {self._member.address}")
 
     def stop(self) -> None:
@@ -115,15 +116,32 @@ def running(*gateways: GatewayProcess) -> Iterator[None]:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Ports on the loopback address that nobody listened on a moment ago, all different."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Ports on the loopback address that nobody listened on a moment ago, all different.
+
+    They lie below those that the system gives to connections: whoever asks again and again for a gateway that is down
+    would else be connected with itself one day, and hold the port when the gateway comes back.
+    """
+    candidates = list(range(_LOWEST_PORT, _first_ephemeral()))
+    secrets.SystemRandom().shuffle(candidates)
+    sockets: list[socket.socket] = []
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
+        while len(sockets) < count:
+            sockets.append(socket.socket())
+            with suppress(OSError):
+                sockets[-1].bind(("127.0.0.1", candidates.pop() if candidates else 0))
+                continue
+            sockets.pop().close()
         return tuple(int(each.getsockname()[1]) for each in sockets)
     finally:
         for each in sockets:
             each.close()
+
+
+def _first_ephemeral() -> int:
+    try:
+        return int(_EPHEMERAL.read_text("ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return _LOWEST_PORT  # another system than Linux: let it choose
 
 
 def run_module(module: str, *arguments: str, within_s: float = 60) -> tuple[int, str]:
