@@ -66,7 +66,7 @@ def dump(path: Path) -> str:
     """
     database = sqlite3.connect(path)
     words = database.execute("SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%'").fetchall()
-    own = {f"{name}_{part}" for (name,) in words for part in ("content", "data", "idx", "config", "docsize")}
+    own = {f"{name}{part}" for (name,) in words for part in ("", "_content", "_data", "_idx", "_config", "_docsize")}
     lines = []
     for line in database.iterdump():
         if line.startswith(("PRAGMA writable_schema", "INSERT INTO sqlite_master")):
