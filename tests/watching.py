@@ -48,9 +48,15 @@ def append(path: Path, lines: Sequence[str]) -> None:
 @contextmanager
 def watching(case: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """``pollwatch watch`` as a process; killed at the end where it still runs."""
-    command = [sys.executable, "-m", "pollwatch", "watch", "--case", case, *arguments]
-    words = [str(each) for each in command]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=case.parent)
+    with by_settings(case.parent, "--case", case, *arguments) as process:
+        yield process
+
+
+@contextmanager
+def by_settings(folder: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """The same with no more than these arguments, in a folder with a ``pollwatch.toml`` of its own."""
+    words = [sys.executable, "-m", "pollwatch", "watch", *map(str, arguments)]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=folder)
     try:
         yield process
     finally:

@@ -6,16 +6,29 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import watch_worker
 from commands import here
 from pollwatch.clock import SystemClock
+from pollwatch.console.accounts.trail import Actor, Trail
 from pollwatch.incidents.records import Case
-from watching import append, found_in, guess, incidents_in, injection, lines_in, request, stop, until, watching
+from pollwatch.store.database import Database
+from watching import append, by_settings, found_in, guess, incidents_in, injection, lines_in, request, stop, until
 
 #: At every step that touches the disk, or at a few of them.
 _STRIDE = "1" if os.environ.get("POLLWATCH_ALL_FAULTS") else "300"
+
+SETTINGS = """
+[node]
+case = "case"
+[watch]
+health = "none"
+[[watch.source]]
+name = "web"
+path = "access.log"
+"""
 
 
 def test_killed_at_any_step_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
@@ -41,16 +54,24 @@ def test_killed_at_any_step_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
 
 
 def test_a_night_with_a_watch(tmp_path: Path) -> None:
-    """An attack is an incident at once; rotation, SIGHUP and SIGTERM lose nothing and repeat nothing."""
+    """An attack is an incident at once; rotation, SIGHUP and SIGTERM lose nothing and repeat nothing.
+
+    Settings say all of it, so that ``pollwatch watch`` is enough; and what a console left unsealed when it was killed
+    is sealed by the watch.
+    """
     log, case = tmp_path / "access.log", tmp_path / "case"
     append(log, [request(at) for at in range(50)])
-    with watching(case, log) as watch:
+    (tmp_path / "pollwatch.toml").write_text(SETTINGS)
+    with by_settings(tmp_path) as watch:
         until(lambda: lines_in(case) == 50)
         append(log, [injection(at) for at in range(50, 55)])
         until(lambda: len(incidents_in(case)) == 1)
         first = incidents_in(case)[0][0]
-        with Case.open(case, SystemClock()) as opened:
+        with Case.open(case, SystemClock()) as opened, closing(Database(opened.folder.database)) as database:
             opened.add_note(first, "eva", "calling them")
+            trail = Trail(database, SystemClock())
+            trail.note(Actor("x", "Eva", "lead", ""), "note")
+            assert trail.waiting() == 1
         log.rename(tmp_path / "access.log.1")
         append(log, [injection(55)])
         watch.send_signal(signal.SIGHUP)
@@ -60,7 +81,9 @@ def test_a_night_with_a_watch(tmp_path: Path) -> None:
     assert code == 143, said
     assert "settings and rules were read again" in said
     assert said.count("new incidents") == 1
-    with watching(case, log, "--once") as again:
+    with closing(Database(case / "case.sqlite")) as database:
+        assert Trail(database, SystemClock()).waiting() == 0
+    with by_settings(tmp_path, "--once") as again:
         assert again.wait(timeout=120) == 0
     scanned = here("scan", str(log), "--case", str(case), "--quiet", cwd=tmp_path)
     assert b"left out, since the watch of this case reads it already" in scanned.stderr

@@ -280,7 +280,7 @@ def test_sources_of_a_watch_are_read(tmp_path: Path) -> None:
     """What is followed and where receivers listen, with paths relative to the file that says so."""
     _write(
         tmp_path,
-        '[watch]\nhealth = "none"\nspool_mib = 64\n[[watch.source]]\nname = "web"\npath = ["logs/*.log"]\n'
+        '[watch]\nhealth = "none"\nspool_mib = 64\n[[watch.source]]\nname = "web"\npath = "logs/*.log"\n'
         '[[watch.source]]\nname = "fw"\nkind = "syslog-tcp"\nlisten = "[::1]:601"\nsilent_after = "2h"',
     )
     watch = _load(tmp_path).watch

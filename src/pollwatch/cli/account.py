@@ -13,9 +13,9 @@ import rich_click as click
 
 from pollwatch.canonical import Json, pretty
 from pollwatch.cli import options
+from pollwatch.cli.casechoice import case_folder
 from pollwatch.clock import SystemClock, rfc3339
 from pollwatch.console.roles import Permission, Role
-from pollwatch.errors import UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _, ngettext
 
@@ -232,9 +232,7 @@ def _open(case_dir: Path | None, config_file: Path | None) -> Iterator[_Work]:
     from pollwatch.node.floor.entrance import desk_of
 
     settings = config.load(Path.cwd(), os.environ, config_file)
-    folder = case_dir or settings.node.case
-    if folder is None:
-        raise UsageError(_("which case? Give --case DIR, or set case in [node] of pollwatch.toml"))
+    folder = case_folder(case_dir, settings)
     with desk_of(folder, settings.console, SystemClock()) as desk:
         yield _Work(folder, desk, settings.console.origin or "http://localhost:8480")
         auditing.seal_now(folder, desk.trail, SystemClock())

@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from pollwatch.cli import options
+from pollwatch.cli.casechoice import case_folder
 from pollwatch.clock import SystemClock
 from pollwatch.errors import UsageError
 from pollwatch.events.printable import printable
@@ -53,9 +54,7 @@ def command(
     from pollwatch.node.gateway.serving import Listening
 
     settings = config.load(Path.cwd(), os.environ, config_file)
-    folder = case_dir or settings.node.case
-    if folder is None:
-        raise UsageError(_("which case? Give --case DIR, or set case in [node] of pollwatch.toml"))
+    folder = case_folder(case_dir, settings)
     if (certificate is None) != (key is None):
         raise UsageError(_("--tls-cert and --tls-key go together"))
     host, port = _address(listen)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from pollwatch.cli import options
+from pollwatch.cli import casechoice, options
 from pollwatch.clock import SystemClock
 from pollwatch.i18n import _
 
@@ -15,12 +15,12 @@ from pollwatch.i18n import _
     name="receive",
     epilog="Stop it with SIGTERM or Ctrl-C: what was taken is written first. SIGHUP reads tokens, certificates again.",
 )
-@options.required_case_dir
+@options.case_dir
 @options.config_file
 @click.option(
     "--for-watch", is_flag=True, help="End some time after the last watch of the case; `pollwatch watch` says so."
 )
-def command(*, case_dir: Path, config_file: Path | None, for_watch: bool) -> int:
+def command(*, case_dir: Path | None, config_file: Path | None, for_watch: bool) -> int:
     """Receive syslog (UDP, TCP, TLS), HTTP push, the journal and standard input, as [[watch.source]] says.
 
     All of it goes to the case's spool, and is on the disk before a sender is told that it was taken. `pollwatch watch`
@@ -36,13 +36,14 @@ def command(*, case_dir: Path, config_file: Path | None, for_watch: bool) -> int
     from pollwatch.node.receive.service import Receiving
     from pollwatch.store.folder import CaseFolder
 
-    settings = config.load(Path.cwd(), os.environ, config_file).watch
+    loaded = config.load(Path.cwd(), os.environ, config_file)
+    folder, settings = casechoice.case_folder(case_dir, loaded), loaded.watch
     if not any(each.received for each in settings.sources):
         raise UsageError(
             _("no [[watch.source]] in pollwatch.toml is received; `docs/how-to/send-logs-by-the-network.md` shows some")
         )
-    CaseFolder(case_dir).prepare(create=True)
-    live = case_dir / "live"
+    CaseFolder(folder).prepare(create=True)
+    live = folder / "live"
     lock = ReceiverLock(live, for_watch=for_watch)
 
     def tell(sentence: str) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import rich_click as click
 
-from pollwatch.cli import options
+from pollwatch.cli import casechoice, options
 from pollwatch.cli.working import WorkingGroup
 from pollwatch.clock import SystemClock
 from pollwatch.i18n import _
@@ -16,7 +16,10 @@ from pollwatch.i18n import _
 
 @click.group(name="watch", cls=WorkingGroup)
 def command() -> None:
-    """Follow logs as they grow: `pollwatch watch PATH... --case DIR` (the same as `watch run`)."""
+    """Follow logs as they grow: `pollwatch watch [PATH]... [--case DIR]` (the same as `watch run`).
+
+    What is followed, and the case, may also stand in pollwatch.toml: `pollwatch watch` alone then begins.
+    """
 
 
 @command.command(
@@ -24,7 +27,7 @@ def command() -> None:
     "once, and nothing is lost either. SIGHUP reads settings and rules again."
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@options.required_case_dir
+@options.case_dir
 @options.rule_dirs
 @options.log_format
 @click.option("--tz", "zone", type=options.Zone(), help="Zone of times that name none.  [default: UTC]")
@@ -40,7 +43,7 @@ def command() -> None:
 def run(  # noqa: PLR0913 - one parameter per option
     *,
     paths: tuple[str, ...],
-    case_dir: Path,
+    case_dir: Path | None,
     rule_dirs: tuple[Path, ...],
     fmt: str,
     zone: dt.tzinfo | None,
@@ -52,7 +55,8 @@ def run(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Follow logs as they grow: every line is detected on once, and incidents appear in the case as they happen.
 
-    PATH is a file, a folder or a pattern; [[watch.source]] tables in pollwatch.toml name more. Rotated, truncated and
+    PATH is a file, a folder or a pattern; [[watch.source]] tables in pollwatch.toml name more. Without --case, the case
+    is that of [node] there. Rotated, truncated and
     compressed files are followed through. Killed at any moment and started again, it goes on exactly where it stopped.
     """
     from pollwatch.node.watch import daemon
@@ -60,7 +64,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     from pollwatch.node.watch.telling import Teller
 
     clock = SystemClock()
-    plan = Plan.make(WatchRequest(case_dir, paths, rule_dirs, fmt, zone, begin, config_file), clock)
+    folder = casechoice.configured_case(case_dir, config_file)
+    plan = Plan.make(WatchRequest(folder, paths, rule_dirs, fmt, zone, begin, config_file), clock)
     return daemon.watch(plan, clock, Teller(clock, as_json=log_format == "json", quiet=quiet), once=once)
 
 
@@ -77,7 +82,7 @@ def unit(*, receiver: bool) -> None:
 
 
 @command.command()
-@options.required_case_dir
+@options.case_dir
 @click.option("--source", "names", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
 @click.option(
     "--within",
@@ -89,7 +94,9 @@ def unit(*, receiver: bool) -> None:
 )
 @click.option("--word", is_flag=True, help="Only print the word that this case's watch listens for.")
 @options.config_file
-def canary(*, case_dir: Path, names: tuple[str, ...], within: float, word: bool, config_file: Path | None) -> int:
+def canary(
+    *, case_dir: Path | None, names: tuple[str, ...], within: float, word: bool, config_file: Path | None
+) -> int:
     """Send a sign of life into each source, and wait until the watch has detected it there.
 
     Syslog and HTTP sources get it by the network, the journal by `logger`. Files are never written to: let their own
@@ -102,13 +109,15 @@ def canary(*, case_dir: Path, names: tuple[str, ...], within: float, word: bool,
     from pollwatch.errors import SourceError, UsageError
     from pollwatch.node.watch import canarying, heartbeat
 
-    live = case_dir / "live"
+    settings = config.load(Path.cwd(), os.environ, config_file)
+    folder = casechoice.case_folder(case_dir, settings)
+    live = folder / "live"
     if not live.is_dir():
-        raise UsageError(_("{case}: no watch has been at work in this case").format(case=case_dir))
+        raise UsageError(_("{case}: no watch has been at work in this case").format(case=folder))
     if word:
         click.echo(heartbeat.word_of(live))
         return 0
-    sources = config.load(Path.cwd(), os.environ, config_file).watch.sources
+    sources = settings.watch.sources
     unknown = [name for name in names if name not in {each.name for each in sources}]
     if unknown or not sources:
         known = ", ".join(each.name for each in sources) or _("none")

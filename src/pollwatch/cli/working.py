@@ -1,4 +1,4 @@
-"""A verb that does its work without a sub-command, and has some beside it: ``pollwatch watch PATH``, ``watch unit``."""
+"""A verb that works without a sub-command, and has some beside it: ``watch``, ``watch PATH``, ``watch unit``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ class WorkingGroup(click.RichGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``run`` in front where nothing else is named and no help is asked for."""
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = [RUN, *args]
         return super().parse_args(ctx, args)

@@ -124,7 +124,7 @@ SETTINGS: Final = (
     Setting(
         "[[watch.source]]",
         "path",
-        "list of paths, folders, patterns; `files` only, required there",
+        "path, folder or pattern, or a list of them; `files` only, required there",
         "What is followed; relative to this file. Rotated files of the same log are found beside it.",
         '["/var/log/nginx/access.log"]',
     ),

@@ -108,6 +108,16 @@ class Table:
             raise self.fail(key, f"must be a list of texts, not {value!r}")
         return tuple(items)
 
+    def one_or_more(self, key: str) -> tuple[str, ...]:
+        """A non-empty string, or a list of them; absent is empty.
+
+        Raises:
+            ConfigError: something else stands there.
+        """
+        if isinstance(self._values.get(key), str):
+            return (self.text(key),)
+        return self.texts(key)
+
     def choices(self, key: str, valid: Sequence[str]) -> tuple[str, ...]:
         """A list of words, each one of the valid ones.
 

@@ -150,7 +150,7 @@ def _source(table: Table, folder: Path) -> WatchedSource:
     for key in _KEYS:
         if key not in TAKES[kind] and table.has(key):
             raise table.fail(key, f"does not go with kind {kind!r}; that takes {', '.join(TAKES[kind]) or 'none'}")
-    paths = tuple(_below(folder, each) for each in table.texts("path"))
+    paths = tuple(_below(folder, each) for each in table.one_or_more("path"))
     if kind == "files" and not paths:
         raise table.fail("path", "is missing: list the files, folders or patterns to follow")
     listen = _address(table, "listen", table.text("listen")) if kind in NETWORK else None

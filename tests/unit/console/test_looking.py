@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,9 @@ from console_scenes import Hall, Visitor, hall
 from pollwatch import config
 from pollwatch.clock import ManualClock
 from pollwatch.console.access import Role
+from pollwatch.console.accounts import managing
 from pollwatch.console.desks.rules import RuleWish
+from pollwatch.console.roles import Permission
 from pollwatch.node.case.casework import scan_into
 from pollwatch.node.case.inputs import open_sources
 from pollwatch.node.case.scan import ScanOptions
@@ -87,6 +91,38 @@ def test_each_page_shows_and_nothing_written_by_others_is_markup(floor: Hall) ->
         assert answer.status_code == 200, (page, answer.text[-500:])
         assert POISON not in answer.text
         assert "</html>" in answer.text
+
+
+def test_sources_of_a_watch_say_how_they_are_doing(tmp_path: Path) -> None:
+    """State, last record, lag, losses and norm, as markup-free text; when the watch dies, "not watching" in words."""
+    with hall(tmp_path / "case") as opened:
+        visitor, now_us = lead(opened), opened.clock.now_us()
+        assert "No watch runs on this case" in visitor.get("/sources/now").text
+        token = managing.make_token(opened.desk, opened.account("api", Role.OBSERVER), "api", [Permission.READ], 9)[1]
+        bearer = {"authorization": f"Bearer {token}"}
+        assert visitor.get("/api/v1/sources", bearer).json() == {
+            "running": False, "trouble": None, "beat": None, "sources": []
+        }  # fmt: skip
+        with closing(sqlite3.connect(tmp_path / "case" / "case.sqlite")) as raw, raw:
+            raw.execute("INSERT INTO live_watch VALUES (1, 7, ?, ?, 1, NULL)", (now_us, now_us))
+            for name, state, problem in (("web", "ok", ""), (POISON, "failed", f"{POISON}: unreadable")):
+                row = (name, "files", now_us, now_us, now_us, 1234, 2, 3, 5 << 20, state, problem, 7200)
+                raw.execute(f"INSERT INTO live_sources VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - marks
+        page = visitor.get("/sources")
+        assert POISON not in page.text
+        for word in ("watching", "not watching: it cannot be read", "1\u2009234", "5.0 MiB", "2 h", "At work", "Lost"):
+            assert word.lower() in page.text.lower(), word
+        told = visitor.get("/api/v1/sources", bearer).json()
+        assert told["running"]
+        assert "says nothing any more" in told["trouble"]
+        assert [(each["state"], each["lag_bytes"], each["dropped"]) for each in told["sources"]] == [
+            ("failed", 5 << 20, 3), ("ok", 5 << 20, 3)
+        ]  # fmt: skip
+        opened.clock.advance(60)
+        dead = visitor.get("/sources/now").text
+        assert "The watch does not run any more, so nobody is watching" in dead
+        assert dead.count("not watching") == 2
+        assert not visitor.get("/api/v1/sources", bearer).json()["running"]
 
 
 def test_a_rule_says_why_it_fires_and_is_tried_on_the_cases_own_events(floor: Hall) -> None:

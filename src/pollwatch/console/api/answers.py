@@ -31,6 +31,31 @@ class Watching(BaseModel):
     troubles: list[str] = Field(description="what is wrong with the watch; empty: nothing")
 
 
+class Source(BaseModel):
+    """A source of the watch, as the watch wrote it down last."""
+
+    name: str
+    kind: str = Field(description="`files`, or how it is received")
+    state: str = Field(description="`ok`, `waiting`, `behind`, `silent` or `failed`; it says nothing where none runs")
+    problem: str = Field(description="why it cannot be heard; empty where it can")
+    last_record: str | None = Field(description="time of its latest record, as its log says (RFC 3339 UTC)")
+    last_read: str | None = Field(description="when a record came last (RFC 3339 UTC)")
+    lines: int
+    quarantined: int = Field(description="of these, lines that were not understood")
+    dropped: int = Field(description="records that were lost on the way, as far as that can be counted")
+    lag_bytes: int = Field(description="there, and not read yet")
+    norm_s: int | None = Field(description="the longest silence that is normal; null: not known yet")
+
+
+class Sources(BaseModel):
+    """The watch and its sources."""
+
+    running: bool = Field(description="whether the watch is at work now")
+    trouble: str | None = Field(description="why nobody is watching; empty: somebody is; null: no watch ever ran")
+    beat: str | None = Field(description="when the watch was at work last (RFC 3339 UTC)")
+    sources: list[Source]
+
+
 class Row(BaseModel):
     """An incident in a list."""
 

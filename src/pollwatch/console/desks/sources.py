@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pollwatch.incidents.exposure import Exposure, Remedy
+from pollwatch.incidents.liveness import Liveness
 from pollwatch.incidents.quarantine import Quarantine
 from pollwatch.incidents.scanned import ScannedInput
 
@@ -51,6 +52,14 @@ class SourceDesk(Protocol):
 
     def inputs(self, most: int) -> Inputs:
         """What was read."""
+        ...
+
+    def watch(self) -> Liveness | None:
+        """The watch of the case and each of its sources, as it wrote down last; None where none ever ran.
+
+        Raises:
+            StoreError: the case cannot be read.
+        """
         ...
 
     def quarantine(self, path: str) -> Quarantine:

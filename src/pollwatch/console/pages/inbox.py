@@ -55,12 +55,12 @@ def inbox(
 ) -> HTMLResponse:
     """The whole page."""
     view = narrowed(asking, viewer)
-    facets = house.services.incidents.facets(view.question)
+    found = house.services.incidents.facets(view.question)
     shown = {
         "view": view,
-        "facets": _facets(facets, viewer),
+        "facets": _facets(found, viewer),
         "group": group if group in GROUPS else "",
-        "grouped": _groups(facets, group, _rows(house, view, viewer, None)[0] if group == "actor" else ()),
+        "grouped": _groups(found, group, _rows(house, view, viewer, None)[0] if group == "actor" else ()),
         "waiting": house.services.clerk.waiting() if viewer.may(Permission.TRIAGE) else [],
     }
     return house.show(request, "inbox.html.j2", {**shown, **_listed(house, view, viewer, cursor)})
@@ -71,6 +71,14 @@ def rows(request: Request, house: TheHouse, viewer: Reader, asking: Asking, curs
     """The list alone, as it is now."""
     view = narrowed(asking, viewer)
     return house.show(request, "_rows.html.j2", {"view": view, **_listed(house, view, viewer, cursor)})
+
+
+@router.get("/inbox/facets")
+def facets(request: Request, house: TheHouse, viewer: Reader, asking: Asking) -> HTMLResponse:
+    """How many there are of each kind, as it is now."""
+    view = narrowed(asking, viewer)
+    found = house.services.incidents.facets(view.question)
+    return house.show(request, "_facets.html.j2", {"view": view, "facets": _facets(found, viewer)})
 
 
 @router.get("/inbox/export/{kind}")

@@ -13,7 +13,9 @@ from pollwatch.console.desks.sources import Coverage, Inputs
 from pollwatch.console.services import NotThereError
 from pollwatch.events.batch import EventBatch
 from pollwatch.i18n import _
+from pollwatch.incidents import liveness
 from pollwatch.incidents.exposure import exposure, remedies
+from pollwatch.incidents.liveness import Liveness
 from pollwatch.incidents.quarantine import Quarantine
 from pollwatch.incidents.records import Case
 from pollwatch.node.case.surveying import survey
@@ -39,6 +41,10 @@ class FloorSources:
         found = self.case.inputs()
         newest = tuple(reversed(found[-most:]))
         return Inputs(newest, len(found), sum(each.lines for each in found), sum(each.quarantined for each in found))
+
+    def watch(self) -> Liveness | None:
+        """The watch of the case and each of its sources, as it wrote down last."""
+        return liveness.read(self.case.folder.database)
 
     def quarantine(self, path: str) -> Quarantine:
         """The lines of an input that were not understood.

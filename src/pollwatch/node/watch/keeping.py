@@ -21,6 +21,7 @@ from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.live import LiveCase
 from pollwatch.node.evidence import rhythm
 from pollwatch.node.evidence.sealing import CaseEvidence
+from pollwatch.node.floor import auditing
 from pollwatch.node.watch import heartbeat
 from pollwatch.node.watch.grouping import Committed, GroupingThread
 from pollwatch.node.watch.sources import SourceCounts
@@ -221,6 +222,7 @@ def publish(live: LiveCase, clock: Clock, incidents: Sequence[Incident] = ()) ->
     """Seal incidents, bring the private log in order, and publish a seal where no sealer does; the lock is held."""
     with CaseEvidence.open(live.folder.root, clock, wait=True) as evidence:
         evidence.seal_incidents(incidents)
+        auditing.seal_case(live.folder.root, evidence, clock)  # of a console that is gone, or could not
         rhythm.append_due(evidence, clock)
         if evidence.interval is None:
             evidence.publish_seal()
