@@ -55,13 +55,17 @@ def _percent(text: str) -> str:
 
 
 def _decode(data: bytes) -> str:
-    """UTF-8, forgiving overlong forms as careless servers do, else Latin-1."""
+    """UTF-8, forgiving overlong forms as careless servers do, else Latin-1.
+
+    Other encodings (of Korea, China, Ukraine) have the bytes of overlong forms among their letters: what is no UTF-8
+    even when those are forgiven is theirs, and has no slashes and quotes in it.
+    """
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        data = _OVERLONG.sub(_shorten, data)
+        forgiven = _OVERLONG.sub(_shorten, data)
     try:
-        return data.decode("utf-8")
+        return forgiven.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("latin-1")
 

@@ -35,6 +35,11 @@ _INCLUDES = re.compile(
 )
 
 
+#: Where a log-in service sends a program's user back to: the program itself, on the user's own machine (RFC 8252).
+_BACK = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?(?:/[\w./-]*)?", re.ASCII)
+_RETURNS: Final = listed("redirect_uri redirecturi post_logout_redirect_uri reply_url")
+
+
 def kinds(text: str, name: str = "") -> frozenset[str]:
     """What of an address a text is: inner, odd (an address in numbers that nobody writes so), include.
 
@@ -44,6 +49,8 @@ def kinds(text: str, name: str = "") -> frozenset[str]:
     """
     text = text.lower().strip()
     found: set[str] = set()
+    if name.lower() in _RETURNS and _BACK.fullmatch(text):
+        return frozenset()
     for match in _URL.finditer(text):
         if match["scheme"] in _NO_HOST or match["scheme"].isdigit():
             continue

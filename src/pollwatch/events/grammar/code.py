@@ -81,7 +81,7 @@ _JAVASCRIPT: Final = (
 )  # fmt: skip
 _JAVA: Final = (
     re.compile(r"\bclass\.(?:module\.)?classloader|\bclassloader\s*\.\s*\w|\bclass\s*\.\s*forname\s*\(|\.getclass\s*\(|\bgetruntime\b|\bprocessbuilder\b|\bscriptengine(?:manager)?\b|\bjavax\.(?:script|el|naming)|\bgroovy\.(?:lang|util|shell)|\bexecute\s*\(\s*\)\s*\."),
-    re.compile(r"\bjava\.(?:lang|util|io|net|beans|rmi|nio|security)\.\w+|\borg\.(?:apache|springframework|python|mozilla|hibernate)\.\w+|\bcom\.(?:sun|opensymphony|mchange|bea|ibm|tangosol|fasterxml)\.\w+|\bsun\.(?:misc|rmi)\.\w|\bfreemarker\.template|\bognl\.\w|\bweblogic\.\w"),
+    re.compile(r"\bjava\.(?:lang|util|io|net|beans|rmi|nio|security)\.(?!\w+(?:exception|error)\b)\w+|\borg\.(?:apache|springframework|python|mozilla|hibernate)\.\w+|\bcom\.(?:sun|opensymphony|mchange|bea|ibm|tangosol|fasterxml)\.\w+|\bsun\.(?:misc|rmi)\.\w|\bfreemarker\.template|\bognl\.\w|\bweblogic\.\w"),
     re.compile(r"#(?:_memberaccess|context|request|response|application|parameters|root|attr|session|cmd|rt|process)\b\s*[.=\['(]|\(\s*#\w+\s*=|@\w+(?:\.\w+)+@\w+|(?:redirect|action|redirectaction)\s*:\s*[$%#]?\s*\{|\bt\s*\(\s*(?:java|org|com)"),
 )  # fmt: skip
 #: An expression in a template's marks. What is between them must compute.

@@ -26,7 +26,7 @@ _UNIX = re.compile(
     r"(?:^|[=:;|\s'\"(,@]|(?:\.\.?[/\\]+)+|\w:)[/\\]*(?:\.[/\\])*(?:etc[/\\]+(?:\.{1,2}[/\\]+)*[\w.-]+|proc[/\\]+(?:self|version|cpuinfo|mounts|net|sys|\d+|interrupts|meminfo|cmdline|stat|modules|filesystems|devices)\b"
     r"|sys[/\\]+(?:class|kernel|devices|fs|module|block)\b|var[/\\]+(?:log|lib|mail|spool|run|cache|backups|db|adm)[/\\]?|var[/\\]+www[/\\]|root[/\\]+[\w.]|home[/\\]+\w+[/\\]+\.\w|"
     r"@fs[/\\]|dev[/\\]+(?:tcp|udp|null|fd|shm|random|urandom|stdin|sd[a-z])\b|usr[/\\]+(?:local[/\\]+)?(?:etc|apache2?|lib|share|sbin|bin)[/\\]|boot[/\\]+grub|opt[/\\]+\w+[/\\]+(?:etc|conf|logs)|tmp[/\\]+[\w.-]*(?:sess|php|\.so|\.sh))"
-    r"|[/\\](?:etc[/\\]+(?:passwd|shadow|group|hosts|issue|crontab|sudoers|fstab|resolv\.conf|hostname|os-release)\b|proc[/\\]+(?:self|version|cpuinfo|mounts|net|interrupts|meminfo|cmdline)\b|sys[/\\]+class\b)"
+    r"|[/\\](?:etc[/\\]+(?:passwd|shadow|group|hosts|issue|crontab|sudoers|fstab|resolv\.conf|hostname|os-release)(?![\w-])|proc[/\\]+(?:self|version|cpuinfo|mounts|net|interrupts|meminfo|cmdline)\b|sys[/\\]+class\b)"
 )
 _ETC_ORDINARY = re.compile(r"etc[/\\]+(?:fees?|docs?|about|news|index)\b")
 _WINDOWS = re.compile(
@@ -63,9 +63,10 @@ def kinds(text: str) -> frozenset[str]:
     if (steps > _HARMLESS_STEPS and not _stays_inside(text)) or _HIDDEN_STEP.search(text):
         found.add("climb")
     target = _UNIX.search(text)
+    windows = _WINDOWS.search(text)
     if (
-        (target and not _ETC_ORDINARY.search(text) and not _listing(text))
-        or _WINDOWS.search(text)
+        (target and not _ETC_ORDINARY.search(text) and not _listing(text) and not _told(text, target))
+        or (windows and not _told(text, windows))
         or _JAVA.search(text)
     ):
         found.add("target")
@@ -91,6 +92,19 @@ def _stays_inside(text: str) -> bool:
         if depth < 0:
             return False
     return "%" not in path and "\\" not in path
+
+
+#: Two plain words or more, in front of a file's name or behind it.
+_BEFORE: Final = re.compile(r"(?:[^\W\d_][\w'\u2019-]*,? ){2,}[\"']?")
+_BEHIND: Final = re.compile(r"\S*(?: \S*\\\S*)?(?: [^\W\d_][\w'\u2019-]*[,.?!]*){2,}")
+
+
+def _told(text: str, target: re.Match[str]) -> bool:
+    """A sentence that mentions a file: ``what is /etc/hosts for``; a site asked for it is given its name alone."""
+    before, behind = text[: target.start()].lstrip(), text[target.start() :].strip()
+    if before and not before.endswith(" "):
+        before += " " if behind[:1] not in "/\\" or target[0][:1].isspace() else ""
+    return _BEFORE.fullmatch(before) is not None or (not before.strip() and _BEHIND.fullmatch(behind) is not None)
 
 
 def _listing(text: str) -> bool:

@@ -22,6 +22,10 @@ _SHOWN = 120
 #: Programs that are a command without anything behind them, as a pattern.
 ALONE = "|".join(sorted(shellwords.ALONE))
 #: A short word or a number: nothing is in it, but for a few commands; most values are.
+#: A page's view in Zope, ``@@search``; ``@@version`` and its like are variables of databases.
+_VIEW = re.compile(
+    r"@@(?!(?:global|session|version|datadir|basedir|hostname|servername|tmpdir|plugin_dir)\b)[a-z][\w.+-]*"
+)
 _DULL = re.compile(rf"(?!(?:{ALONE}|passwd|shadow|engine)$)[a-zA-Z0-9]{{0,15}}|[0-9.,-]*")
 #: A value without signs of any language, as names, dates, paths and sentences are ...
 _PLAIN = re.compile(r"[\w,@ +~%/.:'?!&-]*", re.ASCII)
@@ -102,7 +106,7 @@ def values(uri: str) -> Iterator[tuple[str, str, str]]:
     stem, mark, query = uri.partition("?")
     path = decoded(stem)[0]
     yield "path", "/", path
-    segments = [each for each in stem.split("/")[:MOST_VALUES] if not _DULL.fullmatch(each)]
+    segments = [each for each in stem.split("/")[:MOST_VALUES] if not (_DULL.fullmatch(each) or _VIEW.fullmatch(each))]
     yield from (("path", "", decoded(each)[0]) for each in segments)
     if "/*" in path:
         yield "path", "", path.lstrip("/")  # a comment has slashes of its own
@@ -116,7 +120,7 @@ def values(uri: str) -> Iterator[tuple[str, str, str]]:
         name, _, value = pair.partition("=")
         if not _DULL.fullmatch(name):
             name = decoded(name)[0]
-            yield "name of a parameter", "", name
+            yield "name of a parameter", name, name
         if not _DULL.fullmatch(value):
             yield f"parameter {name[:40]}", name, decoded(value)[0]
 
@@ -137,7 +141,17 @@ def kinds_of(text: str, name: str = "") -> frozenset[str]:
     if _PLAIN.fullmatch(text) and not _PLAIN_TROUBLE.search(text):
         return _of_base64(text)
     # To make their patterns ready takes a tenth of a second, for which only who meets an odd text need wait.
-    from pollwatch.events.grammar import code, files, markup, objects, queries, shell, splitting, sql  # noqa: PLC0415
+    from pollwatch.events.grammar import (  # noqa: PLC0415
+        code,
+        conditions,
+        files,
+        markup,
+        objects,
+        queries,
+        shell,
+        splitting,
+        sql,
+    )
 
     found = {f"files.{each}" for each in files.kinds(text)}
     if name == "/":
@@ -152,6 +166,7 @@ def kinds_of(text: str, name: str = "") -> frozenset[str]:
     found |= {f"address.{each}" for each in addresses.kinds(plain, name)}
     if not (name == "where" and re.fullmatch(r"\s*1\s*=\s*1\s*", plain)):  # map services ask so for everything
         found |= {f"sql.{each}" for each in sql.kinds(plain)}
+    found -= conditions.usual(found, plain, name)
     return frozenset(found) or _of_base64(text)
 
 

@@ -32,6 +32,12 @@ _TAG = re.compile(
 _ATTRIBUTE = re.compile(r"[\s\"'/`;,\x00-\x20][a-z_:@#.()\[\]-][\w:.()\[\]-]{0,60}[\s/]*=|[\w\"'`]\s*=\s*[\"'`]")
 #: A name with a space behind each letter, or behind its namespace.
 _SPACED_NAME = re.compile(r"<\s*(?:(?:[a-z]\s){3,}[a-z]\b|[a-z]+\s*:\s*[a-z]+)")
+#: The tag in a question about it: a program of words alone does nothing.
+_ASKED: Final = re.compile(r"<script>(?=(?:\s+[^\W\d_]+){2,}\s*[.?!]*$)")
+#: Attributes that only say how a page looks, maybe cut off.
+_LOOKS: Final = re.compile(
+    r"(?:\s+(?:style|class|id|lang|dir|bgcolor|text)\s*=\s*(?:\"[\w\s:;,.#%!-]*(?:\"|$)|'[\w\s:;,.#%!-]*(?:'|$)|[\w#-]+))+\s*"
+)
 _PLAIN_TAG = re.compile(r"[\s/]*")
 #: An event handler, where an attribute may begin: what the event is called is the page's matter, not ours.
 _HANDLER = re.compile(
@@ -106,6 +112,7 @@ def kinds(text: str) -> frozenset[str]:
     text = text.lower()
     if "\xbc" in text or "\xbe" in text:  # angle brackets with the eighth bit set, as ASCII of seven bits
         text = text.replace("\xbc", "<").replace("\xbe", ">")
+    text = _ASKED.sub("script", text)
     found: set[str] = set()
     if "+ad" in text and _UTF7.search(text):
         found.add("disguise")
@@ -145,6 +152,8 @@ def _tags(text: str) -> set[str]:
             continue
         attributes = _ATTRIBUTE.search(rest)
         closed = text[match.start() + 1 :].lstrip()[:1] == "/"
+        if name == "body" and _LOOKS.fullmatch(rest):
+            continue
         if _ACTIVE & {name, *name.split(":")}:
             if (
                 attributes
@@ -186,7 +195,16 @@ def _urls(text: str) -> set[str]:
     return found
 
 
+#: What browsers say of a program that failed, which pages report to their own server.
+_FAILED: Final = re.compile(
+    r"\bis (?:null|undefined|not (?:a function|defined|an object|a constructor|iterable))\b|"
+    r"\bcannot (?:read|set) propert|\bundefined is not\b|\bunexpected (?:token|identifier|end)\b"
+)
+
+
 def _script(text: str) -> bool:
+    if _FAILED.search(text) and not any(sign in text for sign in "<>;=`+|&"):
+        return False
     for match in _CALL.finditer(text):
         plain = match["name"].isalpha()
         spaced = text[match.start("open") - 1 : match.start("open")].isspace()

@@ -32,7 +32,7 @@ _EMPTY = re.compile(
 _NOTHING = re.compile(r"(?<=[a-z])\$\(\(\)\)(?=\s*\))")
 _BRACES = re.compile(r"^\{([^{}\s]*,[^{}\s]*)\}?")
 _SHAPED = re.compile(
-    r"\s*(?:[<>]|-{1,2}[\w?]|\+\w|/\w|/[a-z?](?:\s|:|$)|[~.]{0,2}/|\\\\?\w|\$|%\w|['\"]|https?:|ftp:|\d|\*|[a-z]:[\\/]?|\{|@|\S*[/\\]\S|\w+\.\w{1,5}\b|\w+=)"
+    r"\s*(?:[<>]|-{1,2}[\w?]|\+\w|/\w|/[a-z?](?:\s|:|$)|[~.]{0,2}/|\\\\?\w|\$|%\w|['\"]|https?:|ftp:|\d|\*|[a-z]:[\\/]?|\{[^\s{}]|@|\S*[/\\]\S|\w+\.\w{1,5}\b|\w+=)"
 )
 _ENDS = re.compile(r"\s*(?:$|[;|&`)#<>\n}'\"]|\d?>)")
 #: Signs of shells that need no program's name.
@@ -86,6 +86,7 @@ _WINDOWS: Final = (
     re.compile(
         r"\b(?:downloadstring|downloadfile|frombase64string|invoke-expression|new-object\s+(?:system|net)\b|start-bitstransfer)|\biex\s*[(\"'$]|[;|&]\s*(?:iwmi|iwr|irm|iex|icm|gci|gwmi|sal|saps|gps|spsv)\s+(?:-|\(|https?:|['\"$])"
     ),
+    re.compile(r"[|&;]\s*net1?(?:\.exe)?\s+(?:user|localgroup|group|use|share|start|stop|view|accounts|session)\b"),
     re.compile(r"\b(?:hkey_(?:local_machine|current_user|classes_root|users)|hk(?:lm|cu|cr))(?::|\\)"),
     re.compile(
         r"[|&;]\s*(?:[a-z]:\\[\w\\. ]*\\)?[a-z]\w{1,14}(?:\.(?:exe|com|bat|cmd))?\s+/[a-z?](?:\s|:|$|&)|\b\w+\.(?:exe|bat|cmd)\s+[-/<>]\s*\w|[|&;]\s*\w{4,14}(?:/[a-z]\s|\s*<\s*)\w+\.\w"
@@ -114,7 +115,7 @@ def kinds(text: str) -> frozenset[str]:
 
 def kinds_of_header(text: str) -> frozenset[str]:
     """The same for a header, where a program's name with words behind it, and no version, is no browser's name."""
-    text = text.lower().strip()
+    text = _VERSION.sub("[", text.lower().strip())
     found = kinds(text) - {"windows"}
     first, _, rest = text.strip("'\"").removeprefix("code=").partition(" ")
     arguments = bool(re.fullmatch(r"[a-z][a-z-]*(?: +-{0,2}[\w.]+)*", rest)) and not re.search(r"\d\.\d", rest)
@@ -125,6 +126,8 @@ def kinds_of_header(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+#: What a browser is made of, in its name: "(Java 17.0.9; Linux 6.1)".
+_VERSION: Final = re.compile(r"(?<=\s)\((?=[\w.+-]+[ /]\d)")
 #: Programs that fetch pages, so that their names alone are honest in a header.
 _CLIENTS: Final = listed("curl wget wget2 lynx w3m git node php perl ruby python python3 java npm pip docker aws go")
 
@@ -156,7 +159,7 @@ def _is_command(text: str, opening: str, before: str = "") -> bool:
     raw, rest = match[0].rstrip(",.:!?)") if opening else match[0], text[match.end() :]
     if not opening and not rest.strip():
         # One word alone is a word, unless it is written as no word is; but for a few that say who runs it.
-        return _name(raw) in words.ALONE or (_odd(raw) and _is_program(raw))
+        return _name(raw) in words.ALONE or (_odd(raw) and len(raw) > _FOLDER_AND_NAME and _is_program(raw))
     if not opening and _name(raw) in words.ALONE and rest[:1] in _CHAINS:
         return True
     if not opening and _OPTIONS.fullmatch(rest):
@@ -184,12 +187,16 @@ def _is_command(text: str, opening: str, before: str = "") -> bool:
     return bool(_ENDS.match(rest)) and _alone(name, rest, opening, before)
 
 
+#: A machine's number and a sentence: "ping 192.0.2.1 request timed out".
+_SPOKEN_OF: Final = re.compile(r"\s+[\d.]+(?:\s+[a-z]+){2,}[.?!]?\s*")
 #: What a further command may follow behind.
 _CHAINS: Final = frozenset(";|&`\n")
 #: Nothing but options of which one at least is a long one: no search and no sentence is written so.
 _OPTIONS: Final = re.compile(
     r"(?:\s+--?[a-z][\w-]*(?:=\S*)?)*\s+--[a-z][\w-]{2,}(?:=\S*)?(?:\s+--?[a-z][\w-]*(?:=\S*)?)*\s*"
 )
+#: ``A\\B`` is a folder and a name.
+_FOLDER_AND_NAME: Final = 3
 #: Programs whose names are words, too, so that between two words they say nothing.
 _ENGLISH: Final = listed("paste cut groups git install look make node service split strings touch top nice mount tail")
 #: Programs that run another.
@@ -205,6 +212,8 @@ def _shaped(rest: str, opening: str) -> bool:
         return False
     if opening:
         return True
+    if _SPOKEN_OF.fullmatch(rest):
+        return False
     # Without a separator a number, a quote or a file's name proves little: "top 10", "cat 'Tom'".
     return bool(
         re.match(

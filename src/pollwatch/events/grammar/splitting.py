@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-_BREAK = r"(?:\r\n|\r|\n|\u560d\u560a|\u560a|\u0a0d|\u2028)"
+_BREAK = r"(?:\r\n|\r|\n|[\u560a\u560d]{1,2}|\u0a0d|\u2028)"
 #: Headers that matter to who reads an answer or a mail.
 _HEADER = re.compile(
     rf"{_BREAK}[\s\x00]*(?:set-cookie2?|location|content-(?:type|length|disposition|encoding|security-policy)|transfer-encoding|refresh|cache-control|host|"
@@ -25,6 +25,10 @@ _MAIL = re.compile(
 _STORE = re.compile(
     rf"{_BREAK}\s*(?:flushall|flushdb|slaveof\s|config\s+(?:set|get)\s|eval\s+[\"']|module\s+load|set\s+\w+\s+\d+\s+\d+\s+\d+|\*\d+{_BREAK}\$\d+)"
 )
+
+
+#: So many words are a sentence.
+_SENTENCE = 4
 
 
 def kinds(text: str) -> frozenset[str]:
@@ -52,4 +56,9 @@ def _letter(text: str) -> bool:
     """A message that a person wrote in a form: several lines, most of them sentences."""
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
     sentences = sum(" " in line.strip() and not re.match(r"[\w-]+\s*:", line.strip()) for line in lines)
-    return len(lines) > 2 and 2 * sentences >= len(lines)
+    if len(lines) > 2 and 2 * sentences >= len(lines):
+        return True
+    # A greeting, a sentence and a name behind "From:"; a header that is meant as one names an address or a value.
+    headers = [at for at, line in enumerate(lines) if re.match(r"\s*[\w-]+\s*:", line)]
+    told = [line for line in lines[: headers[0]] if len(line.split()) >= _SENTENCE] if headers else []
+    return bool(told) and not any(sign in lines[at].partition(":")[2] for at in headers for sign in "@=:/;<")

@@ -166,15 +166,11 @@ def _formula(parser: Parser) -> bool:
     called = {
         a.text for a, b in zip(parser.tokens, parser.tokens[1:], strict=False) if a.kind == WORD and b.text == "("
     }
-    return called <= _MATHEMATICS
+    return called <= words.MATHEMATICS
 
 
 #: Functions that answer one thing or another.
 _BRANCHES = listed("elt make_set iif if nullif")
-_MATHEMATICS = listed(
-    "abs exp log ln sqrt pow power round floor sin cos tan count sum avg min max if length left right mid "
-    "reverse repeat replace count rand sign degrees radians least greatest date time trunc version"
-)
 
 
 def _same(parser: Parser) -> bool:
@@ -225,7 +221,10 @@ def _continued(parser: Parser) -> bool:
             parser.name()
         elif text in {"asc", "desc", "escape", "end"}:
             parser.step()
-        elif text in {"waitfor", "declare", "exec"} or (text in _VERBS and parser.tokens[0].kind != WORD):
+        elif text in {"waitfor", "declare", "exec"} or (
+            # a quote behind the word closes what was opened in front of it: 'select'
+            text in _VERBS and parser.tokens[0].kind != WORD and parser.ahead().kind != OPEN
+        ):
             statement(parser)
         elif not parser.clauses() and not closed:
             break
@@ -327,7 +326,7 @@ def _island(parser: Parser, before: str) -> set[str] | None:
     if token.text in _BRANCHES:
         parser.operand()
         return {"conditional"} if "constant" in parser.met else None
-    if token.text in words.USUAL - _MATHEMATICS and before in {"=", ",", "(", "||", "+"}:
+    if token.text in words.USUAL - words.MATHEMATICS and before in {"=", ",", "(", "||", "+"}:
         parser.operand()
         return {"function"} if {"function", "constant"} <= parser.met else None
     return None
@@ -346,7 +345,8 @@ def _select_island(parser: Parser) -> set[str] | None:
     enough = parser.met & {"call", "schema", "constant", "delay", "effect", "conditional"}
     if "from" in parser.met and (enough or parser.now.kind == CUT or parser.now.text in {")", ";"}):
         return _told(parser) | {"statement"}
-    return _told(parser) | {"statement"} if enough & {"delay", "effect", "schema", "conditional"} else None
+    asks = enough & {"delay", "effect", "schema", "conditional"} or {"queried", "function"} <= parser.met
+    return _told(parser) | {"statement"} if asks else None
 
 
 def _logic_island(parser: Parser) -> set[str] | None:

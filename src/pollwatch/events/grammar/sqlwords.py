@@ -98,3 +98,8 @@ OBJECTS: Final = listed(
     "table database view user function procedure index trigger schema login role column constraint sequence "
     "type event temporary temp or unique assembly server aggregate extension"
 )
+#: Functions that mathematics and spreadsheets have, too.
+MATHEMATICS: Final = listed(
+    "abs exp log ln sqrt pow power round floor sin cos tan count sum avg min max if length left right mid "
+    "reverse repeat replace count rand sign degrees radians least greatest date time trunc version"
+)
