@@ -1,17 +1,77 @@
+"""How kernels become machine code, and what is kept of it."""
+
 from __future__ import annotations
 
-import numba.core.caching
+import subprocess
+import sys
+from types import FunctionType
+
+import numpy as np
 import pytest
 
-from pollwatch.kernels.compiled import compiled
+from pollwatch import cache
+from pollwatch.kernels import machinecode
+from pollwatch.kernels.compiled import compiled, kind, made_of
+from pollwatch.kernels.sequences import signatures
+
+_WITHOUT_NUMBA = """
+import sys
+import numpy as np
+from pollwatch.kernels.sequences import signatures
+nodes = np.array([3, 4, 3, 4, 5], np.int32)
+number, firsts = signatures(np.array([2, 4, 5], np.int32), np.zeros(3, np.uint8), nodes, 5)
+print(number.tolist(), firsts.tolist(), "numba" in sys.modules)
+"""
 
 
-def test_a_kernel_runs_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service whose files and home are read-only has no place for machine code, and compiles at each start."""
-    monkeypatch.setattr(numba.core.caching.CompileResultCacheImpl, "_locator_classes", [])
+def test_a_kernel_runs_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service without a cache has no place for machine code, and compiles at each start."""
+    monkeypatch.setattr(cache, "of_user", lambda: cache.Cache(None))
+    assert compiled(_double)(21) == 42
+
+
+def test_what_was_kept_runs_without_the_compiler() -> None:
+    """A later process gets the same answer, arrays among it, and does not import numba for it."""
+    nodes = np.array([3, 4, 3, 4, 5], np.int32)
+    number, firsts = signatures(np.array([2, 4, 5], np.int32), np.zeros(3, np.uint8), nodes, 5)
+    assert (number.tolist(), firsts.tolist()) == ([0, 0, 1], [0, 2])
+    run = subprocess.run([sys.executable, "-c", _WITHOUT_NUMBA], capture_output=True, text=True, check=False)
+    assert run.stdout == "[0, 0, 1] [0, 2] False\n", run.stderr
+
+
+def test_kinds_of_arguments_have_machine_code_of_their_own() -> None:
+    """An array that may not be written, one that is not in order and one of other numbers are other machine code."""
+    array = np.arange(6, dtype=np.int32)
+    readonly = np.frombuffer(array.tobytes(), np.int32)
+    kinds = [kind(each) for each in (array, readonly, array[::2], array.astype(np.int64), 1, True, 1.0)]
+    assert len(set(kinds)) == len(kinds)
+
+
+@pytest.mark.parametrize("code", [b"", b"pollwatch kernel 0\nwrapper\n"])
+def test_what_is_no_machine_code_is_compiled_again(code: bytes) -> None:
+    """What another layout left is told from machine code; that bytes are whole, the cache says."""
     double = compiled(_double)
-    assert double(21) == 42
-    assert not double.stats.cache_path  # type: ignore[attr-defined]
+    assert machinecode.loaded(code, double.function) is None  # type: ignore[attr-defined]
+
+
+def test_an_edited_kernel_is_compiled_anew_wherever_it_is_called_from() -> None:
+    """A constant or a line of what a kernel calls, in whatever module, names other machine code."""
+    named = {_made_of(text) for text in ("at + LIMIT", "at - LIMIT", "at + LIMIT ")}
+    assert len(named) == 2
+    assert _made_of("at + LIMIT", limit=2) not in named
+    assert _made_of("at + LIMIT", limit=1) in named
+    assert _made_of("at + LIMIT", limit=np.int8(1)) not in named
+
+
+def _made_of(body: str, limit: object = 1) -> str:
+    """What the machine code of a function is named by that calls one of this body."""
+    inner: dict[str, object] = {"LIMIT": limit}
+    exec(f"def called(at):\n    return {body}\n", inner)  # noqa: S102 - the test's own text
+    outer: dict[str, object] = {"called": inner["called"]}
+    exec("def calling(at):\n    return called(at)\n", outer)  # noqa: S102 - the test's own text
+    calling = outer["calling"]
+    assert isinstance(calling, FunctionType)
+    return made_of(calling)
 
 
 def _double(number: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pollwatch.detect.sigma.cache import folder_of
+from pollwatch.cache import folder_of
 from pollwatch.election.settings import parse_assets
 from pollwatch.events.observable import guessed
 from pollwatch.sharing.indicators.innocents import Innocents

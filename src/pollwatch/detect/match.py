@@ -7,7 +7,6 @@ the few rows where it can still hold, asking the tests themselves.
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,13 +22,15 @@ from pollwatch.detect.sigma.witness import literals
 from pollwatch.detect.walk import fitting
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.taxonomy import kind
+from pollwatch.kernels.compiled import ready, within_reach
 
 if TYPE_CHECKING:
     from pollwatch.detect.matcher import Matcher
     from pollwatch.detect.rulebook import Rulebook
 
-#: Rules times events from which on the kernels are quicker: once they are loaded, and counting that they must be.
-_WORTH_IT, _WORTH_LOADING = 2_000, 5_000_000
+#: Rules times events from which on the kernels are quicker: once they are loaded, counting that they must be, and
+#: counting that they must be compiled.
+_WORTH_IT, _WORTH_LOADING, _WORTH_COMPILING = 2_000, 1_000_000, 5_000_000
 #: Small batches of one logsource after which the kernels are quicker too: what they are made with is made once.
 _FEW_BATCHES = 1
 
@@ -84,7 +85,7 @@ class Made:
     def book(self) -> Rulebook:
         """Conditions as kernels take them."""
         if not self._book:
-            from pollwatch.detect.rulebook import Rulebook  # noqa: PLC0415 - numba takes half a second to import
+            from pollwatch.detect.rulebook import Rulebook  # noqa: PLC0415 - llvmlite takes a moment to import
 
             self._book.append(Rulebook())
         return self._book[0]
@@ -113,17 +114,18 @@ class Plan:
     def worth_compiling(self, events: int) -> bool:
         """Whether a batch of so many events is better asked by the kernels."""
         work = len(self.rules) * events
-        if self._matcher or self._made.used() or work >= _WORTH_LOADING:
+        worth = _WORTH_LOADING if within_reach() else _WORTH_COMPILING
+        if self._matcher or self._made.used() or work >= worth:
             return True
         self._small.append(work)
-        if "numba" not in sys.modules:  # whoever watches gets only small batches, but many of them
-            return sum(self._small) >= _WORTH_LOADING
+        if not ready():  # whoever watches gets only small batches, but many of them
+            return sum(self._small) >= worth
         return work >= _WORTH_IT or len(self._small) > _FEW_BATCHES
 
     def matcher(self) -> Matcher:
-        """The same rules for the kernels; made on first use, since that loads a compiler."""
+        """The same rules for the kernels; made on first use, since kernels take a moment to load."""
         if not self._matcher:
-            from pollwatch.detect.matcher import Matcher  # noqa: PLC0415 - numba takes half a second to import
+            from pollwatch.detect.matcher import Matcher  # noqa: PLC0415 - llvmlite takes a moment to import
 
             self._matcher.append(Matcher([planned.condition for planned in self.rules], self._made.book()))
         return self._matcher[0]

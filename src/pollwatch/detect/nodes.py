@@ -1,8 +1,4 @@
-"""Observations in the form that ``windows`` loops over: arrays of nodes, of groups and of values, and a measure.
-
-numba keeps the loops' machine code by the date of ``windows`` alone: who changes a constant here while the program is
-being worked on deletes ``__pycache__``.
-"""
+"""Observations in the form that ``windows`` loops over: arrays of nodes, of groups and of values, and a measure."""
 
 from __future__ import annotations
 

@@ -327,16 +327,11 @@ class Loops(NamedTuple):
 
 
 PLAIN = Loops(slide, settle, collect)
-_PARTS = (_later, _count, _slot, _fulfilled, _chain, _opens, _take_back, _reach_back, _put, _let_go, _cover)
 
 
 @cache
 def fast() -> Loops:
     """The loops as machine code: compiled the first time on a machine, which takes seconds, and kept on disk."""
-    from numba.extending import register_jitable  # noqa: PLC0415 - numba takes half a second, for those who need it
+    from pollwatch.kernels.compiled import compiled  # noqa: PLC0415 - for those who need it
 
-    from pollwatch.kernels.compiled import compiled  # noqa: PLC0415 - the same
-
-    for part in _PARTS:
-        register_jitable(part)
     return Loops(compiled(slide), compiled(settle), compiled(collect))

@@ -11,10 +11,8 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
-from numba.extending import intrinsic
 
-from pollwatch.kernels.compiled import compiled
+from pollwatch.kernels.compiled import Intrinsic, compiled
 
 USABLE = sys.byteorder == "little"
 
@@ -31,6 +29,7 @@ _Signed = tuple[Any, Callable[..., Any]]
 
 def _word_at(_typing: Any, data: Any, at: Any) -> _Signed:  # noqa: ANN401 - numba's own kinds
     """The eight bytes from a place on; the caller knows that there are so many."""
+    from numba import types  # noqa: PLC0415 - while a kernel is compiled only
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - numba's own kinds
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -43,6 +42,7 @@ def _word_at(_typing: Any, data: Any, at: Any) -> _Signed:  # noqa: ANN401 - num
 
 def _first_byte(_typing: Any, marks: Any) -> _Signed:  # noqa: ANN401 - numba's own kinds
     """Which byte, from 0 to 7, the lowest set bit of a number that has one is in."""
+    from numba import types  # noqa: PLC0415 - while a kernel is compiled only
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - numba's own kinds
         bit = builder.cttz(arguments[0], context.get_constant(types.boolean, True))  # True: it is never zero
@@ -51,8 +51,8 @@ def _first_byte(_typing: Any, marks: Any) -> _Signed:  # noqa: ANN401 - numba's 
     return types.int64(marks), generate
 
 
-word_at = cast("Callable[[Bytes, int], np.uint64]", intrinsic(_word_at))
-first_byte = cast("Callable[[np.uint64], int]", intrinsic(_first_byte))
+word_at = cast("Callable[[Bytes, int], np.uint64]", Intrinsic(_word_at))
+first_byte = cast("Callable[[np.uint64], int]", Intrinsic(_first_byte))
 
 
 @compiled

@@ -13,9 +13,9 @@ from textwrap import dedent
 
 import pytest
 
-from pollwatch.detect.sigma import cache as caching
+from pollwatch import cache as caching
+from pollwatch.cache import Cache
 from pollwatch.detect.sigma import compiled
-from pollwatch.detect.sigma.cache import Cache
 from pollwatch.detect.sigma.load import SHIPPED, LoadReport, load
 from pollwatch.detect.sigma.plan import CorrelationRule, EventRule, Rule
 
@@ -237,7 +237,7 @@ def test_a_writer_killed_half_way_leaves_nothing_that_is_read(rules: Rules) -> N
     script = dedent("""
         import os, signal, sys
         from pathlib import Path
-        from pollwatch.detect.sigma.cache import Cache
+        from pollwatch.cache import Cache
         from pollwatch.evidence import durable
 
         def half(descriptor, data):
@@ -312,7 +312,7 @@ def test_a_warm_start_needs_no_pysigma(tmp_path: Path) -> None:
     script = dedent("""
         import sys
         from pathlib import Path
-        from pollwatch.detect.sigma.cache import Cache
+        from pollwatch.cache import Cache
         from pollwatch.detect.engine import SHIPPED, load
         rules, report = load([SHIPPED], cache=Cache(Path(sys.argv[1])))
         print(len(rules), report.remarks, "sigma.rule" in sys.modules, "yaml" in sys.modules)

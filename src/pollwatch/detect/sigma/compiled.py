@@ -19,7 +19,7 @@ import msgspec
 import pyarrow as pa
 
 from pollwatch import __version__
-from pollwatch.detect.sigma.cache import Cache
+from pollwatch.cache import Cache
 from pollwatch.detect.sigma.plan import CorrelationRule, EventRule, FilterRule
 
 _SOURCES: Final = (*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parents[1] / "why.py")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from pollwatch.cache import Cache, of_user
 from pollwatch.detect.sigma import compiled, placeholders
-from pollwatch.detect.sigma.cache import Cache, of_user
 from pollwatch.detect.sigma.compiled import Compiled, Refusal
 from pollwatch.detect.sigma.placeholders import Values
 from pollwatch.detect.sigma.plan import (

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pollwatch import canonical
+from pollwatch import cache, canonical
 from pollwatch.clock import Clock
-from pollwatch.detect.sigma import cache
 from pollwatch.election.assets import Assets
 from pollwatch.evidence import durable, salted
 from pollwatch.evidence.manifest import Indicator as IndicatorEntry

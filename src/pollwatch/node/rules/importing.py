@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from pollwatch.cache import Cache
 from pollwatch.clock import Clock, rfc3339
-from pollwatch.detect.sigma.cache import Cache
 from pollwatch.detect.sigma.load import LoadReport, load
 from pollwatch.errors import StoreError
 from pollwatch.evidence.durable import holds, make_folder
