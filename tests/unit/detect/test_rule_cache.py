@@ -235,16 +235,17 @@ def test_without_a_place_to_write_it_works_and_says_so_once(rules: Rules) -> Non
 def test_a_writer_killed_half_way_leaves_nothing_that_is_read(rules: Rules) -> None:
     """A kill -9 in the middle of a write: the old entry or none is there, and what the writer left goes in time."""
     script = dedent("""
-        import os, signal, sys
+        import io, os, signal, sys
         from pathlib import Path
+        from pollwatch import cache
         from pollwatch.cache import Cache
-        from pollwatch.evidence import durable
 
-        def half(descriptor, data):
-            os.write(descriptor, data[: len(data) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
+        class Half(io.FileIO):
+            def write(self, data):
+                super().write(data[: len(data) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
 
-        durable.write_all = half
+        cache.open = Half
         Cache(Path(sys.argv[1])).keep("a name", "a key", b"new" * 10_000)
     """)
     Cache(rules.cache_folder).keep("a name", "a key", b"old")
