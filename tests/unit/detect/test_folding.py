@@ -38,6 +38,7 @@ def test_neither_way_of_searching_overlooks_a_letter(
 ) -> None:
     """Dotless i, dotted I, long s, the sign for kelvin: what a test fits is found by the search before it."""
     monkeypatch.setattr("pollwatch.detect.match._WORTH_LOADING", 1 << 40)
+    monkeypatch.setattr("pollwatch.detect.match._WORTH_COMPILING", 1 << 40)
     monkeypatch.setattr("pollwatch.detect.match._WORTH_IT", 1 << 40)
     monkeypatch.setattr("pollwatch.detect.match._FEW_BATCHES", 1 << 40)
     assert fits(condition, kernels=kernels) == expected
