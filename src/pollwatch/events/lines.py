@@ -22,7 +22,7 @@ class LineSet:
     def of(cls, path: str, numbers: Iterable[int] | Numbers) -> LineSet:
         """The given records of one input, in any order, repeats allowed."""
         array = numbers if isinstance(numbers, np.ndarray) else np.fromiter(numbers, dtype=np.int64)
-        return cls({path: np.unique(array.astype(np.int64, copy=False))} if array.size else {})
+        return cls({path: _distinct(array.astype(np.int64, copy=False))} if array.size else {})
 
     @classmethod
     def union(cls, sets: Iterable[LineSet]) -> LineSet:
@@ -32,7 +32,7 @@ class LineSet:
             for path, numbers in each.by_path.items():
                 parts.setdefault(path, []).append(numbers)
         return cls(
-            {p: arrays[0] if len(arrays) == 1 else np.unique(np.concatenate(arrays)) for p, arrays in parts.items()}
+            {p: arrays[0] if len(arrays) == 1 else _distinct(np.concatenate(arrays)) for p, arrays in parts.items()}
         )
 
     def __or__(self, other: LineSet) -> LineSet:
@@ -95,3 +95,11 @@ class LineSet:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _distinct(numbers: Numbers) -> Numbers:
+    """Numbers in order, each once. Most are in order by runs, which this way of sorting only merges."""
+    ordered = np.sort(numbers, kind="stable")
+    fresh = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
+    return ordered if fresh.all() else ordered[fresh]
