@@ -26,6 +26,8 @@ _COMMON = 0.7
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
+Common = tuple[Ints, int]
+"""How often each hash of a gram occurs, and the bits of a hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,14 @@ class Learned:
     entries: Ints
     expected: float
     rows: int
+    _common: list[Common] = field(default_factory=list)
     _index: list[tuple[Index, Ints]] = field(default_factory=list)
 
     def found(self, pool: Pool) -> tuple[Ints, Ints]:
         """Literals and the texts in which they stand; those that found no place in the index may stand in any."""
         if not self._index:
-            made = _index(self.literals, pool, np.flatnonzero(_shares(pool)))
+            common = self._common.pop() if self._common else _common(len(self.literals.numbers), pool, _shares(pool))
+            made = _index(self.literals, _folded(common, bits_for(len(self.literals.numbers))))
             self._index.append((made, np.flatnonzero(made.ends < 0).astype(np.int32)))
         index_, lost = self._index[0]
         texts, wanted = pool.texts, pool.places(self.searched)[self.literals.field]
@@ -87,7 +91,7 @@ def equal_codes(column: Column, numbers: Mapping[float, int]) -> tuple[list[int]
 
 def learn(columns: Columns, part: Part) -> Learned:
     """Choose what to look for in a batch like this one."""
-    costs = _costs(columns, part)
+    costs, common = _costs(columns, part)
     cost, everywhere, starts, entries = chosen(part.needs, part.starts, costs, _COMMON)
     used = np.zeros(len(costs), bool)
     used[entries] = True
@@ -107,6 +111,7 @@ def learn(columns: Columns, part: Part) -> Learned:
         entries=entries,
         expected=float(np.minimum(cost, 1.0).sum()),
         rows=columns.length,
+        _common=[common],
     )
 
 
@@ -127,15 +132,16 @@ def _shares(pool: Pool) -> Longs:
     return pool.shares(max(1, pool.rows // SAMPLE))
 
 
-def _costs(columns: Columns, part: Part) -> Floats:
-    """Per entry, the share of rows that it stands in, and a little for being looked for at all."""
+def _costs(columns: Columns, part: Part) -> tuple[Floats, Common]:
+    """Per entry, the share of rows that it stands in, and a little for being looked for at all; and what is common."""
     rows = _spread(columns.length)
     costs = part.costs.copy()
     literals, pool = part.literals, pooled(columns, part.searched)
     counts = _shares(pool)
     held = np.flatnonzero(counts)
+    common = _common(len(literals.numbers), pool, counts)
     if held.size:
-        index_ = _index(literals, pool, held)
+        index_ = _index(literals, common)
         texts, wanted = pool.texts, pool.places(part.searched)[literals.field]
         places = np.arange(len(held), dtype=np.int32)
         begins, ends = texts.begins[held], texts.ends[held]
@@ -153,12 +159,26 @@ def _costs(columns: Columns, part: Part) -> Floats:
         share = dict(zip(codes.tolist(), (often / len(rows)).tolist(), strict=True))
         for entry, code in zip(*equal_codes(number_column, numbers), strict=True):
             costs[entry] += share.get(code, 0.0)
-    return costs
+    return costs, common
 
 
-def _index(literals: Literals, pool: Pool, codes: Longs) -> Index:
-    """Literals ready to be looked for in texts like some of a pool's."""
-    bits = bits_for(len(literals.numbers))
+def _common(literals: int, pool: Pool, counts: Longs) -> Common:
+    """What is common in the texts of a pool that rows have, for an index of at most so many literals."""
+    bits, held = bits_for(literals), np.flatnonzero(counts)
     common = no_grams(bits)
-    count_grams(pool.texts.buffer, pool.texts.begins[codes], pool.texts.ends[codes], bits, common)
-    return index(literals.texts, literals.starts, literals.marks, common, bits)
+    count_grams(pool.texts.buffer, pool.texts.begins[held], pool.texts.ends[held], bits, common)
+    return common, bits
+
+
+def _index(literals: Literals, common: Common) -> Index:
+    """Literals ready to be looked for in texts like those that it was counted in what is common."""
+    return index(literals.texts, literals.starts, literals.marks, *common)
+
+
+def _folded(common: Common, bits: int) -> Common:
+    """The same for hashes of fewer bits: those that begin alike become one."""
+    counts, before = common
+    if bits >= before:
+        return common
+    grams = counts[: 1 << before].reshape(1 << bits, -1).sum(axis=1, dtype=np.int32)
+    return np.concatenate((grams, counts[1 << before :])), bits

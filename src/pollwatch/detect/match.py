@@ -64,7 +64,7 @@ class Made:
     """What is made once for the plans of all logsources.
 
     Attributes:
-        ordered: conditions in a good order, by the rule's id.
+        ordered: rules' own conditions in a good order, by the rule's id.
     """
 
     ordered: dict[str, Node] = field(default_factory=dict)
@@ -77,6 +77,15 @@ class Made:
             for place, rule in enumerate(rules):
                 self._by_logsource.setdefault(rule.logsource, []).append((place, rule))
         return self._by_logsource
+
+    def in_order(self, planned: Planned) -> Node:
+        """A condition with what is cheap first."""
+        rule = planned.rule
+        if planned.condition is not rule.condition:
+            return _ordered(planned.condition)
+        if rule.info.id not in self.ordered:
+            self.ordered[rule.info.id] = _ordered(rule.condition)
+        return self.ordered[rule.info.id]
 
     def used(self) -> bool:
         """Whether kernels are in use already, so that they need not be loaded."""
@@ -99,6 +108,7 @@ class Plan:
     _made: Made = field(default_factory=Made)
     _literals: list[dict[str | None, tuple[str, ...]]] = field(default_factory=list)
     _matcher: list[Matcher] = field(default_factory=list)
+    _ordered: list[tuple[Node, ...]] = field(default_factory=list)
     _small: list[int] = field(default_factory=list)
 
     def literals(self) -> dict[str | None, tuple[str, ...]]:
@@ -110,6 +120,12 @@ class Plan:
                     wanted[leaf.field].update(literals(leaf) or ())
             self._literals.append({name: tuple(sorted(texts)) for name, texts in wanted.items() if texts})
         return self._literals[0]
+
+    def ordered(self) -> tuple[Node, ...]:
+        """The rules' conditions with what is cheap first; made on first use."""
+        if not self._ordered:
+            self._ordered.append(tuple(map(self._made.in_order, self.rules)))
+        return self._ordered[0]
 
     def worth_compiling(self, events: int) -> bool:
         """Whether a batch of so many events is better asked by the kernels."""
@@ -140,7 +156,6 @@ def plan(rules: Sequence[EventRule], logsource: LogSource, made: Made | None = N
         made: grows, so that the next logsource need not make the same anew.
     """
     made = Made() if made is None else made
-    known = made.ordered
     planned: list[tuple[int, Planned]] = []
     also = kind(logsource)
     for source, members in made.by_logsource(rules).items():
@@ -148,11 +163,7 @@ def plan(rules: Sequence[EventRule], logsource: LogSource, made: Made | None = N
         if not extras and source.covers(logsource):
             extras = [None]
         for place, rule in members if extras else ():
-            for each in (narrowed(rule.condition, extra) for extra in extras):
-                ordered = known.get(rule.info.id) if each is rule.condition else _ordered(each)
-                if ordered is None:
-                    ordered = known[rule.info.id] = _ordered(each)
-                planned.append((place, Planned(rule, ordered)))
+            planned += [(place, Planned(rule, narrowed(rule.condition, extra))) for extra in extras]
     planned.sort(key=itemgetter(0))
     return Plan(tuple(each for _, each in planned), made)
 
@@ -210,9 +221,9 @@ def match(plan: Plan, batch: EventBatch) -> Matches:
 def _searched(plan: Plan, columns: Columns) -> dict[int, Rows]:
     search = _Search(plan, columns)
     fits: dict[int, Rows] = {}
-    for at, planned in enumerate(plan.rules):
-        rows = search.possible(planned.condition)
-        fit = search.fitting(planned.condition, search.every if rows is None else rows)
+    for at, condition in enumerate(plan.ordered()):
+        rows = search.possible(condition)
+        fit = search.fitting(condition, search.every if rows is None else rows)
         if fit.size:
             fits[at] = fit
     return fits

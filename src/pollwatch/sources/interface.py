@@ -9,7 +9,7 @@ MAX_RECORD_BYTES = 8 << 20
 """A longer record is cut, counted and quarantined: no input may decide how much memory we use."""
 
 BLOCK_RECORDS = 60_000
-BLOCK_BYTES = 12 << 20
+BLOCK_BYTES = 16 << 20
 """Blocks are large, so that what is done once per block costs nothing per record."""
 
 CHUNK_BYTES = 1 << 20
