@@ -159,6 +159,7 @@ def a_new_incident_appears_without_losing_the_place(lead: Page, floor: Floor) ->
     lead.wait_for_timeout(300)
     floor.office.scan(attack("f.log", "192.0.2.200", "Web shell", succeeded=True, techniques=("T1505.003",)))
     expect(rows).to_have_count(6, timeout=2_000)
+    expect(lead.get_by_role("region", name="Rule")).to_contain_text("Web shell", timeout=2_000)
     assert lead.evaluate("document.activeElement.id") == before
     chosen = lead.locator("#list input:checked")
     expect(chosen).to_have_count(1)
@@ -211,6 +212,8 @@ def a_merged_incident_can_be_split_again(lead: Page) -> None:
     lead.wait_for_url(lambda url: url != before)
     expect(lead.locator("#in-who dl")).not_to_contain_text("203.0.113.7")
     expect(lead.locator("#in-who dl")).to_contain_text("203.0.113.8")
+    expect(lead.locator("h1")).to_contain_text("Voter portal")  # as the settings call portal.example
+    expect(lead.locator("#in-who dl")).to_contain_text("Voter portal (portal.example)")
 
 
 def exports_are_files_and_no_formulas(lead: Page) -> None:

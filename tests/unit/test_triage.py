@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from case_scenes import START_US, open_case, scan
+from pollwatch.election.assets import Asset, Assets
 from pollwatch.errors import StoreError, UsageError
 from pollwatch.events.lines import LineSet
-from pollwatch.incidents import tables
+from pollwatch.incidents import rows, tables
 from pollwatch.incidents.composing import Part, joined
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.records import Case
@@ -72,7 +73,8 @@ def test_a_split_goes_on_in_both_halves(tmp_path: Path) -> None:
     with open_case(tmp_path) as case:
         scan(case, {"a.log": ["ann+bob", "ann", "bob", "bob"]})
         [whole] = case.incidents()
-        stays, goes = case.triage().split(whole.id, Part(actors=("bob",)), "ada", "two people")
+        assets = Assets((Asset("Voter portal", "the office", "registration", hosts=("portal",)),))
+        stays, goes = case.triage().split(whole.id, Part(actors=("bob",)), "ada", "two people", assets)
         assert stays.id == whole.id
         assert goes.id != whole.id
         assert stays.lines == LineSet.of("a.log", [2])
@@ -81,7 +83,30 @@ def test_a_split_goes_on_in_both_halves(tmp_path: Path) -> None:
         scan(case, {"b.log": ["bob", "ann", "ann"]})
         assert len(case.incident(goes.id).lines) == 4
         assert len(case.incident(whole.id).lines) == 3
+        assert "Voter portal" in case.incident(goes.id).title  # as the settings call it, later too
         assert ("split", "ada", goes.id) in [(each.kind, each.who, each.text) for each in case.history(whole.id)]
+
+
+def test_what_is_said_against_somebody_is_read_without_the_rest_of_the_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines on which an incident's own rules fired are as all detections tell; none of another day is read."""
+    with open_case(tmp_path) as case:
+        scan(case, {"a.log": ["ann+bob", "ann", "bob", "bob"], "b.log": ["eve", "", "", "eve"]})
+        case.triage().split(by_user(case)["ann+bob"].id, Part(actors=("bob",)), "ada")
+        with case._database.writing() as connection:  # noqa: SLF001 - eve comes a day later
+            connection.exec_driver_sql("UPDATE detections SET first_us = 9e15, last_us = 9e15 WHERE body LIKE '%eve%'")
+        every = case.detections()
+        read: list[object] = []
+        told = rows._detection  # noqa: SLF001 - what is read is counted
+        monkeypatch.setattr(rows, "_detection", lambda *given: (read.append(given), told(*given))[1])
+        for incident in case.incidents():
+            if "eve" not in incident.actors.user:
+                rules = {each.id for each in incident.rules}
+                fired = LineSet.union([each.lines for each in every if each.rule_id in rules])
+                read.clear()
+                assert case.accused(incident) == fired & incident.lines
+                assert len(read) == sum("eve" not in each.actors.user for each in every) < len(every)
 
 
 def test_a_split_is_heeded_where_only_one_half_is_grouped_again(tmp_path: Path) -> None:

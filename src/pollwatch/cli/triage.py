@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -69,14 +70,16 @@ def split(
 
     With both, only what meets both goes. A later scan that finds more of it puts it there as well.
     """
+    from pollwatch import config
     from pollwatch.errors import UsageError
     from pollwatch.incidents.composing import Part
 
     if not rules and not actors:
         raise UsageError(_("what goes? Give --rule or --actor"))
+    assets = config.load(Path.cwd(), os.environ, config_file).assets
     with open_case(case_dir, config_file) as case:
         found = case.incident(incident).id
-        stays, goes = case.triage().split(found, Part(rules, actors), who or user(), reason)
+        stays, goes = case.triage().split(found, Part(rules, actors), who or user(), reason, assets)
     for each in (stays, goes):
         click.echo(f"{each.id}  {printable(each.title, 200)}", err=True)
 

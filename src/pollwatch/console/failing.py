@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from pollwatch.console.access import NotSignedInError
 from pollwatch.console.house import House
 from pollwatch.console.services import NotThereError, RefusedError
-from pollwatch.errors import AccessError, ConfigError, PollwatchError, StoreError, UsageError
+from pollwatch.errors import AccessError, ConfigError, PollwatchError, SharingError, StoreError, UsageError
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 
@@ -23,6 +23,7 @@ _STATUS: Final[dict[type[PollwatchError], int]] = {
     NotSignedInError: 401,
     AccessError: 403,
     UsageError: 400,
+    SharingError: 400,
     ConfigError: 503,
     StoreError: 503,
 }

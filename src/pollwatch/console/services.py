@@ -23,6 +23,7 @@ from pollwatch.console.desks.joint import JointDesk
 from pollwatch.console.desks.rules import RuleDesk
 from pollwatch.console.desks.settings import SettingsDesk
 from pollwatch.console.desks.sources import SourceDesk
+from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.errors import PollwatchError
 
@@ -46,6 +47,7 @@ class Office:
         calendar: the elections watched.
         exercise: whether nothing of it is real; every page says so.
         case_dir: the case folder, for commands that a page shows.
+        assets: the systems that are watched.
     """
 
     title: str
@@ -54,6 +56,17 @@ class Office:
     calendar: Calendar
     exercise: bool
     case_dir: Path
+    assets: Assets
+
+    def system(self, target: str) -> str:
+        """What the office calls the system that a log names; as the log has it, where the settings do not know it."""
+        asset = self.assets.of_target(target)
+        return target if asset is None else asset.name
+
+    def system_at(self, target: str) -> str:
+        """The same with the name that the log has, where two hosts of one system must be told apart."""
+        called = self.system(target)
+        return target if called == target else f"{called} ({target})"
 
 
 class Changes(Protocol):

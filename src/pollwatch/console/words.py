@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from pollwatch.console.services import Office
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 from pollwatch.incidents.attack import technique
-from pollwatch.incidents.inboxrows import InboxRow
+from pollwatch.incidents.inboxrows import InboxRow, Related
 from pollwatch.incidents.workflow import Change
 from pollwatch.report.words import phase_word, severity_word, status_word
+
+_MOST_COMMON: Final = 3
 
 
 def facet(name: str, value: str, label: str = "") -> str:
@@ -31,6 +36,12 @@ def actors(row: InboxRow, most: int = 2) -> str:
     names = [*row.actors.ip, *row.actors.user, *row.actors.host, *row.actors.domain]
     shown = ", ".join(printable(name, 45) for name in names[:most])
     return shown + (f" +{len(names) - most}" if len(names) > most else "")
+
+
+def common(related: Related, office: Office, *, names: bool) -> str:
+    """What another incident has in common with this one, in a few words; without names for those who see none."""
+    hit = dict.fromkeys(map(office.system, related.targets))
+    return ", ".join([*(related.actors if names else ()), *hit][:_MOST_COMMON])
 
 
 def change(change: Change) -> str:

@@ -6,11 +6,11 @@ lines; what only stood beside them (lines on which no rule fired) stays, for nob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from pollwatch.election.assets import host_name
+from pollwatch.election.assets import Assets, host_name
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.events.printable import printable
@@ -35,15 +35,25 @@ class Part:
     Attributes:
         rules: rule ids.
         actors: addresses, accounts, hosts or domains, as detections name them.
+        called: host names and log paths with the names of their systems, as they were called when it was parted: what
+            is found later is told in the same words.
     """
 
     rules: tuple[str, ...] = ()
     actors: tuple[str, ...] = ()
+    called: tuple[tuple[str, str], ...] = ()
 
     def meets(self, detection: Detection) -> bool:
         """Whether a detection is meant."""
         named = {value for kind in _ACTORS for value in getattr(detection.actors, kind)}
         return (not self.rules or detection.rule_id in self.rules) and (not self.actors or bool(named & {*self.actors}))
+
+
+def calling(part: Part, incident: Incident, assets: Assets) -> Part:
+    """A part that knows how the systems of an incident are called."""
+    hosts = ((host_name(each), assets.of_target(each)) for each in incident.targets)
+    paths = ((each, assets.of_path(each)) for each in incident.lines.by_path)
+    return replace(part, called=tuple((each, asset.name) for each, asset in (*hosts, *paths) if asset is not None))
 
 
 def joined(parts: Sequence[Incident]) -> Incident:
@@ -99,10 +109,13 @@ def parted(
     # A line on which a rule of each side fired goes: it was asked for by name.
     left = incident.lines - lines
     staying = [each for each in own if not part.meets(each) and each.lines.shared(left)]
-    return _retold(incident, staying, left), _retold(incident, going, lines)
+    called = dict(part.called)
+    return _retold(incident, staying, left, called), _retold(incident, going, lines, called)
 
 
-def _retold(incident: Incident, detections: Sequence[Detection], lines: LineSet) -> Incident | None:
+def _retold(
+    incident: Incident, detections: Sequence[Detection], lines: LineSet, called: Mapping[str, str]
+) -> Incident | None:
     """An incident as these of its detections tell it."""
     folder = Folder()
     folder.add(replace(each, lines=each.lines & lines) for each in detections)
@@ -115,7 +128,9 @@ def _retold(incident: Incident, detections: Sequence[Detection], lines: LineSet)
     # What came of it is known of the whole only: a half in which nothing worked is as grave as its rules say.
     severity = incident.severity if worked else min(incident.severity, gravest)
     targets = tuple(dict.fromkeys(t for each in own for t in each.targets if t))
-    places = list(dict.fromkeys(map(host_name, targets))) or [place_of(path) for path in sorted(lines.by_path)[:1]]
+    hosts = list(dict.fromkeys(map(host_name, targets)))
+    named = [called.get(each, each) for each in hosts] if hosts else [*filter(None, map(called.get, lines.by_path))]
+    places = list(dict.fromkeys(named)) or [place_of(path) for path in sorted(lines.by_path)[:1]]
     times = [t for each in own for t in (each.first_us, each.last_us) if t is not None]
     story = Story(
         folded,

@@ -72,7 +72,8 @@ def detections_of(connection: sa.Connection, incident: Incident, paths: Mapping[
     if incident.first_us is None:
         found = rows.read_detections(connection, paths)
     else:
-        found = [each for _id, each in rows.read_detections_since(connection, paths, incident.first_us)]
+        since = rows.read_detections_since(connection, paths, incident.first_us, until_us=incident.last_us)
+        found = [each for _id, each in since]
     return [each for each in found if each.lines.shared(incident.lines)]
 
 

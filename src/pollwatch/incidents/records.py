@@ -26,6 +26,7 @@ from pollwatch.events.detection import Detection, Severity
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents import erasing, rows, tables, triage
 from pollwatch.incidents.asking import Asking
+from pollwatch.incidents.decided import detections_of
 from pollwatch.incidents.erasing import ErasedLines
 from pollwatch.incidents.export import encodable
 from pollwatch.incidents.incident import Incident, Status
@@ -175,7 +176,9 @@ class Case(Holding):
     def accused(self, incident: Incident) -> LineSet:
         """The incident's own lines on which its rules fired: what is said against somebody, and no line beside it."""
         rules = {each.id for each in incident.rules}
-        return LineSet.union([each.lines for each in self.detections() if each.rule_id in rules]) & incident.lines
+        with self._database.reading() as connection:
+            own = detections_of(connection, incident, input_paths(connection))
+        return LineSet.union([each.lines for each in own if each.rule_id in rules]) & incident.lines
 
     def incidents(self, min_severity: Severity = Severity.INFO, status: Status | None = None) -> list[Incident]:
         """Incidents in the order that people should look at them: by priority, severity, time."""

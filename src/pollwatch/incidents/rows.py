@@ -118,16 +118,17 @@ def read_detections(
 
 
 def read_detections_since(
-    connection: sa.Connection, paths: Mapping[int, str], since_us: int, most: int = -1
+    connection: sa.Connection, paths: Mapping[int, str], since_us: int, most: int = -1, until_us: int | None = None
 ) -> list[tuple[str, Detection]]:
-    """Detections whose last line is no older, with their ids, oldest first; the latest so many of them (-1: all)."""
+    """Detections whose last line is no older, with their ids, oldest first; the latest so many of them (-1: all).
+
+    With ``until_us`` only those whose first line is no later.
+    """
     table, lines = tables.DETECTIONS, tables.DETECTION_LINES
-    latest = (
-        sa.select(table)
-        .where(sa.or_(table.c.last_us >= since_us, table.c.last_us.is_(None)))
-        .order_by(table.c.last_us.desc(), table.c.id)
-        .limit(most)
-    )
+    wanted = sa.or_(table.c.last_us >= since_us, table.c.last_us.is_(None))
+    if until_us is not None:
+        wanted &= sa.or_(table.c.first_us <= until_us, table.c.first_us.is_(None))
+    latest = sa.select(table).where(wanted).order_by(table.c.last_us.desc(), table.c.id).limit(most)
     found = connection.execute(latest).all()
     by_id: dict[str, dict[int, Numbers]] = {}
     ids = [row.id for row in found]

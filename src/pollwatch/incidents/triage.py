@@ -16,12 +16,13 @@ import sqlalchemy as sa
 
 from pollwatch import canonical
 from pollwatch.clock import Clock
+from pollwatch.election.assets import Assets
 from pollwatch.errors import StoreError, UsageError
 from pollwatch.events.detection import Detection
 from pollwatch.events.printable import printable
 from pollwatch.i18n import _
 from pollwatch.incidents import rows, tables
-from pollwatch.incidents.composing import Part, joined, parted
+from pollwatch.incidents.composing import Part, calling, joined, parted
 from pollwatch.incidents.decided import detections_of
 from pollwatch.incidents.decisiontables import MERGES, SPLITS
 from pollwatch.incidents.export import encodable
@@ -109,7 +110,9 @@ class Triage:
                 record(connection, keep, "note", who, reason, now_us)
             return merged
 
-    def split(self, name: str, part: Part, who: str, reason: str = "") -> tuple[Incident, Incident]:
+    def split(
+        self, name: str, part: Part, who: str, reason: str = "", assets: Assets | None = None
+    ) -> tuple[Incident, Incident]:
         """Make one incident two: what meets ``part`` goes into a new one, now and whenever more of it comes.
 
         Args:
@@ -117,6 +120,7 @@ class Triage:
             part: what of it is something else.
             who: who says so.
             reason: why; kept in the history of both.
+            assets: the systems, for how they are called.
 
         Returns:
             What stays under the id, and the new one.
@@ -131,6 +135,7 @@ class Triage:
             paths = _paths(connection)
             whole = rows.read_incident(connection, found)
             detections = detections_of(connection, whole, paths)
+            part = calling(part, whole, assets or Assets())
             stays, goes = parted(whole, detections, part)
             if stays is None or goes is None:
                 raise UsageError(_("that would leave one half empty; choose some of its rules or actors, not all"))

@@ -125,7 +125,3 @@ class IncidentDesk(Protocol):
     def bundle(self, name: str) -> File:
         """The evidence of an incident, for anybody to check."""
         ...
-
-    def stix(self, names: Sequence[str]) -> File:
-        """Incidents as a STIX 2.1 bundle of this member."""
-        ...

@@ -1,4 +1,4 @@
-"""What the pages of the joint watch ask. All of it is read: nothing leaves the node from these pages."""
+"""What the pages of the joint watch ask: all of it is read, but for an incident that somebody carries to a member."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Protocol
 from pollwatch.attribution.matrix import Matrix
 from pollwatch.attribution.record import Record
 from pollwatch.attribution.track import Track
+from pollwatch.console.desks.incidents import File
 from pollwatch.sharing.ledger import Disclosure
 
 
@@ -103,6 +104,31 @@ class Watch:
     members: tuple[MemberRow, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What of an incident would leave for a member, byte for byte.
+
+    Attributes:
+        incident: its id.
+        to: the member.
+        tlp: the marking, a word of TLP 2.0.
+        sha256: of the bytes, in hex.
+        body: a STIX 2.1 bundle.
+        holds: how many objects of which type it holds.
+        basis: the legal basis that the charter is.
+        told: the number of the disclosure by which they have it already; None where they have not.
+    """
+
+    incident: str
+    to: str
+    tlp: str
+    sha256: str
+    body: bytes
+    holds: tuple[tuple[str, int], ...]
+    basis: str
+    told: int | None
+
+
 class JointDesk(Protocol):
     """The joint watch as this node knows it."""
 
@@ -128,4 +154,29 @@ class JointDesk(Protocol):
 
     def record(self) -> tuple[Record, tuple[Matrix, ...]] | None:
         """Everything that was said about who did it, with the matrix of each incident; None without a charter."""
+        ...
+
+    def leaving(self, incident: str, to: str, tlp: str) -> Leaving:
+        """What of an incident would leave for a member.
+
+        Args:
+            incident: its id.
+            to: the member's name.
+            tlp: a word of TLP 2.0; empty = the charter's.
+
+        Raises:
+            NotThereError: no such incident.
+            UsageError: no charter is in force, or there is no such member.
+            PolicyError: the marking, a retraction or voters' data in it forbids it.
+        """
+        ...
+
+    def hand_over(self, leaving: Leaving, who: str, basis: str) -> File:
+        """Record in the disclosure ledger what :meth:`leaving` showed, and only then give it out.
+
+        Raises:
+            UsageError: it has changed since it was looked at.
+            PolicyError: this node does not go so far with that member, or the charter asks for two persons.
+            StoreError: it cannot be recorded; then nothing is given out.
+        """
         ...

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -58,9 +59,9 @@ def inbox(
     found = house.services.incidents.facets(view.question)
     shown = {
         "view": view,
-        "facets": _facets(found, viewer),
+        "facets": _facets(found, house, viewer),
         "group": group if group in GROUPS else "",
-        "grouped": _groups(found, group, _rows(house, view, viewer, None)[0] if group == "actor" else ()),
+        "grouped": _groups(found, group, house, _rows(house, view, viewer, None)[0] if group == "actor" else ()),
         "waiting": house.services.clerk.waiting() if viewer.may(Permission.TRIAGE) else [],
     }
     return house.show(request, "inbox.html.j2", {**shown, **_listed(house, view, viewer, cursor)})
@@ -78,7 +79,7 @@ def facets(request: Request, house: TheHouse, viewer: Reader, asking: Asking) ->
     """How many there are of each kind, as it is now."""
     view = narrowed(asking, viewer)
     found = house.services.incidents.facets(view.question)
-    return house.show(request, "_facets.html.j2", {"view": view, "facets": _facets(found, viewer)})
+    return house.show(request, "_facets.html.j2", {"view": view, "facets": _facets(found, house, viewer)})
 
 
 @router.get("/inbox/export/{kind}")
@@ -97,8 +98,6 @@ def export(
     did(request, "export", " ".join(names[:5]), kind=kind, incidents=len(names))
     if not names:
         raise RefusedError(_("there is nothing to export in this view"))
-    if kind == "stix":
-        return download(desk.stix(names))
     found = desk.some(names)
     if kind == "csv":
         return download(File("incidents.csv", "text/csv; charset=utf-8", incidents_csv(found).encode()))
@@ -109,7 +108,7 @@ def export(
     if kind == "navigator":
         layer = incidents_layer(house.services.office.title, found, exercise=house.services.office.exercise)
         return download(File("navigator-layer.json", "application/json", canonical.pretty(layer).encode()))
-    raise RefusedError(_("there are csv, json, stix and navigator"))
+    raise RefusedError(_("there are csv, json and navigator"))
 
 
 def _listed(house: House, view: Asked, viewer: Viewer, cursor: str | None) -> dict[str, object]:
@@ -124,13 +123,13 @@ def _rows(
     return tuple(shown_row(row, viewer) for row in page.rows), page.next, page.total
 
 
-def _facets(facets: Facets, viewer: Viewer) -> list[tuple[str, str, list[Group]]]:
+def _facets(facets: Facets, house: House, viewer: Viewer) -> list[tuple[str, str, list[Group]]]:
     """Heading, filter and values of each property by which one can narrow."""
     shown = [
         (_("Severity"), "severity", facets.severities),
         (_("State"), "status", facets.statuses),
         (_("Election phase"), "phase", facets.phases),
-        (_("System"), "asset", facets.assets),
+        (_("System"), "asset", _called(facets.assets, house)),
         (_("Rule"), "rule", facets.rules),
         (_("ATT&CK"), "technique", facets.techniques),
         (_("Whose"), "assignee", facets.assignees if viewer.may(Permission.LINES) else ()),
@@ -142,7 +141,7 @@ def _facets(facets: Facets, viewer: Viewer) -> list[tuple[str, str, list[Group]]
     ]
 
 
-def _groups(facets: Facets, group: str, rows: tuple[InboxRow, ...]) -> list[Group]:
+def _groups(facets: Facets, group: str, house: House, rows: tuple[InboxRow, ...]) -> list[Group]:
     if group == "actor":
         counts: dict[str, int] = {}
         for row in rows:
@@ -151,13 +150,24 @@ def _groups(facets: Facets, group: str, rows: tuple[InboxRow, ...]) -> list[Grou
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         return [Group("actor", name, name, count) for name, count in ranked[:ROWS]]
     found = {
-        "asset": facets.assets,
+        "asset": _called(facets.assets, house),
         "rule": facets.rules,
         "technique": facets.techniques,
         "phase": facets.phases,
         "assignee": facets.assignees,
     }.get(group, ())
     return [_group(group, each) for each in found if each.incidents]
+
+
+def _called(assets: tuple[Count, ...], house: House) -> tuple[Count, ...]:
+    """Systems by the names that the office has for them; hosts of one system are told apart by what logs call them."""
+    office = house.services.office
+    many = Counter(office.system(each.value) for each in assets)
+    return tuple(
+        replace(each, label=called if many[called] == 1 else office.system_at(each.value))
+        for each in assets
+        for called in (office.system(each.value),)
+    )
 
 
 def _group(name: str, count: Count) -> Group:

@@ -55,11 +55,9 @@ def bundle(request: Request, house: TheHouse, _viewer: LinesReader, name: str) -
 
 @router.get("/incidents/{name}/export/{kind}")
 def export(request: Request, house: TheHouse, _viewer: LinesReader, name: str, kind: str) -> Response:
-    """The incident as JSON, a row for a spreadsheet, STIX, or a layer for ATT&CK Navigator."""
+    """The incident as JSON, a row for a spreadsheet, or a layer for ATT&CK Navigator."""
     did(request, "export", name, kind=kind)
     desk, office = house.services.incidents, house.services.office
-    if kind == "stix":
-        return download(desk.stix([name]))
     told = desk.told(name)
     found = told.incident
     if kind == "json":
@@ -71,7 +69,7 @@ def export(request: Request, house: TheHouse, _viewer: LinesReader, name: str, k
         layer = incidents_layer(f"{office.title}: {found.id}", [found], exercise=office.exercise)
         name = f"{found.id}-navigator.json"
         return download(File(name, "application/json", canonical.pretty(layer).encode()))
-    raise RefusedError(_("there are csv, json, stix and navigator"))
+    raise RefusedError(_("there are csv, json and navigator"))
 
 
 def _shown(house: House, request: Request, viewer: Viewer, told: Told) -> dict[str, object]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from pollwatch.clock import Clock
+from pollwatch.config import Config
 from pollwatch.console.desks.incidents import File, SealedAs, Told
 from pollwatch.console.services import NotThereError
 from pollwatch.errors import StoreError, UsageError
@@ -22,14 +23,10 @@ from pollwatch.incidents.incident import Incident, Status
 from pollwatch.incidents.records import Case
 from pollwatch.incidents.tuningdesk import Preview
 from pollwatch.node.case import rereading
-from pollwatch.node.charter.jointfolder import JointFolder, Membership
-from pollwatch.node.evidence import bundling, rail
+from pollwatch.node.evidence import bundling
 from pollwatch.node.evidence.openings import Openings
 from pollwatch.node.evidence.sealing import CaseEvidence
-from pollwatch.node.sharing import joint, releasing
-from pollwatch.stix import bundle as stix_bundle
-from pollwatch.stix import incident as stix_incident
-from pollwatch.stix import objects
+from pollwatch.node.sharing import joint
 
 #: A page names so many sealed batches and relatives.
 _MOST_BATCHES: Final = 12
@@ -41,8 +38,9 @@ MOST_TOGETHER: Final = 200
 class FloorIncidents:
     """See :class:`pollwatch.console.desks.incidents.IncidentDesk`."""
 
-    def __init__(self, case: Case, inbox: Inbox, clock: Clock) -> None:
+    def __init__(self, case: Case, inbox: Inbox, clock: Clock, settings: Callable[[], Config]) -> None:
         """Sit at the desk of this case."""
+        self._settings = settings
         self._case = case
         self._inbox = inbox
         self._clock = clock
@@ -57,7 +55,7 @@ class FloorIncidents:
 
     def told(self, name: str) -> Told:
         """One incident."""
-        with _there():
+        with there():
             incident = self._case.incident(name)
             history = tuple(self._case.history(incident.id))
             assignee = self._case.triage().assignee(incident.id)
@@ -67,18 +65,18 @@ class FloorIncidents:
 
     def some(self, names: Sequence[str]) -> list[Incident]:
         """Several incidents, in the order given."""
-        with _there():
+        with there():
             return [self._case.incident(each) for each in _few(names)]
 
     def set_status(self, names: Sequence[str], status: Status, who: str, reason: str) -> None:
         """Move incidents to another state."""
-        with _there():
+        with there():
             for each in _few(names):
                 self._case.set_status(each, status, who, reason)
 
     def assign(self, names: Sequence[str], assignee: str, who: str) -> None:
         """Say who works on incidents; empty = nobody."""
-        with _there():
+        with there():
             for each in _few(names):
                 self._case.triage().assign(each, assignee, who)
 
@@ -86,18 +84,18 @@ class FloorIncidents:
         """Write a note."""
         if not text.strip():
             raise UsageError(_("an empty note says nothing; write what you found or did"))
-        with _there():
+        with there():
             self._case.add_note(name, who, text.strip())
 
     def merge(self, names: Sequence[str], who: str, reason: str) -> str:
         """Make incidents one; its id."""
-        with _there():
+        with there():
             return self._case.triage().merge(_few(names), who, reason).id
 
     def split(self, name: str, part: Part, who: str, reason: str) -> str:
         """Make an incident two; the id of the new one."""
-        with _there():
-            return self._case.triage().split(name, part, who, reason)[1].id
+        with there():
+            return self._case.triage().split(name, part, who, reason, self._settings().assets)[1].id
 
     def preview(self, scope: Scope) -> Preview:
         """What an exception would have hidden."""
@@ -105,12 +103,12 @@ class FloorIncidents:
 
     def make_exception(self, scope: Scope, who: str, reason: str, days: int, name: str) -> TuningException:
         """Make an exception from an incident, for so many days."""
-        with _there():
+        with there():
             return self._case.tuning().make(scope, who, reason, self._clock.now_us() + days * DAY_US, name)
 
     def end_exception(self, number: int, who: str) -> TuningException:
         """End an exception."""
-        with _there():
+        with there():
             return self._case.tuning().end(number, who)
 
     def exceptions(self) -> list[TuningException]:
@@ -119,7 +117,7 @@ class FloorIncidents:
 
     def bundle(self, name: str) -> File:
         """The evidence of an incident, for anybody to check; without its lines where an original is gone."""
-        with _there():
+        with there():
             incident = self._case.incident(name)
         travelling = joint.travelling(self._root, incident.id)
         extras = bundling.Extras(travelling.attachments, (), travelling.policy)
@@ -130,29 +128,6 @@ class FloorIncidents:
             with CaseEvidence.open(self._root, self._clock) as evidence:
                 bundling.export(evidence, incident, out, self._clock, fetch, extras)
             return File(f"{incident.id}.zip", "application/zip", out.read_bytes())
-
-    def stix(self, names: Sequence[str]) -> File:
-        """Incidents as a STIX 2.1 bundle of this member.
-
-        Raises:
-            UsageError: this node is no member of a joint watch: nobody would be its maker.
-        """
-        found = self.some(names)
-        if not JointFolder(self._root).charter.exists():
-            raise UsageError(_("STIX objects have a maker: join a watch first (pollwatch join), or export JSON"))
-        membership = Membership.open(self._root)
-        maker = releasing.maker(membership, membership.charter.tlp_default, self._clock.now_us())
-        identity = objects.identity(membership.me, membership.charter)
-        with rail.opened(self._root, self._clock) as evidence:
-            leaves = {each.id: rail.incident_leaf(evidence, each.id) for each in found}
-        made = {
-            each["id"]: each
-            for incident in found
-            for leaf in (leaves[incident.id],)
-            for each in stix_incident.to_stix(incident, maker, identity, [leaf] if leaf else []).everything
-        }
-        name = f"{found[0].id}.stix.json" if len(found) == 1 else "incidents.stix.json"
-        return File(name, "application/stix+json", stix_bundle.write(made.values()))
 
     @property
     def _root(self) -> Path:
@@ -176,7 +151,7 @@ class FloorIncidents:
 
 
 @contextmanager
-def _there() -> Iterator[None]:
+def there() -> Iterator[None]:
     """What the case does not know is not there; what it cannot read is another matter."""
     try:
         yield

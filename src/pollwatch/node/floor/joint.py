@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pollwatch import canonical
 from pollwatch.attribution import matrix, track
@@ -12,26 +12,32 @@ from pollwatch.attribution.matrix import Matrix
 from pollwatch.attribution.record import Record
 from pollwatch.attribution.track import Track
 from pollwatch.clock import Clock
-from pollwatch.console.desks.joint import BudgetRow, Matching, MemberRow, RunRow, Watch
+from pollwatch.console.desks.incidents import File
+from pollwatch.console.desks.joint import BudgetRow, Leaving, Matching, MemberRow, RunRow, Watch
 from pollwatch.console.services import NotThereError
-from pollwatch.errors import StoreError
+from pollwatch.errors import StoreError, UsageError
 from pollwatch.i18n import _
+from pollwatch.incidents.records import Case
+from pollwatch.members.marking import Tlp
 from pollwatch.node.attribution import casefile, lookup
 from pollwatch.node.charter import roster
 from pollwatch.node.charter.jointfolder import JointFolder, Membership
+from pollwatch.node.floor.incidents import there
 from pollwatch.node.match import matching, matchview
+from pollwatch.node.sharing import releasing
 from pollwatch.sharing.indicators import standing
 from pollwatch.sharing.indicators.standing import Records
 from pollwatch.sharing.indicators.store import IndicatorStore
 from pollwatch.sharing.ledger import Disclosure, Ledger
 from pollwatch.sharing.matching.runs import Run
+from pollwatch.stix import bundle
 
 
 @dataclass(frozen=True, slots=True)
 class FloorJoint:
     """The joint watch of one case."""
 
-    case_dir: Path
+    case: Case
     clock: Clock
 
     def watch(self) -> Watch | None:
@@ -98,9 +104,48 @@ class FloorJoint:
         named = [*(each.incident for each in papers.hypotheses), *(each.incident for each in papers.items)]
         return record, tuple(matrix.build(each, papers, membership.charter) for each in dict.fromkeys(named) if each)
 
+    def leaving(self, incident: str, to: str, tlp: str) -> Leaving:
+        """What of an incident would leave for a member."""
+        membership, prepared = self._prepared(incident, to, tlp)
+        known = Ledger(membership.folder.record).known(to, prepared.content)
+        return Leaving(
+            incident=prepared.subject.removeprefix("incident "),
+            to=to,
+            tlp=prepared.tlp.word,
+            sha256=prepared.sha256,
+            body=prepared.body,
+            holds=tuple(sorted(Counter(str(each["type"]) for each in bundle.read(prepared.body)).items())),
+            basis=_("charter {name}").format(name=membership.charter.name),
+            told=None if known is None else known.number,
+        )
+
+    def hand_over(self, leaving: Leaving, who: str, basis: str) -> File:
+        """Record what would leave, and only then give it out."""
+        membership, prepared = self._prepared(leaving.incident, leaving.to, leaving.tlp)
+        if prepared.sha256 != leaving.sha256:
+            raise UsageError(_("the incident has changed since you looked at it: look once more at what would leave"))
+        decision = releasing.Decision(who, basis.strip() or leaving.basis)
+        disclosure = releasing.handed_over(
+            membership, prepared, membership.charter.member(leaving.to), decision, self.clock
+        )
+        return File(f"{leaving.incident}.stix.json", "application/stix+json", disclosure.release.body)
+
+    def _prepared(self, incident: str, to: str, tlp: str) -> tuple[Membership, releasing.Prepared]:
+        """As ``pollwatch share`` prepares it: the same bytes, which are that member's alone."""
+        membership = self._membership()
+        if membership is None:
+            raise UsageError(_("STIX objects have a maker: join a watch first (pollwatch join), or export JSON"))
+        receiver = next((each for each in membership.peers if each.name == to), None)
+        if receiver is None:
+            raise UsageError(_("no other member is called so; choose one from the list"))
+        with there():
+            found = self.case.incident(incident)
+        marking = Tlp.parse(tlp) if tlp else None
+        return membership, releasing.prepare_incident(membership, found, marking, self.clock, receiver)
+
     def _membership(self) -> Membership | None:
-        folder = JointFolder(self.case_dir)
-        return Membership.open(self.case_dir) if folder.charter_files.charters.exists() else None
+        root = self.case.folder.root
+        return Membership.open(root) if JointFolder(root).charter_files.charters.exists() else None
 
 
 def _member(line: roster.Line, said: Track | None, found: Records) -> MemberRow:

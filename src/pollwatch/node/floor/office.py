@@ -35,6 +35,7 @@ def office_of(case_dir: Path, settings: Config) -> Office:
         calendar=settings.calendar,
         exercise=JointFolder(case_dir).is_exercise,
         case_dir=case_dir,
+        assets=settings.assets,
     )
 
 

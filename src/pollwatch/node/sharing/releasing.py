@@ -206,6 +206,20 @@ def release(membership: Membership, prepared: Prepared, receiver: Member, decisi
     return _deliver(membership, Ledger(membership.folder.record), disclosure, clock)
 
 
+def handed_over(
+    membership: Membership, prepared: Prepared, receiver: Member, decision: Decision, clock: Clock
+) -> Disclosure:
+    """Record a release whose bytes somebody carries to the receiver, as a file; only then may they have it.
+
+    Raises:
+        StageError: we do not go so far with the receiver; nothing is recorded.
+        PolicyError: the charter asks for two persons.
+        StoreError: it cannot be recorded; then nothing may leave.
+    """
+    Gate(membership.folder.stages).check(receiver, needs(prepared.body))
+    return recorded(membership, prepared, receiver, decision, clock)
+
+
 def recorded(
     membership: Membership, prepared: Prepared, receiver: Member, decision: Decision, clock: Clock
 ) -> Disclosure:
