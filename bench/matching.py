@@ -172,10 +172,8 @@ def keyed(size: int) -> tuple[Cost, Cost, Cost]:
         def finish() -> int:
             for key, each in zip(keys, answers, strict=True):
                 pair.check(key.public, sent, each, workers)
-            factor = ristretto.inverse(blind)
-            total = [ristretto.plus(*each) for each in zip(*(each.elements for each in answers), strict=True)]
-            for leaf, point in zip(entered[0].leaves, total, strict=True):
-                voprf.output(leaf.point_input, ristretto.times(factor, point))
+            inputs = [leaf.point_input for leaf in entered[0].leaves]
+            voprf.finalize_all(inputs, blind, [each.elements for each in answers])
             return 0
 
         entering_cost = cost(enter)

@@ -22,6 +22,7 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 _FRACTIONS: Final = tuple(re.compile(rb"%b-?[0-9]+[.eE]" % before) for before in (b'":', b"\\[", b",", b"\\A"))
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG: Final = b"0" * 16
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _ASTRAL: Final = re.compile(rb"[\xf0-\xf4]")
 
 
@@ -96,7 +97,7 @@ def pretty(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def compact(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """JSON on one line, keys in the order given; for streams, not for signing."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _COMPACT.encode(value)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import matching_scenes as scenes
 from pollwatch import canonical
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError
+from pollwatch.events.observable import Kind, Observable
 from pollwatch.members.rules import MatchingRules
 from pollwatch.sharing.matching import audit, budget, entering, messages, reading
 from pollwatch.sharing.matching.entering import Leaf
@@ -43,6 +44,21 @@ def test_both_learn_exactly_what_both_hold(first: set[int], theirs: set[int], mo
             scene.run()
             common = (first | more) & (theirs | later)
             assert alder.common("Birch") == birch.common("Alder") == {f"10.0.0.{n}" for n in common}
+
+
+_TEXTS = st.one_of(
+    st.sampled_from(['a"b', "a\\b", "a\x1fb", "\u2028", "é", "\U0001f5f3"]), st.text(max_size=8).filter(str.isprintable)
+)
+
+
+@given(_TEXTS, st.integers(0, 2**53 - 1), st.none() | st.integers(0, 2**53 - 1))
+def test_leaves_are_canonical_json(text: str, released_us: int, entry: int | None) -> None:
+    """What is hashed and committed to is the one canonical form of its record, whatever an item is called."""
+    for leaf in (Leaf(Observable(Kind.DOMAIN, text), released_us, entry), Leaf(None, pad=bytes(range(32)))):
+        record = leaf.record()
+        assert leaf.to_bytes() == canonical.dumps(record)
+        item = {name: record[name] for name in ("kind", "value", "pad") if name in record}
+        assert leaf.point_input == canonical.dumps(item)
 
 
 def _messages(folder: Path) -> tuple[scenes.Scene, list[Message]]:

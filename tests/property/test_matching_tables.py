@@ -81,7 +81,8 @@ def test_the_field_fits_plain_arithmetic(numbers: list[int], factor: int) -> Non
     other = np.array(numbers[::-1], dtype=np.uint64)
     assert mersenne.times(values, factor).tolist() == [each * factor % prime for each in numbers]
     pairs = list(zip(numbers, numbers[::-1], strict=True))
-    assert mersenne.minus(values, other).tolist() == [(left - right) % prime for left, right in pairs]
+    differences = [(left - right) * factor % prime for left, right in pairs]
+    assert mersenne.scaled_differences(values, other, factor).tolist() == differences
     assert mersenne.plus(values, other).tolist() == [(left + right) % prime for left, right in pairs]
 
 
@@ -103,7 +104,7 @@ def test_foreign_shares_are_read_strictly(data: bytes) -> None:
 
 
 def test_a_search_can_be_split() -> None:
-    """Parts of the bins, looked at by several processes, give together what one search gives."""
+    """Parts of the bins, looked at by several threads, give together what one search gives."""
     shape = Shape(50, 3)
     sets = [list(range(each, 50 + each)) for each in range(5)]
     shares = [tables.make([_output(i) for i in items], number, shape).values for number, items in enumerate(sets, 1)]

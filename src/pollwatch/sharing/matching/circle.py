@@ -42,7 +42,6 @@ from pollwatch.sharing.matching import (
     pair,
     papers,
     reading,
-    ristretto,
     searching,
     voprf,
 )
@@ -278,17 +277,15 @@ class Circle:
         if self.groups.senders(group.run, Step.EVALUATED) != set(group.holders):
             return
         ours = entering.split(run.elements)
-        total: list[Element] | None = None
-        for name in group.holders:
-            evaluated = self._check_evaluation(group, self.charter.member(name), ours, workers)
-            total = (
-                evaluated if total is None else [ristretto.plus(*each) for each in zip(total, evaluated, strict=True)]
-            )
-        factor = ristretto.inverse(self.runs.key(Mode.GROUP, group.run, group.epoch).scalar)
+        answers = [self._check_evaluation(group, self.charter.member(name), ours, workers) for name in group.holders]
+        factor = self.runs.key(Mode.GROUP, group.run, group.epoch).scalar
         places = [place for place, leaf in enumerate(run.leaves) if leaf.observable is not None]
-        points = [(total or [])[place] for place in places]
-        inputs = [run.leaves[place].point_input for place in places]
-        outputs = workers.map(_unblinded, [(factor, *each) for each in zip(inputs, points, strict=True)])
+
+        def unblinded(part: Sequence[int]) -> list[bytes]:
+            inputs = [run.leaves[place].point_input for place in part]
+            return voprf.finalize_all(inputs, factor, [[answer[place] for place in part] for answer in answers])
+
+        outputs = workers.map_pieces(unblinded, places)
         number = group.members.index(self.me.name) + 1
         shares, owners = searching.make(outputs, places, number, Shape(group.size, group.threshold))
         message = self._message(
@@ -387,8 +384,3 @@ class Circle:
         at_us = papers.whole_seconds(self._clock.now_us())
         message = Message(group.run, self.charter.digest, self.me.name, to, step, paper, nonce, payload, at_us)
         return Outgoing(group.run, step, to, message.to_bytes(self._statement))
-
-
-def _unblinded(job: tuple[ristretto.Scalar, bytes, Element]) -> bytes:
-    factor, data, point = job
-    return voprf.output(data, ristretto.times(factor, point))

@@ -21,8 +21,8 @@ from pollwatch.errors import FormatError, PolicyError
 from pollwatch.events.observable import Kind, Observable, normalised
 from pollwatch.evidence import merkle, salted
 from pollwatch.members.rules import MatchingRules
-from pollwatch.sharing.matching import voprf
-from pollwatch.sharing.matching.ristretto import ELEMENT_BYTES, Element, Scalar, times
+from pollwatch.sharing.matching import ristretto, voprf
+from pollwatch.sharing.matching.ristretto import ELEMENT_BYTES, Element, Scalar
 from pollwatch.sharing.matching.workers import Workers
 
 #: The sizes that sets may have, seen from outside.
@@ -86,14 +86,18 @@ class Leaf:
 
     @property
     def point_input(self) -> bytes:
-        """What is hashed to the group: the item alone, so that it is equal at every member."""
+        """What is hashed to the group, as canonical JSON: the item alone, so that it is equal at every member."""
         if self.observable is None:
-            return _written({"pad": self.pad.hex()})
-        return _written({"kind": self.observable.kind.value, "value": self.observable.value})
+            return self.to_bytes()
+        return _bytes(f'{{"kind":"{self.observable.kind.value}","value":{canonical.compact(self.observable.value)}}}')
 
     def to_bytes(self) -> bytes:
-        """What the tree commits to, under a salt."""
-        return _written(self.record())
+        """What the tree commits to, under a salt: the record as canonical JSON, written without sorting anything."""
+        if self.observable is None:
+            return _bytes(f'{{"pad":"{self.pad.hex()}"}}')
+        entry = "null" if self.entry is None else self.entry
+        kind, value = self.observable.kind.value, canonical.compact(self.observable.value)
+        return _bytes(f'{{"entry":{entry},"kind":"{kind}","released_us":{self.released_us},"value":{value}}}')
 
     def record(self) -> dict[str, Any]:
         """The leaf as JSON: what is committed to."""
@@ -156,9 +160,8 @@ class Entered:
         return salted.salts(self.seed, 1, index)[0]
 
 
-def _written(record: dict[str, Any]) -> bytes:
-    """JSON of texts and numbers with sorted keys: for such, the same as canonical JSON, and much quicker."""
-    return canonical.compact(dict(sorted(record.items()))).encode("utf-8", "surrogatepass")
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def choose(candidates: Iterable[Candidate], rules: MatchingRules, known: Iterable[Observable], now_us: int) -> Choice:
@@ -216,7 +219,8 @@ def enter(items: Sequence[Candidate], size: int, key: Scalar, workers: Workers) 
         raise PolicyError(f"{len(items)} items do not fit into {size}")
     leaves = [Leaf(each.observable, each.released_us, each.entry) for each in items]
     leaves += [Leaf(None, pad=os.urandom(_PAD_BYTES)) for _ in range(size - len(items))]
-    elements = workers.map(_blinded, [(key, each.point_input) for each in leaves])
+    ristretto.expect(size)
+    elements = workers.map_pieces(lambda part: voprf.blind_all([each.point_input for each in part], key), leaves)
     order = sorted(range(size), key=elements.__getitem__)
     return Entered(tuple(leaves[each] for each in order), b"".join(elements[each] for each in order), salted.new_seed())
 
@@ -233,7 +237,3 @@ def split(elements: bytes) -> list[Element]:
     if any(left >= right for left, right in pairwise(found)):
         raise FormatError("the elements are not strictly ascending")
     return found
-
-
-def _blinded(job: tuple[Scalar, bytes]) -> Element:
-    return times(job[0], voprf.hash_to_group(job[1]))

@@ -23,12 +23,12 @@ _THREE: Final = np.uint64(3)
 def folded(values: Values) -> Values:
     """Any 64-bit numbers, brought into the field."""
     low = (values & _PRIME) + (values >> _BITS)
-    return np.where(low >= _PRIME, low - _PRIME, low)
+    return np.minimum(low, low - _PRIME)  # one that was in the field already becomes huge by the difference
 
 
-def minus(left: Values, right: Values) -> Values:
-    """Differences; shapes broadcast."""
-    return folded(left + (_PRIME - right))
+def scaled_differences(left: Values, right: Values, factor: int) -> Values:
+    """Differences, each times one factor; shapes broadcast."""
+    return times(left + (_PRIME - right), factor)
 
 
 def plus(left: Values, right: Values) -> Values:
@@ -37,16 +37,26 @@ def plus(left: Values, right: Values) -> Values:
 
 
 def times(values: Values, factor: int) -> Values:
-    """Each value times one factor.
+    """Each value, below 2^62, times one factor of the field.
 
-    With halves ``a = a1 * 2^32 + a0`` (``a1 < 2^29``) no intermediate exceeds 64 bits, and 2^61 = 1.
+    With halves ``a = a1 * 2^32 + a0`` (``a1 < 2^30``, the factor's less than 2^29) no intermediate exceeds 64 bits, and
+    2^61 = 1.
     """
     high, low = np.uint64(factor >> 32), np.uint64(factor & 0xFFFFFFFF)
     values_high, values_low = values >> _HALF, values & _LOW
-    middle = values_high * low + values_low * high
-    bottom = values_low * low
-    total = ((values_high * high) << _THREE) + (middle >> _REST) + ((middle & _REST_MASK) << _HALF)
-    return folded(total + (bottom & _PRIME) + (bottom >> _BITS))
+    middle = values_high * low
+    middle += values_low * high
+    values_high *= high
+    values_high <<= _THREE
+    values_low *= low
+    values_high += middle >> _REST
+    middle &= _REST_MASK
+    middle <<= _HALF
+    values_high += middle
+    values_high += values_low & _PRIME
+    values_low >>= _BITS
+    values_high += values_low
+    return folded(values_high)
 
 
 def inverse(number: int) -> int:

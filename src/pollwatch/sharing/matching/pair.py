@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pollwatch.errors import FormatError, ProofError
-from pollwatch.sharing.matching import voprf
+from pollwatch.sharing.matching import ristretto, voprf
 from pollwatch.sharing.matching.ristretto import ELEMENT_BYTES, Element, element
 from pollwatch.sharing.matching.secret import Secret
 from pollwatch.sharing.matching.voprf import PROOF_BYTES, Proof
@@ -82,8 +82,11 @@ def evaluate(key: Secret, theirs: Sequence[Element], workers: Workers) -> Evalua
     Raises:
         FormatError: something is no element.
     """
-    parts = workers.map(_evaluated, [(key, each) for each in _pieces(theirs)], PROOF_ITEMS)
-    return Evaluation(tuple(each for part, _ in parts for each in part), tuple(proof for _, proof in parts))
+    scalar = key.scalar
+    ristretto.expect(len(theirs))
+    evaluated = workers.map_pieces(lambda each: ristretto.times_all(scalar, each), theirs)
+    jobs = zip(_pieces(theirs), _pieces(evaluated), strict=True)
+    return Evaluation(tuple(evaluated), tuple(workers.map(lambda each: voprf.prove(scalar, *each), list(jobs))))
 
 
 def check(public: Element, sent: Sequence[Element], evaluation: Evaluation, workers: Workers) -> None:
@@ -93,9 +96,10 @@ def check(public: Element, sent: Sequence[Element], evaluation: Evaluation, work
         ProofError: some element was not.
         FormatError: something is no element.
     """
+    ristretto.expect(len(sent))
     answered = _pieces(evaluation.elements)
     jobs = list(zip(_pieces(sent), answered, evaluation.proofs, strict=True))
-    workers.map(_checked, [(public, *each) for each in jobs], PROOF_ITEMS)
+    workers.map(lambda each: voprf.verify(public, *each), jobs)
 
 
 def common(ours: Evaluation, theirs: Iterable[bytes]) -> list[int]:
@@ -126,12 +130,3 @@ def public_key(data: bytes) -> Element:
 
 def _pieces(elements: Sequence[Element]) -> list[Sequence[Element]]:
     return [elements[at : at + PROOF_ITEMS] for at in range(0, len(elements), PROOF_ITEMS)]
-
-
-def _evaluated(job: tuple[Secret, Sequence[Element]]) -> tuple[list[Element], Proof]:
-    key, elements = job
-    return key.evaluate(elements)
-
-
-def _checked(job: tuple[Element, Sequence[Element], Sequence[Element], Proof]) -> None:
-    voprf.verify(*job)

@@ -45,4 +45,4 @@ def find(shares: Sequence[bytes], shape: Shape, workers: Workers) -> tuple[Hit, 
     def part(first: int) -> tuple[Hit, ...]:
         return tables.find(values, shape, first, min(first + _BINS, shape.cells))
 
-    return tuple(hit for found in workers.map_arrays(part, range(0, shape.cells, _BINS)) for hit in found)
+    return tuple(hit for found in workers.map(part, range(0, shape.cells, _BINS)) for hit in found)

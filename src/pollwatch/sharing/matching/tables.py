@@ -33,7 +33,7 @@ TABLES: Final = 20
 MISS: Final = (3 / np.e - 1) ** (TABLES / 2)
 _WORD: Final = 8
 #: So many bins are looked at together, for memory and caches.
-_BLOCK: Final = 16_384
+_BLOCK: Final = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ def read(data: bytes, shape: Shape) -> Values:
     """
     if len(data) != shape.share_bytes:
         raise FormatError(f"the shares of this run have {shape.share_bytes} bytes, not {len(data)}")
-    values = np.frombuffer(data, dtype="<u8").astype(np.uint64)
-    if (values >= np.uint64(mersenne.PRIME)).any():
+    values = np.frombuffer(data, dtype="<u8").astype(np.uint64, copy=False)
+    if values.max(initial=0) >= mersenne.PRIME:
         raise FormatError("a share is not in its one spelling")
     return values
 
@@ -167,7 +167,7 @@ def _equal(
         for at, number in enumerate(numbers[: len(numbers) - depth - 1]):
             later = numbers[at + 1 :]
             reduced = [
-                mersenne.times(mersenne.minus(values[at + 1 + place], values[at]), mersenne.inverse(other - number))
+                mersenne.scaled_differences(values[at + 1 + place], values[at], mersenne.inverse(other - number))
                 for place, other in enumerate(later)
             ]
             yield from _equal(reduced, later, depth - 1, (*base, number))

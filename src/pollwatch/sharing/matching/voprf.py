@@ -69,6 +69,11 @@ def blind(data: bytes, factor: Scalar) -> Element:
     return ristretto.times(factor, hash_to_group(data))
 
 
+def blind_all(inputs: Sequence[bytes], factor: Scalar) -> list[Element]:
+    """``Blind``, with one factor for all (ADR 6)."""
+    return ristretto.hashed_times_all(factor, [_TO_GROUP.uniform(each) for each in inputs])
+
+
 def blind_evaluate(key: Scalar, blinded: Sequence[Element], nonce: Scalar | None = None) -> tuple[list[Element], Proof]:
     """``BlindEvaluate``: each blinded element multiplied by the key, with one proof for all.
 
@@ -121,6 +126,18 @@ def finalize(data: bytes, factor: Scalar, evaluated: Element) -> bytes:
     return output(data, ristretto.times(ristretto.inverse(factor), evaluated))
 
 
+def finalize_all(inputs: Sequence[bytes], factor: Scalar, evaluated: Sequence[Sequence[Element]]) -> list[bytes]:
+    """``Finalize`` for inputs that were blinded with one factor, under the sum of several servers' keys.
+
+    Args:
+        inputs: what was blinded.
+        factor: with what.
+        evaluated: from each server, the evaluation of each input; the proofs were checked before.
+    """
+    points = ristretto.sums_times_all(ristretto.inverse(factor), evaluated)
+    return [output(data, point) for data, point in zip(inputs, points, strict=True)]
+
+
 def evaluate(key: Scalar, data: bytes) -> bytes:
     """``Evaluate``: the output as the key's owner computes it alone."""
     return output(data, ristretto.times(key, hash_to_group(data)))
@@ -136,11 +153,12 @@ def _weights(public: Element, inputs: Sequence[Element], outputs: Sequence[Eleme
     if not 1 <= len(inputs) <= MAX_BATCH or len(inputs) != len(outputs):
         raise FormatError(f"a proof is about 1 to {MAX_BATCH} pairs, not {len(inputs)} and {len(outputs)}")
     seed = sha512(_sized(public) + _sized(b"Seed-" + _CONTEXT)).digest()
-    head, size = _sized(seed), ristretto.ELEMENT_BYTES.to_bytes(2, "big")
-    return [
-        _TO_SCALAR.scalar(b"".join((head, index.to_bytes(2, "big"), size, left, size, right, b"Composite")))
-        for index, (left, right) in enumerate(zip(inputs, outputs, strict=True))
-    ]
+    size = ristretto.ELEMENT_BYTES.to_bytes(2, "big")
+    pairs = enumerate(zip(inputs, outputs, strict=True))
+    rests = (
+        b"".join((index.to_bytes(2, "big"), size, left, size, right, b"Composite")) for index, (left, right) in pairs
+    )
+    return _TO_SCALAR.scalars(_sized(seed), rests)
 
 
 def _challenge(*points: Element) -> Scalar:
