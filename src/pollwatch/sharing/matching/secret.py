@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from pollwatch.errors import FormatError
 from pollwatch.sharing.matching import ristretto, voprf
 from pollwatch.sharing.matching.ristretto import Element, Scalar
-from pollwatch.sharing.matching.voprf import Proof
 
 SEED_BYTES: Final = 32
 _INFO: Final = b"pollwatch.matching/1"
@@ -49,14 +47,3 @@ class Secret:
     def public(self) -> Element:
         """The public key."""
         return ristretto.base_times(self.scalar)
-
-    def evaluate(self, blinded: Sequence[Element]) -> tuple[list[Element], Proof]:
-        """``BlindEvaluate``: each element multiplied by the key, with one proof for all.
-
-        Args:
-            blinded: 1 to 65,535 elements.
-
-        Raises:
-            FormatError: something is no element, or there are too many or none.
-        """
-        return voprf.blind_evaluate(self.scalar, blinded)
