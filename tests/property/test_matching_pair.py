@@ -51,6 +51,7 @@ _TEXTS = st.one_of(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(_TEXTS, st.integers(0, 2**53 - 1), st.none() | st.integers(0, 2**53 - 1))
 def test_leaves_are_canonical_json(text: str, released_us: int, entry: int | None) -> None:
     """What is hashed and committed to is the one canonical form of its record, whatever an item is called."""

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 import matching_scenes as scenes
-from pollwatch.clock import monotonic_s
-from pollwatch.errors import PollwatchError
+from pollwatch.errors import FormatError, PollwatchError
 from pollwatch.members.rules import MatchingRules
 from pollwatch.sharing.matching import audit, messages
 from pollwatch.sharing.matching.groups import Groups
 from pollwatch.sharing.matching.papers import Commitment, HolderKey, Mode
 from pollwatch.sharing.matching.runs import Runs, State
+from pollwatch.sharing.matching.workers import Workers
 
 _WRITES: list[tuple[type, str]] = [
     (Runs, "add"),
@@ -181,23 +179,17 @@ def _round(scene: scenes.Scene) -> None:
             node.inbox = waiting
 
 
-def test_workers_end_with_a_killed_process() -> None:
-    """A node that is killed in the middle of matching leaves no process behind that waits for work."""
-    program = (
-        "import multiprocessing, operator, sys\n"
-        "from pollwatch.sharing.matching.workers import Workers\n"
-        "if __name__ == '__main__':\n"
-        "    with Workers(2) as workers:\n"
-        "        workers.map(operator.neg, list(range(4_000)))\n"
-        "        print(*(each.pid for each in multiprocessing.active_children()), flush=True)\n"
-        "        sys.stdin.read()\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        workers = [Path("/proc") / each.decode() for each in process.stdout.readline().split()]
-        assert len(workers) == 2
-        process.kill()
-    until_s = monotonic_s() + 20
-    while any(each.exists() for each in workers):
-        assert monotonic_s() < until_s
-        time.sleep(0.02)
+def test_workers_keep_the_order() -> None:
+    """Results come in the order of the jobs, whichever thread ends first; of several errors that of the first job."""
+
+    def slow_at_first(job: int) -> int:
+        Event().wait(0.05 / (1 + job))
+        if job > 5:
+            raise FormatError(str(job))
+        return -job
+
+    with Workers(3) as workers:
+        assert workers.map(slow_at_first, range(6)) == [0, -1, -2, -3, -4, -5]
+        assert workers.map_pieces(lambda piece: [len(piece)] * len(piece), range(1100)) == [512] * 1024 + [76] * 76
+        with pytest.raises(FormatError, match="6"):
+            workers.map(slow_at_first, range(9))
