@@ -20,6 +20,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import floorhttp
 import numpy as np
 import pyarrow as pa
 
@@ -123,6 +124,7 @@ def measure(root: Path, turns: int) -> None:
         ids = [f"PW-{each:010d}" for each in rng.integers(1, total + 1, turns)]
         for name, ask in _questions(inbox, case, ids):
             _timed(name, turns, ask)
+    floorhttp.measure(root, turns, ids)
     with EventSql.open(root) as events:
         since = _START_US + 50_000_000 * 10_000
         template = 'SELECT "c-ip", count(*) FROM webserver WHERE time_us BETWEEN {} AND {} GROUP BY 1 ORDER BY 2 DESC'

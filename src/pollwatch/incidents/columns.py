@@ -45,12 +45,21 @@ _TIME_BITS: Final = 56
 _LATEST_US: Final = (1 << _TIME_BITS) - 1
 _TOGETHER: Final = 500
 _STATUS: Final = " ".join(f"WHEN '{status}' THEN {code}" for code, status in enumerate(STATUSES))
-#: The fields of :data:`_ROW`, names instead of codes; times and priorities within what a rank has room for.
-_FIELDS: Final = (
-    f"x.number, min(max(coalesce(x.first_us, 0), 0), {_LATEST_US}), min(max(coalesce(x.last_us, 0), 0), {_LATEST_US}),"
-    f" x.first_us IS NOT NULL, x.assignee, x.phase, x.severity, CASE x.status {_STATUS} END,"
-    " min(max(x.priority, 0), 7), 1"
-)
+_CODED: Final = ("assignee", "phase")
+#: What each field of :data:`_ROW` is; times and priorities within what a rank has room for, names as they are.
+_PARTS: Final[Mapping[str, str]] = {
+    "number": "x.number",
+    "first_us": f"min(max(coalesce(x.first_us, 0), 0), {_LATEST_US})",
+    "last_us": f"min(max(coalesce(x.last_us, 0), 0), {_LATEST_US})",
+    "timed": "x.first_us IS NOT NULL",
+    "assignee": "x.assignee",
+    "phase": "x.phase",
+    "severity": "x.severity",
+    "status": f"CASE x.status {_STATUS} END",
+    "priority": "min(max(x.priority, 0), 7)",
+    "here": "1",
+}
+_FIELDS: Final = ", ".join(_PARTS[name] for name in _NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +145,39 @@ class Columns:
 def load(connection: sa.Connection) -> Columns:
     """Read everything, in one view of the case."""
     seq = connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM incident_changes").scalar_one()
-    codes = _Codes({"assignee": (), "phase": ()})
-    query = f"SELECT {_FIELDS} FROM incident_index x ORDER BY x.number"  # noqa: S608 - our own words
     try:
-        records = codes.records(_plain(connection, query))
+        names = {name: _distinct(connection, name) for name in _CODED}
+        rows = _load_rows(connection, names)
     except sqlite3.Error as error:
         raise StoreError(f"the inbox cannot be read: {error}; is the case damaged?") from error
-    rows = {name: np.ascontiguousarray(records[name]) for name in _NAMES}
     terms = {kind: _load_terms(connection, kind, rows["number"]) for kind in HELD_KINDS}
-    return Columns(int(seq), rows, codes.names(), terms)
+    return Columns(int(seq), rows, names, terms)
+
+
+def _distinct(connection: sa.Connection, column: str) -> list[str]:
+    """The values of a column that has few; an index is asked for each next one where there is one."""
+    found = _plain(connection, f"SELECT DISTINCT {column} FROM incident_index")  # noqa: S608 - our own words
+    return [value for (value,) in found]
+
+
+def _load_rows(connection: sa.Connection, names: Mapping[str, Sequence[str]]) -> dict[str, npt.NDArray[Any]]:
+    """All rows, column by column: each is one text of numbers, which is read many times faster than a row each."""
+    parts, given = dict(_PARTS), list[str]()
+    for name in _CODED:
+        if names[name]:
+            cases = " ".join(f"WHEN ? THEN {code}" for code in range(len(names[name])))
+            parts[name] = f"CASE x.{name} {cases} END"
+            given += names[name]
+    wanted = [name for name in _NAMES if name != "here"]
+    lists = ", ".join(f"group_concat({parts[name]})" for name in wanted)
+    query = f"SELECT {lists} FROM (SELECT * FROM incident_index ORDER BY number) x"  # noqa: S608 - our own words
+    found = _plain(connection, query, given).fetchone()
+    rows = {name: _listed(text).astype(_ROW[name]) for name, text in zip(wanted, found, strict=True)}
+    if len({values.size for values in rows.values()}) != 1:
+        raise StoreError("the inbox cannot be read: some incidents have no state; is the case damaged?")
+    order = np.argsort(rows["number"], kind="stable")  # they come in order; nothing promises it
+    rows = {name: np.ascontiguousarray(values[order]) for name, values in rows.items()}
+    return {name: rows[name] if name in rows else np.ones(order.size, dtype=_ROW[name]) for name in _NAMES}
 
 
 def refreshed(columns: Columns, connection: sa.Connection) -> Columns:
@@ -209,11 +242,11 @@ class _Codes:
             yield (number, first, last, timed, who, phases.setdefault(phase, len(phases)), *rest)
 
 
-def _plain(connection: sa.Connection, query: str) -> sqlite3.Cursor:
+def _plain(connection: sa.Connection, query: str, given: Sequence[object] = ()) -> sqlite3.Cursor:
     """Rows as plain tuples: of a million rows, wrapping them would take longer than reading them."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - as ``Database`` makes them
-    return driver.execute(query)
+    return driver.execute(query, given)
 
 
 def numbers_of(connection: sa.Connection, query: str, given: Sequence[object]) -> Ints:

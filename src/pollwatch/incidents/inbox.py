@@ -130,6 +130,15 @@ class Inbox(Holding):
         last = None if at.size <= rows else Place(int(ranks[at[rows - 1]]), numbers[-1])
         return Page(found, None if last is None else to_cursor(last, question, sort), total)
 
+    def warm(self) -> None:
+        """Read what the first question would have to read.
+
+        Raises:
+            StoreError: the case cannot be read.
+        """
+        with self._database.reading() as connection:
+            self._now(connection)
+
     def count(self, question: Question) -> int:
         """How many incidents there are.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pollwatch.clock import Clock
 from pollwatch.config import Config
 from pollwatch.console.services import Services
+from pollwatch.errors import StoreError
 from pollwatch.incidents.eventsql import EventSql
 from pollwatch.incidents.inbox import Inbox
 from pollwatch.incidents.records import Case
@@ -26,6 +28,22 @@ from pollwatch.node.floor.rules import FloorRules
 from pollwatch.node.floor.settings import FloorSettings
 from pollwatch.node.floor.sources import FloorSources
 from pollwatch.store.database import Database
+
+
+@contextmanager
+def warming(inbox: Inbox) -> Iterator[None]:
+    """Read the columns of the inbox beside what else begins: of a million incidents that is seconds."""
+
+    def work() -> None:
+        with suppress(StoreError):  # whoever asks first is told
+            inbox.warm()
+
+    thread = threading.Thread(target=work, name="reading the inbox", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 @contextmanager
@@ -53,6 +71,7 @@ def floor(
         changes = DatabaseChanges(case.folder.database)
         stack.callback(changes.close)
         inbox = stack.enter_context(Inbox.open(case_dir))
+        stack.enter_context(warming(inbox))
         database = Database(case.folder.database)
         stack.callback(database.close)
         current = Current(case_dir, settings, reread)
