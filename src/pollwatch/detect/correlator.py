@@ -74,8 +74,8 @@ class Correlator:
             advanced = correlate.advance(rule, table, new, self._closed(rule, state, watermark_us, done=done))
             crossings[rule.info.id] = advanced.crossings
             for run in advanced.grown:
-                if not run.example and observer is not None and batch is not None:
-                    run.example = _example(run, observer, batch, state)
+                if not run.example and observer is not None:
+                    run.example = _example(run, observer)
             found += self._report(rule, table, advanced.grown, state, watermark_us, done=done)
         self._forget(state, watermark_us)
         return found
@@ -198,8 +198,11 @@ class Correlator:
         return result
 
 
-def _example(run: Run, observer: Observer, batch: EventBatch, state: State) -> str:
+def _example(run: Run, observer: Observer) -> str:
+    """What the last line of a run said that comes from an input of the batch; empty if that line is not in it."""
     last = run.parts[-1]
-    mine = last.number[last.path == state.names.code(batch.path)]
-    rows = np.flatnonzero(np.isin(batch.table["number"].to_numpy(), mine[-1:]))
-    return observer.example(int(rows[0])) if rows.size else ""
+    mine = np.flatnonzero(observer.among_inputs(last.path))
+    if not mine.size:
+        return ""
+    row = observer.row_of(int(last.path[mine[-1]]), int(last.number[mine[-1]]))
+    return "" if row is None else observer.example(row)

@@ -1,19 +1,23 @@
-"""Small batches of one logsource matched as one, since much of matching costs the same however few the events are.
+"""Small batches of one logsource looked at as one, since much of that costs the same however few the events are.
 
-Batches are put together where that can change no verdict: a rule's field must mean the same column in each of them.
+Batches are put together where that can change no verdict: for matching a rule's field must mean the same column in each
+of them. A watch, which brings a few events of each of its sources at a time, lets detectors and correlations see those
+of several inputs as one batch too (:func:`together`): these have the very same columns, and none begins without a time,
+which would be taken from another input's line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
 
 from pollwatch.detect.match import Matches, RuleHits
 from pollwatch.detect.sigma.route import FIELD_ALIASES
-from pollwatch.events.batch import EventBatch, LogSource
+from pollwatch.events.batch import TIME, EventBatch, LogSource
 
 #: Batches of more events gain nothing.
 _SMALL = 8_192
@@ -74,6 +78,49 @@ def groups(batches: Sequence[EventBatch]) -> list[list[int]]:
             found.append(group)
         group.add(place, batch)
     return [group.places for group in found]
+
+
+def together(batches: Sequence[EventBatch], most: int) -> list[EventBatch]:
+    """Batches of one logsource and with the same columns as one batch of several inputs; in order of the first of each.
+
+    Args:
+        batches: each of one input.
+        most: events of one; what is larger stands alone.
+    """
+    found: dict[tuple[LogSource, tuple[tuple[str, pa.DataType], ...], int], list[EventBatch]] = {}
+    for place, batch in enumerate(batches):
+        alone = not len(batch) or not batch.table[TIME][0].is_valid
+        key = (batch.logsource, _shape(batch), -1 - place if alone else 0)
+        found.setdefault(key, []).append(batch)
+    return [each for some in found.values() for each in _of_several(some, most)]
+
+
+def _of_several(batches: Sequence[EventBatch], most: int) -> Iterator[EventBatch]:
+    held: list[EventBatch] = []
+    for batch in batches:
+        if held and sum(map(len, held)) + len(batch) > most:
+            yield _one(held)
+            held = []
+        held.append(batch)
+    yield _one(held)
+
+
+def _one(batches: Sequence[EventBatch]) -> EventBatch:
+    if len(batches) == 1:
+        return batches[0]
+    names = sorted(batches[0].table.column_names)
+    table = pa.concat_tables([each.table.select(names) for each in batches])
+    first = batches[0]
+    return EventBatch(first.logsource, first.path, _whole(table), tuple((each.path, len(each)) for each in batches))
+
+
+def _whole(table: pa.Table) -> pa.Table:
+    return table.unify_dictionaries().combine_chunks()
+
+
+def _shape(batch: EventBatch) -> tuple[tuple[str, pa.DataType], ...]:
+    schema = batch.table.schema
+    return tuple(sorted(zip(schema.names, schema.types, strict=True), key=itemgetter(0)))
 
 
 def joined(batches: Sequence[EventBatch]) -> EventBatch:

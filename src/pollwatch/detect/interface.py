@@ -85,9 +85,17 @@ class Seen:
             else:
                 found[name] = pl.Series(name, [None] * len(chosen), pl.String)
         found[TIME] = pl.Series(TIME, times[chosen])
-        found[PATH] = pl.repeat(self.batch.path, len(chosen), dtype=pl.String, eager=True)
+        found[PATH] = self._paths(chosen)
         found[NUMBER] = pl.Series(NUMBER, table[NUMBER].to_numpy().astype(np.int64, copy=False)[chosen])
         return pl.DataFrame(found)
+
+    def _paths(self, rows: Rows) -> pl.Series:
+        """The input of each of some rows."""
+        if not self.batch.parts:
+            return pl.repeat(self.batch.path, len(rows), dtype=pl.String, eager=True)
+        names, sizes = zip(*self.batch.parts, strict=True)
+        nth = np.repeat(np.arange(len(sizes)), sizes)[rows]
+        return pl.Series(PATH, names, pl.String).gather(nth)
 
     def rows_where(self, column: str, low: int, high: int) -> Rows:
         """The rows whose whole number in a column is from ``low`` up to, not including, ``high``."""

@@ -120,7 +120,8 @@ class Observer:
         """Look at a batch with a state's names."""
         self._table = batch.table
         self._names = names
-        self._path = names.code(batch.path)
+        inputs = batch.inputs()
+        self._paths = np.repeat([names.code(path) for path, _rows in inputs], [rows for _path, rows in inputs])
         self._actors = actor_columns(batch.logsource)
         self._coded: dict[str, tuple[npt.NDArray[np.int32], pa.Array] | None] = {}
         self._times: Codes | None = None
@@ -132,13 +133,22 @@ class Observer:
         return Observations(
             time=self.times()[rows],
             number=number,
-            path=np.full(len(rows), self._path, dtype=np.int64),
+            path=self._paths[rows],
             ip=self.codes(actors.ip, rows),
             user=self.codes(actors.user, rows),
             host=self.codes(actors.host, rows),
             target=self.codes(actors.target, rows),
             weight=self._weights()[rows],
         )
+
+    def among_inputs(self, paths: Codes) -> npt.NDArray[np.bool_]:
+        """Which of some codes of inputs are those of the batch."""
+        return np.isin(paths, self._paths)
+
+    def row_of(self, path: int, number: int) -> int | None:
+        """The row of a line, by its input's code and its number; None where it is not in the batch."""
+        rows = np.flatnonzero((self._paths == path) & (self._table[NUMBER].to_numpy() == number))
+        return int(rows[0]) if rows.size else None
 
     def times(self) -> Codes:
         """Each row's time; a line without one takes that of the line before it."""

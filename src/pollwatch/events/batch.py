@@ -4,7 +4,7 @@ A batch is an Arrow table of one Sigma logsource. Its columns carry the names of
 taxonomy (``taxonomy.py``), each text or ``int64`` and nullable, plus two that every batch has:
 
 - ``time_us`` int64, nullable: microseconds since 1970-01-01 UTC; null where the line has no usable time.
-- ``number`` int64, not null: the record's 1-based number in its input, strictly increasing in the batch.
+- ``number`` int64, not null: the record's 1-based number in its input, strictly increasing among its events.
 
 Null means "absent"; an empty string means "present and empty": Sigma tells them apart.
 
@@ -57,15 +57,25 @@ class LogSource:
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """Events of one logsource from one input, in the order of their lines."""
+    """Events of one logsource from one input, in the order of their lines; or of several inputs, one after another.
+
+    Attributes:
+        path: the input, of several the first.
+        parts: of several inputs each, and how many of the events are its; empty for one.
+    """
 
     logsource: LogSource
     path: str
     table: pa.Table
+    parts: tuple[tuple[str, int], ...] = ()
 
     def __len__(self) -> int:
         """How many events."""
         return int(self.table.num_rows)
+
+    def inputs(self) -> tuple[tuple[str, int], ...]:
+        """Each input, and how many of the events are its, in their order."""
+        return self.parts or ((self.path, len(self)),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ Every step is bounded: :data:`ROUNDS` rounds, :data:`LONGEST` characters.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -61,7 +62,7 @@ def add_normalised(batch: EventBatch) -> EventBatch:
             table = table.append_column(PREFIX + name + meaning.SUFFIX, _of_rows(codes, spoken))
     if layers is not None and LAYERS not in names:
         table = table.append_column(LAYERS, pa.array(layers))
-    return batch if table is batch.table else EventBatch(batch.logsource, batch.path, table)
+    return batch if table is batch.table else replace(batch, table=table)
 
 
 def _texts(column: pa.ChunkedArray) -> tuple[Codes | None, pa.Array]:

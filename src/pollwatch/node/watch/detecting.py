@@ -16,8 +16,8 @@ from typing import Final
 from pollwatch.clock import US_PER_S, monotonic_s
 from pollwatch.detect import indicators
 from pollwatch.detect.engine import Engine
+from pollwatch.detect.gathering import together
 from pollwatch.detect.indicators import Watchlist
-from pollwatch.detect.match import Matches
 from pollwatch.detect.state import State
 from pollwatch.errors import StoreError
 from pollwatch.events.batch import EventBatch, LogSource
@@ -31,6 +31,8 @@ LATE_US: Final = 3_600 * US_PER_S
 #: Saving the state may take this share of the time, and happens no more often than this.
 _SHARE: Final = 0.05
 _LEAST_S: Final = 5.0
+#: Events of several inputs that are seen as one batch.
+_MOST_TOGETHER: Final = 30_000
 
 
 class Detecting:
@@ -100,17 +102,18 @@ class Detecting:
                 batches.append(EventBatch(logsource, names[each.input_id], table))
             marks = [each.watermark_us for each in step]
             seen += sum(map(len, batches))
-            self.observe(self.match(batches), marks)
+            self.observe(batches, marks)
         return seen
 
-    def match(self, batches: Sequence[EventBatch]) -> list[Matches]:
-        """Which rules fit which rows; pure."""
-        return self.engine.match_all(batches)
+    def observe(self, batches: Sequence[EventBatch], watermarks_us: Sequence[int | None]) -> list[Detection]:
+        """Take a step's batches in, each with the watermark that goes with it; says what is new.
 
-    def observe(self, matches: Sequence[Matches], watermarks_us: Sequence[int | None]) -> list[Detection]:
-        """Take batches in, in order, each with the watermark that goes with it; says what is new."""
+        Those of one logsource are seen as one, and the watermark moves on behind all of them.
+        """
         found: list[Detection] = []
-        for each, watermark_us in zip(matches, watermarks_us, strict=False):
+        matches = self.engine.match_all(together(batches, _MOST_TOGETHER))
+        for nth, each in enumerate(matches, 1):
+            watermark_us = watermarks_us[-1 if nth == len(matches) else 0]
             self._state, told = self.engine.step(self._state, each, watermark_us)
             found += told
             found += indicators.match(self.watchlist, each.batch)

@@ -102,7 +102,7 @@ class Stepper:
         """
         batches = [batch for each in read for batch in each.batches]
         marks = [*([before_us] * (len(batches) - 1)), watermark_us]
-        found, heard = heartbeat.parted(self._detecting.observe(self._detecting.match(batches), marks))
+        found, heard = heartbeat.parted(self._detecting.observe(batches, marks))
         return Detected(
             seq,
             tuple(read),
