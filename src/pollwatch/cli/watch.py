@@ -59,6 +59,10 @@ def run(  # noqa: PLR0913 - one parameter per option
     is that of [node] there. Rotated, truncated and
     compressed files are followed through. Killed at any moment and started again, it goes on exactly where it stopped.
     """
+    import os
+
+    # Its frames are small: handing them to threads costs more than it gains. Polars asks when it is first imported.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from pollwatch.node.watch import daemon
     from pollwatch.node.watch.setup import Plan, WatchRequest
     from pollwatch.node.watch.telling import Teller

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from pollwatch.detect import detections
 from pollwatch.detect.interface import Memory, Seen
@@ -81,7 +82,7 @@ class CanaryDetector:
             return memory, []
         found: dict[str, list[np.ndarray]] = {}
         for column in seen.batch.table.columns:
-            if not is_text(column.type):
+            if not is_text(column.type) or not self._anywhere(column):
                 continue
             codes, values = encoded(column)
             texts = pl.Series(values.cast("string"))
@@ -94,6 +95,15 @@ class CanaryDetector:
         for marker, parts in found.items():
             news += self._told(seen, marker, np.unique(np.concatenate(parts)))
         return memory, news
+
+    def _anywhere(self, column: pa.ChunkedArray) -> bool:
+        """Whether a marker may stand in a column: asked of each text as it lies there, without telling them apart."""
+        for chunk in column.chunks:
+            texts = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+            held = pl.Series(texts).str.contains_any(list(self._names), ascii_case_insensitive=True)
+            if held.any():
+                return True
+        return False
 
     def _told(self, seen: Seen, marker: str, rows: np.ndarray) -> list[Detection]:
         """One detection for each who touched it."""

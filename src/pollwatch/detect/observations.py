@@ -20,6 +20,7 @@ from pollwatch.events.taxonomy import actor_columns
 Codes = npt.NDArray[np.int64]
 #: The code of "not said".
 NONE = -1
+_UNNAMED = -2
 #: A time that no window holds: where a line has none, and none before it in its batch.
 NO_TIME = np.iinfo(np.int64).min
 
@@ -113,6 +114,22 @@ def empty() -> Observations:
     return Observations(*(np.empty(0, dtype=np.int64) for _ in fields(Observations)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Coded:
+    """A column's codes, its values, and by code the name of each value that was asked for; the last is of null."""
+
+    codes: npt.NDArray[np.int32]
+    values: pa.Array
+    named: Codes
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> _Coded:
+        codes, values = encoded(column)
+        named = np.full(len(values) + 1, _UNNAMED, np.int64)
+        named[ABSENT] = NONE
+        return cls(codes, values, named)
+
+
 class Observer:
     """Reads what correlations and detections need from one batch, each column once."""
 
@@ -123,7 +140,7 @@ class Observer:
         inputs = batch.inputs()
         self._paths = np.repeat([names.code(path) for path, _rows in inputs], [rows for _path, rows in inputs])
         self._actors = actor_columns(batch.logsource)
-        self._coded: dict[str, tuple[npt.NDArray[np.int32], pa.Array] | None] = {}
+        self._coded: dict[str, _Coded | None] = {}
         self._times: Codes | None = None
 
     def observe(self, rows: Rows) -> Observations:
@@ -163,15 +180,18 @@ class Observer:
         """
         if field not in self._coded:
             name = resolve(dict.fromkeys(self._table.column_names), field) if field else None
-            self._coded[field] = None if name is None else encoded(self._table[name])
+            self._coded[field] = None if name is None else _Coded.of(self._table[name])
         coded = self._coded[field]
         if coded is None:
             return np.full(len(rows), NONE, dtype=np.int64)
-        theirs, values = coded
-        distinct, inverse = np.unique(theirs[rows], return_inverse=True)
-        texts = values.take(pa.array(distinct[distinct != ABSENT])).cast(pa.string()).to_pylist()
-        named = [*([NONE] if distinct.size and distinct[0] == ABSENT else []), *map(self._names.code, texts)]
-        return np.array(named, dtype=np.int64)[inverse.reshape(-1)]
+        theirs = coded.codes[rows]
+        asked = np.zeros(len(coded.named), bool)
+        asked[theirs] = True
+        fresh = np.flatnonzero(asked & (coded.named == _UNNAMED))
+        if fresh.size:
+            texts = coded.values.take(pa.array(fresh)).cast(pa.string()).to_pylist()
+            coded.named[fresh] = [self._names.code(text) for text in texts]
+        return coded.named[theirs]
 
     def hashes(self, columns: Sequence[str], rows: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
         """A number per distinct combination of values, and which rows have all of them."""

@@ -76,6 +76,10 @@ class Work:
 
     nodes: int = 0
 
+    def load(self) -> None:
+        """Say that there will be much to do: the loops run as machine code from now on."""
+        self.nodes = max(self.nodes, _MUCH)
+
     def loops(self, ahead: int = 0) -> windows.Loops:
         """The loops as they are fastest for what there is to do.
 

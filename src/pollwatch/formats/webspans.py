@@ -26,7 +26,7 @@ from pollwatch.kernels.compiled import ready, within_reach
 
 #: Fewer lines than these are not worth the time that kernels take to be compiled; or to be loaded, when they were kept.
 _WORTH_COMPILING, _WORTH_LOADING = 100_000, 10_000
-_WORTH_BLOCK = 2_000
+_WORTH_BLOCK = 200
 
 Numbers = npt.NDArray[np.int64]
 _Part = tuple[Codes, pa.Array]

@@ -54,7 +54,7 @@ class RollingSpool(Spool):
         """One row per event."""
         if not len(batch):
             return
-        rows = rows_of(batch, self.path_id(batch.path))
+        rows = rows_of(batch, self.paths_of(batch))
         self._fresh.append(rows)
         self._fresh_rows += len(rows)
         if self._fresh_rows >= _SEGMENT_ROWS:

@@ -105,11 +105,17 @@ class Spool:
             self.paths.append(path)
         return self._path_ids[path]
 
+    def paths_of(self, batch: EventBatch) -> npt.NDArray[np.int32]:
+        """The number of each event's path."""
+        inputs = batch.inputs()
+        ids = np.array([self.path_id(path) for path, _rows in inputs], np.int32)
+        return np.repeat(ids, [rows for _path, rows in inputs])
+
     def write(self, batch: EventBatch) -> None:
         """One row per event."""
         if not len(batch):
             return
-        self._pending.append(_rows(batch, self.path_id(batch.path)))
+        self._pending.append(_rows(batch, self.paths_of(batch)))
         if sum(part.num_rows for part in self._pending) >= _ROWS:
             self._flush()
 
@@ -147,13 +153,13 @@ class Spool:
             self._writer = None
 
 
-def rows_of(batch: EventBatch, path_id: int) -> Rows:
-    """A batch's rows, held in memory."""
-    made = _rows(batch, path_id)
+def rows_of(batch: EventBatch, paths: npt.NDArray[np.int32]) -> Rows:
+    """A batch's rows, held in memory; with the number of each one's path."""
+    made = _rows(batch, paths)
     return Rows(*(made.column(name).to_numpy(zero_copy_only=False) for name in SCHEMA.names))
 
 
-def _rows(batch: EventBatch, path_id: int) -> pa.RecordBatch:
+def _rows(batch: EventBatch, paths: npt.NDArray[np.int32]) -> pa.RecordBatch:
     size = len(batch)
     columns = actor_columns(batch.logsource)
     texts = _Texts(batch)
@@ -178,7 +184,7 @@ def _rows(batch: EventBatch, path_id: int) -> pa.RecordBatch:
         stem = short(texts.hashed("program"))
     return pa.record_batch(
         [
-            np.full(size, path_id, dtype=np.int32),
+            paths,
             batch.table[NUMBER].to_numpy(),
             texts.integers(TIME, NO_TIME, np.int64),
             np.full(size, kind, dtype=np.int8),

@@ -180,11 +180,8 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     key = who[kept] ^ form[kept] * _ODD
     marks, first = np.unique(key ^ what[kept] * _OTHER, return_index=True)
     kept, place = kept[first], (key[first] % _PLACES).astype(np.int64)
-    counts = often["often"].to_numpy() + np.bincount(place, minlength=_PLACES)
-    if counts.sum() > 4 * _PLACES:
-        counts //= 2
-    often = pl.DataFrame({"often": np.minimum(counts, 60_000).astype(np.uint16)})
-    admitted = np.flatnonzero(counts[place] >= _COUNTED)
+    often, counts = _counted(often, place)
+    admitted = np.flatnonzero(counts >= _COUNTED)
     admitted = admitted[~np.isin(marks[admitted], known)]
     admitted = admitted[np.argsort(kept[admitted])]
     chosen, marks = kept[admitted], marks[admitted]
@@ -208,6 +205,18 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
         robot=is_robot(),
     )
     return frame.select(*_FETCHED), often
+
+
+def _counted(often: pl.DataFrame, place: npt.NDArray[np.int64]) -> tuple[pl.DataFrame, npt.NDArray[np.int64]]:
+    """The table with these places counted, and how often each of them was seen by now; once it is full, by half."""
+    table = often["often"].to_numpy().copy()
+    places, which, more = np.unique(place, return_inverse=True, return_counts=True)
+    counts = table[places] + more
+    table[places] = np.minimum(counts, 60_000)
+    if int(table.sum()) > 4 * _PLACES:
+        table //= 2
+        counts //= 2
+    return pl.DataFrame({"often": table}), counts[which]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ from pollwatch.node.watch.setup import Plan
 from pollwatch.node.watch.sources import SourceCounts
 from pollwatch.node.watch.stepping import Detected, Positions, Stepper
 from pollwatch.node.watch.telling import Systemd, Tell
+from pollwatch.node.watch.warming import warm
 from pollwatch.sources import kept
 from pollwatch.sources.following import Chunk, Followed, Position
 from pollwatch.store.disk import held
@@ -76,7 +77,9 @@ class Wishes:
 class Watch:
     """See the module."""
 
-    def __init__(self, live: LiveCase, plan: Plan, clock: Clock, tell: Tell, wishes: Wishes) -> None:
+    def __init__(
+        self, live: LiveCase, plan: Plan, clock: Clock, tell: Tell, wishes: Wishes, *, awaited: bool = False
+    ) -> None:
         """Take up where the last watch of the case stopped; :meth:`run` begins.
 
         Args:
@@ -85,6 +88,7 @@ class Watch:
             clock: the time.
             tell: takes a sentence for the log.
             wishes: what signals ask for.
+            awaited: somebody waits for its word that it is ready: it is said when everything is loaded.
 
         Raises:
             StoreError: the case cannot be used.
@@ -92,7 +96,10 @@ class Watch:
         begun_s = monotonic_s()
         self._live, self._plan, self._clock, self._tell, self._wishes = live, plan, clock, tell, wishes
         self._systemd = Systemd()
-        self._detecting = Detecting(plan.engine(), plan.watchlist(), live.folder.live)
+        engine = plan.engine()
+        if awaited:
+            warm(engine, clock, tell)
+        self._detecting = Detecting(engine, plan.watchlist(), live.folder.live)
         with live.held(wishes.stopping, self._waits):
             resumed = live.begin()
             live.began(os.getpid())
@@ -329,7 +336,8 @@ def watch(plan: Plan, clock: Clock, tell: Tell, *, once: bool = False) -> int:
         taken = _("another watch is at work in {case}; a case has one").format(case=case.folder.root)
         listen = None if once else plan.settings.watch.health
         with held(case.folder.watch_lock, taken), healthserver.served(listen, plan.request.case_dir, clock, tell):
-            Watch(case.watching(), plan, clock, tell, wishes).run(once=once)
+            awaited = listen is not None or Systemd().listens
+            Watch(case.watching(), plan, clock, tell, wishes, awaited=awaited).run(once=once)
     return 128 + wishes.stop if wishes.stop else 0
 
 

@@ -35,6 +35,11 @@ _LEAST_S: Final = 5.0
 _MOST_TOGETHER: Final = 30_000
 
 
+def seen_together(batches: Sequence[EventBatch]) -> list[EventBatch]:
+    """The events of a step as detection sees them: small batches of several inputs as one."""
+    return together(batches, _MOST_TOGETHER)
+
+
 class Detecting:
     """The engine and its state.
 
@@ -102,19 +107,24 @@ class Detecting:
                 batches.append(EventBatch(logsource, names[each.input_id], table))
             marks = [each.watermark_us for each in step]
             seen += sum(map(len, batches))
-            self.observe(batches, marks)
+            if batches:
+                self.observe(seen_together(batches), marks[0], marks[-1])
         return seen
 
-    def observe(self, batches: Sequence[EventBatch], watermarks_us: Sequence[int | None]) -> list[Detection]:
-        """Take a step's batches in, each with the watermark that goes with it; says what is new.
+    def observe(
+        self, batches: Sequence[EventBatch], before_us: int | None, watermark_us: int | None
+    ) -> list[Detection]:
+        """Take a step's events in; says what is new.
 
-        Those of one logsource are seen as one, and the watermark moves on behind all of them.
+        Args:
+            batches: as :func:`seen_together` gives them.
+            before_us: the watermark before them.
+            watermark_us: the watermark behind all of them.
         """
         found: list[Detection] = []
-        matches = self.engine.match_all(together(batches, _MOST_TOGETHER))
+        matches = self.engine.match_all(batches)
         for nth, each in enumerate(matches, 1):
-            watermark_us = watermarks_us[-1 if nth == len(matches) else 0]
-            self._state, told = self.engine.step(self._state, each, watermark_us)
+            self._state, told = self.engine.step(self._state, each, watermark_us if nth == len(matches) else before_us)
             found += told
             found += indicators.match(self.watchlist, each.batch)
         return found

@@ -35,7 +35,11 @@ _SEAL_AGAIN_US: Final = 600 * US_PER_S
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a step brought to the case."""
+    """What a step brought to the case.
+
+    Attributes:
+        batches: its events, those of several inputs as one batch.
+    """
 
     read: tuple[Understood, ...]
     batches: tuple[EventBatch, ...]

@@ -158,8 +158,7 @@ class Keeper:
         if job.state:
             self._live.saved(detected.seq, job.state)
         if detected.read or detected.changes.written or detected.changes.removed:
-            batches = tuple(batch for batch, _mark in detected.batches)
-            self._grouping.put(Committed(detected.read, batches, detected.changes))
+            self._grouping.put(Committed(detected.read, detected.together, detected.changes))
 
     def _look_for_others(self) -> None:
         """Whether a scan changed the case since the last step; then what it found is grouped along."""

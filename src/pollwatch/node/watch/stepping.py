@@ -27,7 +27,7 @@ from pollwatch.node.evidence import linevalues
 from pollwatch.node.evidence.batches import TimeSpan
 from pollwatch.node.evidence.sealing import CaseEvidence, Unsealed
 from pollwatch.node.watch import heartbeat
-from pollwatch.node.watch.detecting import Detecting
+from pollwatch.node.watch.detecting import Detecting, seen_together
 from pollwatch.node.watch.reading import Key, Understood
 from pollwatch.store.events import EventFile
 from pollwatch.store.parts import write_part
@@ -46,6 +46,7 @@ class Detected:
         batches: the events, in the order in which detection saw them, each with the watermark that went with it.
         changes: of the detections.
         positions: how far every file was read.
+        together: the same events, small batches of several inputs as one.
         heard: sources in which a heartbeat was heard.
     """
 
@@ -55,6 +56,7 @@ class Detected:
     batches: tuple[tuple[EventBatch, int | None], ...]
     changes: Changes
     positions: Positions
+    together: tuple[EventBatch, ...] = ()
     heard: frozenset[str] = frozenset()
 
 
@@ -102,7 +104,8 @@ class Stepper:
         """
         batches = [batch for each in read for batch in each.batches]
         marks = [*([before_us] * (len(batches) - 1)), watermark_us]
-        found, heard = heartbeat.parted(self._detecting.observe(batches, marks))
+        seen = seen_together(batches)
+        found, heard = heartbeat.parted(self._detecting.observe(seen, before_us, watermark_us))
         return Detected(
             seq,
             tuple(read),
@@ -110,6 +113,7 @@ class Stepper:
             tuple(zip(batches, marks, strict=False)),
             self._open.add(found),
             positions,
+            tuple(seen),
             frozenset(each.source for each in inputs if each.name in heard),
         )
 

@@ -58,6 +58,11 @@ class Systemd:
         self._every_s = int(watchdog_us) / US_PER_S / 3 if watchdog_us.isdigit() else None
         self._last_s = 0.0
 
+    @property
+    def listens(self) -> bool:
+        """Whether a service manager does."""
+        return bool(self._address)
+
     def say(self, *words: str) -> None:
         """Say something: ``READY=1``, ``STOPPING=1``, ``RELOADING=1``, ``STATUS=...``."""
         if not self._address:
