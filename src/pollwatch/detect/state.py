@@ -11,8 +11,9 @@ from pollwatch.detect.nodes import NEVER
 from pollwatch.detect.observations import Names
 from pollwatch.detect.table import Table
 
-#: Observations that all correlations together hold at most, about 90 bytes each. Beyond it, the correlation that
-#: holds most forgets its oldest, and :attr:`State.dropped` counts them.
+#: Observations that all correlations together hold at most, about 90 bytes each. Beyond it, those go first that wait
+#: for nothing but a beginning that would come late (:meth:`Table.drop_idle`); then the correlation that holds most
+#: forgets its oldest, and :attr:`State.dropped` counts them.
 MOST = 2_000_000
 #: After this many new names, those that nobody uses any more are forgotten.
 _MANY_NAMES = 100_000
@@ -28,6 +29,7 @@ class State:
         memories: what each detector remembers, by its id.
         latest_us: the latest time of any event.
         names_kept: how many names there were after the unused ones were forgotten last.
+        most: observations that all correlations together hold at most; not saved.
         forgotten: correlations and detectors of which a restored state was not taken over, since they are gone or
             changed.
     """
@@ -37,6 +39,7 @@ class State:
     memories: dict[str, Memory] = field(default_factory=dict)
     latest_us: int = NEVER
     names_kept: int = 0
+    most: int = MOST
     forgotten: tuple[str, ...] = ()
 
     @property
@@ -51,10 +54,13 @@ class State:
 
     def bound(self) -> None:
         """Forget what is too much."""
-        while (held := sum(map(len, self.tables.values()))) > MOST:
+        while (held := sum(map(len, self.tables.values()))) > self.most:
+            idle = max(self.tables.values(), key=Table.idle)
+            if idle.drop_idle(held - self.most + self.most // 16):
+                continue
             largest = max(self.tables.values(), key=len)
             # Some more than must be, so that it does not happen at every batch.
-            largest.drop_oldest(max(0, len(largest) - (held - MOST) - len(largest) // 8))
+            largest.drop_oldest(max(0, len(largest) - (held - self.most) - len(largest) // 8))
         if len(self.names.texts) > 2 * self.names_kept + _MANY_NAMES:
             self._forget_names()
 

@@ -79,6 +79,7 @@ class Work:
     def load(self) -> None:
         """Say that there will be much to do: the loops run as machine code from now on."""
         self.nodes = max(self.nodes, _MUCH)
+        windows.fast()
 
     def loops(self, ahead: int = 0) -> windows.Loops:
         """The loops as they are fastest for what there is to do.
@@ -265,6 +266,32 @@ class Table:
             elif self.measure.what == NOTHING:
                 gone |= (self.column("flags") & JUDGED) > 0
         self.keep(~gone)
+
+    def idle(self) -> int:
+        """How many observations are of groups in which no chain of steps has begun: of all log-ins nearly all."""
+        return int(self._idle().sum()) if self.measure.what == ORDER else 0
+
+    def _idle(self) -> Flags:
+        begun = (self.states["chain"][: self.groups] != NEVER).any(axis=1)
+        idle: Flags = ~begun[self.column("group")]
+        return idle
+
+    def drop_idle(self, many: int) -> bool:
+        """Forget the oldest idle observations, about so many; whether there were any.
+
+        They are no part of anything yet, and become one only if the first step comes later than they did.
+        """
+        if self.measure.what != ORDER:
+            return False
+        idle = np.flatnonzero(self._idle())
+        if not idle.size:
+            return False
+        time = self.column("time")[idle]
+        last = min(many, idle.size) - 1
+        kept = np.ones(self.size, bool)
+        kept[idle[time <= np.partition(time, last)[last]]] = False
+        self.keep(kept)
+        return True
 
     def drop_oldest(self, most: int) -> None:
         """Forget the oldest for want of memory, so that at most so many stay."""

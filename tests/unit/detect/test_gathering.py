@@ -10,7 +10,8 @@ import pytest
 
 from pollwatch.detect import match as matching
 from pollwatch.detect.engine import Engine
-from pollwatch.detect.gathering import groups
+from pollwatch.detect.gathering import groups, together
+from pollwatch.detect.interface import Seen
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
 from pollwatch.events.taxonomy import WEB
 
@@ -72,6 +73,35 @@ def test_only_what_means_the_same_goes_together() -> None:
     assert [0, 1] in found
     for apart in ({0, 2}, {1, 3}, {1, 4}, {1, 5}, {1, 6}):
         assert not any(apart <= set(group) for group in found)
+
+
+def test_events_of_several_inputs_are_one_batch_and_keep_their_lines(engine: Engine) -> None:
+    """What a watch sees at once of two servers is told of the lines of each; what might mix them up stands alone."""
+    some = [
+        EventBatch(WEB, "a.log", batch(sc_status=[404, 200]).table),
+        batch(OTHER, EventID=[1]),
+        EventBatch(WEB, "b.log", batch(sc_status=[404]).table),
+        EventBatch(WEB, "c.log", batch(sc_status=["404"]).table),
+    ]
+    timeless = some[0].table.set_column(some[0].table.column_names.index(TIME), TIME, pa.array([None, 0], pa.int64()))
+    found = together([*some, EventBatch(WEB, "d.log", timeless)], 100)
+    assert [each.inputs() for each in found] == [
+        (("a.log", 2), ("b.log", 1)),
+        (("x", 1),),
+        (("c.log", 1),),
+        (("d.log", 2),),
+    ]
+    assert [each.inputs() for each in together(some[::2], 2)] == [(("a.log", 2),), (("b.log", 1),)]
+    _state, told = engine.step(engine.start(), engine.match(found[0]), None)
+    missing = [each for each in told if each.rule_id.endswith("0000")]
+    lines = {path: numbers.tolist() for each in missing for path, numbers in each.lines.by_path.items()}
+    assert lines == {"a.log": [1], "b.log": [1]}
+    seen = Seen(found[0]).frame("sc-status")
+    assert seen.select("path", "number", "sc-status").rows() == [
+        ("a.log", 1, 404),
+        ("a.log", 2, 200),
+        ("b.log", 1, 404),
+    ]
 
 
 def test_many_small_batches_are_worth_what_one_large_batch_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -322,12 +322,12 @@ def test_damaged_state_is_refused(tmp_path: Path) -> None:
 
 def test_memory_has_one_bound_and_what_is_dropped_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More observations than may be held: the oldest go and are counted, and what is recent is still detected."""
-    monkeypatch.setattr(memory, "MOST", 50)
     monkeypatch.setattr(memory, "_MANY_NAMES", 20)
     text = correlation("c", CONDITION.format(type="value_count", condition="gte: 20, field: bytes"), 1)
     text += correlation("d", CONDITION.format(type="event_count", condition="gte: 9"), 2)
     made = engine(tmp_path, bases("a") + text)
     state, found = made.start(), list[Detection]()
+    state.most = 50
     for at in range(40):
         rows = [*every([at / 100] * 4, user=f"u{at}"), *every([at / 100], user="slow", amount=at)]
         state, some = made.step(state, made.match(batch(rows, 1 + 5 * at)), None)
@@ -338,6 +338,23 @@ def test_memory_has_one_bound_and_what_is_dropped_is_counted(tmp_path: Path, mon
     rows = [row for at in range(20) for row in every([1], user="fast", amount=at)]
     state, some = made.step(state, made.match(batch(rows, 1_000)), None)
     assert lines(some, "c") == [list(range(1_000, 1_020))]
+
+
+def test_a_flood_of_second_steps_pushes_out_no_first_one(tmp_path: Path) -> None:
+    """Thousands log in; the one log-in that follows guesses of long ago is still found, in as little memory."""
+    text = "type: temporal_ordered\nrules: [a, b]\ngroup-by: [user]\ntimespan: 1d"
+    made = engine(tmp_path, bases("ab") + correlation("c", text))
+    state = made.start()
+    state.most = 60
+    state, _ = made.step(state, made.match(batch([(0, "a", "slow", "h", 1)])), None)
+    for at in range(40):
+        rows = [(1 + at + part / 100, "b", f"u{at}-{part}", "h", 1) for part in range(20)]
+        state, found = made.step(state, made.match(batch(rows, 2 + 20 * at)), None)
+        assert not found
+        assert sum(map(len, state.tables.values())) <= 60
+    state, found = made.step(state, made.match(batch([(50, "b", "slow", "h", 1)], 1_000)), None)
+    assert lines(found, "c") == [[1, 1_000]]
+    assert state.dropped == 0
 
 
 def test_counting_needs_no_more_memory_than_it_must(tmp_path: Path) -> None:

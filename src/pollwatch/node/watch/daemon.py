@@ -204,7 +204,7 @@ class Watch:
         inputs = [self._inputs[each.key] for each in taken]
         positions = self._positions()
         detected = self._stepper.detect(self._seq, taken, inputs, positions, before_us, self._ordering.watermark_us)
-        state = self._detecting.save(self._seq) if self._detecting.due() else ""
+        state = self._detecting.snapshot(self._seq) if self._detecting.due() else None
         self._keeper.put(Job(detected, state, self._followed.lag_bytes()))
         self._committed = positions
 
@@ -278,7 +278,7 @@ class Watch:
             self._step(self._ordering.take(_MOST_LINES, _STEP_BYTES, self._clock.now_us(), hungry=False), before_us)
         self._seq += 1
         changes = self._stepper.finish() if finish else Changes()
-        state = self._detecting.save(self._seq)
+        state = self._detecting.snapshot(self._seq)
         detected = Detected(self._seq, (), (), (), changes, self._positions())
         self._keeper.put(Job(detected, state, self._followed.lag_bytes()))
         self._keeper.end()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,36 @@ _SHARE: Final = 0.05
 _LEAST_S: Final = 5.0
 #: Events of several inputs that are seen as one batch.
 _MOST_TOGETHER: Final = 30_000
+#: Observations that correlations hold: a fifth of what a scan may, since the state is saved again and again.
+_MOST_OBSERVED: Final = 400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state as bytes, and the file that they are to be."""
+
+    path: Path
+    data: bytes
+
+    def write(self) -> None:
+        """Write it.
+
+        Raises:
+            StoreError: the disk is full or not writable.
+        """
+        incoming = self.path.with_name(f".{self.path.name}")
+        try:
+            descriptor = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(self.data)
+            publish(incoming, self.path)
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error.strerror}; is the disk full?") from error
+
+
+def _bounded(state: State) -> State:
+    state.most = _MOST_OBSERVED
+    return state
 
 
 def seen_together(batches: Sequence[EventBatch]) -> list[EventBatch]:
@@ -61,7 +92,7 @@ class Detecting:
         self.watchlist = watchlist
         self.remarks: list[str] = []
         self._folder = folder
-        self._state: State = engine.start()
+        self._state: State = _bounded(engine.start())
         self._saved_s = monotonic_s()
         self._cost_s = 0.0
 
@@ -80,7 +111,7 @@ class Detecting:
         if not name:
             return
         try:
-            self._state = self.engine.restore((self._folder / name).read_bytes())
+            self._state = _bounded(self.engine.restore((self._folder / name).read_bytes()))
         except (OSError, StoreError) as error:
             self.remarks.append(f"{self._folder / name}: {error}; slow attacks that had begun may go unseen")
         else:
@@ -138,30 +169,17 @@ class Detecting:
         """Whether it is time to save the state."""
         return monotonic_s() - self._saved_s >= max(_LEAST_S, self._cost_s / _SHARE)
 
-    def save(self, seq: int) -> str:
-        """Save the state after a step; gives the name of the file.
-
-        Raises:
-            StoreError: the disk is full or not writable.
-        """
+    def snapshot(self, seq: int) -> Snapshot:
+        """The state after a step, to be written by whoever writes the step."""
         begun_s = monotonic_s()
         data = self.engine.save(self._state)
-        name = f"state-{seq:012d}"
-        incoming = self._folder / f".{name}"
-        try:
-            descriptor = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            publish(incoming, self._folder / name)
-        except OSError as error:
-            raise StoreError(f"{self._folder / name}: {error.strerror}; is the disk full?") from error
         self._saved_s = monotonic_s()
         self._cost_s = self._saved_s - begun_s
-        return name
+        return Snapshot(self._folder / f"state-{seq:012d}", data)
 
     def reload(self, engine: Engine, watchlist: Watchlist) -> None:
         """Go on with other rules; what unchanged rules remember stays."""
-        self._state = engine.restore(self.engine.save(self._state))
+        self._state = _bounded(engine.restore(self.engine.save(self._state)))
         self.engine, self.watchlist = engine, watchlist
         self._tell_forgotten()
 

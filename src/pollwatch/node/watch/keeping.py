@@ -23,6 +23,7 @@ from pollwatch.node.evidence import rhythm
 from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.node.floor import auditing
 from pollwatch.node.watch import heartbeat
+from pollwatch.node.watch.detecting import Snapshot
 from pollwatch.node.watch.grouping import Committed, GroupingThread
 from pollwatch.node.watch.sources import SourceCounts
 from pollwatch.node.watch.stepping import Detected, Stepper
@@ -51,12 +52,12 @@ class Job:
 
     Attributes:
         detected: the step.
-        state: the file with the detection state behind it; empty where that was not saved.
+        state: the detection state behind it; None where it is not to be saved.
         lag_bytes: by source.
     """
 
     detected: Detected
-    state: str
+    state: Snapshot | None
     lag_bytes: Mapping[str, int]
 
 
@@ -155,10 +156,18 @@ class Keeper:
             self._pause(_RETRY_S)
         if detected.heard:
             heartbeat.note(self._live.folder.live, detected.heard, self._counts.clock.now_us())
-        if job.state:
-            self._live.saved(detected.seq, job.state)
+        if job.state is not None:
+            self._save(detected.seq, job.state)
         if detected.read or detected.changes.written or detected.changes.removed:
             self._grouping.put(Committed(detected.read, detected.together, detected.changes))
+
+    def _save(self, seq: int, state: Snapshot) -> None:
+        """Write the detection state; a full disk is borne, since the steps behind the last one tell as much."""
+        try:
+            state.write()
+            self._live.saved(seq, state.path.name)
+        except StoreError as error:
+            self._tell("error", str(error))
 
     def _look_for_others(self) -> None:
         """Whether a scan changed the case since the last step; then what it found is grouped along."""
