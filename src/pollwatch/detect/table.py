@@ -79,7 +79,6 @@ class Work:
     def load(self) -> None:
         """Say that there will be much to do: the loops run as machine code from now on."""
         self.nodes = max(self.nodes, _MUCH)
-        windows.fast()
 
     def loops(self, ahead: int = 0) -> windows.Loops:
         """The loops as they are fastest for what there is to do.
