@@ -59,6 +59,7 @@ _BY_ID = {
     "T1087.004": Kind.PROBE,
     "T1114": Kind.THEFT,
     "T1528": Kind.ACCESS,
+    "T1539": Kind.ACCESS,
     "T1550": Kind.ACCESS,
     "T1552": Kind.ACCESS,
     "T1556": Kind.PRIVILEGE,

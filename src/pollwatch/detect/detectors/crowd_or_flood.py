@@ -2,7 +2,8 @@
 
 On a deadline day ten times as many people come, and they do what people do: they look at several pages, their browsers
 fetch pictures and styles, links bring them. A flood is many requests that leave out what people do. Each minute is
-compared with the quiet ones before and after it; mere number never suffices.
+compared with the quiet ones before and after it; mere number never suffices. Who alone sends a tenth of a busy minute
+is not one of many, and does not count: a scan of the site is no flood, and makes none of the visitors beside it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ _PAST_MINUTES: Final = 10
 _SIGNS: Final = 2.5
 _SIGNS_WITHOUT_PAST: Final = 3.0
 _VISITORS: Final = 20
+#: Who sends so many in a minute, and one of so many of its requests, is no part of a crowd or a flood.
+_ALONE: Final = 100
+_ALONE_OF: Final = 10
 _REQUESTS: Final = 1_000
 #: Busy minutes no further apart are one flood.
 _PAUSE_US: Final = 30 * _MINUTE_US
@@ -152,10 +156,10 @@ class CrowdOrFlood:
         return {"minutes": minutes, "lines": lines, "told": told, "waiting": waiting}, news
 
     def samples(self) -> Samples:
-        """An evening of visitors with a flood in it; the same evening with twelve times as many visitors."""
+        """An evening of visitors with a flood in it; with twelve times as many visitors; with a scan by one of them."""
         return made(
             fire=[*_evening(1), *_flood(), *_evening(1)],
-            silent=[*_evening(1), *_evening(12), *_evening(1)],
+            silent=[*_evening(1), *_evening(12), *_scan(), *_evening(1)],
         )
 
 
@@ -180,6 +184,24 @@ def _flood() -> list[dict[str, object]]:
          "every": 0.04}
         for at in range(3_000)
     ]  # fmt: skip
+
+
+def _scan() -> list[dict[str, object]]:
+    """Three minutes in which one address tries 3,000 values on one page, among 40 visitors with readers of news."""
+    visits = [
+        {"request": "GET /feed", "ip": f"198.51.100.{at % 40}", "referer": "-", "every": 0.05} for at in range(120)
+    ]
+    asked = [
+        {
+            "request": f"GET /item?id={at * 7919 % 99991}",
+            "ip": "192.0.2.66",
+            "referer": "-",
+            "status": 500,
+            "every": 0.05,
+        }
+        for at in range(3_000)
+    ]
+    return [row for at, row in enumerate(asked) for row in ([row, visits[at // 25]] if at % 25 == 0 else [row])]
 
 
 def _usual(minutes: pl.DataFrame) -> float | None:
@@ -238,6 +260,12 @@ def _counted(requests: _Requests, usual: float | None) -> tuple[pl.DataFrame, pl
         referred=is_referred(),
         failed=((status >= 500) | status.is_in([408, 429, 499])).fill_null(value=False),
     )
+    alone = _alone(frame.filter(pl.col("row").is_in(pl.Series(busy).implode()))) if len(busy) else None
+    suspects = frame.filter(pl.col("row").is_in(pl.Series(busy).implode())) if len(busy) else frame.clear()
+    suspects = suspects.filter(~(pl.col("part") | pl.col("referred")).any().over("c-ip"))
+    if alone is not None and len(alone):
+        counts[np.searchsorted(known, alone["minute"].to_numpy())] -= alone["len"].to_numpy()
+        frame = frame.join(alone.explode("c-ip"), on=("minute", "c-ip"), how="anti")
     page, query = ~pl.col("part"), pl.col("cs-uri-query")
     sums = frame.group_by("minute").agg(
         looked=pl.len(),
@@ -258,10 +286,15 @@ def _counted(requests: _Requests, usual: float | None) -> tuple[pl.DataFrame, pl
     ):
         sums = sums.join(top.rename({top.columns[1]: name}), on="minute", how="left")
     totals = pl.DataFrame({"minute": known, "n": counts}).join(sums, on="minute", how="left").fill_null(0)
-    suspects = frame.filter(pl.col("row").is_in(pl.Series(busy).implode())) if len(busy) else frame.clear()
-    suspects = suspects.filter(~(pl.col("part") | pl.col("referred")).any().over("c-ip"))
     found = totals.with_columns((pl.col("minute") * _MINUTE_US).alias(TIME)).select(*_MINUTES)
     return found, suspects.select(*_LINES)
+
+
+def _alone(frame: pl.DataFrame) -> pl.DataFrame:
+    """Of busy minutes: who alone sends much of them, and how much together."""
+    each = frame.group_by("minute", "c-ip").agg(pl.len()).with_columns(all=pl.col("len").sum().over("minute"))
+    much = (pl.col("len") >= _ALONE) & (pl.col("len") * _ALONE_OF >= pl.col("all"))
+    return each.filter(much).group_by("minute").agg("c-ip", pl.col("len").sum().cast(pl.Int64))
 
 
 def _most(frame: pl.DataFrame, column: str) -> pl.DataFrame:

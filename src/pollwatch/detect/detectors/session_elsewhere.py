@@ -4,6 +4,8 @@ The rule ``session_fixation`` finds addresses that bring a session and a page th
 pages are the site's own, an access log often does not say. But its visitors do: most requests come from the site's own
 pages, and from a partner's page many come that bring no session. So a page's site is foreign if hardly anything else
 comes from there. That is judged an hour later, when the log has had time to show what is usual.
+
+The visitor is the one who is deceived: who acts is the site with the link.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.places import INSIDE
 from pollwatch.events.printable import printable
 from pollwatch.events.taxonomy import WEB
-from pollwatch.i18n import _
+from pollwatch.i18n import ngettext
 
 #: The rule that finds what is judged here.
 _RULE: Final = "session_fixation"
@@ -104,7 +106,7 @@ class SessionElsewhere:
         ripe = pl.lit(value=True) if done else pl.col(TIME) + _WAIT_US <= watermark_us
         usual = sites.filter(pl.col("size") >= _USUAL)
         odd = held.filter(ripe).join(usual, on="site", how="anti", maintain_order="left")
-        news = [_detection(self.rule.info, mine) for mine in odd.partition_by("c-ip", maintain_order=True)]
+        news = [_detection(self.rule.info, mine) for mine in odd.partition_by("site", maintain_order=True)]
         return {"held": held.filter(~ripe), "sites": sites}, news
 
     def samples(self) -> Samples:
@@ -149,12 +151,18 @@ def _usual(seen: Seen, without: Rows) -> pl.DataFrame:
 
 
 def _detection(info: RuleInfo, lines: pl.DataFrame) -> Detection:
-    who = str(lines["c-ip"][0])
-    why = _("{ip} came from {site} with a session already in the address, for example: {example}").format(
-        ip=printable(who, 60),
-        site=printable(str(lines["site"][0]), 60),
+    site, visitors = str(lines["site"][0]), lines["c-ip"].n_unique()
+    told = ngettext(
+        "A visitor ({ip}) came from {site} with a session already in the address, for example: {example}",
+        "{visitors} visitors, {ip} first, came from {site} with a session already in the address, such as: {example}",
+        visitors,
+    )
+    why = told.format(
+        visitors=visitors,
+        ip=printable(str(lines["c-ip"][0]), 60),
+        site=printable(site, 60),
         example=printable(str(lines["cs-uri"][0]), _LONGEST),
     )
     return detections.of_lines(
-        info, lines, WEB, why, actors=Actors(ip=(who,)), targets=detections.named(lines["cs-host"])
+        info, lines, WEB, why, actors=Actors(domain=(site,)), targets=detections.named(lines["cs-host"])
     )
