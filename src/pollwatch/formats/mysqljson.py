@@ -1,4 +1,4 @@
-"""MySQL's logs as JSON: the error log, MySQL Enterprise's and Percona's audit logs.
+"""MySQL's logs as JSON: the error log, MySQL Enterprise's and Percona's audit logs; the latter as XML, too.
 
 Sources: the MySQL 8.4 manual, "The JSON Error Log Sink" and "Audit Log File Formats"; Percona Server's "Audit Log
 Plugin".
@@ -11,12 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from pollwatch.events.batch import Parsed
+from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import framing_sql
 from pollwatch.formats.framing import AUTH_SHAPE, Rows, Value, as_int64, iso_us, parsed
-from pollwatch.formats.framing_json import json_records, text_of
+from pollwatch.formats.framing_json import read_object, text_of
 from pollwatch.formats.framing_login import Login, Witness, peer
+from pollwatch.formats.framing_mysqlxml import MARK, read_record
 from pollwatch.formats.framing_sql import DATABASE_SHAPE, Session, Sessions
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
@@ -42,7 +43,22 @@ class MySqlJson:
 
 
 def _fits(record: str) -> bool:
-    return any(all(mark in record for mark in marks) for marks in (_ERROR, _ENTERPRISE, _PERCONA))
+    return record.lstrip().startswith(MARK) or any(
+        all(mark in record for mark in marks) for marks in (_ERROR, _ENTERPRISE, _PERCONA)
+    )
+
+
+def _records(block: LineBlock) -> tuple[list[tuple[int, dict[str, Any]]], list[Quarantined]]:
+    """The records of a block, in JSON or in XML, and what is neither."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    quarantined: list[Quarantined] = []
+    for number, text in enumerate(block.text, block.first_number):
+        record = read_record(text) if text.lstrip().startswith("<") else read_object(text)
+        if isinstance(record, str):
+            quarantined.append(Quarantined(number, record))
+        else:
+            found.append((number, record))
+    return found, quarantined
 
 
 class MySqlJsonParser:
@@ -57,7 +73,7 @@ class MySqlJsonParser:
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every record becomes one event or one quarantined record."""
-        records, quarantined = json_records(block)
+        records, quarantined = _records(block)
         auth, other = Rows(AUTH_SHAPE), Rows(DATABASE_SHAPE)
         for number, record in records:
             inner = record.get("audit_record")

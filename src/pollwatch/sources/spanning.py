@@ -1,7 +1,8 @@
-"""Records that span lines without being JSON: the events of Windows' XML exports, and the rows of tables.
+"""Records that span lines without being JSON: elements of XML, and the rows of tables.
 
-An ``<Event>`` element ends with its end tag, wherever the lines break; what stands around and between events (the
-XML declaration, a root element, comments, evtx_dump's ``Record 7``) belongs to none. A table's row ends with a line
+An ``<Event>`` of Windows' exports, or an ``<AUDIT_RECORD>`` of MySQL's audit log, ends with its end tag, wherever the
+lines break; what stands around and between them (the XML declaration, a root element, comments, evtx_dump's
+``Record 7``) belongs to none. A table's row ends with a line
 break that no quotes enclose; a quote that nothing closes within reason ends with its line, so that it hides no more
 than that. Positions are those of text, not of bytes.
 """
@@ -17,10 +18,11 @@ from typing import Final, Protocol
 MOST_LINES: Final = 4_096
 MOST_CHARACTERS: Final = 1 << 20
 
-_EVENT = re.compile(r"<Event(?=[\s>/])")
-_EMPTY = re.compile(r"<Event(?:\s[^<>]*)?/>")
-_END = "</Event>"
-_AROUND = re.compile(r"(?:\s+|<\?xml[^>]*\?>|</?Events(?:\s[^>]*)?>|<!--.*?-->|Record\s\d+(?=\s))+", re.DOTALL)
+_EVENT = re.compile(r"<(?P<name>Event|AUDIT_RECORD)(?=[\s>/])")
+_TAG = re.compile(r"<\w++(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>")
+_AROUND = re.compile(
+    r"(?:\s+|<\?xml[^>]*\?>|</?(?:Events|AUDIT)(?:\s[^>]*)?>|<!--.*?-->|Record\s\d+(?=\s))+", re.DOTALL
+)
 _AHEAD = 4_096
 _DELIMITERS = ",;\t"
 _LEAST_CELLS = 4
@@ -46,7 +48,7 @@ class Stream(Protocol):
 
 
 def is_events(text: str) -> bool:
-    """Whether a document that begins with this text is an export of Windows events in XML."""
+    """Whether a document that begins with this text holds elements of XML that are records each."""
     around = _AROUND.match(text)
     return _EVENT.match(text, around.end() if around else 0) is not None
 
@@ -105,13 +107,18 @@ def next_event(stream: Stream, most: int) -> str | None:
         if around is None:
             break
         stream.at = around.end()
-    if _EVENT.match(stream.text, stream.at) is None:
+    event = _EVENT.match(stream.text, stream.at)
+    if event is None:
         line_end = _found(stream, "\n", 0, most)
         start = _EVENT.search(stream.text, stream.at, line_end)
         return stream.take(start.start() if start else line_end)
-    if (empty := _EMPTY.match(stream.text, stream.at)) is not None:
-        return stream.take(empty.end())
-    return stream.take(_found(stream, _END, len(_END), most))
+    end = f"</{event['name']}>"
+    tag = _TAG.match(stream.text, stream.at)
+    while tag is None and len(stream.text) - stream.at <= most and stream.read():
+        tag = _TAG.match(stream.text, stream.at)  # long attributes
+    if tag is not None and tag[0].endswith("/>"):
+        return stream.take(tag.end())
+    return stream.take(_found(stream, end, len(end), most))
 
 
 def _found(stream: Stream, wanted: str, behind: int, most: int) -> int:
