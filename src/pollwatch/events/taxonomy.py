@@ -253,6 +253,7 @@ _ACTORS_OF_PRODUCT = {
 _KINDS = {"webserver": WEB, "dns": DNS, "firewall": FLOW, AUTHENTICATION: AUTH, "ids": IDS}
 #: Requests of one's own people to others' servers: like :data:`WEB`, but no rule about attacks on us is meant.
 _PROXY = "proxy"
+PROXY = LogSource(category=_PROXY)
 
 
 def kind(logsource: LogSource) -> LogSource:

@@ -24,8 +24,10 @@ from pollwatch.formats.framing import (
     iso_us,
     split_host_port,
 )
+from pollwatch.formats.framing_csv import cells
 from pollwatch.formats.framing_login import address, port
 from pollwatch.formats.framing_w3c import Header, split
+from pollwatch.formats.framing_w3cproxy import as_proxy, ways_out
 from pollwatch.formats.webcolumns import Requests
 from pollwatch.formats.webfields import FIELDS
 from pollwatch.formats.webtext import client_address
@@ -36,7 +38,7 @@ _REQUEST = {
     "user": ("csusername", "authenticateduser", "csauthuser"),
     "method": ("csmethod", "method"),
     "uri": ("csuri", "uri"),
-    "stem": ("csuristem", "urlstem"),
+    "stem": ("csuristem", "urlstem", "csuripath"),
     "query": ("csuriquery", "urlquery"),
     "version": ("csversion", "csprotocolversion"),
     "status": ("scstatus", "httpstatus"),
@@ -50,6 +52,8 @@ _REQUEST = {
 _TAKEN = ("timetaken", "totalrequesttime")
 _TARGETS = frozenset({"uri", "stem"})
 _MOMENTS = ("datetime", "timestamp", "time")
+#: So many lines of a block show whether values stand in quotes.
+_LOOKED_AT = 200
 _FIELD_NAMES = frozenset({*FIELDS, NUMBER, "time_us"})
 
 #: What nothing else looks like, of fields that :func:`framing_w3c.guess` tells by it.
@@ -79,6 +83,7 @@ class W3cRows:
     zone: dt.tzinfo
     block: LineBlock
     requests: Requests = field(default_factory=lambda: Requests(dt.UTC))
+    outward: Requests = field(default_factory=lambda: Requests(dt.UTC))
     others: dict[Shape, list[tuple[int, int | None, Mapping[str, Value]]]] = field(default_factory=dict)
 
     def add(self, header: Header, places: Sequence[int], *, doubted: bool = False) -> Sequence[int]:
@@ -102,15 +107,26 @@ class W3cRows:
         if read:
             frame = values.with_columns(pl.Series(NUMBER, read, dtype=pl.Int64))
             if _is_web(header):
-                self._add_requests(frame, header)
+                self._add_either_way(frame, header)
             else:
                 self._add_rows(frame, header)
         taken = set(read)
         return [at for at in places if at not in taken]
 
+    def _add_either_way(self, frame: pl.DataFrame, header: Header) -> None:
+        """Requests to our sites, and those of our own people to others'."""
+        out = ways_out(frame, header)
+        if out is None:
+            self._add_requests(frame, header)
+            return
+        if not out.all():
+            self._add_requests(frame.filter(~out), header)
+        if out.any():
+            self.outward.frames.append(_fields(frame.filter(out), header, self.zone))
+
     def batches(self) -> list[EventBatch]:
         """At most one batch of each kind."""
-        batches = self.requests.batches(self.block)
+        batches = [*self.requests.batches(self.block), *map(as_proxy, self.outward.batches(self.block))]
         for shape, found in self.others.items():
             rows = Rows(shape)
             for event in sorted(found, key=itemgetter(0)):  # several headers may have taken turns
@@ -169,8 +185,16 @@ def _is_web(header: Header) -> bool:
 def _values(texts: Sequence[str], header: Header) -> tuple[pl.DataFrame, list[bool]]:
     """The values of each line that has as many as the header has names, in columns ``c0``, ``c1``, ...; which fit."""
     n = len(header.names)
-    if header.separator == ",":
-        split_lines = [split(text, ",") for text in texts]
+    quoted = header.separator == " " and any(_is_quoted(text, n) for text in texts[:_LOOKED_AT])
+    if header.separator == "," or quoted:
+        split_lines = [
+            split(text, ",")
+            if not quoted
+            else cells(text, " ", strict=True)
+            if _is_quoted(text, n)
+            else text.split(" ")
+            for text in texts
+        ]
         fits = [len(each) == n for each in split_lines]
         rows = [each for each in split_lines if len(each) == n]
         columns = {f"c{i}": pl.Series([row[i] or "-" for row in rows], dtype=pl.String) for i in range(n)}
@@ -179,6 +203,11 @@ def _values(texts: Sequence[str], header: Header) -> tuple[pl.DataFrame, list[bo
     fitting = lines.str.count_matches(header.separator, literal=True) == n - 1
     parts = lines.filter(fitting).str.split_exact(header.separator, n - 1).struct.unnest()
     return parts.rename({f"field_{i}": f"c{i}" for i in range(n)}), fitting.to_list()
+
+
+def _is_quoted(text: str, n: int) -> bool:
+    """Whether a line's values are right in number only if quotes hold some together, as proxies write them."""
+    return '"' in text and text.count(" ") >= n
 
 
 def _look_right(values: pl.DataFrame, header: Header) -> pl.Series:
@@ -199,6 +228,8 @@ def _fields(frame: pl.DataFrame, header: Header, zone: dt.tzinfo) -> pl.DataFram
         if found is not None:
             used.add(found)
             columns[name] = _escaped(frame[f"c{names.index(found)}"])
+    if "query" in columns and "csuripath" in names:
+        columns["query"] = columns["query"].str.strip_prefix("?")  # the mark is part of it where the path is so called
     taken = next((each for each in _TAKEN if each in names), None)
     if taken is not None:
         columns |= _durations(frame[f"c{names.index(taken)}"])

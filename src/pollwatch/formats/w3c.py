@@ -1,9 +1,9 @@
-"""W3C extended logs: IIS, http.sys's rejected requests, CloudFront, Exchange, IIS FTP, the Windows firewall.
+"""W3C extended logs: IIS, http.sys's rejected requests, CloudFront, Exchange, IIS FTP, the Windows firewall, proxies.
 
-What the fields are decides what a line is: a request, a log-in (Exchange's mail protocols, IIS FTP), a packet, or a
-record that says no more than its fields. Directives are quarantined with a reason of their own; a ``#Fields:`` counts
-until the next one, also in the middle of a file. A line that does not have as many values as were announced, or for
-which nothing was announced, is read by its shape.
+What the fields are decides what a line is: a request, one of our own people to another's site (a proxy's), a log-in
+(Exchange's mail protocols, IIS FTP), a packet, or a record that says no more than its fields. Directives are
+quarantined with a reason of their own; a ``#Fields:`` counts until the next one, also in the middle of a file. A line
+that does not have as many values as were announced, or for which nothing was announced, is read by its shape.
 """
 
 from __future__ import annotations

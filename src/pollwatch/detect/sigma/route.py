@@ -20,6 +20,7 @@ from pollwatch.events.taxonomy import (
     FTP,
     IDS,
     MAIL,
+    PROXY,
     SYSLOG,
     WEB,
     WEB_ERROR,
@@ -69,7 +70,7 @@ def routes(  # noqa: C901, PLR0911 - one way per kind of name
             return ((WEB_ERROR, None),)
         return ((WEB, None), (WEB_ERROR, None))
     if logsource.category == "proxy":
-        return ((WEB, None),)
+        return ((WEB, None), (PROXY, None))
     if logsource.product in ("linux", "") and not logsource.category:
         if logsource.service in _ANY_AUTH:
             return ((AUTH, None),)
