@@ -1,6 +1,6 @@
 """Schemathesis finds nothing: what the console's API does is what its OpenAPI document says, whatever is sent.
 
-The suite runs it for some seconds; ``POLLWATCH_SCHEMATHESIS_S=600`` for longer.
+The suite asks each operation, and goes on for some seconds; ``POLLWATCH_SCHEMATHESIS_S=600`` for longer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pollwatch.incidents.records import Case
 
 #: What a schema cannot say: a cursor is good for its own question only, a day must exist.
 NOT_SAID = "unsupported_method,positive_data_acceptance"
-SECONDS = os.environ.get("POLLWATCH_SCHEMATHESIS_S", "5")
+SECONDS = os.environ.get("POLLWATCH_SCHEMATHESIS_S", "3")
 
 
 def token(console: Hall, role: Role, scope: frozenset[Permission] | None = None) -> str:
@@ -46,7 +46,7 @@ def filled(console: Hall) -> str:
 
 
 class Counting:
-    """Notes which of the documented operations were asked, and answered as somebody with a token."""
+    """Notes which of the documented operations were asked."""
 
     def __init__(self, app: ASGIApp, document: dict[str, Any]) -> None:
         """Wrap an app."""
@@ -82,14 +82,21 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
         schema = tmp_path / "openapi.json"
         schema.write_text(json.dumps(document), encoding="utf-8")  # noqa: TID251 - for another program
         command = [str(Path(sys.executable).with_name("st")), "run", str(schema), "--url", address]
-        command += ["--header", f"Authorization: Bearer {token(console, Role.LEAD)}", "--max-time", SECONDS]
-        command += ["--workers", "1", "--no-color", "--generation-database", "none"]
+        command += ["--header", f"Authorization: Bearer {token(console, Role.LEAD)}"]
+        # A machine that has other things to do is no finding: an answer may take a minute.
+        command += ["--workers", "1", "--no-color", "--generation-database", "none", "--request-timeout", "60"]
         command += ["--suppress-health-check", "all", "--warnings", "off", "--exclude-checks", NOT_SAID]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=float(SECONDS) + 120
-        )
-        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-        assert "No issues found" in done.stdout
+        for how in (["--phases", "fuzzing", "--max-examples", "1"], ["--max-time", SECONDS]):
+            done = subprocess.run(
+                [*command, *how],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=tmp_path,
+                timeout=float(SECONDS) + 120,
+            )
+            assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+            assert "No issues found" in done.stdout
         assert counting.all - counting.asked == set()
 
 
