@@ -37,7 +37,7 @@ _INCLUDES = re.compile(
 
 #: Where a log-in service sends a program's user back to: the program itself, on the user's own machine (RFC 8252).
 _BACK = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?(?:/[\w./-]*)?", re.ASCII)
-_RETURNS: Final = listed("redirect_uri redirecturi post_logout_redirect_uri reply_url")
+_RETURNS: Final = listed("redirect_uri redirecturi redirect_url redirecturl post_logout_redirect_uri reply_url")
 
 
 def kinds(text: str, name: str = "") -> frozenset[str]:

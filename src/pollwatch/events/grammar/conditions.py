@@ -25,7 +25,7 @@ _BEGINS = re.compile(
 )
 #: What a condition may say in SQL.
 _ORDINARY: Final = frozenset({"sql.logic", "sql.clause", "sql.function"})
-_CALLED = re.compile(r"([a-z_][\w.]*)\s*\(|@@")
+_CALLED = re.compile(r"([a-z_][\w.]*)\s*\(|@@|\bselect\b.*\bfrom\b", re.DOTALL)
 _OWN: Final = words.DELAYS | words.EFFECTS | words.WITHOUT_ARGUMENTS
 #: Operators of document databases that run code.
 _CODE = re.compile(r"\$(?:where|function|accumulator|expr|out|merge|lookup|unionwith)\b")

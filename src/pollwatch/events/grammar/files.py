@@ -28,7 +28,9 @@ _UNIX = re.compile(
     r"@fs[/\\]|dev[/\\]+(?:tcp|udp|null|fd|shm|random|urandom|stdin|sd[a-z])\b|usr[/\\]+(?:local[/\\]+)?(?:etc|apache2?|lib|share|sbin|bin)[/\\]|boot[/\\]+grub|opt[/\\]+\w+[/\\]+(?:etc|conf|logs)|tmp[/\\]+[\w.-]*(?:sess|php|\.so|\.sh))"
     r"|[/\\](?:etc[/\\]+(?:passwd|shadow|group|hosts|issue|crontab|sudoers|fstab|resolv\.conf|hostname|os-release)(?![\w-])|proc[/\\]+(?:self|version|cpuinfo|mounts|net|interrupts|meminfo|cmdline)\b|sys[/\\]+class\b)"
 )
-_ETC_ORDINARY = re.compile(r"etc[/\\]+(?:fees?|docs?|about|news|index)\b")
+_ETC_ORDINARY = re.compile(
+    r"etc[/\\]+(?:(?:fees?|docs?|about|news|index)\b|[\w./-]+\.(?:css|js|png|jpe?g|gif|svg|woff2?|ico|html?)$)"
+)
 _WINDOWS = re.compile(
     r"(?:^|[=/\\:;|\s'\"(,])[a-z]:[/\\]+(?:windows|winnt|boot|inetpub|apache|xampp|wamp|program ?files|programdata|users[/\\]+(?:public|administrator|default)|documents and settings|config\.sys|autoexec|pagefile|recycler)"
     r"|(?:windows|winnt)[/\\]+(?:system32|repair|win\.ini|system\.ini|php\.ini|debug|panther|system)\b|(?:^|[/\\=\s}])(?:boot|win|system|php|my|desktop)\.ini\b|"

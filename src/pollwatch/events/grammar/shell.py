@@ -32,7 +32,7 @@ _EMPTY = re.compile(
 _NOTHING = re.compile(r"(?<=[a-z])\$\(\(\)\)(?=\s*\))")
 _BRACES = re.compile(r"^\{([^{}\s]*,[^{}\s]*)\}?")
 _SHAPED = re.compile(
-    r"\s*(?:[<>]|-{1,2}[\w?]|\+\w|/\w|/[a-z?](?:\s|:|$)|[~.]{0,2}/|\\\\?\w|\$|%\w|['\"]|https?:|ftp:|\d|\*|[a-z]:[\\/]?|\{[^\s{}]|@|\S*[/\\]\S|\w+\.\w{1,5}\b|\w+=)"
+    r"\s*(?:[<>]|-{1,2}[\w?]|\+\w|/\w|/[a-z?](?:\s|:|$)|[~.]{0,2}/|\\\\?\w|\$|%\w|['\"]|https?:|ftp:|\d|\*|[a-z]:[\\/]?|\{[^\s{}]|@|\S*[/\\]\S|[\w-]+(?:\.[\w-]+)+\b|\w+=)"
 )
 _ENDS = re.compile(r"\s*(?:$|[;|&`)#<>\n}'\"]|\d?>)")
 #: Signs of shells that need no program's name.
@@ -80,7 +80,7 @@ _WINDOWS: Final = (
         r"[(]?[\"\[%!{]+[\w %~!:.-]{0,40}[\"\])%!}]*\s*==|\(\w+\)\s*==\s*\(|[\w%]+={2,3}[\w%/?]+\s+(?!then|return|print)[a-z]|[(\"\[%!{]*[\w%~!:.-]{1,40}[\"\])%!}]*\s+(?:equ|neq|lss|leq|gtr|geq)\s)"
     ),
     re.compile(
-        r"\b(?:powershell|pwsh)(?:\.exe)?\s+(?:-|/)|-(?:enc|encodedcommand|executionpolicy)\s+\S|\[(?:system\.)?(?:convert|text\.encoding|net\.webclient|io\.file|reflection\.assembly|diagnostics\.process)\]::"
+        r"\b(?:powershell|pwsh)(?:\.exe)?\s+(?:-|/|i(?:wr|ex|rm)\s|invoke-|[($&{])|-(?:enc|encodedcommand|executionpolicy)\s+\S|\[(?:system\.)?(?:convert|text\.encoding|net\.webclient|io\.file|reflection\.assembly|diagnostics\.process)\]::"
     ),
     re.compile(rf"(?:^|[;|&(`'\"=]|\$\w+\s*=)\s*(?:{words.VERBS})-(?:{words.NOUNS})\b(?:\s*[-|;\"'$({{./]|\s+\S|\s*$)"),
     re.compile(
