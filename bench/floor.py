@@ -164,7 +164,7 @@ def _questions(inbox: Inbox, case: Case, ids: list[str]) -> Iterator[tuple[str, 
     )
     yield "page: an address", lambda turn: inbox.page(Question(actors=(f"203.{turn}.7.7",)))
     yield "page: words, few incidents", lambda turn: inbox.page(Question(text=f"203.7.{turn}"))
-    yield "page: words, a fifth of all", lambda turn: inbox.page(Question(text=f"altered {'abcdefgh'[turn % 8]}"[:7]))
+    yield "page: words, a fifth of all", lambda turn: inbox.page(Question(text=("altered", "Altered")[turn % 2]))
     yield "counts of all properties", lambda _turn: inbox.facets(Question())
     yield "counts, filtered", lambda turn: inbox.facets(severities(turn))
     yield "incident: by id", lambda turn: case.incident(ids[turn])

@@ -36,8 +36,9 @@ _PAGES: Final = {
     "inbox: the counts alone": "/inbox/facets",
     "inbox: severity and system": "/inbox?severity=high&asset=host7.example",
     "inbox: newest first, all states": "/inbox?status=all&sort=newest",
-    "inbox: words, few incidents": "/inbox?q=203.7.11",
-    "inbox: words, a fifth of all": "/inbox?q=altered%20a",
+    "inbox: words, few incidents": "/inbox?q=203.7.{turn}",
+    # The last search is kept: two that differ in a capital are two.
+    "inbox: words, a fifth of all": "/inbox?q={a}ltered",
     "inbox: grouped by system": "/inbox?group=asset",
     "clerk": "/clerk",
     "sources": "/sources",
@@ -61,7 +62,7 @@ def measure(root: Path, turns: int, ids: list[str]) -> None:
         client.get("/inbox").raise_for_status()
         print(f"HTTP: ready after {ready_s:.1f} s, the first inbox after another {monotonic_s() - begun:.1f} s")
         for name, path in _PAGES.items():
-            _timed(f"HTTP: {name}", turns, lambda _turn, path=path: client.get(path))
+            _timed(f"HTTP: {name}", turns, lambda turn, path=path: client.get(path.format(turn=turn, a="aA"[turn % 2])))
         _timed("HTTP: incident", turns, lambda turn: client.get(f"/incidents/{ids[turn]}"))
         _timed("HTTP: history and state of one", turns, lambda turn: client.get(f"/incidents/{ids[turn]}/now"))
 
