@@ -1,4 +1,4 @@
-"""Tables of cloud audit logs: what consoles and portals of AWS, Azure, Entra, Microsoft 365 and Okta export as CSV.
+"""Tables of cloud audit logs: what consoles of AWS, Azure, Entra, Microsoft 365, Okta and Google export as CSV.
 
 The head names the columns and tells whose table it is; each line then becomes the record that the service's own
 interface would have given, and is read as that.
@@ -16,6 +16,8 @@ from pollwatch.formats import (
     framing_aws,
     framing_azure,
     framing_azuretables,
+    framing_google,
+    framing_googletable,
     framing_identity,
     framing_m365,
     framing_oktatable,
@@ -39,6 +41,7 @@ _TABLES: tuple[tuple[Callable[[dict[str, str]], Record | None], Reader], ...] = 
     (framing_azuretables.of_row, framing_azure.read),
     (framing_m365.of_row, framing_m365.read),
     (framing_oktatable.of_row, framing_identity.okta),
+    (framing_googletable.of_row, framing_google.read),
 )
 
 
