@@ -1,12 +1,17 @@
 """A watch under load: how soon a line's detection is stored, whether anything is lost, and what memory it takes.
 
     python bench/live.py [--seconds 600] [--rate 20000] [--kill] [--keep]
+    python bench/live.py --catch-up 1700000 [--keep]
 
 Four sources send together ``--rate`` lines a second: two files that a web server writes, syslog over TCP, and HTTP
 push. Nearly all of it is harmless; once a second each source brings an attack by an address of its own, so that it is
 known when its first line was written, and seen when its detection can be read in the case. With ``--kill`` the watch is
 killed (SIGKILL) every 20 seconds and started again at once; in the end the same lines are watched by an undisturbed
 watch into another case, and the detections of both are compared, exactly.
+
+With ``--catch-up`` an office's day of so many lines, in three logs with an attack in every hour, is written while the
+watch is down. It is started then; measured is how long it takes until everything is in the case, and counted how many
+alarms and incidents each attacker is in.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +46,7 @@ TOKEN = "a-token-of-the-bench-only-0000"  # noqa: S105 - of a receiver on this m
 TCP, HTTP = 15514, 15580
 BEAT_S = 0.05
 KILL_S = 20.0
+DAY_S = 86_400
 AGENTS = [f"Mozilla/5.0 (X11; Linux x86_64; rv:{n}.0) Gecko/20100101 Firefox/{n}.0" for n in range(120, 128)]
 SOURCES = ("web1", "web2", "http", "tcp")
 
@@ -50,6 +57,7 @@ class Lines:
 
     source: str
     rate: int
+    now_s: float | None = None
 
     def beats(self, seconds: float) -> Iterator[tuple[bytes, str]]:
         """Every :data:`BEAT_S` seconds some lines, and the address that attacks in them (empty: none)."""
@@ -63,11 +71,15 @@ class Lines:
             numbers = rng.integers(0, 1 << 30, many)
             attacker = f"203.{SOURCES.index(self.source)}.{beat // 20 // 250}.{1 + beat // 20 % 250}"
             attacks = beat % 20 == 7
-            make = self._logins if self.source == "tcp" else self._requests
+            make = self.logins if self.source == "tcp" else self.requests
             yield "".join(make(numbers, attacker if attacks else "")).encode(), attacker if attacks else ""
 
-    def _requests(self, numbers: np.ndarray, attacker: str) -> Iterator[str]:
-        when = to_datetime(SystemClock().now_us()).strftime("%d/%b/%Y:%H:%M:%S +0000")
+    def _when(self) -> datetime:
+        return to_datetime(SystemClock().now_us() if self.now_s is None else int(self.now_s * 1e6))
+
+    def requests(self, numbers: np.ndarray, attacker: str) -> Iterator[str]:
+        """Lines of a web server; nearly all of them harmless."""
+        when = self._when().strftime("%d/%b/%Y:%H:%M:%S +0000")
         for n in numbers.tolist():
             yield (
                 f'10.{n % 3}.{n >> 4 & 255}.{n >> 12 & 255} - - [{when}] "GET /page/{n % 60}?session={n:09x} HTTP/1.1" '
@@ -77,8 +89,9 @@ class Lines:
             attack = "/page/7?q=1%27%20UNION%20SELECT%20user,password%20FROM%20users--"
             yield f'{attacker} - - [{when}] "GET {attack} HTTP/1.1" 200 512 "-" "sqlmap/1.7"\n'
 
-    def _logins(self, numbers: np.ndarray, attacker: str) -> Iterator[str]:
-        when = to_datetime(SystemClock().now_us()).strftime("%b %e %H:%M:%S")
+    def logins(self, numbers: np.ndarray, attacker: str) -> Iterator[str]:
+        """Lines of a log host; nearly all of them harmless."""
+        when = self._when().strftime("%b %e %H:%M:%S")
         for n in numbers.tolist():
             yield (
                 f"<38>{when} host{n % 9} sshd[{n % 30000}]: Accepted publickey for user{n % 50} from 10.9.{n % 40}."
@@ -273,9 +286,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--rate", type=int, default=20_000)
     parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--catch-up", type=int, default=0)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     shutil.rmtree(OUT, ignore_errors=True)
+    if options.catch_up:
+        sys.stdout.write(pretty(catch_up(options.catch_up)) + "\n")
+        if not options.keep:
+            shutil.rmtree(OUT, ignore_errors=True)
+        return
     folder, case = OUT / "office", OUT / "office" / "case"
     folder.mkdir(parents=True)
     for name in ("web1", "web2"):
@@ -309,6 +328,73 @@ def main() -> None:
     sys.stdout.write(pretty(result) + "\n")
     if not options.keep:
         shutil.rmtree(OUT, ignore_errors=True)
+
+
+def a_day(folder: Path, lines: int) -> int:
+    """Write a day's logs, each in order of time and with an attack of an address of its own in every hour.
+
+    Returns:
+        How many lines that were.
+    """
+    begin_s, logs, written = int(now()) - DAY_S - 600, ("web1", "web2", "tcp"), 0
+    for at, name in enumerate(logs):
+        rng = np.random.default_rng(at)
+        maker = Lines(name, 0)
+        with (folder / f"{name}.log").open("ab") as log:
+            for minute in range(DAY_S // 60):
+                maker.now_s = begin_s + 60.0 * minute
+                attacker = f"203.{at}.0.{1 + minute // 60}" if minute % 60 == 30 else ""
+                numbers = rng.integers(0, 1 << 30, lines // len(logs) // (DAY_S // 60))
+                make = maker.logins if name == "tcp" else maker.requests
+                data = "".join(make(numbers, attacker)).encode()
+                written += data.count(b"\n")
+                log.write(data)
+    return written
+
+
+def catch_up(lines: int) -> dict[str, object]:
+    """A day of log that was written while the watch was down."""
+    folder, case = OUT / "office", OUT / "office" / "case"
+    folder.mkdir(parents=True)
+    names = ("web1", "web2", "tcp")
+    parts = [f'[[watch.source]]\nname = "{name}"\npath = ["{name}.log"]\n' for name in names]
+    text = '[notify]\nstale_hours = 48\nurgent_from = "low"\n[[notify.channel]]\nname = "hook"\nfile = "hook"\n'
+    text += '[[notify.person]]\nname = "Ada"\nurgent = ["hook"]\n[watch]\nhealth = "none"\n'
+    (folder / "pollwatch.toml").write_text(text + "\n".join(parts))
+    (folder / "hook").write_text("json://127.0.0.1:1/\n")
+    (folder / "hook").chmod(0o600)
+    for name in names:
+        (folder / f"{name}.log").touch()
+    if watch(folder, case, "--once").wait() != 0:
+        raise SystemExit("the first watch failed; see its watch.stderr")
+    sent = a_day(folder, lines)
+    begun = now()
+    process = watch(folder, case)
+    wait_until_in(case, sent, process)
+    took = now() - begun
+    memory = rss_mib(process.pid)
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(timeout=300)
+    with Case.open(case, SystemClock(), create=False) as opened:
+        late = [each for each in opened.incidents() if each.actors.ip]
+        of = {f"203.{at}.0.{1 + hour}": 0 for at in range(len(names)) for hour in range(24)}
+        for each in late:
+            for ip in set(each.actors.ip) & of.keys():
+                of[ip] += 1
+    connection = sqlite3.connect(f"file:{case / 'case.sqlite'}?mode=ro", uri=True)
+    told = connection.execute("SELECT incident_id, count(*) FROM alarm_incidents GROUP BY incident_id").fetchall()
+    return {
+        "lines": sent,
+        "caught_up_after_s": round(took, 1),
+        "rate": round(sent / took),
+        "lost": sent - lines_in(case),
+        "attackers": len(of),
+        "in_one_incident": sum(count == 1 for count in of.values()),
+        "incidents_told": len(told),
+        "told_twice": sum(count > 1 for _id, count in told),
+        "memory_mib": round(memory),
+        "exit": code,
+    }
 
 
 def report(run: Run, seen: dict[str, float]) -> dict[str, object]:

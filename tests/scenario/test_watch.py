@@ -9,11 +9,14 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import sqlalchemy as sa
+
 import watch_worker
 from commands import here
 from pollwatch.clock import SystemClock
 from pollwatch.console.accounts.trail import Actor, Trail
 from pollwatch.incidents.records import Case
+from pollwatch.notify.tables import ALARM_INCIDENTS
 from pollwatch.store.database import Database
 from watching import append, by_settings, found_in, guess, incidents_in, injection, lines_in, request, stop, until
 
@@ -99,3 +102,32 @@ def test_a_night_with_a_watch(tmp_path: Path) -> None:
         incident = opened.incident(first)
         assert len(incident.samples) >= 5
         assert sum(len(batch) for batch in opened.events()) == 56
+
+
+def test_a_day_that_came_while_the_watch_was_down(tmp_path: Path) -> None:
+    """Caught up at once or followed by halves, a day of two logs ends in the same incidents, each told of once."""
+    web = [request(60 * at) for at in range(1_440)]
+    for hour in (2, 11, 20):
+        web[60 * hour : 60 * hour] = [injection(3_600 * hour - 30 + n, f"203.0.113.{hour}") for n in range(5)]
+    auth = [guess(at) for at in range(40)]
+    settings = '[notify]\nstale_hours = 10000\nurgent_from = "low"\n[[notify.channel]]\nname = "hook"\nfile = "hook"\n'
+    settings += '[[notify.person]]\nname = "Ada"\nurgent = ["hook"]\n'
+    for name, halves in (("followed", (700, len(web))), ("down", (len(web),))):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "pollwatch.toml").write_text(settings, "utf-8")
+        (folder / "hook").write_text("json://127.0.0.1:1/\n", "utf-8")
+        (folder / "hook").chmod(0o600)
+        for at, upto in enumerate((0, *halves)):
+            append(folder / "access.log", web[(0, *halves)[at - 1] if at else 0 : upto])
+            append(folder / "auth.log", auth if upto == len(web) else [])
+            done = here("watch", "access.log", "auth.log", "--case", "case", "--once", cwd=folder)
+            assert done.returncode == 0, done.stderr
+    followed, down = tmp_path / "followed" / "case", tmp_path / "down" / "case"
+    assert lines_in(down) == len(web) + len(auth)
+    assert found_in(down) == found_in(followed)
+    assert {each[1:] for each in incidents_in(down)} == {each[1:] for each in incidents_in(followed)}
+    assert len(incidents_in(down)) == 2  # the guesses, and one tool from three addresses
+    with closing(Database(down / "case.sqlite")) as database, database.reading() as connection:
+        told = list(connection.execute(sa.select(ALARM_INCIDENTS.c.incident_id)).scalars())
+    assert sorted(told) == [each[0] for each in incidents_in(down)]

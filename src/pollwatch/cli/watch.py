@@ -63,6 +63,8 @@ def run(  # noqa: PLR0913 - one parameter per option
 
     # Its frames are small: handing them to threads costs more than it gains. Polars asks when it is first imported.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    # What it lets go of it gives back soon: it runs for months, and its busiest minute is not what it needs always.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:500,muzzy_decay_ms:0")
     from pollwatch.node.watch import daemon
     from pollwatch.node.watch.setup import Plan, WatchRequest
     from pollwatch.node.watch.telling import Teller
