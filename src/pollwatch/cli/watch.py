@@ -60,7 +60,10 @@ def run(  # noqa: PLR0913 - one parameter per option
     compressed files are followed through. Killed at any moment and started again, it goes on exactly where it stopped.
     """
     import os
+    import sys
 
+    # One thread detects while another hashes: whoever comes back from a library waits this long for the interpreter.
+    sys.setswitchinterval(0.0005)
     # Its frames are small: handing them to threads costs more than it gains. Polars asks when it is first imported.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     # What it lets go of it gives back soon: it runs for months, and its busiest minute is not what it needs always.
