@@ -270,7 +270,11 @@ def pages_have_no_violation_that_axe_sees(lead: Page, observer: Page) -> None:
     incident = lead.locator("#list .what a").first.get_attribute("href")
     few = ["/clerk", "/inbox?status=all", incident]
     for page, scheme, paths in (
-        (lead, "light", [*few, "/inbox?group=actor", "/cards", "/statements", "/exceptions"]),
+        (
+            lead,
+            "light",
+            [*few, f"{incident}/share", "/sources", "/inbox?group=actor", "/cards", "/statements", "/exceptions"],
+        ),
         (observer, "dark", few),
     ):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
