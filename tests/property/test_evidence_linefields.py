@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pollwatch.errors import EvidenceError, ProofError
-from pollwatch.evidence import salted
+from pollwatch.evidence import manylines, salted
 from pollwatch.evidence.linefields import Values
 from pollwatch.evidence.manifest import Batch, PrivateEntry
 from pollwatch.evidence.openedlines import OpenedBatch, OpenedField
 from pollwatch.evidence.saltedlines import SaltedLines
+from pollwatch.kernels import digests
 
 LABEL = "logs/ünïcode.log"
 NAMES = st.text("abcABC019_.-", min_size=1, max_size=6).filter(lambda name: name[0] not in ".-")
@@ -93,3 +94,14 @@ def test_what_is_opened_has_one_spelling(sealed: SaltedLines, data: st.DataObjec
     except EvidenceError:
         return
     assert again.to_bytes() == changed
+
+
+@pytest.mark.skipif(not digests.usable(), reason="this processor has no instructions for SHA-256")
+@settings(max_examples=150, deadline=None)
+@given(sealed_lines())
+def test_many_lines_at_once_make_the_same_tree(sealed: SaltedLines) -> None:
+    """Every node of the tree is the same whether a kernel made it, or one line after the other."""
+    at_once = manylines.tree(sealed.seed, sealed.lines, sealed.by_slot)
+    assert len(sealed.lines) < digests.WORTH  # what the batch makes by itself is the other way
+    for size in range(1, len(sealed.lines) + 1):
+        assert at_once.root(size) == sealed.tree.root(size)

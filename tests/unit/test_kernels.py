@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from hashlib import sha256
+from itertools import product
 from types import FunctionType
 
 import numpy as np
 import pytest
 
 from pollwatch import cache
-from pollwatch.kernels import machinecode
+from pollwatch.kernels import digests, machinecode
 from pollwatch.kernels.compiled import compiled, kind, made_of
 from pollwatch.kernels.sequences import signatures
 
@@ -76,3 +78,16 @@ def _made_of(body: str, limit: object = 1) -> str:
 
 def _double(number: int) -> int:
     return 2 * number
+
+
+@pytest.mark.skipif(not digests.usable(), reason="this processor has no instructions for SHA-256")
+def test_many_digests_are_those_of_one_by_one() -> None:
+    """Every length around the ends of blocks, with rows of every width that is in use: as the standard library says."""
+    data = [bytes(range(256))[:size] * 3 for size in range(90)]
+    starts = np.cumsum([0, *map(len, data)])
+    for tag, width in product((0, 4), (0, 16, 64, 512)):
+        fixed = np.arange(len(data) * width, dtype=np.uint64).astype(np.uint8).reshape(len(data), width)
+        out = np.empty((len(data), 32), np.uint8)
+        digests.digests(tag, fixed, np.frombuffer(b"".join(data), np.uint8), starts, out)
+        said = [sha256(bytes([tag]) + row.tobytes() + each).digest() for row, each in zip(fixed, data, strict=True)]
+        assert [row.tobytes() for row in out] == said

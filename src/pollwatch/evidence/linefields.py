@@ -32,7 +32,8 @@ Values = Sequence[bytes | None]
 """A field of consecutive lines: None where a line has none."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
-_FIELD, _FIELDS, _LEAF, _SLOT = b"\x02", b"\x03", b"\x04", b"\x05"
+FIELD, FIELDS, LEAF, _SLOT = b"\x02", b"\x03", b"\x04", b"\x05"
+ABSENT, PRESENT = b"\x00", b"\x01"
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -54,30 +55,35 @@ def slot(source: bytes, name: str) -> int:
     return sha256(_SLOT + source + name.encode("ascii")).digest()[0] % SLOTS
 
 
+def field_head(name: str) -> bytes:
+    """A field's name as it stands in a commitment: its length first."""
+    encoded = name.encode("ascii")
+    return bytes([len(encoded)]) + encoded
+
+
 def field_hashes(name: str, salts: Sequence[bytes], values: Values) -> list[bytes]:
     """The commitments to one field of consecutive lines."""
-    encoded = name.encode("ascii")
-    head = bytes([len(encoded)]) + encoded
-    absent, present = head + b"\x00", head + b"\x01"
+    head = field_head(name)
+    absent, present = head + ABSENT, head + PRESENT
     return [
-        sha256(_FIELD + salt + (absent if value is None else present + value)).digest()
+        sha256(FIELD + salt + (absent if value is None else present + value)).digest()
         for salt, value in zip(salts, values, strict=True)
     ]
 
 
 def fields_hash(commitments: Sequence[bytes]) -> bytes:
     """The digest of a line's fields, from the commitments of all its slots; some may stand together."""
-    return sha256(_FIELDS + b"".join(commitments)).digest()
+    return sha256(FIELDS + b"".join(commitments)).digest()
 
 
 def leaf_hashes(lines: Iterable[bytes], commitments: Iterable[Sequence[bytes]]) -> list[bytes]:
     """:func:`leaf_hash` over :func:`fields_hash` of each line; for many at once."""
     return [
-        sha256(_LEAF + line + sha256(_FIELDS + b"".join(each)).digest()).digest()
+        sha256(LEAF + line + sha256(FIELDS + b"".join(each)).digest()).digest()
         for line, each in zip(lines, commitments, strict=True)
     ]
 
 
 def leaf_hash(line: bytes, fields: bytes | None) -> bytes:
     """A line's leaf, from its two halves; None: it was sealed without fields."""
-    return line if fields is None else sha256(_LEAF + line + fields).digest()
+    return line if fields is None else sha256(LEAF + line + fields).digest()

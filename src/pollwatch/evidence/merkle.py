@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
+from struct import iter_unpack
 from typing import TypeAlias
 
 from pollwatch.errors import ProofError
@@ -46,6 +48,13 @@ class Tree:
         """Start with these leaf hashes (32 bytes each)."""
         self._levels: list[list[bytes]] = [[]]
         self.extend(leaves)
+
+    @classmethod
+    def of_levels(cls, levels: Iterable[bytes]) -> Tree:
+        """A tree of which each level is known, as :func:`levels_of` has them, from the leaf hashes up."""
+        tree = cls()
+        tree._levels = [list(chain.from_iterable(iter_unpack(f"{HASH_BYTES}s", each))) for each in levels]
+        return tree
 
     @property
     def size(self) -> int:

@@ -15,7 +15,7 @@ The blocks are used so, and none twice::
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
 from struct import iter_unpack
@@ -60,7 +60,7 @@ def new_salt() -> bytes:
 
 def salts(seed: bytes, count: int, first: int = 0) -> Sequence[bytes]:
     """Salts ``first`` to ``first + count - 1`` of a batch."""
-    return _blocks(seed, first, count)
+    return _pieces(_stream(seed, first, count))
 
 
 def commitment(salt: bytes, data: bytes) -> bytes:
@@ -90,7 +90,7 @@ def source_commitment(seed: bytes, label: bytes) -> bytes:
 
 def field_salts(seed: bytes, slot: int, count: int, first: int = 0) -> Sequence[bytes]:
     """The salts of the field in this slot, of lines ``first`` to ``first + count - 1``."""
-    return _blocks(seed, (_FIELD_BLOCKS + slot << 64) + first, count)
+    return _pieces(_stream(seed, (_FIELD_BLOCKS + slot << 64) + first, count))
 
 
 def slot_hashes(
@@ -104,21 +104,50 @@ def slot_hashes(
         count: how many lines.
         first: the first of them.
     """
-    columns: list[Sequence[bytes]] = []
+    return [
+        _pieces(stream, width)
+        if slot is None
+        else linefields.field_hashes(fields[slot][0], _pieces(stream), fields[slot][1])
+        for slot, width, stream in slot_streams(seed, fields, count, first)
+    ]
+
+
+def slot_streams(
+    seed: bytes, slots: Iterable[int], count: int, first: int = 0
+) -> Iterator[tuple[int | None, int, bytes]]:
+    """The key stream of each column of a batch's slots, in order.
+
+    Args:
+        seed: the batch's.
+        slots: those that hold fields.
+        count: how many lines.
+        first: the first of them.
+
+    Yields:
+        Either a slot, and its field's salts; or None, and what fills the slots up to the next field. Between them, how
+        many bytes of the stream each line has.
+    """
     start = 0
-    for end in (*sorted(fields), SLOTS):
+    for end in (*sorted(slots), SLOTS):
         if end > start:
             blocks = 2 * (end - start)
-            columns.append(_blocks(seed, (_FILLER_BLOCKS + start << 64) + first * blocks, count, blocks))
+            stream = _stream(seed, (_FILLER_BLOCKS + start << 64) + first * blocks, count * blocks)
+            yield None, SALT_BYTES * blocks, stream
         if end < SLOTS:
-            name, values = fields[end]
-            columns.append(linefields.field_hashes(name, field_salts(seed, end, count, first), values))
+            yield end, SALT_BYTES, _stream(seed, (_FIELD_BLOCKS + end << 64) + first, count)
         start = end + 1
-    return columns
 
 
-def _blocks(seed: bytes, first: int, count: int, together: int = 1) -> list[bytes]:
-    """``count`` pieces of the key stream, each of so many blocks."""
-    width = SALT_BYTES * together
-    stream = Cipher(AES(seed), CTR(first.to_bytes(SALT_BYTES, "big"))).encryptor().update(bytes(width * count))
+def salt_stream(seed: bytes, count: int) -> bytes:
+    """The salts of a batch's first lines, one after the other."""
+    return _stream(seed, 0, count)
+
+
+def _stream(seed: bytes, first: int, blocks: int) -> bytes:
+    """So many blocks of the key stream."""
+    start = CTR(first.to_bytes(SALT_BYTES, "big"))
+    return Cipher(AES(seed), start).encryptor().update(bytes(SALT_BYTES * blocks))
+
+
+def _pieces(stream: bytes, width: int = SALT_BYTES) -> list[bytes]:
     return list(chain.from_iterable(iter_unpack(f"{width}s", stream)))

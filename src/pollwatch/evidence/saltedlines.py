@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pollwatch.errors import ProofError
-from pollwatch.evidence import linefields, merkle, salted
+from pollwatch.evidence import linefields, manylines, merkle, salted
 from pollwatch.evidence.linefields import SLOTS, Values
 from pollwatch.evidence.openedlines import OpenedBatch, OpenedField, OpenedFields, OpenedLine
+from pollwatch.kernels import digests
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,11 @@ class SaltedLines:
     @cached_property
     def tree(self) -> merkle.Tree:
         """The tree over all lines."""
+        if digests.worthwhile(len(self.lines)):
+            return manylines.tree(self.seed, self.lines, self.by_slot)
         if not self.fields:
             return merkle.Tree(self._lines)
-        columns = salted.slot_hashes(self.seed, self._by_slot, len(self.lines))
+        columns = salted.slot_hashes(self.seed, self.by_slot, len(self.lines))
         return merkle.Tree(linefields.leaf_hashes(self._lines, zip(*columns, strict=True)))
 
     def open(self, entry: int, first_number: int, numbers: Iterable[int], names: Iterable[str] = ()) -> OpenedBatch:
@@ -74,7 +77,7 @@ class SaltedLines:
         return OpenedLine(number, salt, self.lines[place], fields)
 
     def _parts(self, place: int, number: int, names: Sequence[str]) -> OpenedFields:
-        shown = {slot: name for slot, (name, _values) in self._by_slot.items() if name in names}
+        shown = {slot: name for slot, (name, _values) in self.by_slot.items() if name in names}
         others = [each for slot, each in enumerate(self._slots(place)) if slot not in shown]
         opened = [
             OpenedField(name, salted.field_salts(self.seed, slot, 1, place)[0], self.fields[name][place])
@@ -85,7 +88,7 @@ class SaltedLines:
 
     def _slots(self, place: int) -> list[bytes]:
         """The 16 commitments to one line's fields."""
-        one = {slot: (name, values[place : place + 1]) for slot, (name, values) in self._by_slot.items()}
+        one = {slot: (name, values[place : place + 1]) for slot, (name, values) in self.by_slot.items()}
         joined = b"".join(column[0] for column in salted.slot_hashes(self.seed, one, 1, place))
         size = merkle.HASH_BYTES
         return [joined[slot * size : (slot + 1) * size] for slot in range(SLOTS)]
@@ -95,5 +98,6 @@ class SaltedLines:
         return salted.line_hashes(self.seed, self.lines)
 
     @cached_property
-    def _by_slot(self) -> Mapping[int, tuple[str, Values]]:
+    def by_slot(self) -> Mapping[int, tuple[str, Values]]:
+        """The fields by the slot that each has in this batch, with their names."""
         return {linefields.slot(self.source, name): (name, values) for name, values in self.fields.items()}
