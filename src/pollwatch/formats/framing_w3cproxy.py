@@ -1,12 +1,12 @@
-"""Logs of proxies that an office's own people go out by: Blue Coat (Symantec, Broadcom), Zscaler, Forefront TMG.
+"""Logs of proxies that an office's own people go out by: Blue Coat (Symantec, Broadcom), and others with such fields.
 
 There the client is one of us and the site is somebody else's: such requests are no attacks on us, and are events of
 Sigma's ``proxy`` logsource, in its names beside ours. Which way a request went, the fields say: categories of sites,
 verdicts of filters and supplying hosts are of the way out. Proxies in front of our own sites write some of the same
-fields; there a visitor from inside is told by the address.
+fields; there a visitor from inside is told by the address. Of other makers than Blue Coat the names of fields were
+gathered without a log at hand.
 
-Sources: Broadcom "Edge SWG: access log formats" (bcreportermain_v1), Zscaler "NSS feed output format", Microsoft "TMG
-web proxy log fields".
+Source: Broadcom "Edge SWG: access log formats" (bcreportermain_v1).
 """
 
 from __future__ import annotations
