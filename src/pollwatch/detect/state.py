@@ -39,7 +39,7 @@ class State:
     memories: dict[str, Memory] = field(default_factory=dict)
     latest_us: int = NEVER
     names_kept: int = 0
-    most: int = MOST
+    most: int = field(default_factory=lambda: MOST)
     forgotten: tuple[str, ...] = ()
 
     @property
