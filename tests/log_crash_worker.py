@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from pollwatch import durable
 from pollwatch.clock import ManualClock
 from pollwatch.errors import PollwatchError
-from pollwatch.evidence import durable
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.log import Log
 

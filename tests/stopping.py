@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from pollwatch.evidence import durable
+from pollwatch import durable
 
 _STEPS: Final = ((durable, "write_file"), (durable, "create_file"), (Path, "replace"), (Path, "unlink"))
 

@@ -12,13 +12,14 @@ another: each replaces an entry in one step, and the last one wins.
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+
+from pollwatch.durable import make_folder, write_file
 
 _MAGIC: Final = b"pollwatch cache 1\n"
 _DIGEST_BYTES: Final = 32
@@ -91,11 +92,11 @@ class Cache:
             self.say(f"{name}: {len(rest)} bytes are too many to keep; each start will take as long as this one")
             return
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.folder, mode=0o700, sync=False)
             _check(self.folder)
             # Not flushed to the disk: what a power cut leaves of it does not fit its digest.
             path = self.folder / _file_name(name)
-            _replace(path, _MAGIC + sha256(rest).digest() + rest)
+            write_file(path, _MAGIC + sha256(rest).digest() + rest, mode=0o600, sync=False)
             _bound(self.folder, path)
         except _NotOursError as error:
             self.say(f"{error}: {_UNUSED}")
@@ -138,19 +139,6 @@ def _content(path: Path) -> bytes:
         with suppress(OSError):
             os.utime(descriptor)  # what is used stays longest
         return opened.read(_LARGEST_BYTES + (1 << 10))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put an entry in place of what was there, in one step."""
-    aside = path.with_name(f"{_ASIDE}{secrets.token_hex(8)}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as opened:  # noqa: PTH123 - a descriptor, not a path
-            opened.write(content)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    aside.replace(path)
 
 
 def _check(folder: Path) -> None:

@@ -24,8 +24,9 @@ from pathlib import Path
 import pytest
 
 import log_crash_worker as worker
+from pollwatch import durable
 from pollwatch.errors import PollwatchError
-from pollwatch.evidence import durable, fsck, merkle
+from pollwatch.evidence import fsck, merkle
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.log import Log

@@ -323,7 +323,7 @@ def test_a_state_that_another_writer_moved_is_not_overwritten(tmp_path: Path) ->
 
 def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flush fails with EIO: the append raises, the log closes itself, and opening it finds what was acknowledged."""
-    from pollwatch.evidence import durable
+    from pollwatch import durable
 
     filled(tmp_path, 10)
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pollwatch import durable
 from pollwatch.clock import ManualClock
 from pollwatch.errors import SignatureError, StoreError
 from pollwatch.evidence import checkpoint as checkpoints
-from pollwatch.evidence import durable, fsck
+from pollwatch.evidence import fsck
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.log import Log, open_reader

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from pollwatch import durable
 from pollwatch.errors import ProofError
-from pollwatch.evidence import container, durable, merkle
+from pollwatch.evidence import container, merkle
 from pollwatch.evidence import note as notes
 from pollwatch.evidence.documents import OpenedDocuments
 from pollwatch.evidence.fields import Fields, document

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pollwatch import durable
 from pollwatch.errors import ProofError, StoreError
-from pollwatch.evidence import durable, keychain, merkle, rotation, signedstate, tiles
+from pollwatch.evidence import keychain, merkle, rotation, signedstate, tiles
 from pollwatch.evidence.keychain import KeyChain, LogKeys
 from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from pollwatch import durable
 from pollwatch.errors import StoreError
-from pollwatch.evidence import durable
 
 HELD: Final = "held"
 

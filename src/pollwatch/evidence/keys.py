@@ -18,8 +18,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
+from pollwatch import durable
 from pollwatch.errors import SignatureError
-from pollwatch.evidence import curve, durable, keysource
+from pollwatch.evidence import curve, keysource
 
 #: How the names of all keys begin that were made for an exercise; no real key's does.
 EXERCISE = "exercise."

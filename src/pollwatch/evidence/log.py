@@ -30,10 +30,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pollwatch import durable
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import ProofError, SignatureError, StoreError
 from pollwatch.evidence import checkpoint as checkpoints
-from pollwatch.evidence import durable, fsck, held, keychain, merkle, rotation, tiles
+from pollwatch.evidence import fsck, held, keychain, merkle, rotation, tiles
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint
 from pollwatch.evidence.keychain import KeyChain, Link, LogKeys
 from pollwatch.evidence.keys import KeyType, Signer, Verifier

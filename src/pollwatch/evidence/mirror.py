@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from pollwatch import durable
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import EvidenceError, ProofError, SignatureError, StoreError
 from pollwatch.evidence import checkpoint as checkpoints
-from pollwatch.evidence import durable, merkle, subtree
+from pollwatch.evidence import merkle, subtree
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keychain import KeyChain, KnownLog
 from pollwatch.evidence.keys import Signer, Verifier

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pollwatch.evidence import durable, merkle, tiles
+from pollwatch import durable
+from pollwatch.evidence import merkle, tiles
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.published import CHECKPOINT
 from pollwatch.evidence.tiles import HEIGHT, WIDTH, TileReader

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pollwatch.evidence import durable
+from pollwatch import durable
 
 _MOST_OPEN = 128
 """Files kept open until they are flushed; a process may have 1,024."""

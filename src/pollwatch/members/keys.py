@@ -21,8 +21,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from pollwatch import durable
 from pollwatch.errors import SignatureError
-from pollwatch.evidence import durable
 from pollwatch.evidence.keys import EXERCISE, KeyType, Signer, Verifier
 from pollwatch.store import disk
 

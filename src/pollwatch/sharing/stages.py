@@ -25,9 +25,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.errors import FormatError, PeerError, StoreError
-from pollwatch.evidence import durable
 from pollwatch.members import document
 from pollwatch.members.member import Member
 

@@ -235,17 +235,16 @@ def test_without_a_place_to_write_it_works_and_says_so_once(rules: Rules) -> Non
 def test_a_writer_killed_half_way_leaves_nothing_that_is_read(rules: Rules) -> None:
     """A kill -9 in the middle of a write: the old entry or none is there, and what the writer left goes in time."""
     script = dedent("""
-        import io, os, signal, sys
+        import os, signal, sys
         from pathlib import Path
-        from pollwatch import cache
+        from pollwatch import durable
         from pollwatch.cache import Cache
 
-        class Half(io.FileIO):
-            def write(self, data):
-                super().write(data[: len(data) // 2])
-                os.kill(os.getpid(), signal.SIGKILL)
+        def half(descriptor, data):
+            os.write(descriptor, data[: len(data) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
 
-        cache.open = Half
+        durable.write_all = half
         Cache(Path(sys.argv[1])).keep("a name", "a key", b"new" * 10_000)
     """)
     Cache(rules.cache_folder).keep("a name", "a key", b"old")
@@ -320,3 +319,15 @@ def test_a_warm_start_needs_no_pysigma(tmp_path: Path) -> None:
     """)
     ran = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, check=True, text=True)
     assert ran.stdout.split() == [str(len(load([SHIPPED])[0])), "()", "False", "False"]
+
+
+def test_folders_that_are_made_for_a_cache_are_its_owners_alone(tmp_path: Path) -> None:
+    """Where new folders are the group's, too, as on many desktops, a cache is used from the first day on."""
+    before = os.umask(0o002)
+    try:
+        kept = Cache(tmp_path / "home" / ".cache" / "pollwatch")
+        kept.keep("a name", "a key", b"what was made")
+    finally:
+        os.umask(before)
+    assert kept.kept("a name", "a key") == b"what was made"
+    assert kept.remarks == []

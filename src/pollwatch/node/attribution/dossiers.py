@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.attribution import matrix, paper, proven
 from pollwatch.attribution import record as records
 from pollwatch.attribution import verify as verify_said
@@ -23,7 +23,7 @@ from pollwatch.clock import US_PER_S, Clock, ManualClock, parse_rfc3339
 from pollwatch.election.calendar import Calendar
 from pollwatch.errors import EvidenceError, PolicyError, StoreError
 from pollwatch.evidence import checkpoint as checkpoints
-from pollwatch.evidence import durable, merkle, verify
+from pollwatch.evidence import merkle, verify
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.manifest import Posted, parse_shared
 from pollwatch.evidence.policy import Policy

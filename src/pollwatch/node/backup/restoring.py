@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pollwatch import durable
 from pollwatch.clock import rfc3339
 from pollwatch.errors import EvidenceError, StoreError
-from pollwatch.evidence import durable, held
+from pollwatch.evidence import held
 from pollwatch.node.backup import checking, manifest, vault
 from pollwatch.node.backup.checking import Checked
 from pollwatch.node.backup.manifest import File, LogState, Manifest

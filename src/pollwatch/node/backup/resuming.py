@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.clock import Clock, rfc3339
 from pollwatch.errors import EvidenceError, SignatureError, SplitError, StoreError, UsageError
-from pollwatch.evidence import durable, fsck, held, keychain, signedstate
+from pollwatch.evidence import fsck, held, keychain, signedstate
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.tiles import TileReader

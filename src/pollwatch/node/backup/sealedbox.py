@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from pollwatch import durable
 from pollwatch.errors import StoreError
-from pollwatch.evidence import durable
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12

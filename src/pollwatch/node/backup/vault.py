@@ -23,8 +23,8 @@ from typing import Final, Protocol
 
 import msgspec
 
+from pollwatch import durable
 from pollwatch.errors import StoreError
-from pollwatch.evidence import durable
 from pollwatch.node.backup.sealedbox import SealedBox
 from pollwatch.store.disk import held, make_folder, sync
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.errors import ConfigError, FormatError, PolicyError
-from pollwatch.evidence import durable
 from pollwatch.members import document
 from pollwatch.members.chain import Chain
 from pollwatch.members.charter import Charter, SignedCharter

@@ -18,9 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pollwatch import durable
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError, SplitError, StoreError
-from pollwatch.evidence import durable
 from pollwatch.evidence.keys import Signer
 from pollwatch.members import amendment
 from pollwatch.members import chain as chains

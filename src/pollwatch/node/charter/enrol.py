@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pollwatch import durable
 from pollwatch.clock import US_PER_S, Clock
 from pollwatch.errors import ConfigError, PolicyError
-from pollwatch.evidence import durable, keychain
+from pollwatch.evidence import keychain
 from pollwatch.evidence import note as notes
 from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.members import keys as keyfiles

@@ -29,9 +29,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pollwatch import durable
 from pollwatch.clock import Clock, SystemClock
 from pollwatch.errors import ConfigError, PolicyError
-from pollwatch.evidence import durable
 from pollwatch.evidence.keys import Signer
 from pollwatch.members import keys as keyfiles
 from pollwatch.members.card import read_card

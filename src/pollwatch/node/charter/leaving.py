@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pollwatch import durable
 from pollwatch.clock import Clock, rfc3339
-from pollwatch.evidence import durable
 from pollwatch.members import document
 from pollwatch.members.member import Member
 from pollwatch.node.charter import staging

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pollwatch import durable
 from pollwatch.clock import Clock, rfc3339
-from pollwatch.evidence import durable
 from pollwatch.members.member import Member
 from pollwatch.node.charter.jointfolder import JointFolder
 

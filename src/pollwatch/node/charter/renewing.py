@@ -26,9 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pollwatch import durable
 from pollwatch.clock import Clock
 from pollwatch.errors import ConfigError, PolicyError, SignatureError, StoreError
-from pollwatch.evidence import durable, keychain
+from pollwatch.evidence import keychain
 from pollwatch.evidence.keys import Signer, Verifier
 from pollwatch.members import keys as keyfiles
 from pollwatch.members.card import make_card

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pollwatch import durable
 from pollwatch.clock import Clock
 from pollwatch.errors import FormatError, PolicyError, StoreError
-from pollwatch.evidence import durable
 from pollwatch.i18n import _
 from pollwatch.members.member import Member
 from pollwatch.node.charter.jointfolder import JointFolder, Membership

@@ -15,13 +15,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from pollwatch import config
+from pollwatch import config, durable
 from pollwatch.clock import Clock
 from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.errors import PeerError
 from pollwatch.events.detection import Severity
-from pollwatch.evidence import durable
 from pollwatch.i18n import _
 from pollwatch.incidents.records import Case
 from pollwatch.members.charter import SignedCharter

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from pollwatch import durable
 from pollwatch.clock import Clock, monotonic_s
 from pollwatch.errors import SignatureError, StoreError
-from pollwatch.evidence import durable
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.log import Log
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from pollwatch import durable
 from pollwatch.clock import US_PER_S
 from pollwatch.errors import ProofError, StoreError
-from pollwatch.evidence import durable
 from pollwatch.evidence.fields import Fields, document
 
 _NAME = "sealer.json"

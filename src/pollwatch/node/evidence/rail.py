@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from pollwatch import durable
 from pollwatch.clock import Clock
-from pollwatch.evidence import durable, merkle
+from pollwatch.evidence import merkle
 from pollwatch.evidence.posted import Posted
 from pollwatch.node.charter.jointfolder import JointFolder
 from pollwatch.node.evidence.sealing import CaseEvidence, last_index

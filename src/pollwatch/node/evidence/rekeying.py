@@ -25,9 +25,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from pollwatch import durable
 from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError, PolicyError, SignatureError, StoreError
-from pollwatch.evidence import durable, keychain, rotation
+from pollwatch.evidence import keychain, rotation
 from pollwatch.evidence import log as logs
 from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.keys import KeyType, Signer, Verifier

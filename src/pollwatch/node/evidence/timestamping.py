@@ -17,8 +17,9 @@ from typing import Final
 
 import httpx
 
+from pollwatch import durable
 from pollwatch.errors import EvidenceError, PeerError, ProofError, StoreError
-from pollwatch.evidence import durable, timestamp
+from pollwatch.evidence import timestamp
 from pollwatch.evidence.log import Log, open_reader
 from pollwatch.evidence.report import STAMPED
 from pollwatch.evidence.timestamp import Authorities, Query, StampedCheckpoint, TimestampProof

@@ -14,10 +14,10 @@ from pollwatch.config import editing
 from pollwatch.config.load import check
 from pollwatch.console.desks.settings import AssetForm, ElectionForm, Written
 from pollwatch.console.services import RefusedError
+from pollwatch.durable import write_file
 from pollwatch.election.settings import DEFAULT_CLOSE, DEFAULT_OPEN
 from pollwatch.election.vocabulary import KINDS
 from pollwatch.errors import ConfigError
-from pollwatch.evidence.durable import write_file
 from pollwatch.i18n import _
 
 _ELECTION_KEYS: Final = frozenset(

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from pollwatch import durable
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError, StoreError
-from pollwatch.evidence import durable, tiles
+from pollwatch.evidence import tiles
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keychain import KnownLog
 from pollwatch.evidence.mirror import mirror_name

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.clock import Clock
 from pollwatch.errors import ConfigError, EvidenceError, FormatError, PeerError, SplitError, StoreError
-from pollwatch.evidence import durable, tiles
+from pollwatch.evidence import tiles
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.published import CHECKPOINT, KEYS, Published
 from pollwatch.evidence.tiles import TileReader

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pollwatch import cache, canonical
+from pollwatch import cache, canonical, durable
 from pollwatch.clock import Clock
 from pollwatch.election.assets import Assets
-from pollwatch.evidence import durable, salted
+from pollwatch.evidence import salted
 from pollwatch.evidence.manifest import Indicator as IndicatorEntry
 from pollwatch.members.member import Member
 from pollwatch.node.charter.jointfolder import JointFolder, Membership

@@ -13,10 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.clock import parse_rfc3339
 from pollwatch.errors import EvidenceError, FormatError, ProofError, StoreError
-from pollwatch.evidence import durable, fsck, manifest, tiles
+from pollwatch.evidence import fsck, manifest, tiles
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.tiles import MAX_ENTRY_BYTES, WIDTH, Fetch, TileReader
 from pollwatch.members.member import Member

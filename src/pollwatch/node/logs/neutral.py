@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pollwatch import durable
 from pollwatch.clock import Clock
 from pollwatch.errors import ConfigError, PollwatchError, StoreError
-from pollwatch.evidence import durable, keychain
+from pollwatch.evidence import keychain
 from pollwatch.evidence import request as requests
 from pollwatch.evidence.keychain import KnownLog
 from pollwatch.evidence.keys import KeyType, Signer, Verifier

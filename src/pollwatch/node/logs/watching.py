@@ -9,9 +9,10 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
+from pollwatch import durable
 from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError, PeerError, ProofError, RetiredKeyError, SharingError, SignatureError
-from pollwatch.evidence import durable, rotation
+from pollwatch.evidence import rotation
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.misuse import KeyMisuse
 from pollwatch.evidence.monitor import ForkProof, check_not_behind, compare

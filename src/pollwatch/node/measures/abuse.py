@@ -9,13 +9,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from pollwatch import durable
 from pollwatch.clock import Clock, rfc3339
 from pollwatch.errors import PolicyError
 from pollwatch.events.batch import TIME, EventBatch
 from pollwatch.events.observable import Kind, Observable, guessed, normalised
 from pollwatch.events.printable import printable
 from pollwatch.events.taxonomy import actor_columns
-from pollwatch.evidence import durable
 from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.records import Case

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from pollwatch import durable
 from pollwatch.clock import US_PER_S, rfc3339
 from pollwatch.errors import PolicyError
 from pollwatch.events.observable import Kind, Observable, guessed
-from pollwatch.evidence import durable
 from pollwatch.incidents import neighbours
 from pollwatch.incidents.neighbours import Neighbours
 from pollwatch.incidents.records import Case

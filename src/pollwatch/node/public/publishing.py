@@ -19,12 +19,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.attribution import claim as claims
 from pollwatch.attribution import statement
 from pollwatch.clock import Clock
 from pollwatch.errors import EvidenceError, PolicyError
-from pollwatch.evidence import durable, salted
+from pollwatch.evidence import salted
 from pollwatch.evidence.manifest import Disclosure as DisclosureEntry
 from pollwatch.members.marking import Tlp
 from pollwatch.node.attribution import casefile, ordering

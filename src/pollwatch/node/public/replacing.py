@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from pollwatch import durable
 from pollwatch.errors import StoreError
-from pollwatch.evidence import durable
 
 _AT_FDCWD: Final = -100
 _EXCHANGE: Final = 2

@@ -15,7 +15,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Final
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.attribution import matrix, proven
 from pollwatch.attribution import record as records
 from pollwatch.attribution import verify as verify_said
@@ -23,7 +23,6 @@ from pollwatch.clock import UTC, Clock, ManualClock, rfc3339
 from pollwatch.election.calendar import Calendar
 from pollwatch.errors import EvidenceError, StoreError
 from pollwatch.evidence import bundle as bundles
-from pollwatch.evidence import durable
 from pollwatch.evidence.documents import Digest
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.published import KEYS

@@ -15,8 +15,8 @@ from pathlib import Path
 from pollwatch.cache import Cache
 from pollwatch.clock import Clock, rfc3339
 from pollwatch.detect.sigma.load import LoadReport, load
+from pollwatch.durable import holds, make_folder
 from pollwatch.errors import StoreError
-from pollwatch.evidence.durable import holds, make_folder
 from pollwatch.node.rules import installed, taking
 from pollwatch.node.rules.installed import Imported
 

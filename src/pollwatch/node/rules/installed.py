@@ -20,8 +20,8 @@ import msgspec
 
 from pollwatch.canonical import pretty
 from pollwatch.config import folder_of_user
+from pollwatch.durable import write_file
 from pollwatch.errors import ConfigError, UsageError
-from pollwatch.evidence.durable import write_file
 
 SCHEMA: Final = "pollwatch.rules-imported/1"
 _LARGEST_BYTES: Final = 1 << 16

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.clock import Clock
 from pollwatch.errors import PolicyError
-from pollwatch.evidence import durable
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member
 from pollwatch.node.charter.jointfolder import Membership

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.attribution import record as records
 from pollwatch.clock import Clock
 from pollwatch.errors import PeerError, PolicyError, SharingError
-from pollwatch.evidence import durable, salted
+from pollwatch.evidence import salted
 from pollwatch.evidence.manifest import Disclosure as DisclosureEntry
 from pollwatch.incidents.incident import Incident
 from pollwatch.members.delivery import Delivery, open_receipt

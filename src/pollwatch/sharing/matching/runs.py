@@ -16,9 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.errors import FormatError, PolicyError, StoreError
-from pollwatch.evidence import durable
 from pollwatch.sharing import database
 from pollwatch.sharing.matching.entering import Entered, Leaf
 from pollwatch.sharing.matching.messages import Step

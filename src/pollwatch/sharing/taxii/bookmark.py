@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pollwatch import canonical
+from pollwatch import canonical, durable
 from pollwatch.errors import FormatError
-from pollwatch.evidence import durable
 from pollwatch.members import document
 from pollwatch.sharing.taxii import times
 
