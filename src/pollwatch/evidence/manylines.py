@@ -33,7 +33,7 @@ def tree(seed: bytes, lines: Sequence[bytes], fields: Mapping[int, tuple[str, Va
         slots = np.hstack(
             [
                 _rows(stream, count) if slot is None else _field(_rows(stream, count), *fields[slot])
-                for slot, _width, stream in salted.slot_streams(seed, fields, count)
+                for slot, stream in salted.slot_streams(seed, fields, count)
             ]
         )
         assert slots.shape == (count, SLOTS * merkle.HASH_BYTES)  # noqa: S101 - what a line's digest is made of

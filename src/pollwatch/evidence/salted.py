@@ -60,7 +60,7 @@ def new_salt() -> bytes:
 
 def salts(seed: bytes, count: int, first: int = 0) -> Sequence[bytes]:
     """Salts ``first`` to ``first + count - 1`` of a batch."""
-    return _pieces(_stream(seed, first, count))
+    return _pieces(salt_stream(seed, count, first), count)
 
 
 def commitment(salt: bytes, data: bytes) -> bytes:
@@ -90,7 +90,7 @@ def source_commitment(seed: bytes, label: bytes) -> bytes:
 
 def field_salts(seed: bytes, slot: int, count: int, first: int = 0) -> Sequence[bytes]:
     """The salts of the field in this slot, of lines ``first`` to ``first + count - 1``."""
-    return _pieces(_stream(seed, (_FIELD_BLOCKS + slot << 64) + first, count))
+    return _pieces(_field_stream(seed, slot, count, first), count)
 
 
 def slot_hashes(
@@ -104,17 +104,17 @@ def slot_hashes(
         count: how many lines.
         first: the first of them.
     """
-    return [
-        _pieces(stream, width)
-        if slot is None
-        else linefields.field_hashes(fields[slot][0], _pieces(stream), fields[slot][1])
-        for slot, width, stream in slot_streams(seed, fields, count, first)
-    ]
+    columns: list[Sequence[bytes]] = []
+    for slot, stream in slot_streams(seed, fields, count, first):
+        pieces = _pieces(stream, count)
+        if slot is not None:
+            name, values = fields[slot]
+            pieces = linefields.field_hashes(name, pieces, values)
+        columns.append(pieces)
+    return columns
 
 
-def slot_streams(
-    seed: bytes, slots: Iterable[int], count: int, first: int = 0
-) -> Iterator[tuple[int | None, int, bytes]]:
+def slot_streams(seed: bytes, slots: Iterable[int], count: int, first: int = 0) -> Iterator[tuple[int | None, bytes]]:
     """The key stream of each column of a batch's slots, in order.
 
     Args:
@@ -124,23 +124,26 @@ def slot_streams(
         first: the first of them.
 
     Yields:
-        Either a slot, and its field's salts; or None, and what fills the slots up to the next field. Between them, how
-        many bytes of the stream each line has.
+        Either a slot, and its field's salts; or None, and what fills the slots up to the next field. Each line has as
+        many bytes of it as the others.
     """
     start = 0
     for end in (*sorted(slots), SLOTS):
         if end > start:
             blocks = 2 * (end - start)
-            stream = _stream(seed, (_FILLER_BLOCKS + start << 64) + first * blocks, count * blocks)
-            yield None, SALT_BYTES * blocks, stream
+            yield None, _stream(seed, (_FILLER_BLOCKS + start << 64) + first * blocks, count * blocks)
         if end < SLOTS:
-            yield end, SALT_BYTES, _stream(seed, (_FIELD_BLOCKS + end << 64) + first, count)
+            yield end, _field_stream(seed, end, count, first)
         start = end + 1
 
 
-def salt_stream(seed: bytes, count: int) -> bytes:
-    """The salts of a batch's first lines, one after the other."""
-    return _stream(seed, 0, count)
+def salt_stream(seed: bytes, count: int, first: int = 0) -> bytes:
+    """:func:`salts`, one after the other."""
+    return _stream(seed, first, count)
+
+
+def _field_stream(seed: bytes, slot: int, count: int, first: int) -> bytes:
+    return _stream(seed, (_FIELD_BLOCKS + slot << 64) + first, count)
 
 
 def _stream(seed: bytes, first: int, blocks: int) -> bytes:
@@ -149,5 +152,5 @@ def _stream(seed: bytes, first: int, blocks: int) -> bytes:
     return Cipher(AES(seed), start).encryptor().update(bytes(SALT_BYTES * blocks))
 
 
-def _pieces(stream: bytes, width: int = SALT_BYTES) -> list[bytes]:
-    return list(chain.from_iterable(iter_unpack(f"{width}s", stream)))
+def _pieces(stream: bytes, count: int) -> list[bytes]:
+    return list(chain.from_iterable(iter_unpack(f"{len(stream) // count}s", stream))) if count else []
