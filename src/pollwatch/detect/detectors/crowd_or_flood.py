@@ -260,10 +260,10 @@ def _counted(requests: _Requests, usual: float | None) -> tuple[pl.DataFrame, pl
         referred=is_referred(),
         failed=((status >= 500) | status.is_in([408, 429, 499])).fill_null(value=False),
     )
-    alone = _alone(frame.filter(pl.col("row").is_in(pl.Series(busy).implode()))) if len(busy) else None
     suspects = frame.filter(pl.col("row").is_in(pl.Series(busy).implode())) if len(busy) else frame.clear()
+    alone = _alone(suspects)
     suspects = suspects.filter(~(pl.col("part") | pl.col("referred")).any().over("c-ip"))
-    if alone is not None and len(alone):
+    if len(alone):
         counts[np.searchsorted(known, alone["minute"].to_numpy())] -= alone["len"].to_numpy()
         frame = frame.join(alone.explode("c-ip"), on=("minute", "c-ip"), how="anti")
     page, query = ~pl.col("part"), pl.col("cs-uri-query")
