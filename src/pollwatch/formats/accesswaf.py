@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pollwatch.formats.accessline import Fields
-from pollwatch.formats.framing import as_text
-from pollwatch.formats.webtext import MONTHS
+from pollwatch.formats.framing import LOWER_MONTHS, as_text
 
 ACTION = "waf-action"
 RULE = "waf-rule"
@@ -89,8 +88,8 @@ def _first(value: Any, *names: str) -> str | None:  # noqa: ANN401 - any JSON va
 
 def _audit_time(transaction: Mapping[str, Any]) -> str | None:
     text = _first(transaction, "unix_timestamp", "time_stamp", "time", "timestamp") or ""
-    if (match := _C_TIME.match(text)) and match[1].lower() in MONTHS:
-        return f"{match[4]}-{MONTHS.index(match[1].lower()) + 1:02}-{int(match[2]):02} {match[3]}"
+    if (match := _C_TIME.match(text)) and match[1].lower() in LOWER_MONTHS:
+        return f"{match[4]}-{LOWER_MONTHS.index(match[1].lower()) + 1:02}-{int(match[2]):02} {match[3]}"
     return text.replace("/", "-") if text[:4].isdecimal() else text.replace("--", "-")
 
 

@@ -6,12 +6,11 @@ import datetime as dt
 import re
 from functools import lru_cache
 
-from pollwatch.formats.framing import epoch_us, iso_us
+from pollwatch.formats.framing import MONTHS, epoch_us, iso_us
 from pollwatch.formats.framing_appliance import Appliance
 from pollwatch.formats.framing_queries import decode
 from pollwatch.formats.framing_reports import Report
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BIND = re.compile(
     r"(?:(\d\d)-([A-Z][a-z]{2})-(\d{4}) (\d\d:\d\d:\d\d(?:\.\d{1,6})?) )"
     r"(?:(?:queries|query-errors|security|xfer-out|update-security|general|default): )?(?:\w+: )?(client .*)",
@@ -27,8 +26,8 @@ def _read(line: str, zone: dt.tzinfo) -> Report | None:
         return _at(epoch_us(found[1]), found[2])
     if found := _BIND.fullmatch(line):
         day, month, year, clock, message = found.groups()
-        if month in _MONTHS:
-            return _at(_time_us(f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}", zone), message)
+        if month in MONTHS:
+            return _at(_time_us(f"{year}-{MONTHS.index(month) + 1:02}-{day}T{clock}", zone), message)
     if found := _BIND_ISO.fullmatch(line):
         return _at(iso_us(found[1], zone), found[2])
     return None

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pollwatch.formats.framing import Value, plausible
-from pollwatch.formats.webtext import MONTHS, client_address, host_name, split_request
+from pollwatch.formats.framing import LOWER_MONTHS, Value, plausible
+from pollwatch.formats.webtext import client_address, host_name, split_request
 
 _APACHE = re.compile(
     r"\[(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) +(?P<day>[0-9]{1,2}) "
@@ -101,7 +101,7 @@ def _read_apache(text: str, head: re.Match[str], zone: dt.tzinfo) -> ErrorLine:
         "cs-referer": named[2] if named[1] else None,
     }
     month = head["month"].lower()
-    number = MONTHS.index(month) + 1 if month in MONTHS else 0
+    number = LOWER_MONTHS.index(month) + 1 if month in LOWER_MONTHS else 0
     date = (int(head["year"]), number, int(head["day"]))
     time_us = _time_us(date, head["clock"], head["fraction"] or "", zone)
     return ErrorLine(time_us, values | said_in(message, values))

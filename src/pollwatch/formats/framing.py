@@ -36,6 +36,10 @@ from pollwatch.events.taxonomy import (
     WEB_ERROR_COLUMNS,
 )
 
+#: As logs name them in every language.
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+LOWER_MONTHS = tuple(map(str.lower, MONTHS))
+
 if TYPE_CHECKING:  # Arrow is heavy: asking which formats there are must not wait for it
     import numpy as np
     import numpy.typing as npt

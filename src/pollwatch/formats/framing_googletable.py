@@ -12,6 +12,7 @@ import datetime as dt
 import re
 from typing import Final
 
+from pollwatch.formats.framing import MONTHS
 from pollwatch.formats.framing_cloud import Record
 
 _DATES: Final = ("date", "timestamp", "event date")
@@ -55,7 +56,7 @@ _TITLES: Final = {
     "revoke": "revoke",
 }
 _PARAMETERS: Final = {
-    **dict.fromkeys(("login type",), "login_type"),
+    "login type": "login_type",
     **dict.fromkeys(("challenge type", "login challenge type"), "login_challenge_method"),
     **dict.fromkeys(("failure type", "login failure type"), "login_failure_type"),
     **dict.fromkeys(("app name", "application name"), "app_name"),
@@ -67,7 +68,6 @@ _PARAMETERS: Final = {
 _SPOKEN: Final = re.compile(
     r"([A-Z][a-z]{2}) (\d{1,2}), (\d{4}),? (\d{1,2}):(\d\d):(\d\d)\s?([AP]M)?(?: (?:UTC|GMT)([+-]\d{1,2})?)?"
 )
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NOON: Final = 12
 
 
@@ -98,12 +98,12 @@ def _first(row: dict[str, str], names: tuple[str, ...]) -> str | None:
 def _time(text: str) -> str:
     """A moment as ISO 8601 has it; ``Nov 3, 2026, 8:00:00 PM GMT+1`` in that form."""
     found = _SPOKEN.fullmatch(text.replace("\u202f", " ").strip())
-    if found is None or found[1] not in _MONTHS:
+    if found is None or found[1] not in MONTHS:
         return text
     hour = int(found[4]) % _NOON + (_NOON if found[7] == "PM" else 0) if found[7] else int(found[4])
     try:
         moment = dt.datetime(
-            int(found[3]), _MONTHS.index(found[1]) + 1, int(found[2]), hour, int(found[5]), int(found[6]), tzinfo=dt.UTC
+            int(found[3]), MONTHS.index(found[1]) + 1, int(found[2]), hour, int(found[5]), int(found[6]), tzinfo=dt.UTC
         )
         return (moment - dt.timedelta(hours=int(found[8] or 0))).isoformat()
     except (ValueError, OverflowError):

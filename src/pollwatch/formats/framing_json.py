@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
@@ -33,12 +33,20 @@ _BRACKET = re.compile(r"[\[\]{}]")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-def json_records(block: LineBlock) -> tuple[list[tuple[int, dict[str, Any]]], list[Quarantined]]:
-    """Every record of the block that is a JSON object, with its number; the others quarantined with the reason."""
+def json_records(
+    block: LineBlock, read: Callable[[str], dict[str, Any] | str] | None = None
+) -> tuple[list[tuple[int, dict[str, Any]]], list[Quarantined]]:
+    """Every record of the block that is a JSON object, with its number; the others quarantined with the reason.
+
+    Args:
+        block: the records.
+        read: reads one, where not all are JSON; gives the object, or the reason why it is none.
+    """
+    read = read or read_object
     found: list[tuple[int, dict[str, Any]]] = []
     quarantined: list[Quarantined] = []
     for number, text in enumerate(block.text, block.first_number):
-        record = read_object(text)
+        record = read(text)
         if isinstance(record, str):
             quarantined.append(Quarantined(number, record))
         else:

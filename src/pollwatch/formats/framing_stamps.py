@@ -10,9 +10,10 @@ import datetime as dt
 import re
 from typing import NamedTuple
 
+from pollwatch.formats.framing import LOWER_MONTHS
+
 #: How far into a line a time may begin: behind a level, a module, an address.
 HEAD = 160
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?:[Jj]an|[Ff]eb|[Mm]ar|[Aa]pr|[Mm]ay|[Jj]un|[Jj]ul|[Aa]ug|[Ss]ep|[Oo]ct|[Nn]ov|[Dd]ec)"
 _CLOCK = r"\d\d:\d\d:\d\d"
 _FINE = rf"{_CLOCK}(?:[.,]\d{{1,9}})?"
@@ -67,7 +68,7 @@ def epoch(seconds: str) -> str:
 def _iso(part: dict[str, str | None]) -> str:
     year, month, clock = part["y"] or "", part["m"] or "", part["c"] or ""
     if not month.isdecimal():
-        month = str(_MONTHS.index(month.lower()) + 1)
+        month = str(LOWER_MONTHS.index(month.lower()) + 1)
     hour, _, rest = clock.partition(":")
     if half := part.get("half"):
         hour = str(int(hour) % 12 + (12 if half == "PM" else 0))

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from pollwatch.formats.framing import iso_us
+from pollwatch.formats.framing import LOWER_MONTHS, iso_us
 from pollwatch.formats.framing_times import US_PER_S, Years, civil_us, local_to_utc, sane
 from pollwatch.formats.interface import ParseContext
 
@@ -30,12 +30,7 @@ FACILITIES = (
     *("ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"),
 )
 SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
-    )
-}
+_MONTHS = {name: number for number, name in enumerate(LOWER_MONTHS, start=1)}
 
 _FLAGS = re.DOTALL | re.ASCII
 _USUAL = r" ([^\s:\[\]]{1,255}) ([^\s:\[\]]{1,128})(?:\[(\d{1,18})\])?: ?(.*)"

@@ -187,14 +187,7 @@ def _values(texts: Sequence[str], header: Header) -> tuple[pl.DataFrame, list[bo
     n = len(header.names)
     quoted = header.separator == " " and any(_is_quoted(text, n) for text in texts[:_LOOKED_AT])
     if header.separator == "," or quoted:
-        split_lines = [
-            split(text, ",")
-            if not quoted
-            else cells(text, " ", strict=True)
-            if _is_quoted(text, n)
-            else text.split(" ")
-            for text in texts
-        ]
+        split_lines = [_parted(text, n) if quoted else split(text, ",") for text in texts]
         fits = [len(each) == n for each in split_lines]
         rows = [each for each in split_lines if len(each) == n]
         columns = {f"c{i}": pl.Series([row[i] or "-" for row in rows], dtype=pl.String) for i in range(n)}
@@ -203,6 +196,11 @@ def _values(texts: Sequence[str], header: Header) -> tuple[pl.DataFrame, list[bo
     fitting = lines.str.count_matches(header.separator, literal=True) == n - 1
     parts = lines.filter(fitting).str.split_exact(header.separator, n - 1).struct.unnest()
     return parts.rename({f"field_{i}": f"c{i}" for i in range(n)}), fitting.to_list()
+
+
+def _parted(text: str, n: int) -> list[str]:
+    """The values of a line with spaces between them, and some of them maybe in quotes."""
+    return cells(text, " ", strict=True) if _is_quoted(text, n) else text.split(" ")
 
 
 def _is_quoted(text: str, n: int) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pollwatch.clock import from_datetime
-from pollwatch.formats.framing import iso_us, plausible
+from pollwatch.formats.framing import MONTHS, iso_us, plausible
 
 _DAY_US = 86_400_000_000
 _DATE = re.compile(
@@ -25,7 +25,6 @@ _DATE = re.compile(
 _OFFSET = re.compile(r"\s+(?=[+-]\d{2}:?\d{2}$)")
 #: Kibana's: ``Nov 3, 2026 @ 20:00:00.000``.
 _NAMED = re.compile(r"([A-Z][a-z]{2}) (\d{1,2}), (\d{4}) @ (\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,8 @@ class Dates:
         return [self._moment(text, each) for text, each in zip(logged, dates, strict=True)]
 
     def _moment(self, text: str, date: _Date | None) -> int | None:
-        if (named := _NAMED.fullmatch(text)) and named[1] in _MONTHS:
-            return iso_us(f"{named[3]}-{_MONTHS.index(named[1]) + 1:02}-{int(named[2]):02}T{named[4]}", self._zone)
+        if (named := _NAMED.fullmatch(text)) and named[1] in MONTHS:
+            return iso_us(f"{named[3]}-{MONTHS.index(named[1]) + 1:02}-{int(named[2]):02}T{named[4]}", self._zone)
         if date is None:
             return iso_us(_OFFSET.sub("", text.removesuffix(" UTC").strip(), count=1), self._zone)
         found = date.moment(self._zone, month_first=self._month_first)

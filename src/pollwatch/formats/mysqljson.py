@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from pollwatch.events.batch import Parsed, Quarantined
+from pollwatch.events.batch import Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import framing_sql
 from pollwatch.formats.framing import AUTH_SHAPE, Rows, Value, as_int64, iso_us, parsed
-from pollwatch.formats.framing_json import read_object, text_of
+from pollwatch.formats.framing_json import json_records, read_object, text_of
 from pollwatch.formats.framing_login import Login, Witness, peer
 from pollwatch.formats.framing_mysqlxml import MARK, read_record
 from pollwatch.formats.framing_sql import DATABASE_SHAPE, Session, Sessions
@@ -48,17 +48,9 @@ def _fits(record: str) -> bool:
     )
 
 
-def _records(block: LineBlock) -> tuple[list[tuple[int, dict[str, Any]]], list[Quarantined]]:
-    """The records of a block, in JSON or in XML, and what is neither."""
-    found: list[tuple[int, dict[str, Any]]] = []
-    quarantined: list[Quarantined] = []
-    for number, text in enumerate(block.text, block.first_number):
-        record = read_record(text) if text.lstrip().startswith("<") else read_object(text)
-        if isinstance(record, str):
-            quarantined.append(Quarantined(number, record))
-        else:
-            found.append((number, record))
-    return found, quarantined
+def _read(text: str) -> dict[str, Any] | str:
+    """A record in JSON or in XML, or why it is neither."""
+    return read_record(text) if text.lstrip().startswith("<") else read_object(text)
 
 
 class MySqlJsonParser:
@@ -73,7 +65,7 @@ class MySqlJsonParser:
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every record becomes one event or one quarantined record."""
-        records, quarantined = _records(block)
+        records, quarantined = json_records(block, _read)
         auth, other = Rows(AUTH_SHAPE), Rows(DATABASE_SHAPE)
         for number, record in records:
             inner = record.get("audit_record")

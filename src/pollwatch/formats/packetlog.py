@@ -7,7 +7,7 @@ import re
 
 from pollwatch.events.taxonomy import FLOW
 from pollwatch.formats import framing_firewall
-from pollwatch.formats.framing import iso_us
+from pollwatch.formats.framing import MONTHS, iso_us
 from pollwatch.formats.framing_appliance import Appliance
 from pollwatch.formats.framing_reports import Report
 
@@ -16,14 +16,13 @@ _PROXMOX = re.compile(
     r"\d+ \d+ \S+ (\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4}) (?:policy )?(.* SRC=.*)", re.DOTALL
 )
 _DMESG = re.compile(r"\[ *\d+\.\d+\] .*SRC=.*", re.DOTALL)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _read(line: str, zone: dt.tzinfo) -> Report | None:
     """One packet, with its time where the line has one."""
     if found := _PROXMOX.fullmatch(line):
         day, month, year, clock, offset, message = found.groups()
-        written = f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}{offset}" if month in _MONTHS else ""
+        written = f"{year}-{MONTHS.index(month) + 1:02}-{day}T{clock}{offset}" if month in MONTHS else ""
         return _packet(message, iso_us(written, zone))
     if found := _PF.fullmatch(line):
         return _packet(line, iso_us(found[1] or "", zone))

@@ -14,9 +14,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from pollwatch.formats.framing import epoch_us, iso_us, plausible, split_host_port
-
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+from pollwatch.formats.framing import LOWER_MONTHS, epoch_us, iso_us, plausible, split_host_port
 
 _ESCAPED = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+|\\[\"\\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -117,7 +115,7 @@ def _any_time_us(text: str, zone: dt.tzinfo) -> int | None:
     try:
         offset = dt.timedelta(hours=int(off_hours or 0), minutes=int(off_minutes or 0))
         tz = zone if text[-1].isdecimal() and not sign else dt.timezone(-offset if sign == "-" else offset)
-        number = MONTHS.index(month.lower()) + 1
+        number = LOWER_MONTHS.index(month.lower()) + 1
         leap = min(int(second), 59)  # a leap second is the last one of its minute, once more
         moment = dt.datetime(int(year), number, int(day), int(hour), int(minute), leap, tzinfo=tz)
         since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

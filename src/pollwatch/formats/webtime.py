@@ -10,14 +10,13 @@ import numpy.typing as npt
 import polars as pl
 
 from pollwatch.clock import US_PER_S
-from pollwatch.formats.framing import plausible_mask
-from pollwatch.formats.webtext import MONTHS
+from pollwatch.formats.framing import LOWER_MONTHS, plausible_mask
 
 _WIDTH = 26
 _DIGITS = [0, 1, 7, 8, 9, 10, 12, 13, 15, 16, 18, 19, 22, 23, 24, 25]
 _MARKS = {2: "/", 6: "/", 11: ":", 14: ":", 17: ":", 20: " "}
 #: Month names as numbers, sorted, and which month each is.
-_MONTH_CODES = np.array([int.from_bytes(name.encode(), "big") for name in MONTHS])
+_MONTH_CODES = np.array([int.from_bytes(name.encode(), "big") for name in LOWER_MONTHS])
 _MONTH_ORDER = np.argsort(_MONTH_CODES)
 
 

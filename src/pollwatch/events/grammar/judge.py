@@ -21,11 +21,11 @@ _TAIL = 1_024
 _SHOWN = 120
 #: Programs that are a command without anything behind them, as a pattern.
 ALONE = "|".join(sorted(shellwords.ALONE))
-#: A short word or a number: nothing is in it, but for a few commands; most values are.
 #: A page's view in Zope, ``@@search``; ``@@version`` and its like are variables of databases.
 _VIEW = re.compile(
     r"@@(?!(?:global|session|version|datadir|basedir|hostname|servername|tmpdir|plugin_dir)\b)[a-z][\w.+-]*"
 )
+#: A short word or a number: nothing is in it, but for a few commands; most values are.
 _DULL = re.compile(rf"(?!(?:{ALONE}|passwd|shadow|engine)$)[a-zA-Z0-9]{{0,15}}|[0-9.,-]*")
 #: A value without signs of any language, as names, dates, paths and sentences are ...
 _PLAIN = re.compile(r"[\w,@ +~%/.:'?!&-]*", re.ASCII)

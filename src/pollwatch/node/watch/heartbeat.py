@@ -21,13 +21,13 @@ from pollwatch.election.canaries import Canary
 from pollwatch.errors import StoreError
 from pollwatch.events.batch import LogSource
 from pollwatch.events.detection import Detection, Severity
+from pollwatch.formats.framing import MONTHS
 from pollwatch.store.disk import make_folder, publish
 
 RULE: Final = "detector.heartbeat"
 _WORD: Final = "heartbeat"
 _HEARD: Final = "heartbeats.json"
 _LONGEST: Final = 64
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class HeartbeatDetector(CanaryDetector):
@@ -87,7 +87,7 @@ def line(fmt: str, word: str, now_us: int) -> str:
     at, moment, sign = rfc3339(now_us), to_datetime(now_us), f"sign of life {word}"
     head = f"<14>1 {at} pollwatch heartbeat - - -"
     asked = f"GET /?{word} HTTP/1.1"
-    when = f"{moment:%d}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
+    when = f"{moment:%d}/{MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
     request = {"hostname": "pollwatch", "url": f"/?{word}", "http_method": "GET", "status": 404}
     event = {"@timestamp": at, "event.kind": "event", "message": sign}
     own = {

@@ -33,7 +33,7 @@ TABLES: Final = 20
 MISS: Final = (3 / np.e - 1) ** (TABLES / 2)
 _WORD: Final = 8
 #: So many bins are looked at together, for memory and caches.
-_BLOCK: Final = 16384
+_BLOCK: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
