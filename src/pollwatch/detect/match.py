@@ -22,7 +22,7 @@ from pollwatch.detect.sigma.witness import literals
 from pollwatch.detect.walk import fitting
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.taxonomy import kind
-from pollwatch.kernels.compiled import ready, within_reach
+from pollwatch.kernels.compiled import ready, threshold
 
 if TYPE_CHECKING:
     from pollwatch.detect.matcher import Matcher
@@ -130,12 +130,12 @@ class Plan:
     def worth_compiling(self, events: int) -> bool:
         """Whether a batch of so many events is better asked by the kernels."""
         work = len(self.rules) * events
-        worth = _WORTH_LOADING if within_reach() else _WORTH_COMPILING
-        if self._matcher or self._made.used() or work >= worth:
+        first = threshold(_WORTH_LOADING, _WORTH_COMPILING)
+        if self._matcher or self._made.used() or work >= first:
             return True
         self._small.append(work)
         if not ready():  # whoever watches gets only small batches, but many of them
-            return sum(self._small) >= worth
+            return sum(self._small) >= first
         return work >= _WORTH_IT or len(self._small) > _FEW_BATCHES
 
     def matcher(self) -> Matcher:

@@ -22,7 +22,7 @@ from pollwatch.events.block import RawLines
 from pollwatch.events.taxonomy import WEB_COLUMNS
 from pollwatch.formats.framing import INTEGERS
 from pollwatch.formats.webfields import LOOPBACK, Notation, meaning, times_us, web_table
-from pollwatch.kernels.compiled import ready, within_reach
+from pollwatch.kernels.compiled import ready, threshold
 
 #: Fewer lines than these are not worth the time that kernels take to be compiled; or to be loaded, when they were kept.
 _WORTH_COMPILING, _WORTH_LOADING = 100_000, 10_000
@@ -41,7 +41,7 @@ def worth(lines: object, before: int) -> bool:
     """
     if not isinstance(lines, RawLines) or len(lines) < _WORTH_BLOCK or sys.byteorder != "little":
         return False
-    return before + len(lines) >= (_WORTH_LOADING if within_reach() else _WORTH_COMPILING) or ready()
+    return before + len(lines) >= threshold(_WORTH_LOADING, _WORTH_COMPILING) or ready()
 
 
 @dataclass(slots=True)

@@ -93,6 +93,11 @@ def within_reach() -> bool:
     return ready() or cache.of_user().kept(_ANY, machinecode.versions()) is not None
 
 
+def threshold(loading: int, compiling: int) -> int:
+    """From how much work on kernels pay that are not in use yet: where they are only loaded, or are compiled."""
+    return loading if within_reach() else compiling
+
+
 def kind(value: object) -> object:
     """What machine code depends on of an argument."""
     if type(value) is np.ndarray:

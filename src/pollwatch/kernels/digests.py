@@ -109,12 +109,8 @@ def _compress(_typing: Any, state: Any, data: Any, at: Any) -> _Signed:  # noqa:
                 message = instruction("msg2", mixed, schedule[-1])
             schedule.append(message)
             round_words = builder.add(message, ir.Constant(four, list(_ADDED[4 * step : 4 * step + 4])))
-            second, first = (
-                first,
-                instruction("rnds2", second, first, round_words),
-            )
-            later = chosen(round_words, round_words, 2, 3, 2, 3)
-            second, first = first, instruction("rnds2", second, first, later)
+            for two in (round_words, chosen(round_words, round_words, 2, 3, 2, 3)):
+                first, second = instruction("rnds2", second, first, two), first
         first, second = builder.add(first, before_first), builder.add(second, before_second)
         for place, shuffled in ((0, (3, 2, 7, 6)), (4, (1, 0, 5, 4))):
             target = builder.bitcast(builder.gep(words, [ir.Constant(index, place)]), four.as_pointer())
