@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from pollwatch import canonical
 from pollwatch.clock import monotonic_s
+from pollwatch.node.gateway import processes
 from taxii_scenes import API, TAXII, Address, indicator, served
 
 BATCH, POSTED, PEER, PAGES = 1_000, 20_000, 2_000, 40
@@ -179,9 +180,7 @@ def medallion(folder: Path) -> Iterator[tuple[str, int]]:
         "backend": backend | {"filename": str(folder / "data.json")},
     }
     (folder / "configuration.json").write_text(canonical.pretty(configuration), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = processes.free_ports(1)
     command = [sys.executable, "-m", "medallion.scripts.run", "--port", str(port), str(folder / "configuration.json")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:

@@ -56,8 +56,8 @@ def run(  # noqa: PLR0913 - one parameter per option
     """Follow logs as they grow: every line is detected on once, and incidents appear in the case as they happen.
 
     PATH is a file, a folder or a pattern; [[watch.source]] tables in pollwatch.toml name more. Without --case, the case
-    is that of [node] there. Rotated, truncated and
-    compressed files are followed through. Killed at any moment and started again, it goes on exactly where it stopped.
+    is that of [node] there. Rotated, truncated and compressed files are followed through. Killed at any moment and
+    started again, it goes on exactly where it stopped.
     """
     import os
     import sys

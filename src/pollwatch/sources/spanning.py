@@ -2,9 +2,8 @@
 
 An ``<Event>`` of Windows' exports, or an ``<AUDIT_RECORD>`` of MySQL's audit log, ends with its end tag, wherever the
 lines break; what stands around and between them (the XML declaration, a root element, comments, evtx_dump's
-``Record 7``) belongs to none. A table's row ends with a line
-break that no quotes enclose; a quote that nothing closes within reason ends with its line, so that it hides no more
-than that. Positions are those of text, not of bytes.
+``Record 7``) belongs to none. A table's row ends with a line break that no quotes enclose; a quote that nothing closes
+within reason ends with its line, so that it hides no more than that. Positions are those of text, not of bytes.
 """
 
 from __future__ import annotations

@@ -162,11 +162,11 @@ def _groups(facets: Facets, group: str, house: House, rows: tuple[InboxRow, ...]
 def _called(assets: tuple[Count, ...], house: House) -> tuple[Count, ...]:
     """Systems by the names that the office has for them; hosts of one system are told apart by what logs call them."""
     office = house.services.office
-    many = Counter(office.system(each.value) for each in assets)
+    names = [office.system(each.value) for each in assets]
+    many = Counter(names)
     return tuple(
-        replace(each, label=called if many[called] == 1 else office.system_at(each.value))
-        for each in assets
-        for called in (office.system(each.value),)
+        replace(each, label=name if many[name] == 1 else office.system_at(each.value))
+        for each, name in zip(assets, names, strict=True)
     )
 
 

@@ -43,11 +43,10 @@ def coverage(request: Request, house: TheHouse) -> Response:
 
 
 def _watched(house: House) -> dict[str, object]:
-    watch = house.services.sources.watch()
-    running = watch is not None and watch.running(house.services.clock.now_us())
+    watch, now_us = house.services.sources.watch(), house.services.clock.now_us()
     return {
         "watch": watch,
-        "running": running,
-        "blind": "" if watch is None else watch.blind(house.services.clock.now_us()),
+        "running": watch is not None and watch.running(now_us),
+        "blind": "" if watch is None else watch.blind(now_us),
         "words": sourcewords,
     }

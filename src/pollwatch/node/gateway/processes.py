@@ -126,11 +126,13 @@ def free_ports(count: int) -> tuple[int, ...]:
     sockets: list[socket.socket] = []
     try:
         while len(sockets) < count:
-            sockets.append(socket.socket())
-            with suppress(OSError):
-                sockets[-1].bind(("127.0.0.1", candidates.pop() if candidates else 0))
-                continue
-            sockets.pop().close()
+            tried = socket.socket()
+            try:
+                tried.bind(("127.0.0.1", candidates.pop() if candidates else 0))
+            except OSError:
+                tried.close()
+            else:
+                sockets.append(tried)
         return tuple(int(each.getsockname()[1]) for each in sockets)
     finally:
         for each in sockets:
