@@ -15,12 +15,13 @@ from pollwatch.members.charter import Charter
 from pollwatch.members.keys import MemberKeys
 from pollwatch.members.member import Member, Role
 from pollwatch.members.rules import MatchingRules
-from pollwatch.sharing.matching import messages, reading
+from pollwatch.sharing.matching import messages, reading, ristretto, voprf
 from pollwatch.sharing.matching.circle import Circle
 from pollwatch.sharing.matching.entering import Candidate
 from pollwatch.sharing.matching.groups import Groups
 from pollwatch.sharing.matching.messages import Message
 from pollwatch.sharing.matching.party import Party
+from pollwatch.sharing.matching.ristretto import Element, Scalar
 from pollwatch.sharing.matching.runs import Runs
 from pollwatch.sharing.matching.workers import Workers
 
@@ -219,3 +220,11 @@ def _charter(members: Iterable[Member], rules: MatchingRules, clock: Clock) -> C
     voters = sum(each.role is Role.MEMBER for each in them)
     effective = clock.now_us() // US_PER_S * US_PER_S
     return Charter("Watch", them, (), Quorum(voters, min(voters, 2), 1), Tlp.AMBER, 0, effective, matching=rules)
+
+
+def blind_evaluate(
+    key: Scalar, blinded: Sequence[Element], nonce: Scalar | None = None
+) -> tuple[list[Element], voprf.Proof]:
+    """``BlindEvaluate`` of RFC 9497: each element multiplied by the key, with one proof for all."""
+    evaluated = ristretto.times_all(key, blinded)
+    return evaluated, voprf.prove(key, blinded, evaluated, nonce)

@@ -20,7 +20,7 @@ def test_both_implementations_evaluate_alike() -> None:
     """One in Rust has the same key from our seed; its evaluations are ours, and both proofs hold for that key only."""
     secret = Secret.new()
     points = [voprf.hash_to_group(b"%d" % each) for each in range(70)]
-    elements, proof = voprf.blind_evaluate(secret.scalar, points)
+    elements, proof = scenes.blind_evaluate(secret.scalar, points)
     other = rust.Evaluator.from_seed(secret.seed, b"pollwatch.matching/1")
     answer = other.evaluate_batch([rust.BlindedInput.deserialize(each) for each in points]).serialize()
     assert other.public_key.serialize() == secret.public
@@ -35,9 +35,9 @@ def test_both_implementations_evaluate_alike() -> None:
 def test_malformed_elements_are_not_evaluated(data: bytes) -> None:
     """Attack: the identity, no points, and points of another length are given to be evaluated."""
     with pytest.raises(FormatError):
-        voprf.blind_evaluate(Secret.new().scalar, [voprf.hash_to_group(b"x"), ristretto.Element(data)])
+        scenes.blind_evaluate(Secret.new().scalar, [voprf.hash_to_group(b"x"), ristretto.Element(data)])
     with pytest.raises(FormatError):
-        voprf.blind_evaluate(Secret.new().scalar, [])
+        scenes.blind_evaluate(Secret.new().scalar, [])
 
 
 def test_a_second_spelling_is_not_evaluated() -> None:
@@ -45,7 +45,7 @@ def test_a_second_spelling_is_not_evaluated() -> None:
     point = voprf.hash_to_group(b"x")
     other = ristretto.Element(point[:-1] + bytes((point[-1] | 0x80,)))
     with pytest.raises(FormatError):
-        voprf.blind_evaluate(Secret.new().scalar, [other])
+        scenes.blind_evaluate(Secret.new().scalar, [other])
 
 
 def test_nothing_shows_secrets_or_items(

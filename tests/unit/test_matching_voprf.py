@@ -10,6 +10,7 @@ from tempfile import gettempdir
 import pytest
 from voprf import ristretto as other
 
+import matching_scenes as scenes
 from pollwatch.errors import FormatError, ProofError
 from pollwatch.sharing.matching import ristretto, voprf
 
@@ -91,7 +92,7 @@ def test_vectors_of_the_rfc(
     factors = [ristretto.scalar(bytes.fromhex(_BLINDS[each])) for each in blinds]
     sent = [voprf.blind(_INPUTS[each], factor) for each, factor in zip(which, factors, strict=True)]
     assert [each.hex() for each in sent] == blinded
-    answered, made = voprf.blind_evaluate(_key(), sent, ristretto.scalar(bytes.fromhex(nonce)))
+    answered, made = scenes.blind_evaluate(_key(), sent, ristretto.scalar(bytes.fromhex(nonce)))
     assert [each.hex() for each in answered] == evaluated
     assert made.to_bytes().hex() == proof
     voprf.verify(ristretto.base_times(_key()), sent, answered, voprf.Proof.parse(bytes.fromhex(proof)))
@@ -119,7 +120,7 @@ def test_a_wrong_key_is_caught() -> None:
     """Attack: one element of a batch is answered under another key than the one committed to."""
     key, stray = ristretto.random_scalar(), ristretto.random_scalar()
     sent = [voprf.hash_to_group(b"%d" % each) for each in range(30)]
-    answered, proof = voprf.blind_evaluate(key, sent)
+    answered, proof = scenes.blind_evaluate(key, sent)
     voprf.verify(ristretto.base_times(key), sent, answered, proof)
     with pytest.raises(ProofError, match="key that was committed"):
         voprf.verify(ristretto.base_times(stray), sent, answered, proof)
@@ -134,7 +135,7 @@ def test_errors_that_cancel_out_are_caught() -> None:
     """Attack: two answers are exchanged, or wrong by amounts whose sum is nothing."""
     key = ristretto.random_scalar()
     sent = [voprf.hash_to_group(b"%d" % each) for each in range(4)]
-    answered, _proof = voprf.blind_evaluate(key, sent)
+    answered, _proof = scenes.blind_evaluate(key, sent)
     answered[0], answered[1] = answered[1], answered[0]
     with pytest.raises(ProofError):
         voprf.verify(ristretto.base_times(key), sent, answered, voprf.prove(key, sent, answered))

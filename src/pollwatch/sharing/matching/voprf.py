@@ -66,27 +66,12 @@ def hash_to_group(data: bytes) -> Element:
 
 def blind(data: bytes, factor: Scalar) -> Element:
     """``Blind``: what is sent instead of the input."""
-    return ristretto.times(factor, hash_to_group(data))
+    return blind_all([data], factor)[0]
 
 
 def blind_all(inputs: Sequence[bytes], factor: Scalar) -> list[Element]:
     """``Blind``, with one factor for all (ADR 6)."""
     return ristretto.hashed_times_all(factor, [_TO_GROUP.uniform(each) for each in inputs])
-
-
-def blind_evaluate(key: Scalar, blinded: Sequence[Element], nonce: Scalar | None = None) -> tuple[list[Element], Proof]:
-    """``BlindEvaluate``: each blinded element multiplied by the key, with one proof for all.
-
-    Args:
-        key: the server's secret key.
-        blinded: 1 to 65,535 elements.
-        nonce: the proof's random scalar, for test vectors; a fresh one else.
-
-    Raises:
-        FormatError: something is no element, or there are too many or none.
-    """
-    evaluated = ristretto.times_all(key, blinded)
-    return evaluated, prove(key, blinded, evaluated, nonce)
 
 
 def prove(key: Scalar, inputs: Sequence[Element], outputs: Sequence[Element], nonce: Scalar | None = None) -> Proof:
@@ -123,7 +108,7 @@ def verify(public: Element, inputs: Sequence[Element], outputs: Sequence[Element
 
 def finalize(data: bytes, factor: Scalar, evaluated: Element) -> bytes:
     """``Finalize``: the PRF's output for an input, from its evaluation; the proof was checked before."""
-    return output(data, ristretto.times(ristretto.inverse(factor), evaluated))
+    return finalize_all([data], factor, [[evaluated]])[0]
 
 
 def finalize_all(inputs: Sequence[bytes], factor: Scalar, evaluated: Sequence[Sequence[Element]]) -> list[bytes]:
