@@ -13,7 +13,7 @@ from pollwatch.clock import SystemClock
 from pollwatch.errors import EvidenceError, SharingError
 from pollwatch.evidence import log as logs
 from pollwatch.evidence.manifest import Posted
-from pollwatch.evidence.witness import Cosigned
+from pollwatch.evidence.witnessanswer import Cosigned
 from pollwatch.members.delivery import Delivery, open_receipt
 from pollwatch.members.marking import Tlp
 from pollwatch.node.charter.jointfolder import Membership

@@ -21,7 +21,8 @@ from pollwatch.evidence.manifest import Batch, Canary, Posted, Sequence, parse_p
 from pollwatch.evidence.policy import Group, Policy
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.seal import Seal
-from pollwatch.evidence.witness import Witness, read_cosignatures
+from pollwatch.evidence.witness import Witness
+from pollwatch.evidence.witnessanswer import read_cosignatures
 from pollwatch.members.rules import Quorum
 from pollwatch.node.evidence import bundling, erasing, rhythm, sealer, sealing_loop
 from pollwatch.node.evidence.casekeys import CaseKeys

@@ -15,7 +15,7 @@ from pollwatch.evidence.opened import Witnessed, check_witnesses
 from pollwatch.evidence.policy import Policy
 from pollwatch.evidence.report import Stamp
 from pollwatch.evidence.request import parse_add_checkpoint
-from pollwatch.evidence.witness import Conflict, Cosigned, Meaning, Refused, Response, parse_response
+from pollwatch.evidence.witnessanswer import Conflict, Cosigned, Meaning, Refused, Response, parse_response
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors"
 needs_vectors = pytest.mark.skipif(not VECTORS.exists(), reason="no ../shared/vectors")

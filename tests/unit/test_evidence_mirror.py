@@ -24,7 +24,8 @@ from pollwatch.evidence.mirroring import MirrorUpload
 from pollwatch.evidence.mirrorrequest import INFO, Header, MirrorInfo, build_upload, read_header, read_packages
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.tiles import TileReader
-from pollwatch.evidence.witness import Cosigned, Refused, Response, Witness
+from pollwatch.evidence.witness import Witness
+from pollwatch.evidence.witnessanswer import Cosigned, Refused, Response
 
 LOG = Signer("b.example/shared", KeyType.ED25519, bytes(range(32)))
 KEY = Signer("a.example/mirror", KeyType.COSIGNATURE, bytes(range(1, 33)))

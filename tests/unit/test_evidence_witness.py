@@ -19,7 +19,8 @@ from pollwatch.evidence.keys import KeyType, Signer, Verifier
 from pollwatch.evidence.monitor import ForkProof
 from pollwatch.evidence.request import build_add_checkpoint, parse_add_checkpoint
 from pollwatch.evidence.tiles import TileReader, encode_entries, entries_path, tile_path
-from pollwatch.evidence.witness import Conflict, Cosigned, Refused, Response, Witness, parse_response
+from pollwatch.evidence.witness import Witness
+from pollwatch.evidence.witnessanswer import Conflict, Cosigned, Refused, Response, parse_response
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors"
 needs_vectors = pytest.mark.skipif(not VECTORS.exists(), reason="no ../shared/vectors")

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.request import build_add_checkpoint
 from pollwatch.evidence.tiles import TileReader
-from pollwatch.evidence.witness import Conflict, Cosigned, Refused, Response, parse_response
+from pollwatch.evidence.witnessanswer import Conflict, Cosigned, Refused, Response, parse_response
 
 _MAX_CONFLICTS = 3
 _CONFLICT = 409

@@ -42,7 +42,8 @@ from pollwatch.evidence.mirrorstore import MirrorStore
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.published import CHECKPOINT, KEYS, Published
 from pollwatch.evidence.tiles import WIDTH
-from pollwatch.evidence.witness import TEXT, Response, Witness
+from pollwatch.evidence.witness import Witness
+from pollwatch.evidence.witnessanswer import TEXT, Response
 
 _MAC_BYTES = 16
 

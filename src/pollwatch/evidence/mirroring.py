@@ -18,7 +18,7 @@ from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.mirrorrequest import INFO, Header, MirrorInfo, build_upload
 from pollwatch.evidence.tiles import TileReader
-from pollwatch.evidence.witness import Conflict, Cosigned, Refused, Response, parse_response
+from pollwatch.evidence.witnessanswer import Conflict, Cosigned, Refused, Response, parse_response
 
 _MAX_SETBACKS = 4
 

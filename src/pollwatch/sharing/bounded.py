@@ -10,7 +10,7 @@ import httpx
 
 from pollwatch.clock import monotonic_s
 from pollwatch.errors import PeerError
-from pollwatch.evidence.witness import Response
+from pollwatch.evidence.witnessanswer import Response
 
 _TIMEOUT_S: Final = 10.0
 _WHOLE_S: Final = 60.0  # of one answer: whoever drips bytes holds us no longer

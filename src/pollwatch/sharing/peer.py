@@ -21,7 +21,7 @@ from pollwatch.evidence.keys import Verifier
 from pollwatch.evidence.mirroring import MirrorUpload
 from pollwatch.evidence.mirrorrequest import OCTETS
 from pollwatch.evidence.tiles import TileReader
-from pollwatch.evidence.witness import Cosigned, Refused, Response, read_cosignatures
+from pollwatch.evidence.witnessanswer import Cosigned, Refused, Response, read_cosignatures
 from pollwatch.members import chain
 from pollwatch.members.chain import Chain
 from pollwatch.members.charter import SignedCharter, difference

@@ -17,7 +17,7 @@ from pollwatch.clock import ManualClock
 from pollwatch.errors import PollwatchError, SignatureError
 from pollwatch.evidence.manifest import Posted, parse_shared
 from pollwatch.evidence.verify import verify_bytes
-from pollwatch.evidence.witness import Cosigned
+from pollwatch.evidence.witnessanswer import Cosigned
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Role
 from pollwatch.node.attribution import lookup

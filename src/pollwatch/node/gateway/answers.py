@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from pollwatch.errors import EvidenceError, FormatError, PolicyError, PollwatchError
-from pollwatch.evidence.witness import Response as Answer
+from pollwatch.evidence.witnessanswer import Response as Answer
 from pollwatch.node.gateway.serving import FRESH
 from pollwatch.sharing.caller import UnauthenticatedError
 from pollwatch.sharing.replay import TooManyRequestsError

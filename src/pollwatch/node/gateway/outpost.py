@@ -25,7 +25,8 @@ from pollwatch.evidence.keychain import KnownLog
 from pollwatch.evidence.mirror import mirror_name
 from pollwatch.evidence.published import CHECKPOINT, KEYS, Published
 from pollwatch.evidence.tiles import TilePath
-from pollwatch.evidence.witness import Response, Witness
+from pollwatch.evidence.witness import Witness
+from pollwatch.evidence.witnessanswer import Response
 from pollwatch.members.chain import Chain
 from pollwatch.members.keys import GatewayKeys
 from pollwatch.node.gateway.gatewayfolder import GatewayFolder

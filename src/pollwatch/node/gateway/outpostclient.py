@@ -12,7 +12,7 @@ import msgspec
 from pollwatch.errors import PeerError, PolicyError
 from pollwatch.evidence.keychain import KnownLog
 from pollwatch.evidence.mirror import mirror_name
-from pollwatch.evidence.witness import Response
+from pollwatch.evidence.witnessanswer import Response
 from pollwatch.node.gateway.outpost import Seen
 from pollwatch.sharing import bounded
 from pollwatch.sharing.egress import Left

@@ -20,7 +20,7 @@ from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.misuse import KeyMisuse
 from pollwatch.evidence.tiles import TileReader
-from pollwatch.evidence.witness import Cosigned
+from pollwatch.evidence.witnessanswer import Cosigned
 from pollwatch.members.member import Member
 from pollwatch.node.charter.jointfolder import Membership
 from pollwatch.node.gateway import pushing

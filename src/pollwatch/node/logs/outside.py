@@ -22,7 +22,7 @@ from pollwatch.evidence import log as logs
 from pollwatch.evidence.checkpoint import SignedCheckpoint
 from pollwatch.evidence.note import Signature
 from pollwatch.evidence.policy import Policy
-from pollwatch.evidence.witness import Refused, Response, read_cosignatures
+from pollwatch.evidence.witnessanswer import Refused, Response, read_cosignatures
 from pollwatch.node.evidence import sealer
 from pollwatch.node.evidence.casekeys import CaseKeys
 from pollwatch.node.logs.publishing import Signing

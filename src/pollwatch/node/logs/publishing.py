@@ -9,7 +9,7 @@ from pollwatch.clock import Clock
 from pollwatch.errors import PeerError
 from pollwatch.evidence import log as logs
 from pollwatch.evidence.note import Signature
-from pollwatch.evidence.witness import Cosigned, Refused
+from pollwatch.evidence.witnessanswer import Cosigned, Refused
 from pollwatch.node.charter.jointfolder import Membership
 from pollwatch.node.evidence import rail, sealer
 from pollwatch.node.evidence.casekeys import CaseKeys

@@ -24,10 +24,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pollwatch.errors import PollwatchError
-from pollwatch.evidence import witness
 from pollwatch.evidence.mirrorrequest import OCTETS
 from pollwatch.evidence.published import CHECKPOINT, KEYS, Published
-from pollwatch.evidence.witness import JSON, TEXT
+from pollwatch.evidence.witnessanswer import JSON, TEXT
+from pollwatch.evidence.witnessanswer import Response as Answer
 from pollwatch.node.gateway import serving
 from pollwatch.node.gateway.serving import FRESH
 from pollwatch.sharing.caller import SCOPE_KEY
@@ -72,7 +72,7 @@ class ReadPath:
         return await run_in_threadpool(answer, request, path, data or b"")
 
 
-def relay(request: Request, path: str, found: witness.Response) -> Response:
+def relay(request: Request, path: str, found: Answer) -> Response:
     """Answer with what a witness or a mirror says to GET: a file, or why there is none."""
     if found.status == HTTPStatus.OK or request.method == "OPTIONS":
         return answer(request, path, found.body)
