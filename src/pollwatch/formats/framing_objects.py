@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pollwatch.events.block import LineBlock, RawLines
 from pollwatch.formats.framing_json import LONGEST_NAME, MAX_COLUMNS, as_column, depth, flat_name, read_object
-from pollwatch.kernels import objects, texts
+from pollwatch.kernels import jsonvalues, objects, texts
 from pollwatch.kernels import sequences as numbering
 from pollwatch.kernels.together import together
 
@@ -280,7 +280,7 @@ def _leave_broken_text(cells: Cells, data: bytes, block: LineBlock) -> None:
 
 def _settle_odd(cells: Cells, end: int) -> None:
     """Put the text of arrays, fractions and the like behind the block, and point their cells at it."""
-    odd = np.flatnonzero(cells.kind == objects.ODD).astype(np.int32)
+    odd = np.flatnonzero(cells.kind == jsonvalues.ODD).astype(np.int32)
     odd = odd[cells.row_state[cells.rows(odd)] == objects.FAST]  # the others need not be UTF-8
     if not odd.size:
         return

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.texts import ESCAPED, NULL, PLAIN
-from pollwatch.kernels.words import hash_of, marked, same, word_at
+from pollwatch.kernels.jsonvalues import BROKEN, CLOSE, OPEN, QUOTE, space, string, value
+from pollwatch.kernels.texts import PLAIN
+from pollwatch.kernels.words import hash_of, same
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
@@ -27,8 +28,6 @@ Spans: TypeAlias = npt.NDArray[np.int64]
 """Of shape (records, 2)."""
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
-#: The bytes are some other JSON value.
-ODD = 3
 #: Why :func:`tokenise` returned.
 DONE, NEW_KEY, FULL = 0, 1, 2
 #: What became of a record.
@@ -40,12 +39,9 @@ AMBIGUOUS = 1
 #: Cells that a record may have here.
 MOST_CELLS = 4_096
 
-_QUOTE, _BACKSLASH, _OPEN, _CLOSE, _COLON, _COMMA, _MINUS = 0x22, 0x5C, 0x7B, 0x7D, 0x3A, 0x2C, 0x2D
-_BRACKET, _UNBRACKET = 0x5B, 0x5D
-_BROKEN, _UNKNOWN = -1, -2
-_QUOTE_WORD, _BACKSLASH_WORD = np.uint64(_QUOTE), np.uint64(_BACKSLASH)
-_SPACES, _TOPS, _SPREAD = np.uint64(0x2020202020202020), np.uint64(0x8080808080808080), np.uint64(0x9E3779B97F4A7C15)
-_TRUE, _FALSE, _NULL = (np.frombuffer(word, np.uint8) for word in (b"true", b"false", b"null"))
+_COLON, _COMMA = 0x3A, 0x2C
+_UNKNOWN = -2
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Tree(NamedTuple):
@@ -151,21 +147,21 @@ def _record(
 ) -> int:
     """How many cells there are after this record; or that it is broken, or has an unknown key."""
     table, hashed, node_parent, node_key, keys, flags = tree
-    at = _space(data, at, end)
-    if at >= end or data[at] != _OPEN:
-        return _BROKEN
-    at = _space(data, at + 1, end)
-    if at < end and data[at] == _CLOSE:
-        return cell if _space(data, at + 1, end) == end else _BROKEN
+    at = space(data, at, end)
+    if at >= end or data[at] != OPEN:
+        return BROKEN
+    at = space(data, at + 1, end)
+    if at < end and data[at] == CLOSE:
+        return cell if space(data, at + 1, end) == end else BROKEN
     depth = 0
     for nth in range(MOST_CELLS):
         # A key and its node: most records have the fields of the one before.
-        if at >= end or data[at] != _QUOTE:
-            return _BROKEN
+        if at >= end or data[at] != QUOTE:
+            return BROKEN
         key, parent = at + 1, parents[depth]
-        close, kind = _string(data, key, end)
+        close, kind = string(data, key, end)
         if kind != PLAIN:
-            return _BROKEN
+            return BROKEN
         node, length = guess[nth], close - key
         if node_parent[node] != parent or not _is_named(data, key, length, keys, node_key, node):
             node = _find(data, key, close, parent, table, hashed, node_parent, node_key, keys)
@@ -174,44 +170,44 @@ def _record(
                 return _UNKNOWN
             guess[nth] = node
         if flags[node] or seen[node] == stamp:
-            return _BROKEN
+            return BROKEN
         seen[node] = stamp
-        at = _space(data, close + 1, end)
+        at = space(data, close + 1, end)
         if at >= end or data[at] != _COLON:
-            return _BROKEN
-        at = _space(data, at + 1, end)
+            return BROKEN
+        at = space(data, at + 1, end)
         if at >= end:
-            return _BROKEN
+            return BROKEN
         # Its value: an object with fields is followed, all else is a cell.
-        inside = _space(data, at + 1, end) if data[at] == _OPEN else end
-        if inside < end and data[inside] == _QUOTE:
+        inside = space(data, at + 1, end) if data[at] == OPEN else end
+        if inside < end and data[inside] == QUOTE:
             if depth == DEEPEST:
-                return _BROKEN
+                return BROKEN
             depth += 1
             parents[depth] = node + 1
             at = inside
             continue
         start = at
-        at, kind = _value(data, at, end)
+        at, kind = value(data, at, end)
         if at < 0:
-            return _BROKEN
-        text = data[start] == _QUOTE
+            return BROKEN
+        text = data[start] == QUOTE
         cell_node[cell] = node
         cell_start[cell] = start + 1 if text else start
         cell_length[cell] = at - start - 2 if text else at - start
         cell_kind[cell] = kind
         cell += 1
         # What follows: the ends of objects, or a comma and the next key.
-        at = _space(data, at, end)
-        while at < end and data[at] == _CLOSE:
-            at = _space(data, at + 1, end)
+        at = space(data, at, end)
+        while at < end and data[at] == CLOSE:
+            at = space(data, at + 1, end)
             depth -= 1
             if depth < 0:
-                return cell if at == end else _BROKEN
+                return cell if at == end else BROKEN
         if at >= end or data[at] != _COMMA:
-            return _BROKEN
-        at = _space(data, at + 1, end)
-    return _BROKEN
+            return BROKEN
+        at = space(data, at + 1, end)
+    return BROKEN
 
 
 @compiled
@@ -220,139 +216,6 @@ def _unsee(seen: Ints, row: int) -> None:
     for node in range(len(seen)):
         if seen[node] == row + 1:
             seen[node] = 0
-
-
-@compiled
-def _space(data: Bytes, at: int, end: int) -> int:
-    while at < end and (data[at] == 0x20 or data[at] == 0x09 or data[at] == 0x0A or data[at] == 0x0D):
-        at += 1
-    return at
-
-
-@compiled
-def _string(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Where the string that begins here closes, and how it reads; half surrogates and raw control characters break.
-
-    Eight bytes at a time while none of them is a quote, a backslash or a control character.
-    """
-    kind = PLAIN
-    while at < end:
-        if at + 8 <= end and _unremarkable(word_at(data, at)):
-            at += 8
-            continue
-        byte = data[at]
-        if byte == _QUOTE:
-            return at, kind
-        if byte < 0x20:
-            break
-        at += 1
-        if byte == _BACKSLASH:
-            kind = ESCAPED
-            at = _escape(data, at, end)
-            if at < 0:
-                break
-    return at, _BROKEN
-
-
-@compiled
-def _unremarkable(word: np.uint64) -> bool:
-    control = (word - _SPACES) & ~word & _TOPS
-    return bool((marked(word, _QUOTE_WORD) | marked(word, _BACKSLASH_WORD) | control) == np.uint64(0))
-
-
-@compiled
-def _escape(data: Bytes, at: int, end: int) -> int:
-    if at >= end:
-        return _BROKEN
-    byte = data[at]
-    if byte != 0x75:
-        for each in (0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74):
-            if byte == each:
-                return at + 1
-        return _BROKEN
-    if at + 5 > end:
-        return _BROKEN
-    point = 0
-    for i in range(1, 5):
-        digit = data[at + i]
-        if 0x30 <= digit <= 0x39:
-            point = point * 16 + digit - 0x30
-        elif 0x61 <= digit | 0x20 <= 0x66:
-            point = point * 16 + (digit | 0x20) - 0x57
-        else:
-            return _BROKEN
-    return _BROKEN if 0xD800 <= point <= 0xDFFF else at + 5
-
-
-@compiled
-def _value(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Where a value that is followed no further ends, and its kind; -1 where it is none."""
-    byte = data[at]
-    if byte == _QUOTE:
-        close, kind = _string(data, at + 1, end)
-        return (close + 1 if kind >= 0 else _BROKEN), kind
-    if byte == 0x6E:
-        return _word(data, at, end, _NULL), NULL
-    if byte == 0x74:
-        return _word(data, at, end, _TRUE), PLAIN
-    if byte == 0x66:
-        return _word(data, at, end, _FALSE), PLAIN
-    if byte == _BRACKET or byte == _OPEN:
-        return _nested(data, at, end), ODD
-    return _number(data, at, end)
-
-
-@compiled
-def _word(data: Bytes, at: int, end: int, word: Bytes) -> int:
-    if at + len(word) > end:
-        return _BROKEN
-    for i in range(len(word)):
-        if data[at + i] != word[i]:
-            return _BROKEN
-    return at + len(word)
-
-
-@compiled
-def _number(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """A plain integer of at most 18 digits reads as it is written; what else may be a number is odd."""
-    start = at
-    if at < end and data[at] == _MINUS:
-        at += 1
-    digits = at
-    while at < end and 0x30 <= data[at] <= 0x39:
-        at += 1
-    whole = at - digits
-    kind = PLAIN if 0 < whole <= 18 and (data[digits] != 0x30 or (whole == 1 and digits == start)) else ODD
-    while at < end and (
-        0x30 <= data[at] <= 0x39
-        or data[at] == 0x2E
-        or data[at] == 0x2B
-        or data[at] == _MINUS
-        or data[at] | 0x20 == 0x65
-    ):
-        kind = ODD
-        at += 1
-    return (at if at > start else _BROKEN), kind
-
-
-@compiled
-def _nested(data: Bytes, at: int, end: int) -> int:
-    """Where the brackets that open here are closed again, strings left out."""
-    depth = 0
-    while at < end:
-        byte = data[at]
-        if byte == _QUOTE:
-            at, kind = _string(data, at + 1, end)
-            if kind < 0:
-                return _BROKEN
-        elif byte == _BRACKET or byte == _OPEN:
-            depth += 1
-        elif byte == _UNBRACKET or byte == _CLOSE:
-            depth -= 1
-            if depth == 0:
-                return at + 1
-        at += 1
-    return _BROKEN
 
 
 @compiled
