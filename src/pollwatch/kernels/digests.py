@@ -11,6 +11,7 @@ import functools
 import os
 import platform
 from collections.abc import Callable
+from math import isqrt
 from typing import Any, Final, cast
 
 import numpy as np
@@ -29,16 +30,17 @@ _ROUNDS: Final = 64
 
 def _fractions(root: int, count: int) -> tuple[int, ...]:
     """The first 32 bits behind the point of the roots of the first primes: FIPS 180-4's constants."""
-    primes = [each for each in range(2, 320) if all(each % divisor for divisor in range(2, each))][:count]
+    primes = [each for each in range(2, 320) if all(each % divisor for divisor in range(2, isqrt(each) + 1))][:count]
     return tuple(_root(prime << 32 * root, root) % (1 << 32) for prime in primes)
 
 
 def _root(value: int, root: int) -> int:
-    low, high = 0, 1 << 64
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if middle**root <= value else (low, middle)
-    return low
+    found = int(value ** (1 / root))  # right but for rounding
+    while found**root > value:
+        found -= 1
+    while (found + 1) ** root <= value:
+        found += 1
+    return found
 
 
 _START = np.array(_fractions(2, 8), np.uint32)
