@@ -14,7 +14,7 @@ from pollwatch.evidence.keys import KeyType, Signer, Verifier
 from pollwatch.evidence.request import build_add_checkpoint, parse_add_checkpoint
 from pollwatch.evidence.rotation import Link
 from pollwatch.evidence.tlogproof import TlogProof
-from pollwatch.evidence.witness import TEXT, Response, parse_response
+from pollwatch.evidence.witnessanswer import TEXT, Response, parse_response
 
 _SENT = signed(Checkpoint(LOG.name, 3, bytes(range(32))), [LOG])
 _KEYS = [each.verifier for each in COSIGNERS]

@@ -128,7 +128,8 @@ def test_a_program_reads_and_acts_within_its_scope(tmp_path: Path) -> None:
             assert client.get(f"/incidents/{incident}", headers=narrow).json()["actors"]["user"] == []
             auditor = {"authorization": f"Bearer {token(console, Role.AUDITOR)}"}
             rows = client.get("/audit", headers=auditor).json()["rows"]
-            assert "refused" in {row["outcome"] for row in rows}
+            refused = [row["action"] for row in rows if row["outcome"] == "refused"]
+            assert refused == [f"POST /api/v1/incidents/{incident}/notes"]
             assert {"incident: acknowledged", "incident: false-positive"} <= {row["action"] for row in rows}
             assert client.get("/light", headers=auditor).json()["state"]
 

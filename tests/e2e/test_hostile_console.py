@@ -6,7 +6,6 @@ and tokens are payloads too. Then every page that links lead to is opened, as a 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -159,7 +158,7 @@ def looked_at(context: BrowserContext, address: str, waiting: list[str], most: i
 NOTHING = {"owned": False, "violations": [], "inline": [], "evaluated": False, "away": []}
 
 
-@pytest.mark.parametrize("role", [Role.LEAD, *([Role.OBSERVER] if os.environ.get("POLLWATCH_ALL_PAGES") else [])])
+@pytest.mark.parametrize("role", [Role.LEAD, Role.OBSERVER])
 def test_no_payload_runs_on_any_page(browser: Browser, console: tuple[Hall, str], role: Role) -> None:
     """Stored XSS, attribute, template and htmx injection, base and refresh: every page shows text, and only text."""
     _hall, address = console
