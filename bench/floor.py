@@ -23,6 +23,7 @@ from typing import Final
 import floorhttp
 import numpy as np
 import pyarrow as pa
+from timing import timed
 
 from pollwatch.clock import ManualClock, SystemClock, monotonic_s
 from pollwatch.events.batch import EventBatch, LogSource
@@ -123,13 +124,13 @@ def measure(root: Path, turns: int) -> None:
         print(f"the first question, which reads the columns: {spent}")
         ids = [f"PW-{each:010d}" for each in rng.integers(1, total + 1, turns)]
         for name, ask in _questions(inbox, case, ids):
-            _timed(name, turns, ask)
+            timed(name, turns, ask)
     floorhttp.measure(root, turns, ids)
     with EventSql.open(root) as events:
         since = _START_US + 50_000_000 * 10_000
         template = 'SELECT "c-ip", count(*) FROM webserver WHERE time_us BETWEEN {} AND {} GROUP BY 1 ORDER BY 2 DESC'
         sql = template.format(since, since + 3_600_000_000)
-        _timed("SQL: one hour, who asked most", 3, lambda _turn: events.ask(sql))
+        timed("SQL: one hour, who asked most", 3, lambda _turn: events.ask(sql))
 
 
 def _questions(inbox: Inbox, case: Case, ids: list[str]) -> Iterator[tuple[str, Callable[[int], object]]]:
@@ -181,18 +182,6 @@ def _questions(inbox: Inbox, case: Case, ids: list[str]) -> Iterator[tuple[str, 
         return monotonic_s() - begun
 
     yield "page: after a change", after
-
-
-def _timed(name: str, turns: int, ask: Callable[[int], object]) -> None:
-    """Print how long it took: by the clock, and (on a busy machine, what counts) of processor time."""
-    took, busy = [], []
-    for turn in range(turns):
-        begun, begun_cpu = monotonic_s(), time.process_time()
-        answer = ask(turn)
-        took.append(answer if isinstance(answer, float) else monotonic_s() - begun)
-        busy.append(time.process_time() - begun_cpu)
-    figures = [*np.percentile(np.array(took) * 1000, [50, 95]), *np.percentile(np.array(busy) * 1000, [50, 95])]
-    print(f"{name:<36}" + "".join(f"{figure:10.1f}" for figure in figures), flush=True)
 
 
 def _size(folder: Path) -> int:

@@ -10,14 +10,13 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import httpx
-import numpy as np
+from timing import timed
 
 from pollwatch.clock import SystemClock, monotonic_s
 from pollwatch.console.accounts.passwords import Passwords
@@ -62,9 +61,16 @@ def measure(root: Path, turns: int, ids: list[str]) -> None:
         client.get("/inbox").raise_for_status()
         print(f"HTTP: ready after {ready_s:.1f} s, the first inbox after another {monotonic_s() - begun:.1f} s")
         for name, path in _PAGES.items():
-            _timed(f"HTTP: {name}", turns, lambda turn, path=path: client.get(path.format(turn=turn, a="aA"[turn % 2])))
-        _timed("HTTP: incident", turns, lambda turn: client.get(f"/incidents/{ids[turn]}"))
-        _timed("HTTP: history and state of one", turns, lambda turn: client.get(f"/incidents/{ids[turn]}/now"))
+            _pages(client, name, turns, path)
+        _pages(client, "incident", turns, "/incidents/{id}", ids)
+        _pages(client, "history and state of one", turns, "/incidents/{id}/now", ids)
+
+
+def _pages(client: httpx.Client, name: str, turns: int, path: str, ids: Sequence[str] = ("",)) -> None:
+    def ask(turn: int) -> None:
+        client.get(path.format(turn=turn, a="aA"[turn % 2], id=ids[turn % len(ids)])).raise_for_status()
+
+    timed(f"HTTP: {name}", turns, ask, here=False)
 
 
 def account(root: Path) -> None:
@@ -101,13 +107,3 @@ def sign_in(client: httpx.Client) -> None:
     form = {"csrf": html.unescape(token[1]), "name": _NAME, "password": _PASSWORD, "next": "/me"}
     answer = client.post("/sign-in", data=form)
     assert answer.status_code == 303, answer.text
-
-
-def _timed(name: str, turns: int, ask: Callable[[int], httpx.Response]) -> None:
-    took = []
-    for turn in range(turns):
-        begun = time.perf_counter()
-        ask(turn).raise_for_status()
-        took.append(time.perf_counter() - begun)
-    median, p95 = np.percentile(np.array(took) * 1000, [50, 95])
-    print(f"{name:<36}{median:10.1f}{p95:10.1f}", flush=True)

@@ -31,6 +31,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,8 @@ KILL_S = 20.0
 DAY_S = 86_400
 AGENTS = [f"Mozilla/5.0 (X11; Linux x86_64; rv:{n}.0) Gecko/20100101 Firefox/{n}.0" for n in range(120, 128)]
 SOURCES = ("web1", "web2", "http", "tcp")
+#: What a sender tells: its name, how many lines it sent, and when each of its attackers began.
+Sent = tuple[str, int, list[tuple[str, float]]]
 
 
 @dataclass
@@ -101,7 +105,7 @@ class Lines:
             yield f"<38>{when} host1 sshd[{n}]: Failed password for root from {attacker} port {4000 + n} ssh2\n"
 
 
-def send(source: str, rate: int, seconds: float, folder: Path, told: multiprocessing.Queue) -> None:
+def send(source: str, rate: int, seconds: float, folder: Path, told: Queue[Sent]) -> None:
     """Write a source's lines as its kind of sender does; tells how many, and when each attack was written."""
     marks: list[tuple[str, float]] = []
     sent = 0
@@ -150,7 +154,7 @@ def now() -> float:
     return SystemClock().now_us() / 1e6
 
 
-def see(database: Path, ended: multiprocessing.Event, told: multiprocessing.Queue) -> None:
+def see(database: Path, ended: Event, told: Queue[dict[str, float]]) -> None:
     """Tell when each attacker's first detection could be read."""
     seen: dict[str, float] = {}
     last = 0
@@ -249,7 +253,7 @@ class Run:
 
 def disturb(folder: Path, case: Path, options: argparse.Namespace, process: subprocess.Popen[bytes]) -> Run:
     """Send everything, and kill the watch now and then if that is wanted."""
-    told: multiprocessing.Queue = multiprocessing.Queue()
+    told: Queue[Sent] = multiprocessing.Queue()
     arguments = [(name, options.rate // 4, options.seconds, folder, told) for name in SOURCES]
     senders = [multiprocessing.Process(target=send, args=each) for each in arguments]
     run = Run(process)
@@ -307,7 +311,7 @@ def main() -> None:
     first = disturb(folder, case, argparse.Namespace(rate=2_000, seconds=2, kill=False), process)
     warm = sum(first.sent.values())
     wait_until_in(case, warm, process)
-    sights: multiprocessing.Queue = multiprocessing.Queue()
+    sights: Queue[dict[str, float]] = multiprocessing.Queue()
     ended = multiprocessing.Event()
     watcher = multiprocessing.Process(target=see, args=(case / "case.sqlite", ended, sights))
     watcher.start()

@@ -23,6 +23,7 @@ import resource
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from math import ceil
 from time import perf_counter
@@ -224,14 +225,14 @@ def main() -> None:
     has_peer = importlib.util.find_spec("private_set_intersection") is not None
     print(f"{f'on {_CORES} cores':60} {'clock s':>8} {'CPU s':>8} {'MB sent':>9}")
     for count in chosen.pairs or ([10_000, 100_000] if chosen.all else [10_000]):
-        mine = cost(lambda count=count: ours(count, count))
+        mine = cost(partial(ours, count, count))
         show(f"pair, {count:,} with {count:,}, both learn, proven", mine)
         if has_peer:
-            theirs = cost(lambda count=count: peer(count))
+            theirs = cost(partial(peer, count))
             ratio = f"peer/ours: clock {theirs.wall_s / mine.wall_s:.2f}, CPU {theirs.cpu_s / mine.cpu_s:.2f}"
             show(f"openmined-psi, {count:,} with {count:,}, both directions", theirs, ratio)
         small = next((each for each in reversed(entering.BUCKETS) if each < count), count // 2) + 1
-        show(f"pair, {small:,} with {small:,}, filled up to {count:,}", cost(lambda c=count, s=small: ours(s, c)))
+        show(f"pair, {small:,} with {small:,}, filled up to {count:,}", cost(partial(ours, small, count)))
     for members, size, threshold, goal_s in ((10, 10_000, 3, 5), (40, 2_000, 3, 30)):
         group_run(members, size, threshold, goal_s)
 

@@ -27,7 +27,7 @@ def recorded(path: Path, folder: Path, *, nested: bool) -> None:
 
 def _records(file: Path) -> Iterator[dict[str, Any]]:
     if file.suffix.lower() == ".evtx":
-        yield from (json.loads(record["data"]) for record in evtx.PyEvtxParser(str(file)).records_json())
+        yield from (json.loads(record["data"]) for record in evtx.PyEvtxParser(str(file)).records_json() if record)
     elif file.suffix.lower() == ".zip":
         with zipfile.ZipFile(file) as archive:
             for name in archive.namelist():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from made import CHAIN, COSIGNERS, LOG, by_name
 
@@ -77,6 +78,13 @@ def _read_keys(data: bytes) -> None:
     assert chain is None or tuple(map(Link.of, links)) == chain.links
 
 
+class _Written(Protocol):
+    """What is written down as bytes."""
+
+    def to_bytes(self) -> bytes:
+        """As it is kept."""
+
+
 def seeds(folder: Path) -> list[bytes]:
     """One of each type."""
     made = by_name(folder)
@@ -97,7 +105,7 @@ def seeds(folder: Path) -> list[bytes]:
     checkpoint = signed.checkpoint
     span = Span("access.log", (Place(1, 1, 60), Place(3, 61, 5)))
     stamped = StampedCheckpoint(made["checkpoint"].data, b"token")
-    entries = [
+    entries: list[_Written] = [
         manifest.Batch(_HASH, 1, 60, 5, None, _HASH),
         manifest.IncidentEntry("inc-1", "high", 5, None, 3, _HASH, _HASH),
         manifest.Disclosure("inc-1", "Birch", _HASH, 5),

@@ -35,7 +35,11 @@ def _member(name: str, number: int) -> Member:
         role=Role.MEMBER,
         address=f"http://[::1]:{number}",
         identity=f"identity--00000000-0000-4000-8000-00000000000{number}",
-        **{use: key.verifier for use, key in _KEYS[name].items()},
+        log=_KEYS[name]["log"].verifier,
+        witness=_KEYS[name]["witness"].verifier,
+        statement=_KEYS[name]["statement"].verifier,
+        gateway=_KEYS[name]["gateway"].verifier,
+        request=_KEYS[name]["request"].verifier,
     )
 
 

@@ -10,9 +10,9 @@ from made import COSIGNERS, LOG, by_name
 from pollwatch.errors import PollwatchError, SignatureError
 from pollwatch.evidence import note, rotation
 from pollwatch.evidence.checkpoint import Checkpoint, SignedCheckpoint, signed
+from pollwatch.evidence.keychain import Link
 from pollwatch.evidence.keys import KeyType, Signer, Verifier
 from pollwatch.evidence.request import build_add_checkpoint, parse_add_checkpoint
-from pollwatch.evidence.rotation import Link
 from pollwatch.evidence.tlogproof import TlogProof
 from pollwatch.evidence.witnessanswer import TEXT, Response, parse_response
 

@@ -80,7 +80,8 @@ def _scores(columns: NDArray[np.float64], truth: NDArray[np.bool_], fold: NDArra
     centre, spread = columns[learn].mean(axis=0), columns[learn].std(axis=0) + 1e-9
     weights = _fit((columns[learn] - centre) / spread, truth[learn].astype(np.float64))
     table = np.clip((columns[fold] - centre) / spread, -1e3, 1e3)
-    return np.round((table * weights).sum(axis=1), 9)
+    scores: NDArray[np.float64] = np.round((table * weights).sum(axis=1), 9)
+    return scores
 
 
 def _fit(table: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:

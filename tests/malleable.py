@@ -169,7 +169,8 @@ def _fork(data: bytes) -> object:
 
 def _bundle(folder: Path) -> list[Subject]:
     """A bundle; and its lines and fields alone, as if the index's signature did not guard them."""
-    lines, fields = [b"one", b"two"], {"ip": [b"192.0.2.7", None], "user": [b"anna", b"bert"]}
+    lines = [b"one", b"two"]
+    fields: dict[str, list[bytes | None]] = {"ip": [b"192.0.2.7", None], "user": [b"anna", b"bert"]}
     with CaseEvidence.open(folder, CLOCK) as evidence:
         evidence.seal_batch("access.log", 1, lines, fields=fields)
         evidence.publish_seal()
@@ -209,7 +210,7 @@ def _keys(folder: Path) -> list[Subject]:
 
 def _accusations() -> list[Subject]:
     """Proofs against a log whose key was changed, for somebody who knows its first key; its keys, for a witness."""
-    made = {
+    made: dict[str, ForkProof | KeyMisuse] = {
         "key used after its time": accusations.used_after_its_time(),
         "key used before its time": accusations.used_before_its_time(),
         "two changes of a key": accusations.two_changes(),

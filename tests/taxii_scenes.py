@@ -19,9 +19,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pollwatch.clock import ManualClock, parse_rfc3339
 from pollwatch.evidence.keys import KeyType, Signer
-from pollwatch.members.charter import Charter, MatchingRules, Quorum
+from pollwatch.members.charter import Charter
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member, Role
+from pollwatch.members.rules import MatchingRules, Quorum
 from pollwatch.sharing.caller import SCOPE_KEY, Caller
 from pollwatch.sharing.taxii.grants import EVERYBODY, Shelf, Terms
 from pollwatch.sharing.taxii.server import Station, routes
@@ -52,7 +53,11 @@ def actor(name: str, bloc: str) -> Actor:
         Role.MEMBER,
         f"https://{name.lower()}.example",
         stix_id("identity", int.from_bytes(name.encode()[:3], "big")),
-        **{use: key.verifier for use, key in keys.items()},
+        log=keys["log"].verifier,
+        witness=keys["witness"].verifier,
+        statement=keys["statement"].verifier,
+        gateway=keys["gateway"].verifier,
+        request=keys["request"].verifier,
     )
     return Actor(member, keys["statement"], keys["gateway"])
 
@@ -157,7 +162,8 @@ class Scene:
 
     def shelf(self, title: str = "Indicators", **terms: Any) -> Shelf:  # noqa: ANN401 - fields of Terms
         """A collection that everybody reads and writes, unless said otherwise."""
-        wanted = {"election": "", "tlp": Tlp.AMBER, "readers": (EVERYBODY,), "writers": (EVERYBODY,)} | terms
+        usual = {"election": "", "tlp": Tlp.AMBER, "readers": (EVERYBODY,), "writers": (EVERYBODY,)}
+        wanted: dict[str, Any] = usual | terms
         return self.store.make_collection(Terms(title, **wanted))
 
 

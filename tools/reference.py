@@ -148,7 +148,7 @@ def api_page() -> str:
     needs = {}
     for context in iter_route_contexts(api.router.routes):
         asked = asked_of(context.dependant)
-        for method in context.methods:
+        for method in context.methods or ():
             needs[method.lower(), context.path] = f"`{asked}`" if isinstance(asked, Permission) else "nothing"
     parts = [
         "# The console's API",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import guesser
-import oracle
+import oracle_week
 
 
 def test_attack_26_what_is_visible_does_not_tell_what_was_seen(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_attack_26_what_is_visible_does_not_tell_what_was_seen(tmp_path: Path) -
 
     How quickly gateways answer is measured in bench/oracle.py: in a test it would be chance.
     """
-    with oracle.week(tmp_path, 12, seed=1) as experiment:
+    with oracle_week.week(tmp_path, 12, seed=1) as experiment:
         experiment.run()
         probes = experiment.probes
     assert [each.seen for each in probes] == [each.attacks for each in probes]
@@ -24,7 +24,7 @@ def test_attack_26_what_is_visible_does_not_tell_what_was_seen(tmp_path: Path) -
     secret = [each for each in probes if not each.told]
     assert {each.seen for each in secret} == {True, False}
     assert len({tuple(each.sight) for each in secret}) <= 2, "only the first hour, when the log began, looks different"
-    found = guesser.area(*oracle.table(probes, timing=False), np.random.default_rng(0), rounds=2)
+    found = guesser.area(*oracle_week.table(probes, timing=False), np.random.default_rng(0), rounds=2)
     assert 0.45 <= found <= 0.55
 
 
