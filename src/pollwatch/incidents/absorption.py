@@ -69,7 +69,7 @@ def absorbed(
     ours = _claim(near, detected, mostly) | detected
     mine = near.take(ours)
     found = activity.lines(near.take(ours & ~detected))
-    found |= activity.lines(same_process(mine, activity.unaddressed))
+    found |= activity.lines(same_process(mine, activity.of_processes))
     return found | activity.lines(session(mine, activity.unaddressed, activity.logins))
 
 

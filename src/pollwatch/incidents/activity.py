@@ -60,8 +60,9 @@ class Activity:
     def __init__(self, spool: Spool, addresses: Sequence[str]) -> None:
         """Read the rows of these addresses."""
         self._spool = spool
-        self._hash = dict(zip(addresses, hash_of(addresses).tolist(), strict=True))
-        wanted = np.unique(np.fromiter((h for h in self._hash.values() if h), dtype=np.uint64))
+        hashed = hash_of(addresses)
+        self._hash = dict(zip(addresses, hashed.tolist(), strict=True))
+        wanted = np.unique(hashed[hashed != 0])
         kept: list[Rows] = []
         unaddressed: list[Rows] = []
         logins: list[Rows] = []
@@ -73,19 +74,37 @@ class Activity:
             logins.append(rows.take((rows.kind == KIND_AUTH) & (rows.status == STATUS_OK) & (rows.ip != 0)))
         rows = Rows.join(kept)
         self._rows = rows.take(np.argsort(rows.ip, kind="stable"))
-        self.unaddressed = Rows.join(unaddressed)
+        ip = self._rows.ip.copy()  # in one piece, which is searched sooner
+        begins, ends = np.searchsorted(ip, hashed).tolist(), np.searchsorted(ip, hashed, side="right").tolist()
+        self._spans = {
+            address: span for address, *span in zip(addresses, begins, ends, strict=True) if span[0] < span[1]
+        }
+        rows = Rows.join(unaddressed)
+        self.unaddressed = rows.take(np.argsort(rows.thread, kind="stable"))
+        self._threads = self.unaddressed.thread.copy()
         self.logins = Rows.join(logins)
         self._path_ids = {path: number for number, path in enumerate(spool.paths)}
 
     def of(self, addresses: Sequence[str]) -> Rows:
         """All rows of some addresses."""
-        parts = []
-        for address in sorted(set(addresses)):
-            hashed = np.uint64(self._hash.get(address, 0))
-            if hashed:
-                low, high = np.searchsorted(self._rows.ip, [hashed, hashed + np.uint64(1)])
-                parts.append(self._rows.take(np.arange(low, high)))
-        return Rows.join(parts)
+        spans = [self._spans[address] for address in sorted(set(addresses)) if address in self._spans]
+        if len(spans) == 1:
+            return self._rows.take(slice(*spans[0]))
+        return Rows.join([self._rows.take(slice(*span)) for span in spans])
+
+    def of_processes(self, threads: npt.NDArray[np.uint32]) -> Rows:
+        """The messages without an address that some processes wrote."""
+        wanted = np.unique(threads)
+        begins, ends = np.searchsorted(self._threads, wanted), np.searchsorted(self._threads, wanted, side="right")
+        spans = np.stack([begins, ends], axis=1)[begins < ends].tolist()
+        return Rows.join([self.unaddressed.take(slice(*span)) for span in spans])
+
+    def let_in(self, addresses: Sequence[str], accounts: npt.NDArray[np.uint32], before_us: int) -> list[str]:
+        """Those of some addresses that were let in to one of these accounts before a moment."""
+        logins = self.logins
+        mine = (logins.time < before_us) & np.isin(logins.user, accounts)
+        known = set(logins.ip[mine].tolist())
+        return [address for address in addresses if self._hash.get(address) in known]
 
     def inside(self, rows: Rows, lines: LineSet) -> Mask:
         """Which rows are among the lines."""
@@ -93,7 +112,8 @@ class Activity:
         for path, numbers in lines.by_path.items():
             path_id = self._path_ids.get(path, -1)
             here = np.flatnonzero(rows.path == path_id)
-            found[here] = np.isin(rows.number[here], numbers)
+            mine = rows.number[here]
+            found[here] = numbers[np.searchsorted(numbers[:-1], mine)] == mine
         return found
 
     def lines(self, rows: Rows) -> LineSet:
@@ -112,12 +132,12 @@ class Activity:
         for rows in self._spool.batches():
             if not (users.open or visitors.open or sizes.open):
                 break
-            others = rows.take((rows.kind == KIND_WEB) & ~np.isin(rows.ip, hostile))
-            users.add(others.thread, others.ip)
-            asked = others.take((others.status >= 200) & (others.status < 400))
-            visitors.add(asked.stem, asked.ip)
-            got = asked.take((asked.status < 300) & (asked.bytes >= 0))
-            sizes.add(got.stem, got.bytes, distinct=False)
+            others = (rows.kind == KIND_WEB) & ~np.isin(rows.ip, hostile)
+            users.add(rows.thread[others], rows.ip[others])
+            asked = others & (rows.status >= 200) & (rows.status < 400)
+            visitors.add(rows.stem[asked], rows.ip[asked])
+            got = asked & (rows.status < 300) & (rows.bytes >= 0)
+            sizes.add(rows.stem[got], rows.bytes[got], distinct=False)
         return Usual(
             {page: np.asarray(got, dtype=np.int32) for page, got in sizes.found.items()},
             {page: len(set(addresses)) for page, addresses in visitors.found.items()},

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from pollwatch.events.detection import Detection
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.activity import Activity
 from pollwatch.incidents.campaigns import Campaign
 from pollwatch.incidents.merging import Folded
-from pollwatch.incidents.spool import KIND_AUTH, STATUS_OK, Rows, hash_of, short
+from pollwatch.incidents.spool import hash_of, short
 
 
 def spare(found: Sequence[Campaign], activity: Activity) -> None:
@@ -33,20 +32,16 @@ def _spared(detection: Detection, activity: Activity) -> Detection:
     begin = detection.first_us
     if begin is None or not accounts.size:
         return detection
-    at_home = [ip for ip in detection.actors.ip if _at_home(activity.of([ip]), accounts, begin)]
+    at_home = activity.let_in(detection.actors.ip, accounts, begin)
+    if not at_home:
+        return detection
     rows = activity.of(at_home)
     lines = activity.lines(rows.take(activity.inside(rows, detection.lines)))
     left = _minus(detection.lines, lines)
-    if not at_home or not left.by_path or len(at_home) == len(detection.actors.ip):
+    if not left.by_path or len(at_home) == len(detection.actors.ip):
         return detection
     attackers = tuple(ip for ip in detection.actors.ip if ip not in at_home)
     return replace(detection, actors=replace(detection.actors, ip=attackers), lines=left)
-
-
-def _at_home(rows: Rows, accounts: npt.NDArray[np.uint32], begin: int) -> bool:
-    """Whether an address, whose rows these are, was let in to one of these accounts before it all began."""
-    let_in = (rows.kind == KIND_AUTH) & (rows.status == STATUS_OK) & (rows.time < begin)
-    return bool(let_in.any() and np.isin(rows.user[let_in], accounts).any())
 
 
 def _minus(lines: LineSet, gone: LineSet) -> LineSet:

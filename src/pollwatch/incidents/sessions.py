@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from pollwatch.clock import US_PER_S
 from pollwatch.incidents.spool import KIND_AUTH, NO_TIME, STATUS_OK, Rows, hash_of, short
@@ -28,14 +30,20 @@ TOOLS: Final = (
 )  # fmt: skip
 
 
-def same_process(ours: Rows, unaddressed: Rows) -> Rows:
-    """The messages without an address that the processes behind these rows wrote."""
+def same_process(ours: Rows, of_processes: Callable[[npt.NDArray[np.uint32]], Rows]) -> Rows:
+    """The messages without an address that the processes behind these rows wrote.
+
+    Args:
+        ours: the rows.
+        of_processes: what some processes wrote that names no address.
+    """
     auth = ours.take((ours.kind == KIND_AUTH) & (ours.thread != 0))
-    if not len(auth) or not len(unaddressed):
-        return Rows.join([])
+    candidates = of_processes(auth.thread)
+    candidates = candidates.take(candidates.time != NO_TIME)
+    if not len(candidates):
+        return candidates
     order = np.lexsort((auth.time, auth.thread))
     threads, times = auth.thread[order], auth.time[order]
-    candidates = unaddressed.take(np.isin(unaddressed.thread, threads) & (unaddressed.time != NO_TIME))
     first = np.searchsorted(threads, candidates.thread, side="left")
     last = np.searchsorted(threads, candidates.thread, side="right") - 1
     after_first = candidates.time >= times[np.minimum(first, len(times) - 1)] - PROCESS_US

@@ -7,9 +7,9 @@ events take a few hundred megabytes of disk and none of memory; :meth:`Spool.bat
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -55,36 +55,105 @@ def short(hashed: U64) -> npt.NDArray[np.uint32]:
     return (hashed & np.uint64(0xFFFFFFFF)).astype(np.uint32)
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of the spool as columns of equal length; see ``SCHEMA``."""
+_ROW: Final = np.dtype([(field.name, field.type.to_pandas_dtype()) for field in SCHEMA])
+_BYTES: Final = np.dtype((np.void, _ROW.itemsize))
 
-    path: npt.NDArray[np.int32]
-    number: npt.NDArray[np.int64]
-    time: npt.NDArray[np.int64]
-    kind: npt.NDArray[np.int8]
-    ip: U64
-    user: npt.NDArray[np.uint32]
-    thread: npt.NDArray[np.uint32]
-    host: npt.NDArray[np.uint32]
-    status: npt.NDArray[np.int16]
-    stem: npt.NDArray[np.uint32]
-    bytes: npt.NDArray[np.int32]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows of the spool; see ``SCHEMA`` for their columns.
+
+    Attributes:
+        table: the columns as they were read, of which few may be looked at; or, of rows that were picked, an array of
+            rows, from which to pick again costs one step.
+    """
+
+    table: npt.NDArray[np.void] | Mapping[str, npt.NDArray[Any]]
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> Rows:
+        """The rows of a batch with the columns of ``SCHEMA``."""
+        return cls({name: batch.column(name).to_numpy(zero_copy_only=False) for name in SCHEMA.names})
 
     def __len__(self) -> int:
         """How many rows."""
-        return int(self.number.size)
+        return len(self.table["number"])
 
-    def take(self, picked: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Rows:
+    def take(self, picked: npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice) -> Rows:
         """The rows that a mask or an index names."""
-        return Rows(*(getattr(self, name)[picked] for name in SCHEMA.names))
+        if isinstance(self.table, np.ndarray):
+            return Rows(self.table[picked])
+        if isinstance(picked, np.ndarray) and picked.dtype == np.bool_:
+            picked = np.flatnonzero(picked)
+        columns = [self.table[name][picked] for name in SCHEMA.names]
+        table = np.empty(len(columns[0]), _ROW)
+        for name, column in zip(SCHEMA.names, columns, strict=True):
+            table[name] = column
+        return Rows(table)
 
     @classmethod
     def join(cls, parts: Sequence[Rows]) -> Rows:
         """All rows, in order."""
         if not parts:
-            return cls(*(np.empty(0, dtype=field.type.to_pandas_dtype()) for field in SCHEMA))
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in SCHEMA.names))
+            return cls(np.empty(0, _ROW))
+        # As mere bytes, or each would be asked whether its columns are those of the one before.
+        tables = [np.asarray(part.take(slice(None)).table).view(_BYTES) for part in parts]
+        return cls(np.concatenate(tables).view(_ROW))
+
+    @property
+    def path(self) -> npt.NDArray[np.int32]:
+        """Number of the input."""
+        return self.table["path"]
+
+    @property
+    def number(self) -> npt.NDArray[np.int64]:
+        """Of the line."""
+        return self.table["number"]
+
+    @property
+    def time(self) -> npt.NDArray[np.int64]:
+        """In microseconds since 1970, or :data:`NO_TIME`."""
+        return self.table["time"]
+
+    @property
+    def kind(self) -> npt.NDArray[np.int8]:
+        """Of event: :data:`KIND_WEB`, :data:`KIND_AUTH`, :data:`KIND_OTHER`."""
+        return self.table["kind"]
+
+    @property
+    def ip(self) -> U64:
+        """Hash of the address; 0 = none, here as below."""
+        return self.table["ip"]
+
+    @property
+    def user(self) -> npt.NDArray[np.uint32]:
+        """Hash of the account."""
+        return self.table["user"]
+
+    @property
+    def thread(self) -> npt.NDArray[np.uint32]:
+        """Hash of the user agent, or of the process that wrote a message."""
+        return self.table["thread"]
+
+    @property
+    def host(self) -> npt.NDArray[np.uint32]:
+        """Hash of the target."""
+        return self.table["host"]
+
+    @property
+    def status(self) -> npt.NDArray[np.int16]:
+        """In the words of HTTP."""
+        return self.table["status"]
+
+    @property
+    def stem(self) -> npt.NDArray[np.uint32]:
+        """Hash of the page, or of the program."""
+        return self.table["stem"]
+
+    @property
+    def bytes(self) -> npt.NDArray[np.int32]:
+        """Of the answer; negative where that is not known."""
+        return self.table["bytes"]
 
 
 class Spool:
@@ -142,7 +211,7 @@ class Spool:
         reader = pa.ipc.open_file(self._file)
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)
-            yield Rows(*(batch.column(name).to_numpy(zero_copy_only=False) for name in SCHEMA.names))
+            yield Rows.of(batch)
 
     def close(self) -> None:
         """Remove the file."""
@@ -155,8 +224,7 @@ class Spool:
 
 def rows_of(batch: EventBatch, paths: npt.NDArray[np.int32]) -> Rows:
     """A batch's rows, held in memory; with the number of each one's path."""
-    made = _rows(batch, paths)
-    return Rows(*(made.column(name).to_numpy(zero_copy_only=False) for name in SCHEMA.names))
+    return Rows.of(_rows(batch, paths))
 
 
 def _rows(batch: EventBatch, paths: npt.NDArray[np.int32]) -> pa.RecordBatch:
