@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pollwatch.cache import of_user
 from pollwatch.detect import detections, saved
 from pollwatch.detect.columns import Columns, Rows
 from pollwatch.detect.correlator import Correlator
@@ -17,6 +18,7 @@ from pollwatch.detect.detectors import ALL
 from pollwatch.detect.explain import Explanation, explained
 from pollwatch.detect.gathering import groups, joined, parted
 from pollwatch.detect.interface import Detector, Hit, Seen
+from pollwatch.detect.kept import Kept
 from pollwatch.detect.match import Made, Matches, Plan, match, plan
 from pollwatch.detect.observations import Observer
 from pollwatch.detect.sigma.load import SHIPPED, LoadReport, load
@@ -26,11 +28,20 @@ from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.detection import Detection
 from pollwatch.events.text import add_normalised
 
+#: What fewer rules come to is made again sooner than it is read.
+_WORTH_KEEPING = 64
+
 
 class Engine:
     """A set of rules, ready to run. Immutable after :meth:`load`; plans are made per logsource on first use."""
 
-    def __init__(self, rules: Sequence[Rule], report: LoadReport, detectors: Sequence[Detector] = ()) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        report: LoadReport,
+        detectors: Sequence[Detector] = (),
+        kept: Kept | None = None,
+    ) -> None:
         """Take rules that are in order: what a correlation refers to stands before it."""
         self.rules = tuple(rules)
         self.detectors = tuple(detectors)
@@ -40,7 +51,8 @@ class Engine:
         self._event_rules = [rule for rule in self.rules if isinstance(rule, EventRule)]
         self._correlator = Correlator(self.rules)
         self._plans: dict[LogSource, Plan] = {}
-        self._made = Made()
+        self._kept = kept
+        self._made = Made(self._event_rules, kept)
 
     @classmethod
     def load(
@@ -62,8 +74,12 @@ class Engine:
         Raises:
             RuleError: a path does not exist.
         """
-        rules, report = load([*([SHIPPED] if shipped else []), *rule_dirs], progress=progress)
-        return cls(rules, report, (*(ALL if shipped else ()), *detectors))
+        paths = [*([SHIPPED] if shipped else []), *rule_dirs]
+        rules, report = load(paths, progress=progress)
+        kept = None
+        if len(rules) >= _WORTH_KEEPING:
+            kept = Kept(of_user(), " ".join(str(path.resolve()) for path in paths), report.digest)
+        return cls(rules, report, (*(ALL if shipped else ()), *detectors), kept)
 
     def plan(self, logsource: LogSource) -> Plan:
         """The rules that apply to events of a logsource."""
@@ -85,6 +101,12 @@ class Engine:
             whole = match(self.plan(some[0].logsource), some[0] if len(some) == 1 else joined(some))
             found |= zip(places, [whole] if len(some) == 1 else parted(whole, some), strict=True)
         return [found[place] for place in range(len(batches))]
+
+    def keep_learned(self) -> None:
+        """Keep what batches have taught, so that the next run need not learn it. It changes no verdict."""
+        if self._kept is not None:
+            found = {logsource: plan.lesson() for logsource, plan in self._plans.items()}
+            self._kept.keep_lessons({source: lesson for source, lesson in found.items() if lesson is not None})
 
     def start(self) -> State:
         """The state before the first batch."""

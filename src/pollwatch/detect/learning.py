@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from pollwatch.detect.pool import Pool, pooled
 from pollwatch.detect.rulebook import Floats, Literals, Part
 from pollwatch.detect.sigma.values import as_number
 from pollwatch.kernels.choosing import chosen
-from pollwatch.kernels.literals import ANY, Index, bits_for, count_grams, hits, index, no_grams
+from pollwatch.kernels.literals import ANY, Index, bits_for, count_grams, hits, index, no_grams, picked
 
 #: Rows that are looked at.
 SAMPLE = 4_096
@@ -26,8 +27,28 @@ _COMMON = 0.7
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint32]
 Common = tuple[Ints, int]
 """How often each hash of a gram occurs, and the bits of a hash."""
+
+
+class Lesson(NamedTuple):
+    """What was learned, as it is kept: of the conditions of one logsource in order, whose entries are numbered anew.
+
+    Attributes:
+        asked: the conditions, by their numbers among all.
+        everywhere, starts, entries: as of :class:`Learned`.
+        grams, ends: per literal among the entries, in order, by which gram each is looked for (``literals.picked``).
+        figures: candidates per row, rows, and the bits of a gram's hash.
+    """
+
+    asked: Longs
+    everywhere: npt.NDArray[np.uint8]
+    starts: Ints
+    entries: Ints
+    grams: Words
+    ends: Ints
+    figures: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +74,15 @@ class Learned:
     expected: float
     rows: int
     _common: list[Common] = field(default_factory=list)
-    _index: list[tuple[Index, Ints]] = field(default_factory=list)
+    _index: list[Index] = field(default_factory=list)
 
     def found(self, pool: Pool) -> tuple[Ints, Ints]:
         """Literals and the texts in which they stand; those that found no place in the index may stand in any."""
         if not self._index:
             common = self._common.pop() if self._common else _common(len(self.literals.numbers), pool, _shares(pool))
-            made = _index(self.literals, _folded(common, bits_for(len(self.literals.numbers))))
-            self._index.append((made, np.flatnonzero(made.ends < 0).astype(np.int32)))
-        index_, lost = self._index[0]
+            self._index.append(_index(self.literals, _folded(common, bits_for(len(self.literals.numbers)))))
+        index_ = self._index[0]
+        lost = np.flatnonzero(index_.ends < 0).astype(np.int32)
         texts, wanted = pool.texts, pool.places(self.searched)[self.literals.field]
         every = np.arange(len(texts.begins), dtype=np.int32)
         pairs = [hits(index_, texts.buffer, texts.begins, texts.ends, every, pool.owner, wanted)]
@@ -93,7 +114,16 @@ def learn(columns: Columns, part: Part) -> Learned:
     """Choose what to look for in a batch like this one."""
     costs, common = _costs(columns, part)
     cost, everywhere, starts, entries = chosen(part.needs, part.starts, costs, _COMMON)
-    used = np.zeros(len(costs), bool)
+    expected = float(np.minimum(cost, 1.0).sum())
+    made = _learned(part, everywhere, starts, entries, expected, columns.length)
+    made._common.append(common)  # noqa: SLF001 - of the same module
+    return made
+
+
+def _learned(
+    part: Part, everywhere: npt.NDArray[np.uint8], starts: Ints, entries: Ints, expected: float, rows: int
+) -> Learned:
+    used = np.zeros(len(part.costs), bool)
     used[entries] = True
     literals = part.literals.some(np.flatnonzero(used[part.literals.numbers]))
     fields, places = np.unique(literals.field, return_inverse=True)
@@ -109,10 +139,33 @@ def learn(columns: Columns, part: Part) -> Learned:
         everywhere=everywhere,
         starts=starts,
         entries=entries,
-        expected=float(np.minimum(cost, 1.0).sum()),
-        rows=columns.length,
-        _common=[common],
+        expected=expected,
+        rows=rows,
     )
+
+
+def lesson_of(learned: Learned, asked: Longs) -> Lesson | None:
+    """What was learned of some conditions, to be kept; None where nothing was looked for yet."""
+    if not learned._index:  # noqa: SLF001 - of the same module
+        return None
+    index_ = learned._index[0]  # noqa: SLF001 - the same
+    figures = np.array([learned.expected, learned.rows, index_.bits], np.float64)
+    return Lesson(asked, learned.everywhere, learned.starts, learned.entries, index_.grams, index_.ends, figures)
+
+
+def recalled(lesson: Lesson, part: Part, asked: Longs) -> Learned | None:
+    """What was learned in an earlier run; None where it was of other conditions."""
+    if not np.array_equal(lesson.asked, asked) or lesson.entries.max(initial=-1) >= len(part.costs):
+        return None
+    expected, rows, bits = lesson.figures.tolist()
+    made = _learned(part, lesson.everywhere, lesson.starts, lesson.entries, expected, int(rows))
+    literals = made.literals
+    if len(literals.numbers) != len(lesson.grams):
+        return None
+    made._index.append(  # noqa: SLF001 - of the same module
+        index(literals.texts, literals.starts, literals.marks, lesson.grams, lesson.ends, int(bits))
+    )
+    return made
 
 
 def _spread(length: int) -> Longs:
@@ -172,7 +225,9 @@ def _common(literals: int, pool: Pool, counts: Longs) -> Common:
 
 def _index(literals: Literals, common: Common) -> Index:
     """Literals ready to be looked for in texts like those that it was counted in what is common."""
-    return index(literals.texts, literals.starts, literals.marks, *common)
+    counts, bits = common
+    grams, ends = picked(literals.texts, literals.starts, counts, bits)
+    return index(literals.texts, literals.starts, literals.marks, grams, ends, bits)
 
 
 def _folded(common: Common, bits: int) -> Common:

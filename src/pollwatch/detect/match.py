@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pollwatch.detect.columns import Column, Columns, Mask, Rows
-from pollwatch.detect.sigma.plan import And, EventRule, Leaf, Node, Not, Number, Or
+from pollwatch.detect.sigma.plan import And, EventRule, Leaf, Node, Not, Number, Or, leaves
 from pollwatch.detect.sigma.route import narrowed, routes
 from pollwatch.detect.sigma.witness import literals
 from pollwatch.detect.walk import fitting
@@ -25,6 +25,8 @@ from pollwatch.events.taxonomy import kind
 from pollwatch.kernels.compiled import ready, threshold
 
 if TYPE_CHECKING:
+    from pollwatch.detect.kept import Kept
+    from pollwatch.detect.learning import Lesson
     from pollwatch.detect.matcher import Matcher
     from pollwatch.detect.rulebook import Rulebook
 
@@ -53,10 +55,15 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A rule as it applies to one logsource."""
+    """A rule as it applies to one logsource.
+
+    Attributes:
+        extra: what that logsource's name says besides; part of the condition.
+    """
 
     rule: EventRule
     condition: Node
+    extra: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +71,22 @@ class Made:
     """What is made once for the plans of all logsources.
 
     Attributes:
+        rules: all of them.
+        kept: what earlier runs made of the same rules; None = nothing is kept.
         ordered: rules' own conditions in a good order, by the rule's id.
     """
 
+    rules: Sequence[EventRule]
+    kept: Kept | None = None
     ordered: dict[str, Node] = field(default_factory=dict)
     _by_logsource: dict[LogSource, list[tuple[int, EventRule]]] = field(default_factory=dict)
     _book: list[Rulebook] = field(default_factory=list)
+    _numbers: dict[tuple[str, Node | None], int] = field(default_factory=dict)
 
-    def by_logsource(self, rules: Sequence[EventRule]) -> Mapping[LogSource, Sequence[tuple[int, EventRule]]]:
+    def by_logsource(self) -> Mapping[LogSource, Sequence[tuple[int, EventRule]]]:
         """The rules of each logsource that rules name, with their places among all."""
         if not self._by_logsource:
-            for place, rule in enumerate(rules):
+            for place, rule in enumerate(self.rules):
                 self._by_logsource.setdefault(rule.logsource, []).append((place, rule))
         return self._by_logsource
 
@@ -96,8 +108,27 @@ class Made:
         if not self._book:
             from pollwatch.detect.rulebook import Rulebook  # noqa: PLC0415 - llvmlite takes a moment to import
 
-            self._book.append(Rulebook())
+            nodes = self._conditions()
+            known = None if self.kept is None else self.kept.written(len(nodes))
+            book = Rulebook(nodes, known)
+            if known is None and self.kept is not None:
+                self.kept.keep_written(book.written, book.fields)
+            self._book.append(book)
         return self._book[0]
+
+    def numbers(self, rules: Sequence[Planned]) -> list[int]:
+        """The places in the book of what rules ask."""
+        return [self._numbers[planned.rule.info.id, planned.extra] for planned in rules]
+
+    def _conditions(self) -> list[Node]:
+        """What rules ask, and what they ask where a logsource's name says something besides."""
+        found: list[Node] = []
+        for source, members in self.by_logsource().items():
+            for extra in dict.fromkeys([None, *(extra for _, extra in routes(source))]):
+                for _, rule in members:
+                    self._numbers[rule.info.id, extra] = len(found)
+                    found.append(narrowed(rule.condition, extra))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +136,8 @@ class Plan:
     """The rules of one logsource."""
 
     rules: tuple[Planned, ...]
-    _made: Made = field(default_factory=Made)
+    logsource: LogSource
+    _made: Made
     _literals: list[dict[str | None, tuple[str, ...]]] = field(default_factory=list)
     _matcher: list[Matcher] = field(default_factory=list)
     _ordered: list[tuple[Node, ...]] = field(default_factory=list)
@@ -116,7 +148,7 @@ class Plan:
         if not self._literals:
             wanted: dict[str | None, set[str]] = defaultdict(set)
             for each in self.rules:
-                for leaf in _leaves(each.condition):
+                for leaf in leaves(each.condition):
                     wanted[leaf.field].update(literals(leaf) or ())
             self._literals.append({name: tuple(sorted(texts)) for name, texts in wanted.items() if texts})
         return self._literals[0]
@@ -143,8 +175,14 @@ class Plan:
         if not self._matcher:
             from pollwatch.detect.matcher import Matcher  # noqa: PLC0415 - llvmlite takes a moment to import
 
-            self._matcher.append(Matcher([planned.condition for planned in self.rules], self._made.book()))
+            book, kept = self._made.book(), self._made.kept
+            lesson = None if kept is None else kept.lesson(self.logsource)
+            self._matcher.append(Matcher(self._made.numbers(self.rules), book, lesson))
         return self._matcher[0]
+
+    def lesson(self) -> Lesson | None:
+        """What was learned since the plan was made, to be kept; None where nothing was."""
+        return self._matcher[0].lesson() if self._matcher else None
 
 
 def plan(rules: Sequence[EventRule], logsource: LogSource, made: Made | None = None) -> Plan:
@@ -155,27 +193,17 @@ def plan(rules: Sequence[EventRule], logsource: LogSource, made: Made | None = N
         logsource: of the events.
         made: grows, so that the next logsource need not make the same anew.
     """
-    made = Made() if made is None else made
+    made = Made(rules) if made is None else made
     planned: list[tuple[int, Planned]] = []
     also = kind(logsource)
-    for source, members in made.by_logsource(rules).items():
+    for source, members in made.by_logsource().items():
         extras = [extra for target, extra in routes(source) if target in (logsource, also)]
         if not extras and source.covers(logsource):
             extras = [None]
         for place, rule in members if extras else ():
-            planned += [(place, Planned(rule, narrowed(rule.condition, extra))) for extra in extras]
+            planned += [(place, Planned(rule, narrowed(rule.condition, extra), extra)) for extra in extras]
     planned.sort(key=itemgetter(0))
-    return Plan(tuple(each for _, each in planned), made)
-
-
-def _leaves(node: Node) -> list[Leaf]:
-    match node:
-        case Leaf():
-            return [node]
-        case Not(child):
-            return _leaves(child)
-        case And(children) | Or(children):
-            return [leaf for child in children for leaf in _leaves(child)]
+    return Plan(tuple(each for _, each in planned), logsource, made)
 
 
 def _ordered(node: Node) -> Node:

@@ -10,12 +10,13 @@ must have changed, it is learned anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pollwatch.detect.columns import Column, Columns, Mask, Rows
-from pollwatch.detect.learning import SAMPLE, Learned, equal_codes, learn
+from pollwatch.detect.learning import SAMPLE, Learned, Lesson, equal_codes, learn, lesson_of, recalled
 from pollwatch.detect.pool import pooled
 from pollwatch.detect.rulebook import Part, Rulebook
 from pollwatch.detect.sigma.plan import Leaf, Node
@@ -41,36 +42,58 @@ Bytes = npt.NDArray[np.uint8]
 class Matcher:
     """The rules of one logsource."""
 
-    def __init__(self, rules: Sequence[Node], book: Rulebook) -> None:
+    def __init__(self, asked: Sequence[int], book: Rulebook, lesson: Lesson | None = None) -> None:
         """Take the rules' conditions; :meth:`match` speaks of them by their places.
 
         Args:
-            rules: the conditions.
+            asked: the conditions, by their numbers in the book.
             book: where conditions are made ready once for all logsources.
+            lesson: what was learned in an earlier run.
         """
-        self._rules = tuple(rules)
-        self._part = book.part(self._rules)
-        self._learned: Learned | None = None
+        self._asked = np.array(asked, np.int64)
+        self._rules = book.trees(asked)
+        self._part = book.part(asked)
+        self._book = book
+        self._learned = None if lesson is None else recalled(lesson, self._part, self._asked)
+        self._told = self._learned
         self._wait = 0
+        self._seen = _Seen()
 
     def match(self, columns: Columns) -> dict[int, Rows]:
         """Which rules fit which rows; rows in order."""
         learned = self._learned
         if learned is None or (learned.rows < SAMPLE and columns.length > 2 * learned.rows):
             learned = self._learned = learn(columns, self._part)
-        fits, asked = _Batch(columns, self._part, learned).settled(self._rules)
+            self._seen = _Seen()
+        fits, asked = _Batch(columns, self._part, learned, self._book).settled(self._rules)
         self._wait = max(0, self._wait - 1)
-        drifted = asked > columns.length * (_SLACK + _DRIFT * learned.expected)
-        if drifted and columns.length >= SAMPLE and not self._wait:
-            self._learned, self._wait = None, _PATIENCE
+        seen = self._seen = _Seen(self._seen.rows + columns.length, self._seen.asked + asked)
+        if seen.rows >= SAMPLE:
+            self._seen = _Seen()
+            if seen.asked > seen.rows * (_SLACK + _DRIFT * learned.expected) and not self._wait:
+                self._learned, self._wait = None, _PATIENCE
         return fits
+
+    def lesson(self) -> Lesson | None:
+        """What was learned here, to be kept; None where nothing was, or it was kept before."""
+        learned, before = self._learned, self._told
+        self._told = learned
+        return None if learned is None or learned is before else lesson_of(learned, self._asked)
+
+
+class _Seen(NamedTuple):
+    """How many rows there were since it was last asked whether the data drifts, and how many candidates."""
+
+    rows: int = 0
+    asked: int = 0
 
 
 class _Batch:
     """One batch under search."""
 
-    def __init__(self, columns: Columns, part: Part, learned: Learned) -> None:
+    def __init__(self, columns: Columns, part: Part, learned: Learned, book: Rulebook) -> None:
         self._columns = columns
+        self._book = book
         self._part = part
         self._learned = learned
         self._places: dict[int, int] = {}
@@ -238,7 +261,7 @@ class _Batch:
         slot, kept = self._atoms.table[atom, [conditions.COLUMN, conditions.KEPT]].tolist()
         verdicts = self._cells.verdicts[kept : kept + len(self._slots[slot].distinct)]
         codes = np.flatnonzero(verdicts == conditions.ASKED).astype(np.int32)
-        held = self._slots[slot].holds(self._part.tests[atom], codes)
+        held = self._slots[slot].holds(self._book.test(int(self._part.own[atom])), codes)
         verdicts[codes] = np.where(held, conditions.YES, conditions.NO)
 
     def _gathered(self, rules: Sequence[Node], which: Ints, where: Longs, state: Bytes) -> dict[int, Rows]:

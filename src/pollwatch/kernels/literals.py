@@ -48,7 +48,7 @@ class Index(NamedTuple):
         bits: of a hash.
         filter: one bit per hash: some literal's gram has it.
         heads, following: per hash its first literal, and per literal the next one of that hash; -1 = none.
-        grams, ends: per literal its gram, and where in it the gram ends.
+        grams, ends: per literal its gram (of one shorter than four bytes two bytes), and where in it the gram ends.
         pair_filter, pair_heads: the same for literals shorter than four bytes, by two of their bytes themselves; empty
             where there are none.
         byte_heads: the same for literals of one byte, which stand in the filter with any byte before them.
@@ -113,39 +113,28 @@ def _rarest_pair(literals: Bytes, begin: int, length: int, common: Ints) -> tupl
 
 
 @compiled
-def _indexed(
-    literals: Bytes, starts: Longs, common: Ints, bits: int
-) -> tuple[Words, Ints, Ints, Words, Ints, Words, Ints, Ints, bool]:
-    """The parts of an :class:`Index`, picking for each literal the gram that is rarest by ``common``."""
-    n = len(starts) - 1
+def picked(literals: Bytes, starts: Longs, common: Ints, bits: int) -> tuple[Words, Ints]:
+    """For each literal the gram of it that is rarest in texts like those to be searched, and where in it that ends.
+
+    Args:
+        literals: as of :class:`Index`.
+        starts: the same.
+        common: from :func:`count_grams`.
+        bits: the same as for ``common``.
+
+    Returns:
+        Of one whose every gram is shared by too many others the end is -1: it is never found.
+    """
     shift = np.uint32(32 - bits)
-    filter_ = np.zeros((1 << bits) >> 5, np.uint32)
-    heads = np.full(1 << bits, -1, np.int32)
     shared = np.zeros(1 << bits, np.int32)
-    following = np.full(n, -1, np.int32)
-    grams = np.zeros(n, np.uint32)
-    ends = np.zeros(n, np.int32)
-    short = False
-    for i in range(n):
-        short |= starts[i + 1] - starts[i] < 4
-    pair_filter = np.zeros(_PAIRS >> 5 if short else 0, np.uint32)
-    pair_heads = np.full(_PAIRS if short else 0, -1, np.int32)
-    byte_heads = np.full(256, -1, np.int32)
-    for i in range(n):
+    grams = np.zeros(len(starts) - 1, np.uint32)
+    ends = np.zeros(len(starts) - 1, np.int32)
+    for i in range(len(starts) - 1):
         begin, length = starts[i], starts[i + 1] - starts[i]
         if length == 1:
-            byte = np.uint32(literals[begin])
-            for before in range(256):
-                pair = np.uint32(np.uint32(before) << _BYTE) | byte
-                pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
-            following[i] = byte_heads[byte]
-            byte_heads[byte] = i
             continue
         if length < 4:
-            pair, ends[i] = _rarest_pair(literals, begin, length, common[1 << bits :])
-            pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
-            following[i] = pair_heads[pair]
-            pair_heads[pair] = i
+            grams[i], ends[i] = _rarest_pair(literals, begin, length, common[1 << bits :])
             continue
         gram, best = np.uint32(0), np.int64(-1)
         for at in range(length):
@@ -159,29 +148,79 @@ def _indexed(
                     ends[i] = at
         if best < 0:
             ends[i] = -1
-            continue
-        hashed = np.uint32(grams[i] * _SPREAD) >> shift
-        filter_[hashed >> _FIVE] |= _BIT << (hashed & _PLACE)
-        shared[hashed] += 1
-        following[i] = heads[hashed]
-        heads[hashed] = i
-    return filter_, heads, following, grams, ends, pair_filter, pair_heads, byte_heads, short
+        else:
+            shared[np.uint32(grams[i] * _SPREAD) >> shift] += 1
+    return grams, ends
 
 
-def index(literals: Bytes, starts: Longs, marks: Bytes, common: Ints, bits: int) -> Index:
+@compiled
+def _linked(
+    literals: Bytes, starts: Longs, grams: Words, ends: Ints, bits: int
+) -> tuple[Words, Ints, Ints, Words, Ints, Ints, bool]:
+    """The other parts of an :class:`Index`."""
+    n = len(starts) - 1
+    shift = np.uint32(32 - bits)
+    filter_ = np.zeros((1 << bits) >> 5, np.uint32)
+    heads = np.full(1 << bits, -1, np.int32)
+    following = np.full(n, -1, np.int32)
+    short = False
+    for i in range(n):
+        short |= starts[i + 1] - starts[i] < 4
+    pair_filter = np.zeros(_PAIRS >> 5 if short else 0, np.uint32)
+    pair_heads = np.full(_PAIRS if short else 0, -1, np.int32)
+    byte_heads = np.full(256, -1, np.int32)
+    for i in range(n):
+        length = starts[i + 1] - starts[i]
+        if length == 1:
+            byte = np.uint32(literals[starts[i]])
+            for before in range(256):
+                pair = np.uint32(np.uint32(before) << _BYTE) | byte
+                pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
+            following[i] = byte_heads[byte]
+            byte_heads[byte] = i
+        elif length < 4:
+            pair = grams[i]
+            pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
+            following[i] = pair_heads[pair]
+            pair_heads[pair] = i
+        elif ends[i] >= 0:
+            hashed = np.uint32(grams[i] * _SPREAD) >> shift
+            filter_[hashed >> _FIVE] |= _BIT << (hashed & _PLACE)
+            following[i] = heads[hashed]
+            heads[hashed] = i
+    return filter_, heads, following, pair_filter, pair_heads, byte_heads, short
+
+
+def index(literals: Bytes, starts: Longs, marks: Bytes, grams: Words, ends: Ints, bits: int) -> Index:
     """Make literals ready to be looked for.
 
     Args:
         literals: lower-case, from 1 to :data:`LONGEST` bytes each, one behind the other.
         starts: where each begins, one more at last.
         marks: :data:`AT_START`, :data:`AT_END` or none, per literal.
-        common: of texts like those to be searched, from :func:`count_grams`.
-        bits: the same as for ``common``.
+        grams: from :func:`picked`.
+        ends: the same.
+        bits: the same as for these.
 
     Returns:
-        The index. A literal whose ``ends`` is -1 found no place in it and is never found.
+        The index. A literal whose ``ends`` is -1 is never found.
     """
-    return Index(literals, starts, marks, bits, *_indexed(literals, starts, common, bits))
+    filter_, heads, following, pair_filter, pair_heads, byte_heads, short = _linked(literals, starts, grams, ends, bits)
+    return Index(
+        literals,
+        starts,
+        marks,
+        bits,
+        filter_,
+        heads,
+        following,
+        grams,
+        ends,
+        pair_filter,
+        pair_heads,
+        byte_heads,
+        short,
+    )
 
 
 @compiled

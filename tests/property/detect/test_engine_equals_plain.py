@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pollwatch.cache import Cache
 from pollwatch.detect.columns import Columns
+from pollwatch.detect.kept import Kept
 from pollwatch.detect.match import match, plan
 from pollwatch.detect.matcher import Matcher
-from pollwatch.detect.rulebook import Rulebook, flatten
+from pollwatch.detect.rulebook import Rulebook
+from pollwatch.detect.rulewriting import flatten
 from pollwatch.detect.sigma import regex
 from pollwatch.detect.sigma.plain import matches
 from pollwatch.detect.sigma.plan import (
@@ -132,22 +135,53 @@ def coded(values: list[str | None], unused: list[str]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(known, pa.string()))
 
 
+class Room(Cache):
+    """A cache in memory."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__(None)
+        self.entries: dict[tuple[str, str], bytes] = {}
+
+    def kept(self, name: str, key: str) -> bytes | None:
+        """What was kept."""
+        return self.entries.get((name, key))
+
+    def keep(self, name: str, key: str, data: bytes) -> None:
+        """Keep it."""
+        self.entries[name, key] = data
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(conditions, min_size=1, max_size=12),
     st.lists(events, min_size=1, max_size=40),
     st.lists(events, max_size=3),
     st.lists(texts, max_size=3),
+    st.booleans(),
 )
 def test_kernels_equal_plain(
-    rules: list[Node], rows: list[dict[str, object]], sample: list[dict[str, object]], unused: list[str]
+    rules: list[Node],
+    rows: list[dict[str, object]],
+    sample: list[dict[str, object]],
+    unused: list[str],
+    kept: bool,  # noqa: FBT001 - hypothesis gives it by its place
 ) -> None:
-    """What was learned from other data changes no verdict of the kernels, nor do dictionaries with odd values."""
-    book = Rulebook()
-    Matcher(rules[::-2], book)  # of another logsource
-    matcher = Matcher(rules, book)
+    """What was learned from other data, perhaps in another run, changes no verdict, nor do odd dictionaries."""
+    written = Rulebook(rules[::-1])
+    own = range(len(rules))[::-1]
+    matcher = Matcher(own, written)
+    Matcher(own[::2], written)  # of another logsource
     if sample:
         matcher.match(Columns(EventBatch(WEB, "x", table(sample))))
+    if kept:
+        room = Room()
+        kept_ = Kept(room, "rules", b"")
+        kept_.keep_written(written.written, written.fields)
+        lesson = matcher.lesson()
+        kept_.keep_lessons({} if lesson is None else {WEB: lesson})
+        again = Kept(room, "rules", b"")
+        matcher = Matcher(own, Rulebook(rules[::-1], again.written(len(rules))), again.lesson(WEB))
     plain = table(rows)
     for name in ("a", "b"):
         at = plain.column_names.index(name)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from pollwatch.detect.match import Plan, Planned, match
+from pollwatch.detect.match import Made, Plan, Planned, match
 from pollwatch.detect.matcher import Matcher
 from pollwatch.detect.rulebook import Rulebook
 from pollwatch.detect.sigma.plan import EventRule, Leaf, Node, Regex, RuleInfo, Text, Wild
@@ -18,7 +18,8 @@ def fits(condition: Node, *, kernels: bool) -> set[str]:
     """Which of the texts fulfil a condition, by either way of searching."""
     table = pa.table({"f": TEXTS, "time_us": [0] * len(TEXTS), "number": range(len(TEXTS))})
     rule = EventRule(RuleInfo("r", "r", "r", Severity.LOW), WEB, condition)
-    plan = Plan((Planned(rule, condition),), _matcher=[Matcher([condition], Rulebook())] if kernels else [])
+    matcher = [Matcher([0], Rulebook([condition]))] if kernels else []
+    plan = Plan((Planned(rule, condition),), WEB, Made([rule]), _matcher=matcher)
     hits = match(plan, EventBatch(WEB, "log", table)).hits
     return {TEXTS[row] for each in hits for row in each.rows}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,12 +52,14 @@ class LoadReport:
 
     Attributes:
         remarks: why compiled rules were not kept, or those that were kept could not be used.
+        digest: of the bytes of all files, and of what their placeholders stand for.
     """
 
     files: int
     loaded: int
     refused: tuple[Refused, ...]
     remarks: tuple[str, ...] = ()
+    digest: bytes = b""
 
 
 def load(
@@ -79,7 +82,8 @@ def load(
         files = {file: name for file, name in _files(root).items() if file not in found}
         found |= _compiled(root, files, cache, refused, progress)
     rules = _resolved(found, refused)
-    return rules, LoadReport(len(found), len(rules), tuple(refused), tuple(cache.remarks))
+    digest = sha256(b"".join(each.digest for each in found.values())).digest()
+    return rules, LoadReport(len(found), len(rules), tuple(refused), tuple(cache.remarks), digest)
 
 
 def _files(root: Path) -> dict[str, str]:

@@ -154,6 +154,17 @@ class Not(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
 Node: TypeAlias = Leaf | And | Or | Not
 
 
+def leaves(node: Node) -> list[Leaf]:
+    """The tests of a condition, in order."""
+    match node:
+        case Leaf():
+            return [node]
+        case Not(child):
+            return leaves(child)
+        case And(children) | Or(children):
+            return [leaf for child in children for leaf in leaves(child)]
+
+
 @dataclass(frozen=True, slots=True)
 class RuleInfo:
     """What is said about a rule, whatever its kind.

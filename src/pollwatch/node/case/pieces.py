@@ -110,6 +110,7 @@ def _matched(read: Generator[Piece, None, None], engine: Engine, *, together: bo
                 held, events, size = [], 0, 0
                 logsources.clear()
         yield from _match(held, engine)
+    engine.keep_learned()
 
 
 def _match(held: Sequence[Piece], engine: Engine) -> Generator[Piece, None, None]:
