@@ -10,9 +10,11 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -27,6 +29,7 @@ EXERCISE = "exercise."
 _SEED_BYTES = 32
 _MAX_VKEY = 4096
 _PRIVATE = "PRIVATE+KEY+"
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class KeyType(IntEnum):
@@ -232,7 +235,7 @@ def check_name(name: str) -> None:
         size = len(name.encode("utf-8"))
     except UnicodeEncodeError:
         raise SignatureError("a key name must be valid Unicode") from None
-    if not 0 < size <= 255 or "+" in name or any(char.isspace() or char < " " or char == "\x7f" for char in name):
+    if not 0 < size <= 255 or "+" in name or name.split() != [name] or _CONTROL.search(name) is not None:
         raise SignatureError(f"{name[:80]!r} cannot be a key's name: 1 to 255 bytes, no space, no '+'")
 
 

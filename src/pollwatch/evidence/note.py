@@ -11,8 +11,10 @@ and a time, and are handled by :mod:`pollwatch.evidence.checkpoint`. Keys are re
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from pollwatch.errors import SignatureError
 from pollwatch.evidence.keys import KeyType, Signer, Verifier, check_name, decode_base64
@@ -22,6 +24,7 @@ __all__ = ["KeyType", "Note", "Signature", "Signer", "Verifier", "open_note", "p
 MAX_BYTES = 1 << 20
 MAX_SIGNATURES = 128
 _DASH = "— "  # U+2014 and a space
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ def check_text(text: str) -> None:
     """
     if not text.endswith("\n"):
         raise SignatureError("the text of a signed note ends in a newline")
-    if any(char < " " and char != "\n" for char in text):
+    if _CONTROL.search(text) is not None:
         raise SignatureError("the text of a signed note has no control characters but newline")
 
 
