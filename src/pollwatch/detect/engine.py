@@ -21,6 +21,7 @@ from pollwatch.detect.interface import Detector, Hit, Seen
 from pollwatch.detect.kept import Kept
 from pollwatch.detect.match import Made, Matches, Plan, match, plan
 from pollwatch.detect.observations import Observer
+from pollwatch.detect.saved import Frozen
 from pollwatch.detect.sigma.load import SHIPPED, LoadReport, load
 from pollwatch.detect.sigma.plan import DetectorRule, EventRule, Rule
 from pollwatch.detect.state import State
@@ -137,7 +138,11 @@ class Engine:
 
     def save(self, state: State) -> bytes:
         """A state as bytes, to go on later from where it was."""
-        return saved.save(state, self._correlator, self.detectors)
+        return self.freeze(state).to_bytes()
+
+    def freeze(self, state: State) -> Frozen:
+        """A state as it is now, of which bytes can be made later and elsewhere, while it goes on."""
+        return saved.freeze(state, self._correlator, self.detectors)
 
     def restore(self, data: bytes) -> State:
         """The state that was saved; its ``forgotten`` names correlations and detectors that changed since.

@@ -6,8 +6,9 @@ that is gone or means something else by now is not taken over, and :attr:`State.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ import pyarrow as pa
 from pollwatch.detect.correlator import Correlator
 from pollwatch.detect.interface import Detector
 from pollwatch.detect.nodes import NONE, Groups, Nodes, Slots
-from pollwatch.detect.observations import Names, Observations
+from pollwatch.detect.observations import Names, Observations, empty
 from pollwatch.detect.runs import Run
 from pollwatch.detect.sigma.plan import CorrelationRule, CorrelationType
 from pollwatch.detect.state import State
@@ -28,14 +29,21 @@ from pollwatch.detect.table import NAMED, Table
 from pollwatch.errors import StoreError
 from pollwatch.events.batch import LogSource
 
-_MAGIC: Final = b"pollwatch detection state 2\n"
+_MAGIC: Final = b"pollwatch detection state 3\n"
 _DIGEST_BYTES: Final = 32
 _RUN: Final = tuple(each.name for each in fields(Observations))
+
+
+#: How arrays are packed: fast, and without holding up other threads. So many bytes come of one at most.
+_PACKED: Final = "lz4_raw"
+_MOST_TIMES: Final = 256
+_LARGE: Final = 256
 
 
 class _Array(msgspec.Struct, frozen=True):
     type: str
     shape: tuple[int, ...]
+    packed: bool
     data: bytes
 
 
@@ -43,8 +51,8 @@ class _Run(msgspec.Struct, frozen=True):
     group: int
     first_us: int
     last_us: int
-    seen: dict[str, _Array]
-    values: list[_Array]
+    named: int
+    values: int
     size: int
     reported: int
     example: str
@@ -57,6 +65,8 @@ class _Table(msgspec.Struct, frozen=True):
     states: dict[str, _Array]
     slots: list[_Array]
     runs: list[_Run]
+    seen: dict[str, _Array]
+    values: _Array
     logsource: LogSource
     dropped: int
     late: int
@@ -82,20 +92,38 @@ class _DamagedError(Exception):
     """What was read cannot have been written by :func:`save`."""
 
 
-def save(state: State, correlator: Correlator, detectors: Sequence[Detector] = ()) -> bytes:
-    """A state as bytes."""
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A state as it was at one moment, to be made bytes of later, in any thread; the state itself may go on."""
+
+    names: tuple[list[str], int, int]
+    latest_us: int
+    tables: Mapping[str, Callable[[], _Table]]
+    memories: Mapping[str, tuple[str, Mapping[str, pl.DataFrame]]]
+
+    def to_bytes(self) -> bytes:
+        """The state as bytes."""
+        texts, seed, kept = self.names
+        tables = {name: packed() for name, packed in self.tables.items()}
+        memories = {
+            name: _Memory(version, {each: _frame(frame) for each, frame in frames.items()})
+            for name, (version, frames) in self.memories.items()
+        }
+        body = msgspec.msgpack.encode(_State(_hashed_by(), texts, seed, self.latest_us, kept, tables, memories))
+        return b"".join((_MAGIC, sha256(body).digest(), body))
+
+
+def freeze(state: State, correlator: Correlator, detectors: Sequence[Detector] = ()) -> Frozen:
+    """A state as it is now: what may change is copied, which is all that it takes."""
     rules = {rule.info.id: rule for rule in correlator.rules}
     tables = {name: _table(table, _meaning(rules[name], correlator)) for name, table in state.tables.items()}
     memories = {
-        each.rule.info.id: _Memory(each.version, {name: _frame(frame) for name, frame in memory.items()})
+        each.rule.info.id: (each.version, dict(memory))
         for each in detectors
         if (memory := state.memories.get(each.rule.info.id)) is not None
     }
     names = state.names
-    body = msgspec.msgpack.encode(
-        _State(_hashed_by(), names.texts, names.seed, state.latest_us, state.names_kept, tables, memories)
-    )
-    return _MAGIC + sha256(body).digest() + body
+    return Frozen((list(names.texts), names.seed, state.names_kept), state.latest_us, tables, memories)
 
 
 def restore(data: bytes, correlator: Correlator, detectors: Sequence[Detector] = ()) -> State:
@@ -131,31 +159,46 @@ def _meaning(rule: CorrelationRule, correlator: Correlator) -> bytes:
 
 
 def _array(array: npt.NDArray[Any]) -> _Array:
-    return _Array(array.dtype.str, array.shape, array.tobytes())
+    data = array.tobytes()
+    if len(data) < _LARGE:
+        return _Array(array.dtype.str, array.shape, packed=False, data=data)
+    return _Array(array.dtype.str, array.shape, packed=True, data=pa.compress(data, _PACKED, asbytes=True))
 
 
-def _table(table: Table, meaning: bytes) -> _Table:
-    return _Table(
-        meaning,
-        {name: _array(table.column(name)) for name in table.columns},
-        {name: _array(array[: table.groups]) for name, array in table.states.items()},
-        [_array(each) for each in table.slots],
-        [_run(run) for run in table.runs.values()],
-        table.logsource,
-        table.dropped,
-        table.late,
-        table.kept,
-    )
+def _table(table: Table, meaning: bytes) -> Callable[[], _Table]:
+    """A copy of a table, to be packed later."""
+    columns = {name: table.column(name).copy() for name in table.columns}
+    states = {name: array[: table.groups].copy() for name, array in table.states.items()}
+    slots = [each.copy() for each in table.slots]
+    runs = list(table.runs.values())
+    seen = Observations.concat([empty(), *(part for run in runs for part in run.parts)])
+    values = np.concatenate([np.empty(0, np.uint64), *(part for run in runs for part in run.values)])
+    said = [_run(run) for run in runs]
+    logsource, counted = table.logsource, (table.dropped, table.late, table.kept)
+
+    def packed() -> _Table:
+        return _Table(
+            meaning,
+            {name: _array(array) for name, array in columns.items()},
+            {name: _array(array) for name, array in states.items()},
+            [_array(each) for each in slots],
+            said,
+            {name: _array(getattr(seen, name)) for name in _RUN},
+            _array(values),
+            logsource,
+            *counted,
+        )
+
+    return packed
 
 
 def _run(run: Run) -> _Run:
-    seen = run.seen()
     return _Run(
         run.group,
         run.first_us,
         run.last_us,
-        {name: _array(getattr(seen, name)) for name in _RUN},
-        [_array(each) for each in run.values],
+        run.named,
+        sum(map(len, run.values)),
         run.size,
         run.reported,
         run.example,
@@ -182,7 +225,7 @@ def _state(saved: _State, correlator: Correlator) -> State:
 def _frame(frame: pl.DataFrame) -> bytes:
     sink = pa.BufferOutputStream()
     table = frame.to_arrow()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
 
@@ -227,27 +270,41 @@ def _restored(saved: _Table, table: Table, names: int) -> Table:
     for codes in (*coded, table.keys().reshape(-1)):
         _within(codes, NONE, names, "names")
     table.codes = {tuple(key): code for code, key in enumerate(table.keys().tolist())}
+    _restore_runs(saved, table, names)
+    table.logsource, table.dropped, table.late, table.kept = saved.logsource, saved.dropped, saved.late, saved.kept
+    return table
+
+
+def _restore_runs(saved: _Table, table: Table, names: int) -> None:
+    """Give each run its stretch of what all of them have seen."""
+    if saved.seen.keys() != set(_RUN):
+        raise _DamagedError("its runs hold other columns than they should")
+    seen = {name: _as(saved.seen[name], np.empty(0, np.int64)) for name in _RUN}
+    values = _as(saved.values, np.empty(0, np.uint64))
+    named, valued = sum(run.named for run in saved.runs), sum(run.values for run in saved.runs)
+    if any(len(each) != named for each in seen.values()) or len(values) != valued:
+        raise _DamagedError("its runs' columns are of other lengths than they say")
+    if any(run.named < 0 or run.values < 0 for run in saved.runs):
+        raise _DamagedError("a run holds less than nothing")
+    for name in NAMED:
+        _within(seen[name], NONE, names, "names")
+    _within(np.array([run.group for run in saved.runs], np.int64), 0, table.groups, "groups")
+    at = value = 0
     for run in saved.runs:
-        seen = {name: _as(run.seen[name], np.empty(0, np.int64)) for name in _RUN}
-        for name in NAMED:
-            _within(seen[name], NONE, names, "names")
-        values = [_as(each, np.empty(0, np.uint64)) for each in run.values]
-        _within(np.array([run.group]), 0, table.groups, "groups")
-        parts = [Observations(**seen)] if len(seen["time"]) else []
+        part = slice(at, at := at + run.named)
+        mine = slice(value, value := value + run.values)
         table.runs[run.group] = Run(
             run.group,
             run.first_us,
             run.last_us,
-            parts,
-            values,
+            [Observations(**{name: seen[name][part].copy() for name in _RUN})] if run.named else [],
+            [np.unique(values[mine])] if run.values else [],
             run.size,
             run.reported,
             run.example,
             False,
             run.logsource,
         )
-    table.logsource, table.dropped, table.late, table.kept = saved.logsource, saved.dropped, saved.late, saved.kept
-    return table
 
 
 def _arrays(saved: Mapping[str, _Array], like: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
@@ -260,7 +317,12 @@ def _as(saved: _Array, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The array, if it is of the type and the inner shape of another."""
     if saved.type != like.dtype.str or saved.shape[1:] != like.shape[1:]:
         raise _DamagedError("a column is of another type than it should be")
-    return np.frombuffer(saved.data, saved.type).reshape(saved.shape).copy()
+    data, size = saved.data, math.prod(saved.shape) * like.dtype.itemsize
+    if saved.packed:
+        if min(saved.shape, default=0) < 0 or size > _MOST_TIMES * len(data):
+            raise _DamagedError("a column is longer than it can be")
+        data = pa.decompress(data, size, _PACKED, asbytes=True)
+    return np.frombuffer(data, saved.type).reshape(saved.shape).copy()
 
 
 def _check_loops(nodes: Nodes, groups: Groups, slots: Slots, kinds: int) -> None:

@@ -42,6 +42,8 @@ _MOST_TOLD: Final = 20_000
 _LONGEST: Final = 100
 #: Of the table in which visitors who get few records are counted; a power of two.
 _PLACES: Final = 1 << 20
+#: Of the table in which visitors with many records are looked for.
+_PLACE_BITS: Final = 18
 #: Seen so often, a key's records are remembered each.
 _COUNTED: Final = 6
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -59,6 +61,7 @@ _LAST_NUMBER: Final = r"(\d{1,15})\D*$"
 _FETCHED: Final = {
     "c-ip": pl.String,
     "form": pl.String,
+    "key": pl.UInt64,
     "what": pl.UInt64,
     "mark": pl.UInt64,
     "record": pl.Int64,
@@ -108,7 +111,7 @@ class RecordEnumeration:
             "their numbers lie close together, or there are 500 of them to which no page led",
         ),
     )
-    version = f"2, polars {pl.__version__}"
+    version = f"3, polars {pl.__version__}"
 
     def start(self) -> Memory:
         """Nothing seen."""
@@ -131,7 +134,7 @@ class RecordEnumeration:
             fetched = grown(fetched, fresh, _MOST, since_us)
         if not done and not len(fresh):
             return {"fetched": fetched, "often": often, "told": told}, []
-        sizes = due(_suspicious(fetched), told, _KEY, done=done).sort(_KEY)
+        sizes = due(suspicious(in_question(fetched, told, done=done)), told, _KEY, done=done).sort(_KEY)
         news = []
         for who in sizes.iter_rows(named=True):
             mine = fetched.filter(pl.col("c-ip") == who["c-ip"], pl.col("form") == who["form"])
@@ -182,7 +185,7 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     kept, place = kept[first], (key[first] % _PLACES).astype(np.int64)
     often, counts = _counted(often, place)
     admitted = np.flatnonzero(counts >= _COUNTED)
-    admitted = admitted[~np.isin(marks[admitted], known)]
+    admitted = admitted[~_among(marks[admitted], known)]
     admitted = admitted[np.argsort(kept[admitted])]
     chosen, marks = kept[admitted], marks[admitted]
     if not len(chosen):
@@ -198,6 +201,8 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     form_of = pl.when(asked).then(by_query).otherwise(pl.col("cs-uri-stem").str.replace_all(_NUMBERS, "#"))
     frame = frame.with_columns(
         form=form_of.str.slice(0, _LONGEST),
+    ).with_columns(
+        keyed(),
         what=pl.Series(what[chosen]),
         mark=pl.Series(marks),
         record=pl.Series(np.where(in_stem, stem.record, query.record)[chosen]),
@@ -205,6 +210,23 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
         robot=is_robot(),
     )
     return frame.select(*_FETCHED), often
+
+
+def keyed() -> pl.Expr:
+    """A number for who asked for what form, so that they are counted without comparing texts."""
+    return (pl.col("c-ip").hash(seed=0) ^ pl.col("form").hash(seed=1)).alias("key")
+
+
+def _among(marks: npt.NDArray[np.uint64], known: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Which marks are known. Most are told apart by their place in a table; the others are compared."""
+    last = np.uint64(_PLACES - 1)
+    held = np.zeros(_PLACES, bool)
+    held[(known & last).astype(np.int64)] = True
+    found: npt.NDArray[np.bool_] = held[(marks & last).astype(np.int64)]
+    asked = np.zeros(_PLACES, bool)
+    asked[(marks[found] & last).astype(np.int64)] = True
+    found[found] = np.isin(marks[found], known[asked[(known & last).astype(np.int64)]])
+    return found
 
 
 def _counted(often: pl.DataFrame, place: npt.NDArray[np.int64]) -> tuple[pl.DataFrame, npt.NDArray[np.int64]]:
@@ -254,7 +276,26 @@ def _forms(seen: Seen, column: str, rows: Rows) -> _Forms:
     return _Forms(usable[codes], form[codes], what[codes], record[codes])
 
 
-def _suspicious(fetched: pl.DataFrame) -> pl.DataFrame:
+def in_question(fetched: pl.DataFrame, told: pl.DataFrame, *, done: bool) -> pl.DataFrame:
+    """The records of forms of which somebody got so many that they may be due; all others judge nobody.
+
+    Args:
+        fetched: all records.
+        told: what was reported.
+        done: nothing is still to come.
+    """
+    # Keys that share a place count together: where a place has few records, nobody in it has many.
+    place = (fetched["key"].to_numpy() >> np.uint64(64 - _PLACE_BITS)).astype(np.int64)
+    many = np.bincount(place, minlength=1 << _PLACE_BITS) >= _LEAST
+    rows = np.flatnonzero(many[place])
+    if not rows.size:
+        return fetched.clear()
+    sizes = fetched[rows].group_by(_KEY).agg(size=pl.len().cast(pl.Int64)).filter(pl.col("size") >= _LEAST)
+    forms = due(sizes, told, _KEY, done=done).select("form").unique()
+    return fetched.join(forms, on="form", how="semi", maintain_order="left") if len(forms) else fetched.clear()
+
+
+def suspicious(fetched: pl.DataFrame) -> pl.DataFrame:
     """Who got records as only a copyist does: address, form, how many, and how close together."""
     per = fetched.group_by(_KEY).agg(
         size=pl.len(),

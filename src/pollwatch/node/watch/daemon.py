@@ -204,7 +204,9 @@ class Watch:
         inputs = [self._inputs[each.key] for each in taken]
         positions = self._positions()
         detected = self._stepper.detect(self._seq, taken, inputs, positions, before_us, self._ordering.watermark_us)
-        state = self._detecting.snapshot(self._seq) if self._detecting.due() else None
+        saving = self._keeper.saving
+        due = saving.idle() and self._detecting.due(saving.cost_s)
+        state = self._detecting.snapshot(self._seq) if due else None
         self._keeper.put(Job(detected, state, self._followed.lag_bytes()))
         self._committed = positions
 
@@ -305,7 +307,7 @@ class Watch:
             self._tell("info", _("new incidents"), incidents=" ".join(regrouped.new[:8]), count=len(regrouped.new))
 
     def _raise_failures(self) -> None:
-        for failure in (self._keeper.failure, self._grouping.failure):
+        for failure in (self._keeper.failure, self._keeper.saving.failure, self._grouping.failure):
             if failure is not None:
                 raise failure
 

@@ -19,6 +19,7 @@ from pollwatch.detect import indicators
 from pollwatch.detect.engine import Engine
 from pollwatch.detect.gathering import together
 from pollwatch.detect.indicators import Watchlist
+from pollwatch.detect.saved import Frozen
 from pollwatch.detect.state import State
 from pollwatch.errors import StoreError
 from pollwatch.events.batch import EventBatch, LogSource
@@ -40,22 +41,24 @@ _MOST_OBSERVED: Final = 400_000
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state as bytes, and the file that they are to be."""
+    """A state as it was after a step, and the file that it is to be."""
 
+    seq: int
     path: Path
-    data: bytes
+    state: Frozen
 
     def write(self) -> None:
-        """Write it.
+        """Write it, which takes a while, and holds up nobody who detects.
 
         Raises:
             StoreError: the disk is full or not writable.
         """
         incoming = self.path.with_name(f".{self.path.name}")
+        data = self.state.to_bytes()
         try:
             descriptor = os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(self.data)
+                file.write(data)
             publish(incoming, self.path)
         except OSError as error:
             raise StoreError(f"{self.path}: {error.strerror}; is the disk full?") from error
@@ -94,7 +97,6 @@ class Detecting:
         self._folder = folder
         self._state: State = _bounded(engine.start())
         self._saved_s = monotonic_s()
-        self._cost_s = 0.0
 
     @property
     def dropped(self) -> int:
@@ -165,17 +167,15 @@ class Detecting:
         after = self.engine.restore(self.engine.save(self._state))
         return self.engine.step(after, None, None, done=True)[1]
 
-    def due(self) -> bool:
-        """Whether it is time to save the state."""
-        return monotonic_s() - self._saved_s >= max(_LEAST_S, self._cost_s / _SHARE)
+    def due(self, cost_s: float) -> bool:
+        """Whether it is time to save the state, if that takes so long."""
+        return monotonic_s() - self._saved_s >= max(_LEAST_S, cost_s / _SHARE)
 
     def snapshot(self, seq: int) -> Snapshot:
-        """The state after a step, to be written by whoever writes the step."""
-        begun_s = monotonic_s()
-        data = self.engine.save(self._state)
+        """The state after a step, to be written once the step is."""
+        state = self.engine.freeze(self._state)
         self._saved_s = monotonic_s()
-        self._cost_s = self._saved_s - begun_s
-        return Snapshot(self._folder / f"state-{seq:012d}", data)
+        return Snapshot(seq, self._folder / f"state-{seq:012d}", state)
 
     def reload(self, engine: Engine, watchlist: Watchlist) -> None:
         """Go on with other rules; what unchanged rules remember stays."""

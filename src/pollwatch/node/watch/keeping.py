@@ -25,6 +25,7 @@ from pollwatch.node.floor import auditing
 from pollwatch.node.watch import heartbeat
 from pollwatch.node.watch.detecting import Snapshot
 from pollwatch.node.watch.grouping import Committed, GroupingThread
+from pollwatch.node.watch.saving import Saving
 from pollwatch.node.watch.sources import SourceCounts
 from pollwatch.node.watch.stepping import Detected, Stepper
 from pollwatch.node.watch.telling import Tell
@@ -83,6 +84,7 @@ class Keeper:
         self._tell = tell
         self._clock = clock
         self._job: Job | None = None
+        self.saving = Saving(live, tell)
         self._changed = threading.Condition()
         self._ended = False
         self._gone: list[tuple[float, list[str]]] = []
@@ -94,6 +96,7 @@ class Keeper:
 
     def start(self) -> None:
         """Begin."""
+        self.saving.start()
         self._thread.start()
 
     def put(self, job: Job) -> None:
@@ -115,6 +118,7 @@ class Keeper:
             self._ended = True
             self._changed.notify_all()
         self._thread.join()
+        self.saving.end()
 
     def _run(self) -> None:
         try:
@@ -157,17 +161,9 @@ class Keeper:
         if detected.heard:
             heartbeat.note(self._live.folder.live, detected.heard, self._counts.clock.now_us())
         if job.state is not None:
-            self._save(detected.seq, job.state)
+            self.saving.put(job.state)
         if detected.read or detected.changes.written or detected.changes.removed:
             self._grouping.put(Committed(detected.read, detected.together, detected.changes))
-
-    def _save(self, seq: int, state: Snapshot) -> None:
-        """Write the detection state; a full disk is borne, since the steps behind the last one tell as much."""
-        try:
-            state.write()
-            self._live.saved(seq, state.path.name)
-        except StoreError as error:
-            self._tell("error", str(error))
 
     def _look_for_others(self) -> None:
         """Whether a scan changed the case since the last step; then what it found is grouped along."""

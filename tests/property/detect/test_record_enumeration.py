@@ -1,0 +1,62 @@
+"""Looking only at forms of which somebody is due finds the copyists that looking at all records finds."""
+
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pollwatch.detect.detectors import record_enumeration as module
+from pollwatch.detect.interface import due
+
+#: Who got how many records, from which number on and how far apart, of which form.
+VISITS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c", "d"]),
+        st.sampled_from(["/voter/#", "/news/#"]),
+        st.sampled_from([1, 3, 49, 50, 60, 120]),
+        st.sampled_from([0, 1_000, 5_000]),
+        st.sampled_from([1, 40]),
+        st.booleans(),
+    ),
+    max_size=8,
+)
+TOLD = st.dictionaries(st.tuples(st.sampled_from("ab"), st.just("/voter/#")), st.sampled_from([30, 50, 60]))
+
+
+def records(visits: list[tuple[str, str, int, int, int, bool]]) -> pl.DataFrame:
+    """The records of some visits, each visitor's each once."""
+    rows = {
+        (who, form, first + step * at): (robot, nth * 1_000 + at)
+        for nth, (who, form, many, first, step, robot) in enumerate(visits)
+        for at in range(many)
+    }
+    frame = pl.DataFrame(
+        [(who, form, record, robot, time) for (who, form, record), (robot, time) in rows.items()],
+        schema={"c-ip": pl.String, "form": pl.String, "record": pl.Int64, "robot": pl.Boolean, "time_us": pl.Int64},
+        orient="row",
+    )
+    return frame.with_columns(
+        module.keyed(),
+        what=pl.col("record").cast(pl.UInt64),
+        referred=pl.lit(value=False),
+        **{"cs-host": pl.lit(None, pl.String), "path": pl.lit("x"), "number": pl.int_range(pl.len())},
+    )
+
+
+@given(visits=VISITS, told=TOLD, done=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_forms_that_are_not_in_question_hold_nobody_who_is_due(
+    visits: list[tuple[str, str, int, int, int, bool]], told: dict[tuple[str, str], int], *, done: bool
+) -> None:
+    """A copyist hides among readers of other forms, and in forms of which much was told already."""
+    fetched = records(visits)
+    before = pl.DataFrame(
+        [(*who, size, 0) for who, size in told.items()],
+        schema={"c-ip": pl.String, "form": pl.String, "size": pl.Int64, "time_us": pl.Int64},
+        orient="row",
+    )
+    key = ["c-ip", "form"]
+    plain = due(module.suspicious(fetched), before, key, done=done).sort(key)
+    some = due(module.suspicious(module.in_question(fetched, before, done=done)), before, key, done=done).sort(key)
+    assert some.equals(plain)
