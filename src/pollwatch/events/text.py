@@ -18,12 +18,18 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pollwatch.events import meaning
 from pollwatch.events.batch import ABSENT, Codes, EventBatch, encoded, plain
 from pollwatch.events.decoding import decoded
+from pollwatch.events.signs import Signs, parts
+
+Bytes = npt.NDArray[np.uint8]
+Longs = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 PREFIX = "norm."
 LAYERS = "norm.layers"
@@ -39,26 +45,38 @@ _BACK = re.compile(r"(?<=\.\.)[\\/]+|\\(?=\.\.)")
 _TOUCH = r"[%+\\]|/\*|/\./|\s\s|[^\x20-\x7e]|&(?:#|[A-Za-z][A-Za-z0-9]*;)|\.\.//"
 
 
+SIGNS = {
+    "cs-uri": Signs({meaning.ODD: meaning.ODD_URI, meaning.RAW: meaning.ODD_RAW, meaning.TOUCHED: _TOUCH}),
+    "cs-user-agent": Signs({meaning.ODD: meaning.ODD_AGENT, meaning.TOUCHED: _TOUCH}),
+    "cs-referer": Signs({meaning.ODD: meaning.ODD_URI, meaning.TOUCHED: _TOUCH}),
+}
+
+
 def add_normalised(batch: EventBatch) -> EventBatch:
     """The batch with normalised columns added for each text column that has a normal form. Idempotent."""
     table = batch.table
     names = set(table.column_names)
-    layers: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
+    layers: Longs | None = None
     for name in URI_COLUMNS:
         if name in names and PREFIX + name not in names:
             codes, texts = _texts(table[name])
-            stem, query, whole, layers = _uri_columns(texts)
-            spoken = meaning.of_uris(texts, whole)
+            signs = SIGNS[name].of(texts)
+            (stem, query, whole), layers = _uri_columns(texts, signs)
+            spoken = meaning.of_uris(texts, whole, signs)
             if codes is not None:
                 layers = np.append(layers, 0)[codes]
-            for suffix, column in (("", whole), ("-stem", stem), ("-query", query), (meaning.SUFFIX, spoken)):
-                table = table.append_column(f"{PREFIX}{name}{suffix}", _of_rows(codes, column))
+            # Of many addresses one page is asked for; their queries, as a rule, are as many as they.
+            table = table.append_column(PREFIX + name, _of_rows(codes, whole, repeats=False))
+            table = table.append_column(f"{PREFIX}{name}-stem", _of_rows(codes, stem))
+            table = table.append_column(f"{PREFIX}{name}-query", _of_rows(codes, query, repeats=False))
+            table = table.append_column(PREFIX + name + meaning.SUFFIX, _of_rows(codes, spoken))
     for name in HEADER_COLUMNS:
         if name in names and PREFIX + name not in names:
             codes, texts = _texts(table[name])
-            normal = _header_column(texts)
-            table = table.append_column(PREFIX + name, _of_rows(codes, normal))
-            spoken = meaning.HEADERS[name](texts, normal)
+            signs = SIGNS[name].of(texts)
+            normal = _header_column(texts, signs)
+            table = table.append_column(PREFIX + name, _of_rows(codes, normal, repeats=False))
+            spoken = meaning.HEADERS[name](texts, normal, signs)
             table = table.append_column(PREFIX + name + meaning.SUFFIX, _of_rows(codes, spoken))
     if layers is not None and LAYERS not in names:
         table = table.append_column(LAYERS, pa.array(layers))
@@ -73,35 +91,92 @@ def _texts(column: pa.ChunkedArray) -> tuple[Codes | None, pa.Array]:
     return codes, values.cast(pa.string())
 
 
-def _of_rows(codes: Codes | None, normal: pa.Array) -> pa.Array:
-    """Each row's text, where :func:`_texts` gave codes as codes again: many texts have the same normal form."""
+def _of_rows(codes: Codes | None, normal: pa.Array, *, repeats: bool = True) -> pa.Array:
+    """Each row's text, where :func:`_texts` gave codes as codes again: many texts may have the same normal form."""
     if codes is None:
         return normal
-    again, values = encoded(normal)
+    if repeats:
+        again, values = encoded(normal)
+    else:
+        again, values = np.arange(len(normal), dtype=np.int32), normal
+        if normal.null_count:
+            again[normal.is_null().to_numpy(zero_copy_only=False)] = ABSENT
+            values = pc.fill_null(normal, "")
     mine = np.append(again, np.int32(ABSENT))[codes]
-    return pa.DictionaryArray.from_arrays(pa.array(mine, pa.int32(), mask=mine == ABSENT), values)
+    absent = mine == ABSENT
+    return pa.DictionaryArray.from_arrays(pa.array(mine, pa.int32(), mask=absent if absent.any() else None), values)
 
 
-def _uri_columns(array: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Stem, query and whole URI in normal form, and the number of encoding layers of each row."""
-    parts = pc.split_pattern(array, "?", max_splits=1)
-    length = pc.list_value_length(parts)
-    stem = pc.list_element(parts, 0) if len(array) else array
-    has_query = pc.equal(length, 2)
-    padded = pc.if_else(has_query, array, pc.binary_join_element_wise(array, "", "?"))
-    query = pc.list_element(pc.split_pattern(padded, "?", max_splits=1), 1) if len(array) else array
-    query = pc.if_else(has_query, query, pa.scalar(None, pa.string()))
-    stem_norm, stem_layers = _normalised(stem, plus=True)
-    query_norm, query_layers = _normalised(query, plus=True)
-    whole = pc.if_else(has_query, pc.binary_join_element_wise(stem_norm, query_norm, "?"), stem_norm)
-    return stem_norm, query_norm, whole, np.maximum(stem_layers, query_layers)
+def _uri_columns(array: pa.Array, signs: Bytes) -> tuple[tuple[pa.Array, pa.Array, pa.Array], Longs]:
+    """Stem, query and whole URI in normal form, and the number of encoding layers of each row.
+
+    ``signs`` says which may be other than in lower case; all whose normal form may be odd are marked in it.
+    """
+    layers = np.zeros(len(array), dtype=np.int64)
+    lower = pc.ascii_lower(array)
+    found = (*_cut(lower), lower)
+    touched = _touched(array, signs)
+    if touched.size:
+        stem, query = _cut(array.take(pa.array(touched)))
+        stem_norm, stem_layers = _normalised(stem, plus=True)
+        query_norm, query_layers = _normalised(query, plus=True)
+        whole = pc.if_else(query_norm.is_valid(), pc.binary_join_element_wise(stem_norm, query_norm, "?"), stem_norm)
+        layers[touched] = np.maximum(stem_layers, query_layers)
+        new = (stem_norm, query_norm, whole)
+        found = tuple(_put(each, touched, changed) for each, changed in zip(found, new, strict=True))
+    return found, layers
 
 
-def _header_column(array: pa.Array) -> pa.Array:
-    return _normalised(array, plus=False)[0]
+def _cut(uris: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Stem and query; null where there is none."""
+    offsets, data = parts(uris)
+    marks = np.flatnonzero(data == ord("?"))
+    starts, ends = offsets[:-1], offsets[1:]
+    middles = np.minimum(np.append(marks, len(data))[np.searchsorted(marks, starts)], ends).astype(np.int32)
+    absent = None
+    if uris.null_count:
+        absent = uris.is_null().to_numpy(zero_copy_only=False)
+    return (
+        _gathered(data, starts, middles, absent),
+        _gathered(data, np.minimum(middles + 1, ends), ends, (middles == ends) | (False if absent is None else absent)),
+    )
 
 
-def _normalised(array: pa.Array, *, plus: bool) -> tuple[pa.Array, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _gathered(data: Bytes, starts: Codes, ends: Codes, absent: Mask | None) -> pa.Array:
+    """Texts that stand in a run of bytes."""
+    lengths = ends - starts
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1], dtype=np.int32)
+    texts = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(data[places]))
+    if absent is None or not absent.any():
+        return texts
+    return pc.if_else(pa.array(~absent), texts, pa.scalar(None, pa.string()))
+
+
+def _header_column(array: pa.Array, signs: Bytes) -> pa.Array:
+    touched = _touched(array, signs)
+    lower = pc.ascii_lower(array)
+    return _put(lower, touched, _normalised(array.take(pa.array(touched)), plus=False)[0]) if touched.size else lower
+
+
+def _touched(array: pa.Array, signs: Bytes) -> npt.NDArray[np.intp]:
+    """Which texts are more than lower-cased; their normal form may be odd whatever the text's own signs."""
+    asked = np.flatnonzero(signs & meaning.TOUCHED)
+    some = array if asked.size == len(array) else array.take(pa.array(asked))
+    fits = pc.fill_null(pc.match_substring_regex(some, _TOUCH), fill_value=False)
+    touched: npt.NDArray[np.intp] = asked[fits.to_numpy(zero_copy_only=False)]
+    signs[touched] |= meaning.ODD
+    return touched
+
+
+def _put(texts: pa.Array, places: npt.NDArray[np.intp], changed: pa.Array) -> pa.Array:
+    mask = np.zeros(len(texts), dtype=bool)
+    mask[places] = True
+    return pc.replace_with_mask(texts, pa.array(mask), changed)
+
+
+def _normalised(array: pa.Array, *, plus: bool) -> tuple[pa.Array, Longs]:
     """Lower-cased all at once; only rows with something to decode are touched one by one."""
     lower = pc.utf8_lower(array)
     layers = np.zeros(len(array), dtype=np.int64)
@@ -112,9 +187,7 @@ def _normalised(array: pa.Array, *, plus: bool) -> tuple[pa.Array, np.ndarray[tu
         return lower, layers
     results = [_cached(text, plus) for text in array.take(pa.array(touched)).to_pylist()]
     layers[touched] = [depth for _, depth in results]
-    mask = np.zeros(len(array), dtype=bool)
-    mask[touched] = True
-    return pc.replace_with_mask(lower, pa.array(mask), pa.array([text for text, _ in results], pa.string())), layers
+    return _put(lower, touched, pa.array([text for text, _ in results], pa.string())), layers
 
 
 @lru_cache(maxsize=4_096)
