@@ -83,7 +83,7 @@ def worker(path: Path, arguments: argparse.Namespace) -> None:
     (source,), _ = expand([str(path)])
     for _ in range(arguments.passes):
         counts = {source.path: reading.InputCount(source.path)}
-        options = reading.ReadOptions(jobs=arguments.jobs)
+        options = reading.ReadOptions(jobs=arguments.jobs, asking=engine)
         what = pieces.Reading([(source, None)], counts, options, None, None, kept=False, progress=None)
         matches: Counter[str] = Counter()
         started, clock = time.process_time(), time.perf_counter()

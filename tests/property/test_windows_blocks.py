@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pollwatch.events.batch import NUMBER, Parsed
+from pollwatch.detect.sigma.plan import Text, Wild
+from pollwatch.detect.sigma.values import holds
+from pollwatch.events.asked import Asked
+from pollwatch.events.batch import NUMBER, LogSource, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import windows
 
@@ -83,6 +86,78 @@ def test_columns_hold_what_single_events_hold(records: list[dict[str, Any]]) -> 
     """Any mixture of shapes, fields, values of any type and times in any notation."""
     with pytest.MonkeyPatch.context() as patch:
         both_ways([msgspec.json.encode(record) for record in records], patch)
+
+
+class Asks:
+    """Looks at the same columns of every logsource."""
+
+    def __init__(self, names: Sequence[str], keywords: Sequence[str]) -> None:
+        """Take the names of columns, and keywords that are looked for in all."""
+        self._asked = Asked(frozenset(map(str.lower, names)), tuple(keywords))
+
+    def asked(self, _: LogSource) -> Asked:
+        """The same of each."""
+        return self._asked
+
+
+def made_for(asks: Asks, lines: Sequence[bytes]) -> dict[int, tuple[str, dict[str, Any]]]:
+    """What the events hold where only what is looked at needs to become a column."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "WORTH_IT", 0)
+        parser = windows.WindowsParser(dt.UTC, asking=asks)
+        return told(parser.parse(LineBlock("x", 7, lines, [line.decode() for line in lines])))[0]
+
+
+KEYWORDS = ["windows\\cmd", 'a"b"', "1904", "k-key", '1,"x"', "c:\\win", "bob\\"]
+HIDDEN = st.sampled_from(
+    [
+        b"C:\\u005cWindows\\\\CMD.EXE",
+        b'x a\\"B\\"',
+        "\u212a-KEY".encode(),
+        b"%\\u00251904",
+        b"BOB\\\\",
+        b"a\\/b",
+        b"K\\u002dkey",
+    ]
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(events(), min_size=1, max_size=8),
+    st.lists(HIDDEN, max_size=3),
+    st.lists(st.sampled_from(["image", "commandline", "data", "hidden0"]), max_size=2),
+    st.lists(st.sampled_from(KEYWORDS), max_size=3),
+)
+def test_no_column_is_left_out_that_is_looked_at(
+    records: list[dict[str, Any]], hidden: list[bytes], names: list[str], keywords: list[str]
+) -> None:
+    """However JSON writes a value: one that holds a keyword is there, and so is every column asked for by name."""
+    lines = [msgspec.json.encode(record) for record in records]
+    pairs = b"".join(b',"hidden%d":"%s"' % (place, text) for place, text in enumerate(hidden))
+    lines.append(b'{"EventID":1,"Channel":"System"' + pairs + b"}")
+    every = told(windows.WindowsParser(dt.UTC).parse(LineBlock("x", 7, lines, [line.decode() for line in lines])))[0]
+    some = made_for(Asks(names, keywords), lines)
+    assert some.keys() == every.keys()
+    for number, (source, columns) in every.items():
+        assert some[number][0] == source
+        for name, value in columns.items():
+            if name in some[number][1]:
+                assert some[number][1][name] == value
+                continue
+            assert name.lower() not in names
+            for keyword in keywords:
+                assert not holds(Text((Wild.MANY, keyword, Wild.MANY)), [value])[0]
+
+
+def test_columns_that_nobody_looks_at_are_not_made() -> None:
+    """Of a process creation with six fields one is named, one holds a keyword, and the others stay bytes."""
+    fields = {"Image": "C:\\a.exe", "Product": "Mimikatz", "Company": "-", "Hashes": "SHA1=00", "FileVersion": "1"}
+    event = {"EventID": 1, "Channel": "Microsoft-Windows-Sysmon/Operational", "Computer": "PC-1", **fields}
+    (row,) = made_for(Asks(["image"], ["mimikatz"]), [msgspec.json.encode(event)]).values()
+    assert row[1].keys() & fields.keys() == {"Image", "Product"}
+    (row,) = made_for(Asks(["image"], []), [msgspec.json.encode(event)]).values()
+    assert row[1].keys() & fields.keys() == {"Image"}
 
 
 def test_a_column_that_some_events_have_and_others_are_told_keeps_both(monkeypatch: pytest.MonkeyPatch) -> None:

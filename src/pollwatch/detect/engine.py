@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pollwatch.cache import of_user
 from pollwatch.detect import detections, saved
+from pollwatch.detect.asking import asked
 from pollwatch.detect.columns import Columns, Rows
 from pollwatch.detect.correlator import Correlator
 from pollwatch.detect.detectors import ALL
@@ -25,6 +26,7 @@ from pollwatch.detect.saved import Frozen
 from pollwatch.detect.sigma.load import SHIPPED, LoadReport, load
 from pollwatch.detect.sigma.plan import DetectorRule, EventRule, Rule
 from pollwatch.detect.state import State
+from pollwatch.events.asked import Asked
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.detection import Detection
 from pollwatch.events.text import add_normalised
@@ -54,6 +56,7 @@ class Engine:
         self._plans: dict[LogSource, Plan] = {}
         self._kept = kept
         self._made = Made(self._event_rules, kept)
+        self._asked: dict[LogSource, Asked | None] = {}
 
     @classmethod
     def load(
@@ -87,6 +90,14 @@ class Engine:
         if logsource not in self._plans:
             self._plans[logsource] = plan(self._event_rules, logsource, self._made)
         return self._plans[logsource]
+
+    def asked(self, logsource: LogSource) -> Asked | None:
+        """Which columns of a logsource's events rules look at; None where detectors, or keywords, may look at any."""
+        if any(each.covers(logsource) for detector in self.detectors for each in detector.rule.logsources):
+            return None
+        if logsource not in self._asked:
+            self._asked[logsource] = asked(*self.plan(logsource).matcher().looked_at(), self.rules)
+        return self._asked[logsource]
 
     def match(self, batch: EventBatch) -> Matches:
         """Which rules fit which rows. Pure; adds the normalised columns by itself."""

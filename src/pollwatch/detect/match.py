@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,11 +75,13 @@ class Made:
         rules: all of them.
         kept: what earlier runs made of the same rules; None = nothing is kept.
         ordered: rules' own conditions in a good order, by the rule's id.
+        making: held while something is made that whoever reads and whoever matches may want first.
     """
 
     rules: Sequence[EventRule]
     kept: Kept | None = None
     ordered: dict[str, Node] = field(default_factory=dict)
+    making: Lock = field(default_factory=Lock)
     _by_logsource: dict[LogSource, list[tuple[int, EventRule]]] = field(default_factory=dict)
     _book: list[Rulebook] = field(default_factory=list)
     _numbers: dict[tuple[str, Node | None], int] = field(default_factory=dict)
@@ -172,13 +175,17 @@ class Plan:
 
     def matcher(self) -> Matcher:
         """The same rules for the kernels; made on first use, since kernels take a moment to load."""
+        with self._made.making:
+            self._make_matcher()
+        return self._matcher[0]
+
+    def _make_matcher(self) -> None:
         if not self._matcher:
             from pollwatch.detect.matcher import Matcher  # noqa: PLC0415 - llvmlite takes a moment to import
 
             book, kept = self._made.book(), self._made.kept
             lesson = None if kept is None else kept.lesson(self.logsource)
             self._matcher.append(Matcher(self._made.numbers(self.rules), book, lesson))
-        return self._matcher[0]
 
     def lesson(self) -> Lesson | None:
         """What was learned since the plan was made, to be kept; None where nothing was."""

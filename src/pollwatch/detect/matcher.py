@@ -19,6 +19,7 @@ from pollwatch.detect.columns import Column, Columns, Mask, Rows
 from pollwatch.detect.learning import SAMPLE, Learned, Lesson, equal_codes, learn, lesson_of, recalled
 from pollwatch.detect.pool import pooled
 from pollwatch.detect.rulebook import Part, Rulebook
+from pollwatch.detect.rulewriting import NO_FIELD
 from pollwatch.detect.sigma.plan import Leaf, Node
 from pollwatch.detect.walk import fitting
 from pollwatch.events.batch import ABSENT
@@ -73,6 +74,11 @@ class Matcher:
             if seen.asked > seen.rows * (_SLACK + _DRIFT * learned.expected) and not self._wait:
                 self._learned, self._wait = None, _PATIENCE
         return fits
+
+    def looked_at(self) -> tuple[Sequence[str], list[Leaf]]:
+        """The fields of the rules' tests, and those tests that are not of one field alone."""
+        others = self._part.own[self._part.field == NO_FIELD]
+        return self._part.fields, [self._book.leaf(atom) for atom in others.tolist()]
 
     def lesson(self) -> Lesson | None:
         """What was learned here, to be kept; None where nothing was, or it was kept before."""
@@ -261,7 +267,7 @@ class _Batch:
         slot, kept = self._atoms.table[atom, [conditions.COLUMN, conditions.KEPT]].tolist()
         verdicts = self._cells.verdicts[kept : kept + len(self._slots[slot].distinct)]
         codes = np.flatnonzero(verdicts == conditions.ASKED).astype(np.int32)
-        held = self._slots[slot].holds(self._book.test(int(self._part.own[atom])), codes)
+        held = self._slots[slot].holds(self._book.leaf(int(self._part.own[atom])).test, codes)
         verdicts[codes] = np.where(held, conditions.YES, conditions.NO)
 
     def _gathered(self, rules: Sequence[Node], which: Ints, where: Longs, state: Bytes) -> dict[int, Rows]:

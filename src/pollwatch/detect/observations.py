@@ -24,7 +24,7 @@ _UNNAMED = -2
 #: A time that no window holds: where a line has none, and none before it in its batch.
 NO_TIME = np.iinfo(np.int64).min
 
-_EXAMPLE_COLUMNS = (
+EXAMPLE_COLUMNS = (
     *("cs-uri", "message", "signature", "query", "cs-user-agent"),
     *("CommandLine", "ScriptBlockText", "TargetObject", "TargetFilename", "ImagePath", "ServiceFileName", "TaskName"),
     *("RelativeTargetName", "ShareName", "ThreatName", "AttributeLDAPDisplayName", "TargetImage", "PipeName"),
@@ -230,7 +230,7 @@ class Observer:
 
     def example(self, row: int) -> str:
         """What a line said, for people: its request, message or signature. Attacker-written."""
-        for name in _EXAMPLE_COLUMNS:
+        for name in EXAMPLE_COLUMNS:
             if name in self._table.column_names and (text := self._table[name][row].as_py()):
                 return str(text)
         return ""

@@ -25,7 +25,7 @@ from pollwatch.detect.rulewriting import (
     Written,
     written,
 )
-from pollwatch.detect.sigma.plan import Node, Test, leaves
+from pollwatch.detect.sigma.plan import Leaf, Node, leaves
 from pollwatch.kernels import conditions
 from pollwatch.kernels.choosing import ENTRY, taken
 
@@ -101,18 +101,18 @@ class Rulebook:
         """Write the conditions, which are spoken of by their places; or take them as they were written before."""
         self._nodes = nodes
         self.written, self.fields = written(nodes) if kept is None else kept
-        self._tests: dict[int, Test] = {}
+        self._leaves: dict[int, Leaf] = {}
 
     def trees(self, numbers: Sequence[int]) -> tuple[Node, ...]:
         """Some conditions as trees."""
         return tuple(self._nodes[number] for number in numbers)
 
-    def test(self, atom: int) -> Test:
-        """The test of an atom, by its number in the book."""
-        if atom not in self._tests:
+    def leaf(self, atom: int) -> Leaf:
+        """The leaf that an atom is, by its number in the book."""
+        if atom not in self._leaves:
             condition, leaf = self.written.origin[atom].tolist()
-            self._tests[atom] = leaves(self._nodes[condition])[leaf].test
-        return self._tests[atom]
+            self._leaves[atom] = leaves(self._nodes[condition])[leaf]
+        return self._leaves[atom]
 
     def part(self, numbers: Sequence[int]) -> Part:
         """Some conditions."""

@@ -9,11 +9,14 @@ that has no outline, a time in an unusual notation) is left to be read one by on
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from pollwatch.events.asked import Asked, Asking
 from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource
 from pollwatch.events.block import LineBlock
 from pollwatch.formats.framing import as_int64, plausible_mask
@@ -22,11 +25,13 @@ from pollwatch.formats.framing_objects import Cells, Ints, Longs, Objects, Texts
 from pollwatch.formats.framing_wincolumns import Names
 from pollwatch.formats.framing_windows import logsource
 from pollwatch.formats.framing_winevent import CHANNEL, EVENT_ID, SYSTEM, read
-from pollwatch.formats.framing_winnames import Columns, add_actors, add_spoken, audited, looked_at
-from pollwatch.kernels import moments
+from pollwatch.formats.framing_winnames import LOOKED_AT, Columns, add_actors, add_spoken, audited, looked_at
+from pollwatch.kernels import holding, moments
 from pollwatch.kernels import sequences as numbering
 
 _DONE = ("EventType", "OperationType")
+#: Columns that batches always have, or that others are made of.
+_OUR_OWN = frozenset({*SYSTEM, *LOOKED_AT})
 #: Below this share of events, columns are not worth their cost for an input.
 _WORTH_SHARE = 0.5
 #: Sequences that are kept from block to block; beyond that, an input makes new ones all the time.
@@ -39,12 +44,22 @@ class _Sequence:
 
     Attributes:
         aspect: the columns that tell who acts and what is called otherwise.
+        named: per logsource the columns and their places, under the names that its rules use too.
     """
 
     columns: dict[str, int]
     time: int | None
     length: int
     aspect: frozenset[str] = frozenset()
+    named: dict[LogSource, Mapping[str, int]] = field(default_factory=dict)
+
+    def under_names(self, source: LogSource) -> Mapping[str, int]:
+        """The columns and their places, where the events are of a logsource."""
+        if source not in self.named:
+            own = self.columns
+            extra = {name: own[logged] for name, logged in audited(source).items() if logged in own and name not in own}
+            self.named[source] = own | extra
+        return self.named[source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +73,17 @@ class _Group:
 class WindowsBlocks:
     """Reads the blocks of one input, in order, for whom they are large."""
 
-    def __init__(self, names: Names, zone: dt.tzinfo, jobs: int = 1) -> None:
+    def __init__(self, names: Names, zone: dt.tzinfo, jobs: int = 1, asking: Asking | None = None) -> None:
         """Start before the first block.
 
         Args:
             names: of the input.
             zone: of times that name none.
             jobs: how many cores may be used.
+            asking: says which columns are looked at; None = all may be.
         """
+        self._asking = asking
+        self._asked: dict[LogSource, _Asked | None] = {}
         self._names = names
         self._utc = zone is dt.UTC
         self._fields = Objects(jobs)
@@ -137,7 +155,7 @@ class WindowsBlocks:
     ) -> pa.Table:
         mine = np.full(len(number), -1, np.int32)
         mine[group.rows] = number[group.rows]
-        columns = _columns(group, cells, mine, plans)
+        columns = _columns(group, cells, mine, plans, self._looked_at(group.source))
         _add_told(group.source, columns, mine[group.rows], plans)
         arrays = {name: texts.array() for name, texts in columns.items()}
         ids = columns[EVENT_ID]
@@ -149,6 +167,35 @@ class WindowsBlocks:
         number_field = pa.field(NUMBER, pa.int64(), nullable=False)
         schema = pa.schema([*(pa.field(name, array.type) for name, array in arrays.items()), number_field])
         return pa.table([*arrays.values(), pa.array(group.rows + first_number, pa.int64())], schema=schema)
+
+    def _looked_at(self, source: LogSource) -> _Asked | None:
+        if source not in self._asked:
+            found = None if self._asking is None else self._asking.asked(source)
+            self._asked[source] = None if found is None else _Asked(found)
+        return self._asked[source]
+
+
+class _Asked:
+    """What is looked at of the events of one logsource."""
+
+    def __init__(self, asked: Asked) -> None:
+        """Make ready to ask."""
+        self._names = asked.names
+        self._keywords = holding.wanted(asked.keywords) if asked.keywords else None
+        self._known: dict[str, bool] = {}
+
+    def names(self, name: str) -> bool:
+        """Whether a column is looked at whatever it holds."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = name in _OUR_OWN or name.lower() in self._names
+        return known
+
+    def hold(self, cells: Cells, where: Ints, bounds: Longs) -> npt.NDArray[np.uint8]:
+        """Which of some columns may hold a keyword; ``where`` are the cells of one behind those of the other."""
+        if self._keywords is None:
+            return np.zeros(len(bounds) - 1, np.uint8)
+        return holding.holding(cells.data, cells.start, cells.length, cells.kind, where, bounds, self._keywords)
 
 
 def _head(cells: Cells, number: Ints, place: list[int | None]) -> tuple[Ints, Ints]:
@@ -202,21 +249,25 @@ def _distinct(codes: list[Ints]) -> tuple[Longs, Longs]:
     return firsts, together
 
 
-def _columns(group: _Group, cells: Cells, mine: Ints, plans: list[_Sequence]) -> dict[str, Texts]:
-    """A group's columns, by the names that its rules use."""
-    renamed = audited(group.source)
-    named = []
-    for nth in np.unique(mine[group.rows]).tolist():
-        own = plans[nth].columns
-        extra = {name: own[logged] for name, logged in renamed.items() if logged in own and name not in own}
-        named.append((nth, own | extra))
-    order = {name: nth for nth, name in enumerate(dict.fromkeys(name for _, own in named for name in own))}
-    wanted = {nth: {order[name]: place for name, place in own.items()} for nth, own in named}
+def _columns(group: _Group, cells: Cells, mine: Ints, plans: list[_Sequence], asked: _Asked | None) -> dict[str, Texts]:
+    """A group's columns that are looked at, by the names that its rules use."""
+    named = {nth: plans[nth].under_names(group.source) for nth in np.unique(mine[group.rows]).tolist()}
+    every = list(dict.fromkeys(name for own in named.values() for name in own))
+    looked = [asked is None or asked.names(name) for name in every]
+    names = [name for name, some in zip(every, looked, strict=True) if some]
+    names += [name for name, some in zip(every, looked, strict=True) if not some]
+    order = {name: nth for nth, name in enumerate(names)}
+    wanted = {nth: {order[name]: place for name, place in own.items()} for nth, own in named.items()}
     where, rows, begins = _by_column(cells, mine, wanted, [each.length for each in plans], len(order))
+    bounds = begins.astype(np.int64)
     place_of = np.empty(len(mine), np.int32)
     place_of[group.rows] = np.arange(len(group.rows), dtype=np.int32)
-    found = cells.columns(where, begins.astype(np.int64), place_of[rows], len(group.rows))
-    return dict(zip(order, found, strict=True))
+    rows, length, count = place_of[rows], len(group.rows), sum(looked)
+    found = dict(zip(names, cells.columns(where, bounds[: count + 1], rows, length), strict=False))
+    if asked is not None and count < len(names):
+        for nth in (count + np.flatnonzero(asked.hold(cells, where, bounds[count:]))).tolist():
+            found[names[nth]] = cells.columns(where, bounds[nth : nth + 2], rows, length)[0]
+    return found
 
 
 def _add_told(source: LogSource, columns: dict[str, Texts], mine: Ints, plans: list[_Sequence]) -> None:

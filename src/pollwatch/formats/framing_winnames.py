@@ -63,10 +63,11 @@ _PEERS = ("WorkstationName", "Workstation", "ClientName")
 def looked_at(fields: Collection[str]) -> frozenset[str]:
     """Those of an event's fields that :func:`add_spoken` and :func:`add_actors` look at."""
     machine = () if set(_PEERS).isdisjoint(fields) else (WINDOWS_ACTORS.target,)
-    return (_LOOKED_AT | set(machine)).intersection(fields)
+    return (LOOKED_AT | set(machine)).intersection(fields)
 
 
-_LOOKED_AT = frozenset(
+#: All that :func:`looked_at` may name.
+LOOKED_AT = frozenset(
     {
         *(EVENT_ID, *_SUBJECTS, *_ADDRESSES, *_CALLERS, *_PEERS),
         *("SubjectDomainName", "Direction", "Initiated", "ObjectName", "ObjectValueName"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from pollwatch.events.asked import Asking
 from pollwatch.events.batch import Parsed
 from pollwatch.events.block import LineBlock
 
@@ -25,6 +26,7 @@ class ParseContext:
         zone: the zone of times that lack one.
         definition: the text after ``NAME:`` in ``--format``: a LogFormat or log_format string; empty = none.
         jobs: how many cores may be used.
+        asking: says which columns are looked at, so that a parser may leave others out; None = all may be.
     """
 
     path: str
@@ -32,6 +34,7 @@ class ParseContext:
     zone: dt.tzinfo = dt.UTC
     definition: str = ""
     jobs: int = 1
+    asking: Asking | None = None
 
 
 class Parser(Protocol):

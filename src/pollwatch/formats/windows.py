@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pollwatch.events.asked import Asking
 from pollwatch.events.batch import EventBatch, Parsed, Quarantined
 from pollwatch.events.block import LineBlock, is_damaged
 from pollwatch.formats.framing_json import read_object
@@ -47,16 +48,23 @@ class Windows:
 
     def parser(self, context: ParseContext) -> Parser:
         """A fresh parser for one input."""
-        return WindowsParser(context.zone, context.jobs)
+        return WindowsParser(context.zone, context.jobs, context.asking)
 
 
 class WindowsParser:
     """Reads one input's events, in order."""
 
-    __slots__ = ("_blocks", "_jobs", "_names", "_zone")
+    __slots__ = ("_asking", "_blocks", "_jobs", "_names", "_zone")
 
-    def __init__(self, zone: dt.tzinfo, jobs: int = 1) -> None:
-        """Start before the first event; the zone is that of times that name none, and so many cores may be used."""
+    def __init__(self, zone: dt.tzinfo, jobs: int = 1, asking: Asking | None = None) -> None:
+        """Start before the first event.
+
+        Args:
+            zone: of times that name none.
+            jobs: how many cores may be used.
+            asking: says which columns are looked at.
+        """
+        self._asking = asking
         self._zone = zone
         self._jobs = jobs
         self._names = Names()
@@ -90,7 +98,7 @@ class WindowsParser:
         if self._blocks is None:
             from pollwatch.formats.framing_winblocks import WindowsBlocks  # noqa: PLC0415 - heavy: numba
 
-            self._blocks = WindowsBlocks(self._names, self._zone, self._jobs)
+            self._blocks = WindowsBlocks(self._names, self._zone, self._jobs, self._asking)
         return self._blocks.read(block)
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol
 import pyarrow.compute as pc
 
 from pollwatch.errors import FormatError, SourceError
+from pollwatch.events.asked import Asking
 from pollwatch.events.batch import TIME, Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import registry
@@ -107,12 +108,14 @@ class ReadOptions:
         zone: of times that name none.
         per_path: format and zone that the configuration sets for some paths.
         jobs: how many cores may be used; what is read is the same with any number.
+        asking: says which columns are looked at, so that others need not be made; None = all may be.
     """
 
     format: str = ""
     zone: dt.tzinfo = dt.UTC
     per_path: Callable[[str], tuple[str, dt.tzinfo | None]] = lambda _path: ("", None)
     jobs: int = 1
+    asking: Asking | None = None
 
 
 def read(
@@ -136,7 +139,9 @@ def read(
                     except FormatError as error:
                         unknown = error
                     else:
-                        context = ParseContext(source.path, source.anchor_us, zone, definition, options.jobs)
+                        context = ParseContext(
+                            source.path, source.anchor_us, zone, definition, options.jobs, options.asking
+                        )
                         parser = fmt.parser(context)
                         count.format = fmt.name
                 parsed = _quarantined(block) if parser is None or block.cut_bytes else parser.parse(block)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
@@ -148,7 +148,9 @@ def scan(
         state = engine.start()
         ordered = _in_order_of_time(sources, options.read)
         kept = recorder is not None
-        what = Reading(ordered, counts, options.read, options.since_us, options.until_us, kept, progress)
+        watched = kept or options.canaries or options.watchlist.watched  # these look at every column
+        read = options.read if watched else replace(options.read, asking=engine)
+        what = Reading(ordered, counts, read, options.since_us, options.until_us, kept, progress)
         with closing(pieces(what, engine)) as all_pieces:
             for piece in all_pieces:
                 if piece.failure:
