@@ -3,6 +3,8 @@
 import getpass
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +28,32 @@ def kept_cache() -> Iterator[None]:
     What whoever runs the tests has configured for themselves, rules of others above all, stays out.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CONFIG_HOME", "/nonexistent/pollwatch-tests")
-        patch.setenv("XDG_CACHE_HOME", str(Path(tempfile.gettempdir()) / f"pollwatch-tests-{getpass.getuser()}"))
+        for name, value in SURROUNDINGS.items():
+            patch.setenv(name, value)
         yield
+
+
+SURROUNDINGS = {
+    "XDG_CONFIG_HOME": "/nonexistent/pollwatch-tests",
+    "XDG_CACHE_HOME": str(Path(tempfile.gettempdir()) / f"pollwatch-tests-{getpass.getuser()}"),
+}
+_warming: list[subprocess.Popen[bytes]] = []
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where processes share the tests, fill the cache while they collect: each of them would compile the same."""
+    if session.config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        command = [sys.executable, "-m", "pollwatch", "scan", "-q", "--json", "examples/election-week"]
+        env, null = os.environ | SURROUNDINGS, subprocess.DEVNULL
+        root = session.config.rootpath
+        _warming.append(subprocess.Popen(command, stdin=null, stdout=null, stderr=null, env=env, cwd=root))
+
+
+def pytest_unconfigure() -> None:
+    """Whoever stops the tests stops that, too."""
+    for each in _warming:
+        each.kill()
+        each.wait()
 
 
 FLAGS = [

@@ -25,7 +25,7 @@ _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG: Final = b"0" * 16
 _COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _ASTRAL: Final = re.compile(rb"[\xf0-\xf4]")
-#: Writes as RFC 8785 asks, but for what :func:`_quick` and :func:`_unsure` look out for.
+#: Writes as RFC 8785 asks, but for what :func:`_quick`, :func:`_plain` and :func:`_unsure` look out for.
 _SORTED: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, sort_keys=True)
 _SAFE_INTEGER: Final = 2**53 - 1
 _TEXT: Final = frozenset({str})
@@ -65,7 +65,9 @@ def dumps_read(value: Any) -> bytes:  # noqa: ANN401 - what a reader of this mod
         data = msgspec.json.encode(value, order="sorted")
     except (UnicodeEncodeError, RecursionError):
         return _slow(value)
-    return _slow(value) if _unsure(data) else data
+    if _astral(data) or (_unsure(data) and not _plain(value)):
+        return _slow(value)
+    return data
 
 
 def loads(data: bytes, *, max_bytes: int = 1 << 20) -> Any:  # noqa: ANN401 - the caller checks shapes
@@ -75,7 +77,8 @@ def loads(data: bytes, *, max_bytes: int = 1 << 20) -> Any:  # noqa: ANN401 - th
         FormatError: too large, not JSON, or not canonical.
     """
     value = loads_lenient(data, max_bytes=max_bytes)
-    if ((None if _unsure(data) else _quick(value)) or _slow(value)) != data:
+    written = _quick(value) if not _unsure(data) or _plain(value) else None
+    if (written or _slow(value)) != data:
         raise FormatError("JSON is not in canonical form (RFC 8785); it was altered or re-written by another tool")
     return value
 
@@ -134,7 +137,7 @@ def _quick(value: Any) -> bytes | None:  # noqa: ANN401 - any JSON value
         data = text.encode("utf-8")
     except (TypeError, ValueError, RecursionError):
         return None
-    return None if len(data) != len(text) and _ASTRAL.search(data) is not None else data
+    return None if len(data) != len(text) and _astral(data) else data
 
 
 def _plain(value: Any) -> bool:  # noqa: ANN401 - any JSON value without a circle
@@ -156,16 +159,17 @@ def _plain(value: Any) -> bool:  # noqa: ANN401 - any JSON value without a circl
     return True
 
 
-def _unsure(data: bytes) -> bool:
-    """Whether another than :mod:`rfc8785` may have written otherwise than RFC 8785 asks; in doubt, it may have.
+def _astral(data: bytes) -> bool:
+    """Whether a character beyond the 16-bit ones stands in it: RFC 8785 sorts keys with such by another order."""
+    return not data.isascii() and _ASTRAL.search(data) is not None
 
-    They do so with fractions, with integers of 16 digits or more, and with keys beyond the 16-bit characters.
+
+def _unsure(data: bytes) -> bool:
+    """Whether a number may stand in it that :mod:`rfc8785` writes in its own way, or refuses.
+
+    That is a fraction, or an integer of 16 digits or more; in doubt, it may.
     """
-    return (
-        (not data.isascii() and _ASTRAL.search(data) is not None)
-        or _LONG in data.translate(_DIGITS)
-        or any(pattern.search(data) is not None for pattern in _FRACTIONS)
-    )
+    return _LONG in data.translate(_DIGITS) or any(pattern.search(data) is not None for pattern in _FRACTIONS)
 
 
 def _finite(text: str) -> float:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pollwatch.node.demos import demo
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,20 +25,24 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The demo's folder and what it said, the second time in a row."""
+    """The demo's folder and what it said, where another demo was stopped in its midst before."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    first = run("demo", "--out", str(out))
-    assert first.returncode == 0, first.stdout + first.stderr
+    before = demo.prepare(out)
+    before.alder.mkdir()
+    (before.alder / "case.sqlite").write_bytes(b"half a case")
+    before.report.write_text("an older report")
+    (out / "left-behind").touch()
     return out, run("demo", "--out", str(out))
 
 
 def test_it_tells_its_story(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Every step went as it must, and the end says what to try next."""
-    _out, done = played
+    """Every step went as it must, and the end says what to try next; of an earlier demo nothing is left."""
+    out, done = played
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✘" not in done.stdout
     assert done.stdout.count("✔") >= 8
     assert "pollwatch verify" in done.stdout
+    assert not (out / "left-behind").exists()
 
 
 def test_what_it_leaves_verifies(played: tuple[Path, subprocess.CompletedProcess[str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,19 +48,26 @@ class Office:
     account: list[str] = field(default_factory=lambda: ["ada"])
 
 
-@pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    """The office, with Ada logged in."""
-    clock = ManualClock(T)
-    cases = [each.folder.case for each in enrolled(tmp_path, "ab", clock)]
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two members whose charter asks for two persons, going all the way with each other."""
+    folder, clock = tmp_path_factory.mktemp("offices"), ManualClock(T)
+    cases = [each.folder.case for each in enrolled(folder, "ab", clock)]
     draft = drafting.changed(Membership.open(cases[0]).folder.load_chain(), Change(terms={"releasers": 2}), clock)
     chain = enrol.sign(cases[1], enrol.amend(cases[0], draft, clock).chain.to_bytes(), clock).chain
     assert charters.take_up(cases[0], chain, clock)
-    one, two = (Membership.open(case) for case in cases)
-    trusting(one, two, clock=clock)
-    made = Office(one, two, clock)
+    trusting(*map(Membership.open, cases), clock=clock)
+    return folder
+
+
+@pytest.fixture
+def office(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """The office, copied for each test, with Ada logged in."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    one, two = (Membership.open(tmp_path / name) for name in "ab")
+    made = Office(one, two, ManualClock(T))
     monkeypatch.setattr(decisions, "account_name", lambda: made.account[0])
-    with served(two, clock=clock):
+    with served(two, clock=made.clock):
         yield made
 
 

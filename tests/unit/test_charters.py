@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,10 +51,19 @@ class Four:
         return chain
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The four, enrolled once for all tests."""
+    folder = tmp_path_factory.mktemp("four")
+    enrolled(folder, NAMES)
+    return folder
+
+
 @pytest.fixture
-def four(tmp_path: Path) -> Four:
-    """The four, enrolled; nothing runs."""
-    return enrolled(tmp_path, NAMES)
+def four(template: Path, tmp_path: Path) -> Four:
+    """The four, enrolled; nothing runs. Copies, which each test changes for itself."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    return Four([tmp_path / name.lower() for name in NAMES], ManualClock(T))
 
 
 def enrolled(tmp_path: Path, names: Sequence[str]) -> Four:

@@ -1,6 +1,7 @@
 """The message catalogues: a translation without its placeholders would fail at night, in one language only."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,8 +38,9 @@ FIRST = (
 TYPED = re.compile(rf"(?<![\w-])--[a-z]+|pollwatch (?:{'|'.join(VERBS)})\b|[\w./]+\.(?:toml|tlog-proof)")
 
 
+@functools.cache
 def load(language: str) -> Catalog:
-    """The catalogue of a language as its translators write it."""
+    """The catalogue of a language as its translators write it; nobody changes it."""
     with (i18n.LOCALES / language / "LC_MESSAGES" / "pollwatch.po").open("rb") as file:
         return read_po(file, locale=language, abort_invalid=True)
 
@@ -67,11 +69,12 @@ def placeholders(text: str) -> list[tuple[str, str, str]]:
     return sorted((name, conversion or "", spec or "") for _, name, spec, conversion in Formatter().parse(text) if name)
 
 
-def collected() -> set[str | tuple[str, ...]]:
+@functools.cache
+def collected() -> frozenset[str | tuple[str, ...]]:
     """The texts of code and templates as they are now; plurals as (singular, plural)."""
     methods = [("**.py", "python"), ("**/templates/**.j2", "jinja2")]
     options = {"**/templates/**.j2": {"silent": "false"}}
-    return {each[2] for each in extract_from_dir(ROOT / "src" / "pollwatch", methods, options)}
+    return frozenset(each[2] for each in extract_from_dir(ROOT / "src" / "pollwatch", methods, options))
 
 
 def compiled(language: str, folder: Path) -> None:

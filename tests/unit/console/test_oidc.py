@@ -29,7 +29,7 @@ def server() -> Iterator[oidc_provider.Provider]:
 @pytest.fixture
 def provider(server: oidc_provider.Provider) -> Iterator[oidc_provider.Provider]:
     """The provider as it is when nobody changed it."""
-    fresh = oidc_provider.Provider()
+    fresh = oidc_provider.Provider(key=server.key)
     kept = {name: getattr(server, name) for name in ("issuer", "key")}
     for name in vars(fresh):
         setattr(server, name, kept.get(name, getattr(fresh, name)))
