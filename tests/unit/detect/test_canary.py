@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,18 @@ def test_a_file_and_a_record_that_nobody_links(uri: str) -> None:
     """A canary is found anywhere in a request, in any case."""
     (found,) = _sung([WEB.format(uri=uri)])
     assert "made-up voter" in found.why
+
+
+@pytest.mark.parametrize("others", [0, 20])
+@pytest.mark.parametrize("first", [0, 2])
+def test_one_among_few_or_many_and_in_part_of_a_batch(others: int, first: int) -> None:
+    """However many canaries there are, and whatever stands before the lines that are looked at."""
+    canaries = [*CANARIES, *(Canary(f"file {n}", (f"/nobody/links-this-{n}",)) for n in range(others))]
+    lines = [WEB.format(uri=uri) for uri in ("/", "/Internal/Voters-2019.bak", "/a", "/internal/voters-2019.bak")]
+    (batch,) = parsed(lines)
+    part = replace(batch, table=batch.table.slice(first))
+    (found,) = CanaryDetector(canaries).step({}, Seen(part), None, done=False)[1]
+    assert [number for _path, number in found.lines] == [2, 4][first // 2 :]
 
 
 @pytest.mark.parametrize("uri", ["/voter?id=90013371", "/svc_reports_archive", "/internal/voters-2019.bak.html"])
