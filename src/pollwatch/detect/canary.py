@@ -145,7 +145,7 @@ def _bytes_of(texts: pa.Array) -> bytes:
     kind = np.int64 if pa.types.is_large_string(texts.type) else np.int32
     at = np.frombuffer(places, kind)
     first, end = int(at[texts.offset]), int(at[texts.offset + len(texts)])
-    return data.slice(first, end - first).to_pybytes().lower()
+    return bytes(data.slice(first, end - first).to_pybytes()).lower()
 
 
 def _named(frame: pl.DataFrame, column: str) -> tuple[str, ...]:

@@ -139,13 +139,43 @@ class Engine:
             watermark_us: nothing older is still to come; None where that is not known.
             done: nothing at all is still to come: report every run in full.
         """
+        state, found = self.follow(state, matches, watermark_us, done=done)
+        state, told = self.look(state, matches, watermark_us, done=done)
+        return state, found + told
+
+    def follow(
+        self, state: State, matches: Matches | None, watermark_us: int | None, *, done: bool = False
+    ) -> tuple[State, list[Detection]]:
+        """The part of :meth:`step` that rules and correlations do."""
         found: list[Detection] = []
         hits = {} if matches is None else {each.rule_id: each.rows for each in matches.hits}
         batch = None if matches is None else matches.batch
         if batch is not None and hits:
             found += self._single(hits, Observer(batch, state.names), state, batch.logsource)
         found += self._correlator.step(state, hits, batch, watermark_us, done=done)
-        return state, found + self._detected(state, matches, watermark_us, done=done)
+        return state, found
+
+    def look(
+        self, state: State, matches: Matches | None, watermark_us: int | None, *, done: bool = False
+    ) -> tuple[State, list[Detection]]:
+        """The part of :meth:`step` that detectors do; may be of several batches' matches put together."""
+        found: list[Detection] = []
+        seen = None
+        if matches is not None:
+            hits = (Hit(self._by_id[each.rule_id].info, each.rows) for each in matches.hits)
+            seen = Seen(matches.batch, tuple(hits))
+        for detector in self.detectors:
+            rule = detector.rule
+            if seen is not None and not _concerns(rule, seen):
+                continue
+            memory = state.memories.get(rule.info.id)
+            if memory is None:
+                if seen is None:
+                    continue
+                memory = detector.start()
+            state.memories[rule.info.id], told = detector.step(memory, seen, watermark_us, done=done)
+            found += told
+        return state, found
 
     def save(self, state: State) -> bytes:
         """A state as bytes, to go on later from where it was."""
@@ -174,28 +204,6 @@ class Engine:
     def rule(self, rule_id: str) -> Rule | None:
         """The rule with an id."""
         return self._by_id.get(rule_id)
-
-    def _detected(
-        self, state: State, matches: Matches | None, watermark_us: int | None, *, done: bool
-    ) -> list[Detection]:
-        """What the detectors say of a batch that is theirs, or when time passes."""
-        found: list[Detection] = []
-        seen = None
-        if matches is not None:
-            hits = (Hit(self._by_id[each.rule_id].info, each.rows) for each in matches.hits)
-            seen = Seen(matches.batch, tuple(hits))
-        for detector in self.detectors:
-            rule = detector.rule
-            if seen is not None and not _concerns(rule, seen):
-                continue
-            memory = state.memories.get(rule.info.id)
-            if memory is None:
-                if seen is None:
-                    continue
-                memory = detector.start()
-            state.memories[rule.info.id], told = detector.step(memory, seen, watermark_us, done=done)
-            found += told
-        return found
 
     def _single(self, hits: dict[str, Rows], observer: Observer, state: State, logsource: LogSource) -> list[Detection]:
         found: list[Detection] = []

@@ -15,6 +15,7 @@ from operator import itemgetter
 import numpy as np
 import pyarrow as pa
 
+from pollwatch.detect.columns import Rows
 from pollwatch.detect.match import Matches, RuleHits
 from pollwatch.detect.sigma.route import FIELD_ALIASES
 from pollwatch.events.batch import TIME, EventBatch, LogSource
@@ -84,34 +85,57 @@ def together(batches: Sequence[EventBatch], most: int) -> list[EventBatch]:
     """Batches of one logsource and with the same columns as one batch of several inputs; in order of the first of each.
 
     Args:
-        batches: each of one input.
+        batches: in order.
         most: events of one; what is larger stands alone.
     """
-    found: dict[tuple[LogSource, tuple[tuple[str, pa.DataType], ...], int], list[EventBatch]] = {}
+    return [_one([batches[place] for place in places]) for places in _alikes(batches, most)]
+
+
+def matched_together(matches: Sequence[Matches], most: int) -> list[Matches]:
+    """What was found in several batches, with these put together as :func:`together` does."""
+    found: list[Matches] = []
+    for places in _alikes([each.batch for each in matches], most):
+        some = [matches[place] for place in places]
+        hits: dict[str, list[Rows]] = {}
+        first = 0
+        for each in some:
+            for hit in each.hits:
+                hits.setdefault(hit.rule_id, []).append(hit.rows + first)
+            first += len(each.batch)
+        whole = (RuleHits(rule_id, np.concatenate(rows)) for rule_id, rows in hits.items())
+        found.append(some[0] if len(some) == 1 else Matches(_one([each.batch for each in some]), tuple(whole)))
+    return found
+
+
+def _alikes(batches: Sequence[EventBatch], most: int) -> Iterator[list[int]]:
+    """Places of batches that may be seen as one, in order of the first of each."""
+    found: dict[tuple[LogSource, tuple[tuple[str, pa.DataType], ...], int], list[int]] = {}
     for place, batch in enumerate(batches):
         alone = not len(batch) or not batch.table[TIME][0].is_valid
         key = (batch.logsource, _shape(batch), -1 - place if alone else 0)
-        found.setdefault(key, []).append(batch)
-    return [each for some in found.values() for each in _of_several(some, most)]
-
-
-def _of_several(batches: Sequence[EventBatch], most: int) -> Iterator[EventBatch]:
-    held: list[EventBatch] = []
-    for batch in batches:
-        if held and sum(map(len, held)) + len(batch) > most:
-            yield _one(held)
-            held = []
-        held.append(batch)
-    yield _one(held)
+        found.setdefault(key, []).append(place)
+    for places in found.values():
+        held: list[int] = []
+        rows = 0
+        for place in places:
+            if held and rows + len(batches[place]) > most:
+                yield held
+                held, rows = [], 0
+            held.append(place)
+            rows += len(batches[place])
+        yield held
 
 
 def _one(batches: Sequence[EventBatch]) -> EventBatch:
     if len(batches) == 1:
         return batches[0]
     names = sorted(batches[0].table.column_names)
-    table = pa.concat_tables([each.table.select(names) for each in batches])
+    tables = [each.table.select(names) for each in batches]
+    table = pa.concat_tables(tables, promote_options="default")  # what is read from disk says where no null is
     first = batches[0]
-    return EventBatch(first.logsource, first.path, _whole(table), tuple((each.path, len(each)) for each in batches))
+    return EventBatch(
+        first.logsource, first.path, _whole(table), tuple(part for each in batches for part in each.inputs())
+    )
 
 
 def _whole(table: pa.Table) -> pa.Table:

@@ -34,6 +34,8 @@ from pollwatch.events.detection import Detection
 
 #: What one detector may hold: all its frames together, in bytes.
 MOST_BYTES: Final = 64 << 20
+#: A frame that grows lies in so many pieces at most; to make one of them at each batch would copy all of it.
+_MOST_CHUNKS: Final = 8
 #: Columns of every frame that :meth:`Seen.frame` gives, besides those that were asked for.
 PATH: Final = "path"
 
@@ -186,8 +188,10 @@ def grown(kept: pl.DataFrame, new: pl.DataFrame, most: int, since_us: int | None
 
 def bounded(rows: pl.DataFrame, most: int, since_us: int | None = None) -> pl.DataFrame:
     """Rows without those before a moment, and at most so many, the oldest forgotten; as for :func:`grown`."""
-    if since_us is not None:
+    if since_us is not None and len(rows) and rows[TIME].min() < since_us:  # type: ignore[operator]
         rows = rows.filter(pl.col(TIME) >= since_us)
+    elif rows.n_chunks() > _MOST_CHUNKS:
+        rows = rows.rechunk()
     if len(rows) > most:
         rows = rows.sort(TIME, maintain_order=True).tail(most - most // 8)
     return rows

@@ -205,7 +205,7 @@ class LiveCase:
                 self._write_part(connection, part, now_us)
             self._write_positions(connection, step)
             self._write_detections(connection, step.changes)
-            if step.observed:
+            if step.observed or step.looked:
                 body = msgspec.json.encode(list(step.observed)).decode()
                 connection.execute(sa.insert(LIVE_STEPS).values(seq=step.seq, body=body))
             connection.execute(sa.update(LIVE_WATCH).values(beat_us=now_us, step=step.seq))

@@ -79,6 +79,7 @@ class Step:
         positions: how far every followed file was read: by key, the position as bytes; all of them.
         observed: what detection saw, in order.
         changes: of the detections.
+        looked: detectors saw the events of earlier steps in it, though it has none itself; that is noted.
     """
 
     seq: int
@@ -86,6 +87,7 @@ class Step:
     positions: tuple[tuple[tuple[str, str, int], bytes], ...]
     observed: tuple[Observed, ...]
     changes: Changes
+    looked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Resumed:
     Attributes:
         seq: the last step that was committed; 0 = none.
         state: the file that holds the saved detection state; empty for the state before the first event.
-        steps: what was observed since that was saved.
+        steps: what was observed since that was saved; nothing where detectors only saw what came before.
         inputs: by key.
         positions: of all followed files.
     """

@@ -213,13 +213,18 @@ class Watch:
     def _idle(self) -> None:
         """Nothing came: note that we are alive, and wait."""
         positions = self._positions()
-        if (positions != self._committed or self._counts.due()) and self._keeper.wait(0):
+        if self._detecting.behind or ((positions != self._committed or self._counts.due()) and self._keeper.wait(0)):
             self._step((), self._ordering.watermark_us)
         self._followed.wait(_IDLE_S)
 
     def _caught_up(self) -> bool:
         """Whether everything that is there was read and written."""
-        return not len(self._ordering) and not any(self._followed.lag_bytes().values()) and self._keeper.wait(0)
+        return (
+            not len(self._ordering)
+            and not self._detecting.behind
+            and not any(self._followed.lag_bytes().values())
+            and self._keeper.wait(0)
+        )
 
     def _positions(self) -> Positions:
         """How far every file was read, as far as that is in the steps so far: what is at hand was not."""
@@ -251,9 +256,7 @@ class Watch:
         except PollwatchError as error:
             self._tell("error", _("the settings stay as they were: {error}").format(error=error))
         else:
-            while len(self._ordering):
-                before_us = self._ordering.watermark_us
-                self._step(self._ordering.take(_MOST_LINES, _STEP_BYTES, self._clock.now_us(), hungry=False), before_us)
+            self._empty()
             self._keeper.wait()
             self._plan = plan
             self._received = plan.received()
@@ -275,9 +278,7 @@ class Watch:
 
     def _drain(self, *, finish: bool) -> None:
         """Bring everything that was read into the case, group it, seal it, and publish a checkpoint."""
-        while len(self._ordering):
-            before_us = self._ordering.watermark_us
-            self._step(self._ordering.take(_MOST_LINES, _STEP_BYTES, self._clock.now_us(), hungry=False), before_us)
+        self._empty()
         self._seq += 1
         changes = self._stepper.finish() if finish else Changes()
         state = self._detecting.snapshot(self._seq)
@@ -291,6 +292,14 @@ class Watch:
             publish(self._live, self._clock, self._grouping.sealable(everything=True))
         self._live.stopped()
         self._tell("info", _("stopped; everything that was read is in the case"), step=self._seq)
+
+    def _empty(self) -> None:
+        """Make steps of all that was read, until detectors have seen it."""
+        while len(self._ordering):
+            before_us = self._ordering.watermark_us
+            self._step(self._ordering.take(_MOST_LINES, _STEP_BYTES, self._clock.now_us(), hungry=False), before_us)
+        if self._detecting.behind:
+            self._step((), self._ordering.watermark_us)
 
     def _follow(self, positions: Sequence[Position]) -> Followed:
         followed = Followed(self._plan.watched())

@@ -17,8 +17,9 @@ from typing import Final
 from pollwatch.clock import US_PER_S, monotonic_s
 from pollwatch.detect import indicators
 from pollwatch.detect.engine import Engine
-from pollwatch.detect.gathering import together
+from pollwatch.detect.gathering import matched_together, together
 from pollwatch.detect.indicators import Watchlist
+from pollwatch.detect.match import Matches
 from pollwatch.detect.saved import Frozen
 from pollwatch.detect.state import State
 from pollwatch.errors import StoreError
@@ -35,6 +36,12 @@ _SHARE: Final = 0.05
 _LEAST_S: Final = 5.0
 #: Events of several inputs that are seen as one batch.
 _MOST_TOGETHER: Final = 30_000
+#: A batch costs a detector nearly the same however few events it has, and what it asks is about minutes or weeks. So it
+#: sees some steps of a busy watch together: when so many events are at hand, or so many steps, and at once where a step
+#: has few. That rests on the events alone, so that a watch that begins again comes to the same.
+_QUIET_ROWS: Final = 2_000
+_LOOK_ROWS: Final = 15_000
+_LOOK_STEPS: Final = 4
 #: Observations that correlations hold: a fifth of what a scan may, since the state is saved again and again.
 _MOST_OBSERVED: Final = 400_000
 
@@ -62,6 +69,14 @@ class Snapshot:
             publish(incoming, self.path)
         except OSError as error:
             raise StoreError(f"{self.path}: {error.strerror}; is the disk full?") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Unseen:
+    """A step that detectors have not seen, and the watermark before it."""
+
+    matches: tuple[Matches, ...]
+    before_us: int | None
 
 
 def _bounded(state: State) -> State:
@@ -97,6 +112,12 @@ class Detecting:
         self._folder = folder
         self._state: State = _bounded(engine.start())
         self._saved_s = monotonic_s()
+        self._unseen: list[_Unseen] = []
+
+    @property
+    def behind(self) -> bool:
+        """Whether there are events that detectors have not seen: then no state can be saved, and no rules changed."""
+        return len(self._unseen) > 0
 
     @property
     def dropped(self) -> int:
@@ -140,26 +161,45 @@ class Detecting:
                 batches.append(EventBatch(logsource, names[each.input_id], table))
             marks = [each.watermark_us for each in step]
             seen += sum(map(len, batches))
-            if batches:
-                self.observe(seen_together(batches), marks[0], marks[-1])
+            if batches or not step:
+                before_us, watermark_us = (marks[0], marks[-1]) if marks else (None, None)
+                self.observe(seen_together(batches), before_us, watermark_us)
         return seen
 
     def observe(
         self, batches: Sequence[EventBatch], before_us: int | None, watermark_us: int | None
     ) -> list[Detection]:
-        """Take a step's events in; says what is new.
+        """Take a step's events in; says what is new. Where many come, detectors see those of a few steps as one.
 
         Args:
-            batches: as :func:`seen_together` gives them.
+            batches: as :func:`seen_together` gives them; none lets detectors see what they have not.
             before_us: the watermark before them.
             watermark_us: the watermark behind all of them.
         """
         found: list[Detection] = []
         matches = self.engine.match_all(batches)
         for nth, each in enumerate(matches, 1):
-            self._state, told = self.engine.step(self._state, each, watermark_us if nth == len(matches) else before_us)
+            mark = watermark_us if nth == len(matches) else before_us
+            self._state, told = self.engine.follow(self._state, each, mark)
             found += told
             found += indicators.match(self.watchlist, each.batch)
+        self._unseen.append(_Unseen(tuple(matches), before_us))
+        rows = sum(len(each.batch) for each in matches)
+        held = sum(len(each.batch) for step in self._unseen for each in step.matches)
+        if rows < _QUIET_ROWS or held >= _LOOK_ROWS or len(self._unseen) >= _LOOK_STEPS:
+            found += self._look(watermark_us)
+        return found
+
+    def _look(self, watermark_us: int | None) -> list[Detection]:
+        """Show the detectors what they have not seen yet."""
+        found: list[Detection] = []
+        before_us = self._unseen[0].before_us
+        together = matched_together([each for step in self._unseen for each in step.matches], _MOST_TOGETHER)
+        self._unseen.clear()
+        for nth, each in enumerate(together, 1):
+            mark = watermark_us if nth == len(together) else before_us
+            self._state, told = self.engine.look(self._state, each, mark)
+            found += told
         return found
 
     def finish(self) -> list[Detection]:
@@ -169,7 +209,7 @@ class Detecting:
 
     def due(self, cost_s: float) -> bool:
         """Whether it is time to save the state, if that takes so long."""
-        return monotonic_s() - self._saved_s >= max(_LEAST_S, cost_s / _SHARE)
+        return not self.behind and monotonic_s() - self._saved_s >= max(_LEAST_S, cost_s / _SHARE)
 
     def snapshot(self, seq: int) -> Snapshot:
         """The state after a step, to be written once the step is."""

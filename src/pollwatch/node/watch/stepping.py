@@ -48,6 +48,7 @@ class Detected:
         positions: how far every file was read.
         together: the same events, small batches of several inputs as one.
         heard: sources in which a heartbeat was heard.
+        looked: it has no events, but detectors saw those of earlier steps in it.
     """
 
     seq: int
@@ -58,6 +59,7 @@ class Detected:
     positions: Positions
     together: tuple[EventBatch, ...] = ()
     heard: frozenset[str] = frozenset()
+    looked: bool = False
 
 
 class Stepper:
@@ -82,6 +84,7 @@ class Stepper:
         self._clock = clock
         self._cuts: dict[str, list[int]] = {}
         self._met: set[str] = set()
+        self._sources: dict[str, str] = {}
 
     def detect(
         self,
@@ -105,7 +108,12 @@ class Stepper:
         batches = [batch for each in read for batch in each.batches]
         marks = [*([before_us] * (len(batches) - 1)), watermark_us]
         seen = seen_together(batches)
+        looked = self._detecting.behind
         found, heard = heartbeat.parted(self._detecting.observe(seen, before_us, watermark_us))
+        self._sources |= {each.name: each.source for each in inputs}
+        sources = frozenset(self._sources[name] for name in heard)
+        if not self._detecting.behind:
+            self._sources.clear()
         return Detected(
             seq,
             tuple(read),
@@ -114,7 +122,8 @@ class Stepper:
             self._open.add(found),
             positions,
             tuple(seen),
-            frozenset(each.source for each in inputs if each.name in heard),
+            sources,
+            looked and not read,
         )
 
     def finish(self) -> Changes:
@@ -141,7 +150,9 @@ class Stepper:
                 evidence.seal_incidents(incidents)
         observed, files = self._write(detected)
         parts = tuple(_part(live, read, files[live.name]) for live, read in _by_input(detected))
-        self._live.commit(Step(detected.seq, parts, detected.positions, observed, detected.changes), also)
+        self._live.commit(
+            Step(detected.seq, parts, detected.positions, observed, detected.changes, detected.looked), also
+        )
 
     def _write(self, detected: Detected) -> tuple[tuple[Observed, ...], dict[str, list[EventFile]]]:
         """The events as files; what detection saw, and the files of each input."""
