@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -49,6 +50,7 @@ class Database:
         """
         self.path = path
         self._engine = _engine(path)
+        self._turn = threading.Lock()
         try:
             # One at a time: SQLite does not wait for the lock when it changes to WAL mode.
             with locked(path.with_name(path.name + ".lock")):
@@ -125,7 +127,8 @@ class Database:
         Raises:
             StoreError: another process holds the database for too long, the disk is full, or the file is damaged.
         """
-        with self._errors(), self._engine.connect() as connection:
+        # Threads take turns here: SQLite would let whoever waits sleep, and look again ever more seldom.
+        with self._errors(), self._turn, self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
