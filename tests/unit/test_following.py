@@ -52,6 +52,22 @@ def test_a_file_that_appears_later_is_read_from_its_beginning(tmp_path: Path) ->
     assert reader.read() == b"one\n"
 
 
+def test_it_says_which_logs_were_not_read_to_their_end(tmp_path: Path) -> None:
+    """One has more than its share, one has said all, and one has to wait though it has something."""
+    for name, lines in (("long", 50), ("short", 1), ("late", 1)):
+        (tmp_path / f"{name}.log").write_bytes(b"0123456789\n" * lines)
+    names = ("long", "short", "late")
+    watched = [Watched(name, (str(tmp_path / f"{name}.log"),), "file") for name in names]
+    followed = Followed(watched, FollowOptions(rescan_s=0, polling=True), lambda: 0.0)
+    late = next(iter({chunk.before.key[:2] for chunk in followed.read(33) if chunk.source == "late"}))
+    (tmp_path / "late.log").write_bytes(b"0123456789\n" * 2)
+    followed.read(60, {late})
+    assert {source for source, _stream in followed.unread()} == {"long", "late"}
+    followed.read(1 << 20)
+    followed.read(1 << 20)
+    assert not followed.unread()
+
+
 def test_where_reading_begins_is_said_once(tmp_path: Path) -> None:
     """`end` leaves out what stands there, `file` the rotated files, `all` nothing; what is rotated later is read."""
     log = tmp_path / "app.log"

@@ -21,8 +21,8 @@ def _read(log: str, first_h: float | None, last_h: float | None, number: int = 0
     return Understood((log, log, 1), chunk, (block,), (), (), "", Context(), *times)
 
 
-def _taken(ordering: Ordering, *, hungry: bool = False, most: int = 1000) -> list[tuple[str, int]]:
-    some = ordering.take(most, 1 << 20, _NOW_US, hungry=hungry)
+def _taken(ordering: Ordering, unread: str = "", most: int = 1000) -> list[tuple[str, int]]:
+    some = ordering.take(most, 1 << 20, _NOW_US, [(log, log) for log in unread])
     return [(each.chunk.source, (each.first_us or 0) // _HOUR_US) for each in some]
 
 
@@ -42,10 +42,19 @@ def test_nobody_is_read_to_the_end_while_others_have_a_backlog() -> None:
     ordering.add(_read("a", 1, 2))
     ordering.add(_read("b", 5, 6))
     ordering.add(_read("b", 6, 7))
-    assert _taken(ordering, hungry=True) == [("a", 1)]
+    assert _taken(ordering, unread="a") == [("a", 1)]
     assert ordering.full() == {("b", "b")}
     ordering.add(_read("a", 2, 3))
-    assert _taken(ordering, hungry=True) == [("a", 2)]
+    assert _taken(ordering, unread="a") == [("a", 2)]
+
+
+def test_whoever_was_read_to_the_end_holds_up_nobody() -> None:
+    """A busy log with more to read, and one that has said all: of both, all that is at hand is taken."""
+    ordering = Ordering()
+    ordering.add(_read("a", 1, 2))
+    ordering.add(_read("b", 5, 6))
+    ordering.add(_read("b", 7, 8))
+    assert _taken(ordering, unread="b") == [("a", 1), ("b", 5), ("b", 7)]
 
 
 def test_the_watermark_follows_the_slowest_log_with_a_backlog() -> None:

@@ -70,6 +70,7 @@ class Followed:
         self._complaints: dict[str, str] = {}
         self._looked_s: float | None = None
         self._turn = 0
+        self._unread: set[tuple[str, str]] = set()
         self._folders: set[str] = set()
         self._changes = Changes(self._options.poll_s, polling=self._options.polling)
 
@@ -95,6 +96,7 @@ class Followed:
         logs = [log for key, log in self._logs.items() if key not in without]
         waiting = logs[self._turn % len(logs) :] + logs[: self._turn % len(logs)] if logs else []
         self._turn += 1
+        self._unread = set(self._logs)
         while waiting and left > 0:
             share = max(1, left // len(waiting))
             still = []
@@ -111,10 +113,16 @@ class Followed:
                     chunks.append(chunk)
                     left -= len(chunk.raw)
                     still.append(log)
+                else:
+                    self._unread.discard((log.source, log.stream))
                 if left <= 0:
                     break
             waiting = still
         return chunks
+
+    def unread(self) -> Collection[tuple[str, str]]:
+        """Logs, by source and stream, that the last :meth:`read` did not read to their end."""
+        return frozenset(self._unread)
 
     def positions(self) -> tuple[Position, ...]:
         """Where reading stands: all that has to be committed with what came of the chunks given so far.

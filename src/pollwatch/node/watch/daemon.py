@@ -174,11 +174,11 @@ class Watch:
             self._hungry = False
             self._idle()
             return False
-        full = self._ordering.full()
-        self._hungry = bool(full) or size * 2 >= _STEP_BYTES
+        unread = self._followed.unread()
+        self._hungry = bool(unread) or size * 2 >= _STEP_BYTES
         now_us = self._clock.now_us()
         before_us = self._ordering.watermark_us
-        taken = self._ordering.take(_MOST_LINES, _STEP_BYTES, now_us, hungry=self._hungry)
+        taken = self._ordering.take(_MOST_LINES, _STEP_BYTES, now_us, unread)
         self._step(taken, before_us)
         return True
 
@@ -297,7 +297,7 @@ class Watch:
         """Make steps of all that was read, until detectors have seen it."""
         while len(self._ordering):
             before_us = self._ordering.watermark_us
-            self._step(self._ordering.take(_MOST_LINES, _STEP_BYTES, self._clock.now_us(), hungry=False), before_us)
+            self._step(self._ordering.take(_MOST_LINES, _STEP_BYTES, self._clock.now_us()), before_us)
         if self._detecting.behind:
             self._step((), self._ordering.watermark_us)
 

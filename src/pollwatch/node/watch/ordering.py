@@ -11,7 +11,7 @@ a moment, records of it may come in any order. It never moves past the present, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,14 +54,15 @@ class Ordering:
         for some in self._waiting.values():
             yield from some
 
-    def take(self, most_lines: int, most_bytes: int, now_us: int, *, hungry: bool) -> list[Understood]:
+    def take(self, most_lines: int, most_bytes: int, now_us: int, unread: Collection[Log] = ()) -> list[Understood]:
         """The records to look at next, those that begin first before the others.
 
         Args:
             most_lines: about so many; at least one chunk.
             most_bytes: about so many.
             now_us: the present.
-            hungry: some log may have earlier records that are not at hand; then only one round is taken.
+            unread: logs with more to read: where nothing of one is at hand any more, the next of it may begin earlier
+                than what is at hand of the others, and no more is taken.
         """
         taken: list[Understood] = []
         lines = size = 0
@@ -77,7 +78,7 @@ class Ordering:
                 self._reached[log] = max(reached, self._reached.get(log, reached))
             if not some:
                 del self._waiting[log]
-                if hungry:
+                if log in unread:
                     break
         self._move(taken)
         return taken
