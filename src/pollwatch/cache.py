@@ -28,7 +28,7 @@ _LARGEST_BYTES: Final = 128 << 20
 MOST_BYTES = 256 << 20
 MOST_ENTRIES = 1_000
 _ASIDE: Final = ".tmp-"
-_UNUSED: Final = "compiled rules are neither read there nor kept, and each start takes as long as the first"
+_UNUSED: Final = "what is compiled is neither read there nor kept, and each start takes as long as the first"
 #: A write that was begun so long ago was killed.
 _ABANDONED_S: Final = 3_600
 
@@ -84,7 +84,7 @@ class Cache:
         """Keep something under a name, in place of what was kept under it before."""
         if self.folder is None:
             self.say(
-                "there is no folder to keep compiled rules in; set XDG_CACHE_HOME to have the next start be faster"
+                "there is no folder to keep in what is compiled; set XDG_CACHE_HOME to have the next start be faster"
             )
             return
         rest = _head(key) + data

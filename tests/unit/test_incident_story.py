@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from incident_scenes import Scene, texts
+from pollwatch.clock import US_PER_S, parse_rfc3339
 from pollwatch.events.batch import LogSource
 from pollwatch.events.detection import Severity
 from pollwatch.events.taxonomy import AUTH, WEB, WEB_ERROR
@@ -17,7 +19,7 @@ from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.kinds import Kind, kind_of
 from pollwatch.incidents.light import light
 from pollwatch.incidents.scanned import ScannedInput
-from pollwatch.incidents.summary import span_words
+from pollwatch.incidents.summary import in_zone, span_words
 
 READ = ScannedInput("access.log", "00", 100, "combined", 10, 10, 0)
 
@@ -370,3 +372,21 @@ def test_a_summary_names_days_and_clock_times_as_people_write_them() -> None:
     )
     assert span_words(1_793_736_395_000_000, 1_793_736_395_000_000) == "at 2026-11-03 20:06:35 UTC"
     assert span_words(None, None) == "at an unknown time"
+
+
+def test_a_page_tells_the_span_in_the_zone_of_its_reader() -> None:
+    """A summary is kept in UTC; midnight elsewhere and the end of summer time come out right."""
+    berlin = ZoneInfo("Europe/Berlin")
+    evening = parse_rfc3339("2026-11-03T22:30:00Z")
+    for first_us, last_us, shown in (
+        (evening, evening, "2026-11-03 23:30:00 CET"),
+        (evening, evening + 60 * US_PER_S, "2026-11-03 23:30:00 and 23:31:00 CET"),
+        (evening, evening + 3600 * US_PER_S, "2026-11-03 23:30:00 and 2026-11-04 00:30:00 CET"),
+        (evening - 30 * 86_400 * US_PER_S, evening, "2026-10-05 00:30:00 CEST and 2026-11-03 23:30:00 CET"),
+    ):
+        kept = f"Now {span_words(first_us, last_us)}, 2026-11-03 22:30:00 UTC was the time."
+        told = in_zone(kept, first_us, last_us, berlin)
+        assert shown in told
+        assert told.endswith(", 2026-11-03 22:30:00 UTC was the time.")
+        assert in_zone("of an older version", first_us, last_us, berlin) == "of an older version"
+    assert in_zone("at an unknown time", None, None, berlin) == "at an unknown time"

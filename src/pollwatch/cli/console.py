@@ -55,8 +55,7 @@ def command(
 
     settings = config.load(Path.cwd(), os.environ, config_file)
     folder = case_folder(case_dir, settings)
-    if (certificate is None) != (key is None):
-        raise UsageError(_("--tls-cert and --tls-key go together"))
+    options.check_tls(certificate, key)
     host, port = _address(listen)
     serve(
         folder,

@@ -147,9 +147,9 @@ def restore(
     "--seen",
     "seen",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="A signed checkpoint of one of its logs, as a peer, a witness, the public page or the lost disk has it.",
+    metavar="FILE|ADDRESS",
+    help="A signed checkpoint of one of its logs, as a peer, a witness, the public page or the lost disk has it; "
+    "or the address of a member's gateway or a witness, which is asked for what it cosigned last.",
 )
 @click.option(
     "--because",
@@ -158,7 +158,7 @@ def restore(
     help="How you know that nothing was signed after the backup; kept with the logs.",
 )
 @click.option("--as", "who", default="", metavar="NAME", help="Who answers for that.  [default: your user name]")
-def resume(*, case_dir: Path, seen: tuple[Path, ...], because: str, who: str) -> None:
+def resume(*, case_dir: Path, seen: tuple[str, ...], because: str, who: str) -> None:
     """Let the logs of a restored case sign again, where they signed nothing after the backup was made.
 
     A checkpoint that goes beyond the backup shows that they did. They must then never sign again: two histories under
@@ -166,13 +166,24 @@ def resume(*, case_dir: Path, seen: tuple[Path, ...], because: str, who: str) ->
     """
     from pollwatch.node.backup import resuming
 
-    found = resuming.resume(
-        case_dir, [path.read_bytes()[: 1 << 20] for path in seen], who or _user(), because, SystemClock()
-    )
+    checkpoints = [_shown(case_dir, each) for each in seen]
+    found = resuming.resume(case_dir, checkpoints, who or _user(), because, SystemClock())
     for each in found:
         text = _("The {log} log was seen at size {size}, which is within what was restored.")
         _say(text, log=each.log, size=each.checkpoint.size)
     _say(_("The logs of {case} sign again."), case=str(case_dir))
+
+
+def _shown(case_dir: Path, seen: str) -> bytes:
+    from pollwatch.node.backup import resuming
+
+    if "://" in seen:
+        return resuming.fetched(case_dir, seen)
+    try:
+        with Path(seen).open("rb") as opened:
+            return opened.read(1 << 20)
+    except OSError as error:
+        raise click.UsageError(f"{seen}: {error.strerror}") from error
 
 
 @command.command()

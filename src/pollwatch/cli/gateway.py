@@ -68,8 +68,7 @@ def command(  # noqa: PLR0913 - one argument per option
     if (case_dir is None) == (folder is None):
         raise click.UsageError(_("name either the case (--case) or the gateway's own folder (--folder)"))
     where = JointFolder(case_dir).gateway if case_dir is not None else GatewayFolder(folder or Path())
-    if (certificate is None) != (key is None):
-        raise click.UsageError(_("--tls-cert and --tls-key go together"))
+    options.check_tls(certificate, key)
     if port is None:
         membership = GatewayMembership.open(where, SystemClock().now_us())
         port = urlsplit(membership.me.address).port or 8443

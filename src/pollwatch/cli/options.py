@@ -62,6 +62,18 @@ tls_key = click.option(
     metavar="FILE",
     help="Key of the certificate (PEM).",
 )
+
+
+def check_tls(certificate: Path | None, key: Path | None) -> None:
+    """Refuse half of a pair.
+
+    Raises:
+        UsageError: one was given without the other.
+    """
+    if (certificate is None) != (key is None):
+        raise click.UsageError(_("--tls-cert and --tls-key go together"))
+
+
 behind_proxy = click.option(
     "--behind-proxy", is_flag=True, help="A proxy on this machine ends TLS and says who asks (X-Forwarded-For, -Proto)."
 )

@@ -24,6 +24,9 @@ from pollwatch.console.navigation import groups
 from pollwatch.console.services import Services
 from pollwatch.console.staticfiles import STATIC
 from pollwatch.i18n import _, ngettext
+from pollwatch.incidents.inboxrows import InboxRow
+from pollwatch.incidents.incident import Incident
+from pollwatch.incidents.summary import in_zone
 from pollwatch.report.html import environment
 from pollwatch.report.words import lines_words, phase_word, severity_word, status_word, thousands
 
@@ -115,6 +118,9 @@ class House:
                 return "–"
             return to_datetime(us).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
+        def summary_of(told: Incident | InboxRow) -> str:
+            return in_zone(told.summary, told.first_us, told.last_us, zone)
+
         theme = request.cookies.get("theme", "")
         return {
             "office": self.services.office,
@@ -127,6 +133,7 @@ class House:
             "direction": language.direction(spoken),
             "theme": theme if theme in THEMES else "",
             "when": when,
+            "summary_of": summary_of,
             "zone_name": str(zone),
             "now_us": self.services.clock.now_us(),
         }

@@ -5,12 +5,13 @@ What attackers wrote (account names, hosts) goes through ``printable`` before it
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
-from pollwatch.clock import to_datetime
+from pollwatch.clock import US_PER_S, UTC, to_datetime
 from pollwatch.election.assets import Asset
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.lines import LineSet
@@ -173,11 +174,32 @@ def span_words(first_us: int | None, last_us: int | None) -> str:
     """When, as people write it; the day once where it is the same."""
     if first_us is None or last_us is None:
         return _("at an unknown time")
-    first, last = (f"{to_datetime(us):%Y-%m-%d %H:%M:%S}" for us in (first_us, last_us))
-    if first == last:
-        return _("at {first}").format(first=f"{first} UTC")
-    day = len("2026-11-03 ")
-    return _("between {first} and {last}").format(first=first, last=f"{last.removeprefix(first[:day])} UTC")
+    first, last = _span(first_us, last_us, UTC)
+    if not last:
+        return _("at {first}").format(first=first)
+    return _("between {first} and {last}").format(first=first, last=last)
+
+
+def in_zone(summary: str, first_us: int | None, last_us: int | None, zone: dt.tzinfo) -> str:
+    """A summary, which is kept in UTC, as people of a zone read it: its span in their time, under their zone's name."""
+    if first_us is None or last_us is None:
+        return summary
+    first, last = _span(first_us, last_us, UTC)
+    shown_first, shown_last = _span(first_us, last_us, zone)
+    before, found, rest = summary.partition(first)
+    between, found_last, after = rest.partition(last) if last else ("", "", rest)
+    if not found or found_last != last:
+        return summary  # written by an older version, which put it otherwise
+    return f"{before}{shown_first}{between}{shown_last}{after}"
+
+
+def _span(first_us: int, last_us: int, zone: dt.tzinfo) -> tuple[str, str]:
+    """Begin and end as people write them; the day once where it is the same, the zone where it must be said."""
+    first, last = (to_datetime(us).astimezone(zone) for us in (first_us, last_us))
+    if first_us // US_PER_S == last_us // US_PER_S:
+        return f"{first:%Y-%m-%d %H:%M:%S %Z}", ""
+    begin = f"{first:%Y-%m-%d %H:%M:%S}" if f"{first:%Z}" == f"{last:%Z}" else f"{first:%Y-%m-%d %H:%M:%S %Z}"
+    return begin, f"{last:%H:%M:%S %Z}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _what(story: Story) -> str:

@@ -9,12 +9,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from pollwatch import canonical
 from pollwatch.console import words
 from pollwatch.console.access import Permission, Viewer, did, need
 from pollwatch.console.asked import GROUPS, Asked, asked, narrowed
-from pollwatch.console.desks.incidents import File
 from pollwatch.console.downloads import download
+from pollwatch.console.exports import exported
 from pollwatch.console.house import House, TheHouse
 from pollwatch.console.services import RefusedError
 from pollwatch.console.withheld import shown_row
@@ -22,8 +21,6 @@ from pollwatch.i18n import _
 from pollwatch.incidents.export import incidents_document
 from pollwatch.incidents.inbox import Count, Facets
 from pollwatch.incidents.inboxrows import InboxRow
-from pollwatch.report.navigator import incidents_layer
-from pollwatch.report.spreadsheet import incidents_csv
 
 router = APIRouter()
 
@@ -98,17 +95,10 @@ def export(
     did(request, "export", " ".join(names[:5]), kind=kind, incidents=len(names))
     if not names:
         raise RefusedError(_("there is nothing to export in this view"))
-    found = desk.some(names)
-    if kind == "csv":
-        return download(File("incidents.csv", "text/csv; charset=utf-8", incidents_csv(found).encode()))
-    if kind == "json":
-        return download(
-            File("incidents.json", "application/json", canonical.pretty(incidents_document(found)).encode())
-        )
-    if kind == "navigator":
-        layer = incidents_layer(house.services.office.title, found, exercise=house.services.office.exercise)
-        return download(File("navigator-layer.json", "application/json", canonical.pretty(layer).encode()))
-    raise RefusedError(_("there are csv, json and navigator"))
+    found, office = desk.some(names), house.services.office
+    return download(
+        exported(kind, "incidents", office.title, found, lambda: incidents_document(found), exercise=office.exercise)
+    )
 
 
 def _listed(house: House, view: Asked, viewer: Viewer, cursor: str | None) -> dict[str, object]:

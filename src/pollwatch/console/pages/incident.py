@@ -7,21 +7,18 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from pollwatch import canonical
 from pollwatch.console import words
 from pollwatch.console.access import Permission, Viewer, did, need
-from pollwatch.console.desks.incidents import File, Told
+from pollwatch.console.desks.incidents import Told
 from pollwatch.console.downloads import download
+from pollwatch.console.exports import exported
 from pollwatch.console.house import House, TheHouse
 from pollwatch.console.incidentchart import incident_chart
-from pollwatch.console.services import RefusedError
 from pollwatch.console.withheld import shown_incident, shown_row
 from pollwatch.i18n import _
 from pollwatch.incidents.attack import technique
 from pollwatch.incidents.export import show_document
 from pollwatch.incidents.incident import Incident
-from pollwatch.report.navigator import incidents_layer
-from pollwatch.report.spreadsheet import incidents_csv
 
 router = APIRouter()
 
@@ -59,17 +56,10 @@ def export(request: Request, house: TheHouse, _viewer: LinesReader, name: str, k
     did(request, "export", name, kind=kind)
     desk, office = house.services.incidents, house.services.office
     told = desk.told(name)
-    found = told.incident
-    if kind == "json":
-        content = canonical.pretty(show_document(found, told.history)).encode()
-        return download(File(f"{found.id}.json", "application/json", content))
-    if kind == "csv":
-        return download(File(f"{found.id}.csv", "text/csv; charset=utf-8", incidents_csv([found]).encode()))
-    if kind == "navigator":
-        layer = incidents_layer(f"{office.title}: {found.id}", [found], exercise=office.exercise)
-        name = f"{found.id}-navigator.json"
-        return download(File(name, "application/json", canonical.pretty(layer).encode()))
-    raise RefusedError(_("there are csv, json and navigator"))
+    found, title = told.incident, f"{office.title}: {told.incident.id}"
+    return download(
+        exported(kind, found.id, title, [found], lambda: show_document(found, told.history), exercise=office.exercise)
+    )
 
 
 def _shown(house: House, request: Request, viewer: Viewer, told: Told) -> dict[str, object]:

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
 
 from pollwatch import canonical, durable
 from pollwatch.clock import Clock, rfc3339
-from pollwatch.errors import EvidenceError, SignatureError, SplitError, StoreError, UsageError
+from pollwatch.errors import EvidenceError, PeerError, SignatureError, SplitError, StoreError, UsageError
 from pollwatch.evidence import fsck, held, keychain, signedstate
 from pollwatch.evidence.checkpoint import Checkpoint
 from pollwatch.evidence.keychain import KeyChain
 from pollwatch.evidence.tiles import TileReader
 from pollwatch.node.backup.backing import LOGS
 from pollwatch.node.evidence.casekeys import CaseKeys
+from pollwatch.sharing import bounded
 
 RECORD = "resumed.jsonl"
 
@@ -80,6 +86,31 @@ def resume(case_dir: Path, checkpoints: Sequence[bytes], who: str, reason: str, 
     except OSError as error:
         raise StoreError(f"cannot write in {case_dir}: {error.strerror}") from error
     return seen
+
+
+def fetched(case_dir: Path, address: str, transport: httpx.BaseTransport | None = None) -> bytes:
+    """The checkpoint of the case's shared log that somebody shows at an address; unchecked.
+
+    Args:
+        case_dir: the case.
+        address: of a member's gateway or a witness, which shows what it cosigned last (tlog-witness, monitoring); or of
+            the checkpoint itself, as a public page has it.
+        transport: another way than TCP.
+
+    Raises:
+        UsageError: it is no address.
+        PeerError: nobody answers there, or without a checkpoint of this log.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError(f"{address}: an address begins with http:// or https://")
+    origin = CaseKeys.load(case_dir / "evidence").shared.name
+    with bounded.client(transport=transport) as client:
+        for place in (f"{address.rstrip('/')}/witness/{sha256(origin.encode()).hexdigest()}/checkpoint", address):
+            answer = bounded.exchange(client, "GET", place, parts.hostname)
+            if answer.status == HTTPStatus.OK and answer.body.startswith(f"{origin}\n".encode()):
+                return answer.body
+    raise PeerError(f"{address} shows no checkpoint of {origin}; ask its owner for one, and give the file")
 
 
 def _compared(data: bytes, logs: dict[str, tuple[KeyChain, TileReader]]) -> Seen:
