@@ -138,7 +138,7 @@ class Correlator:
     def _behind(self, rule: CorrelationRule, table: Table, run: Run, state: State) -> Observations:
         """The observations that stand behind a run over other correlations, down the whole chain."""
         wanted = dict(zip(rule.group_by, table.keys()[run.group].tolist(), strict=True))
-        return Observations.concat([empty(), *self._lines(rule, wanted, run.first_us, run.last_us, state)])
+        return Observations.concat(self._lines(rule, wanted, run.first_us, run.last_us, state) or [empty()])
 
     def _lines(
         self, rule: CorrelationRule, wanted: Mapping[str, int], first_us: int, last_us: int, state: State

@@ -105,6 +105,8 @@ class Observations:
     @staticmethod
     def concat(parts: Sequence[Observations]) -> Observations:
         """All of them, one after another."""
+        if len(parts) == 1:
+            return parts[0]
         names = [each.name for each in fields(Observations)]
         return Observations(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -138,7 +140,11 @@ class Observer:
         self._table = batch.table
         self._names = names
         inputs = batch.inputs()
-        self._paths = np.repeat([names.code(path) for path, _rows in inputs], [rows for _path, rows in inputs])
+        codes: list[int] = [names.code(path) for path, _rows in inputs]
+        sizes = [rows for _path, rows in inputs]
+        self._paths = np.repeat(codes, sizes)
+        ends: list[int] = np.cumsum(sizes).tolist()
+        self._inputs = list(zip(codes, [0, *ends[:-1]], ends, strict=True))
         self._actors = actor_columns(batch.logsource)
         self._coded: dict[str, _Coded | None] = {}
         self._times: Codes | None = None
@@ -160,12 +166,19 @@ class Observer:
 
     def among_inputs(self, paths: Codes) -> npt.NDArray[np.bool_]:
         """Which of some codes of inputs are those of the batch."""
-        return np.isin(paths, self._paths)
+        mine = [code for code, begin, end in self._inputs if begin < end]
+        among: npt.NDArray[np.bool_] = paths == mine[0] if len(mine) == 1 else np.isin(paths, mine)
+        return among
 
     def row_of(self, path: int, number: int) -> int | None:
         """The row of a line, by its input's code and its number; None where it is not in the batch."""
-        rows = np.flatnonzero((self._paths == path) & (self._table[NUMBER].to_numpy() == number))
-        return int(rows[0]) if rows.size else None
+        numbers: Codes = self._table[NUMBER].to_numpy()
+        for code, begin, end in self._inputs:
+            if code == path:
+                row = begin + int(np.searchsorted(numbers[begin:end], number))
+                if row < end and numbers[row] == number:
+                    return row
+        return None
 
     def times(self) -> Codes:
         """Each row's time; a line without one takes that of the line before it."""

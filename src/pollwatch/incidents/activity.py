@@ -79,6 +79,7 @@ class Activity:
         self._spans = {
             address: span for address, *span in zip(addresses, begins, ends, strict=True) if span[0] < span[1]
         }
+        self._last: tuple[tuple[str, ...], Rows] = (), Rows.join([])
         rows = Rows.join(unaddressed)
         self.unaddressed = rows.take(np.argsort(rows.thread, kind="stable"))
         self._threads = self.unaddressed.thread.copy()
@@ -87,10 +88,12 @@ class Activity:
 
     def of(self, addresses: Sequence[str]) -> Rows:
         """All rows of some addresses."""
-        spans = [self._spans[address] for address in sorted(set(addresses)) if address in self._spans]
-        if len(spans) == 1:
-            return self._rows.take(slice(*spans[0]))
-        return Rows.join([self._rows.take(slice(*span)) for span in spans])
+        asked = tuple(sorted(set(addresses)))
+        if self._last[0] != asked:  # who asks, asks several things of the same
+            spans = [self._spans[address] for address in asked if address in self._spans]
+            rows = [self._rows.take(slice(*span)) for span in spans]
+            self._last = asked, rows[0] if len(rows) == 1 else Rows.join(rows)
+        return self._last[1]
 
     def of_processes(self, threads: npt.NDArray[np.uint32]) -> Rows:
         """The messages without an address that some processes wrote."""

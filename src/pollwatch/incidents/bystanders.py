@@ -7,7 +7,7 @@ named, and its lines are not claimed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,17 +22,21 @@ from pollwatch.incidents.spool import hash_of, short
 
 def spare(found: Sequence[Campaign], activity: Activity) -> None:
     """Take bystanders out of the waves among the campaigns; a wave keeps at least one address."""
-    for campaign in found:
-        if campaign.is_wave and not campaign.floods:
-            campaign.parts = [Folded(_spared(p.detection, activity), p.largest) for p in campaign.parts]
+    if not len(activity.logins):
+        return
+    waves = [campaign for campaign in found if campaign.is_wave and not campaign.floods]
+    users = sorted({user for campaign in waves for d in campaign.detections for user in d.actors.user if user})
+    accounts = dict(zip(users, short(hash_of(users)).tolist(), strict=True))
+    for campaign in waves:
+        campaign.parts = [Folded(_spared(p.detection, activity, accounts), p.largest) for p in campaign.parts]
 
 
-def _spared(detection: Detection, activity: Activity) -> Detection:
-    accounts = short(hash_of([user for user in detection.actors.user if user]))
+def _spared(detection: Detection, activity: Activity, accounts: Mapping[str, int]) -> Detection:
+    mine = np.array([accounts[user] for user in detection.actors.user if user], np.uint32)
     begin = detection.first_us
-    if begin is None or not accounts.size:
+    if begin is None or not mine.size:
         return detection
-    at_home = activity.let_in(detection.actors.ip, accounts, begin)
+    at_home = activity.let_in(detection.actors.ip, mine, begin)
     if not at_home:
         return detection
     rows = activity.of(at_home)

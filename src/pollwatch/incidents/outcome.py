@@ -187,6 +187,8 @@ def _login_after_guesses(campaign: Campaign, rows: Rows, activity: Activity) -> 
     if any(d.succeeded for d in guessing) or len(refused) < GUESSES:
         return []
     accepted = logins.take(logins.status == STATUS_OK)
+    if not len(accepted):
+        return []
     # Who was let in here before the guessing began is at home here; and it must be an account that was guessed.
     begin = refused.time.min()
     at_home = np.unique(accepted.user[accepted.time < begin])
