@@ -24,7 +24,7 @@ from pollwatch.durable import make_folder, write_file
 _MAGIC: Final = b"pollwatch cache 1\n"
 _DIGEST_BYTES: Final = 32
 _LARGEST_BYTES: Final = 128 << 20
-#: What all entries may take, and how many there may be; the longest unused ones go first.
+#: What all entries of a part may take, and how many there may be; the longest unused ones go first.
 MOST_BYTES = 256 << 20
 MOST_ENTRIES = 1_000
 _ASIDE: Final = ".tmp-"
@@ -51,9 +51,12 @@ class Cache:
         remarks: what the user should know: each reason once why something could not be read or kept.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        """Take the folder of :func:`folder_of`; entries are kept in one of their own within it. None keeps nothing."""
-        self.folder = None if folder is None else folder / "compiled"
+    def __init__(self, folder: Path | None, part: str = "compiled") -> None:
+        """Take the folder of :func:`folder_of`; entries are kept in one of their own within it. None keeps nothing.
+
+        What takes long to make has a part of its own, so that many things that take less never displace it.
+        """
+        self.folder = None if folder is None else folder / part
         self.remarks: list[str] = []
 
     def kept(self, name: str, key: str) -> bytes | None:
@@ -111,9 +114,9 @@ class Cache:
             self.remarks.append(remark)
 
 
-def of_user() -> Cache:
+def of_user(part: str = "compiled") -> Cache:
     """The cache of the user, or of the service, as the environment names it."""
-    return Cache(folder_of(os.environ))
+    return Cache(folder_of(os.environ), part)
 
 
 def _file_name(name: str) -> str:

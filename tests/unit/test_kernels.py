@@ -28,7 +28,7 @@ print(number.tolist(), firsts.tolist(), "numba" in sys.modules)
 
 def test_a_kernel_runs_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service without a cache has no place for machine code, and compiles at each start."""
-    monkeypatch.setattr(cache, "of_user", lambda: cache.Cache(None))
+    monkeypatch.setattr(cache, "of_user", lambda _part: cache.Cache(None))
     assert compiled(_double)(21) == 42
 
 

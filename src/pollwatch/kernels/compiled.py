@@ -28,6 +28,7 @@ T = TypeVar("T")
 _FLAGS = 0x503
 #: Names the entry that says that there is machine code of these versions.
 _ANY = "machine code"
+_PART = "machine-code"
 _LOCK = threading.RLock()
 
 
@@ -55,7 +56,7 @@ class Kernel(Generic[P, T]):
         return self._native[kinds]
 
     def _found(self, kinds: tuple[object, ...], arguments: tuple[object, ...]) -> Callable[..., T]:
-        kept = cache.of_user()
+        kept = cache.of_user(_PART)
         name = f"machine code of {self.function.__module__}.{self.function.__qualname__} for {kinds!r}"
         key = f"{machinecode.made_by()} {made_of(self.function)}"
         code = kept.kept(name, key)
@@ -90,7 +91,7 @@ def ready() -> bool:
 @functools.cache
 def within_reach() -> bool:
     """Whether machine code of an earlier run was kept, so that its first use costs a quarter of a second, not many."""
-    return ready() or cache.of_user().kept(_ANY, machinecode.versions()) is not None
+    return ready() or cache.of_user(_PART).kept(_ANY, machinecode.versions()) is not None
 
 
 def threshold(loading: int, compiling: int) -> int:

@@ -301,9 +301,12 @@ def test_the_cache_stays_within_its_bounds(tmp_path: Path, monkeypatch: pytest.M
     assert [cache.kept(name, "key") is None for name in ("b", "c", "d")] == [True, True, False]
     monkeypatch.setattr(caching, "MOST_BYTES", 1 << 20)
     monkeypatch.setattr(caching, "MOST_ENTRIES", 3)
+    apart = Cache(tmp_path, "machine-code")
+    apart.keep("a", "key", b"took seconds")
     for name in "efghi":
         cache.keep(name, "key", b"")
     assert len(list((tmp_path / "compiled").iterdir())) == 3
+    assert apart.kept("a", "key") == b"took seconds"
 
 
 def test_a_warm_start_needs_no_pysigma(tmp_path: Path) -> None:
