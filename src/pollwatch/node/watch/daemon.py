@@ -57,7 +57,7 @@ from pollwatch.store.disk import held
 #: A step takes what came while the one before it was made; of a backlog so much.
 _STEP_BYTES: Final = 4 << 20
 _MOST_LINES: Final = 60_000
-_GATHER_S: Final = 0.25
+_GATHER_S: Final = 0.1
 _IDLE_S: Final = 0.5
 
 
