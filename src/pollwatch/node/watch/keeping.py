@@ -7,8 +7,10 @@ what is not read yet stays in its file.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import sqlalchemy as sa
@@ -31,6 +33,7 @@ from pollwatch.node.watch.stepping import Detected, Stepper
 from pollwatch.node.watch.telling import Tell
 from pollwatch.sources import kept
 from pollwatch.sources.position import Position
+from pollwatch.store.events import EventFile
 
 _RETRY_S: Final = 1.0
 _MERGE_EVERY_S: Final = 15.0
@@ -88,6 +91,7 @@ class Keeper:
         self._changed = threading.Condition()
         self._ended = False
         self._gone: list[tuple[float, list[str]]] = []
+        self._chores: deque[Callable[[], None]] = deque()
         self._merged_s = self._sealed_s = monotonic_s()
         self._others: object = None
         self.failure: BaseException | None = None
@@ -173,20 +177,36 @@ class Keeper:
         self._others = others
 
     def _tidy(self, job: Job) -> None:
-        """Make few event files of many, and remove those that nobody reads any more."""
+        """Do one of the chores that are due now and then; one at a time, so that no step waits for several."""
         now_s = monotonic_s()
-        if now_s - self._merged_s < _MERGE_EVERY_S:
-            return
-        self._merged_s = now_s
-        self._keep_received(job)
-        self._keep_rhythm(now_s)
+        if not self._chores and now_s - self._merged_s >= _MERGE_EVERY_S:
+            self._merged_s = now_s
+            self._chores += self._due(job, now_s)
+        if self._chores:
+            self._chores.popleft()()
+
+    def _due(self, job: Job, now_s: float) -> Iterator[Callable[[], None]]:
+        """Keep what was received, make few event files of many, and remove those that nobody reads any more."""
+        positions = [Position.loads(data) for _key, data in job.detected.positions]
+        for source in sorted(name for name, count in self._counts.counts.items() if count.kind != "files"):
+            yield partial(self._keep_received, source, [each for each in positions if each.source == source])
+        yield partial(self._keep_rhythm, now_s)
         while self._gone and now_s - self._gone[0][0] > _GRACE_S:
-            liveevents.remove_files(self._live, self._gone.pop(0)[1])
+            yield partial(liveevents.remove_files, self._live, self._gone.pop(0)[1])
+        for input_id, files in self._mergeable():
+            yield partial(self._merge, input_id, files, now_s)
+
+    def _mergeable(self) -> list[tuple[int, list[EventFile]]]:
         try:
-            for input_id, files in liveevents.mergeable(self._live)[:_MERGES_AT_ONCE]:
-                with self._live.held(self._wish.stopping) as got:
-                    if not got:
-                        return
+            return liveevents.mergeable(self._live)[:_MERGES_AT_ONCE]
+        except StoreError as error:
+            self._tell("warning", str(error))
+            return []
+
+    def _merge(self, input_id: int, files: list[EventFile], now_s: float) -> None:
+        try:
+            with self._live.held(self._wish.stopping) as got:
+                if got:
                     self._gone.append((now_s, liveevents.merge_files(self._live, input_id, files)))
         except StoreError as error:
             self._tell("warning", str(error))
@@ -203,15 +223,10 @@ class Keeper:
         except PollwatchError as error:
             self._tell("warning", str(error))
 
-    def _keep_received(self, job: Job) -> None:
-        """Keep the segments of received sources that were read to their end, and make room for what comes."""
-        received = {name for name, count in self._counts.counts.items() if count.kind != "files"}
-        if not received:
-            return
-        positions = [Position.loads(data) for _key, data in job.detected.positions]
+    def _keep_received(self, source: str, positions: Sequence[Position]) -> None:
+        """Keep the segments of a received source that were read to their end, and make room for what comes."""
         try:
-            for source in sorted(received):
-                kept.keep(self._live.folder.live, source, [each for each in positions if each.source == source])
+            kept.keep(self._live.folder.live, source, positions)
         except StoreError as error:
             self._tell("warning", str(error))
 
