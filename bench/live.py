@@ -405,6 +405,11 @@ def report(run: Run, seen: dict[str, float]) -> dict[str, object]:
     """The figures of a run."""
     delays = {source: [seen[ip] - at for ip, at in marks if ip in seen] for source, marks in run.marks.items()}
     every = [delay for some in delays.values() for delay in some]
+    begun = min(at for marks in run.marks.values() for _ip, at in marks)
+    minutes: dict[int, list[float]] = {}
+    for ip, at in (mark for marks in run.marks.values() for mark in marks):
+        if ip in seen:
+            minutes.setdefault(int(at - begun) // 60, []).append(seen[ip] - at)
     return {
         "rate": round(sum(run.sent.values()) / run.took_s),
         "seconds": round(run.took_s),
@@ -415,6 +420,10 @@ def report(run: Run, seen: dict[str, float]) -> dict[str, object]:
         "p99_s": round(float(np.percentile(every, 99)), 2),
         "max_s": round(max(every), 2),
         "p99_by_source_s": {name: round(float(np.percentile(some, 99)), 2) for name, some in delays.items() if some},
+        "p50_p99_by_minute_s": [
+            [round(float(np.percentile(some, share)), 2) for share in (50, 99)]
+            for _minute, some in sorted(minutes.items())
+        ],
         "memory_mib": [round(each) for each in run.memory[:: max(1, len(run.memory) // 12)]],
         "deaths": run.deaths,
         "load": [round(min(run.load), 1), round(max(run.load), 1)],
