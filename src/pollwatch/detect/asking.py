@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from pollwatch.detect.observations import EXAMPLE_COLUMNS
 from pollwatch.detect.sigma import regex
@@ -17,18 +18,18 @@ _ALWAYS = (*URI_COLUMNS, *HEADER_COLUMNS, *EXAMPLE_COLUMNS, "repeat")
 _SHORTEST = 4
 
 
-def asked(fields: Iterable[str], others: Iterable[Leaf], rules: Iterable[Rule]) -> Asked | None:
-    """What rules of one logsource look at, and correlations of their matches.
+def asked(fields: Iterable[str], others: Iterable[Leaf], counted: Iterable[str]) -> Asked | None:
+    """What rules of one logsource look at.
 
     Args:
         fields: that they name.
         others: their keywords, and what compares a field with another.
-        rules: all rules.
+        counted: from :func:`counted`.
 
     Returns:
         None where a keyword of theirs may stand in any column.
     """
-    names = {*_ALWAYS, *fields, *(name for rule in rules if isinstance(rule, CorrelationRule) for name in _named(rule))}
+    names = {*_ALWAYS, *fields, *counted}
     keywords: dict[str, None] = {}
     for leaf in others:
         if isinstance(leaf.test, SameAs):
@@ -45,13 +46,16 @@ def asked(fields: Iterable[str], others: Iterable[Leaf], rules: Iterable[Rule]) 
     return Asked(frozenset(lower | other_names), tuple(keywords))
 
 
-def _named(rule: CorrelationRule) -> Iterator[str]:
-    yield from rule.group_by
-    yield from rule.value_fields
-    for fields in rule.aliases.values():
-        yield from fields.values()
+def counted(rules: Iterable[Rule]) -> frozenset[str]:
+    """The columns that correlations group by and count."""
+    found: set[str] = set()
+    for rule in rules:
+        if isinstance(rule, CorrelationRule):
+            found.update(rule.group_by, rule.value_fields, *(fields.values() for fields in rule.aliases.values()))
+    return frozenset(found)
 
 
+@lru_cache(maxsize=4_096)
 def _keywords(leaf: Leaf) -> Sequence[str]:
     """Texts, one of which stands in every text that a keyword fits; none where that is not known."""
     match leaf.test:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pollwatch.cache import of_user
 from pollwatch.detect import detections, saved
-from pollwatch.detect.asking import asked
+from pollwatch.detect.asking import asked, counted
 from pollwatch.detect.columns import Columns, Rows
 from pollwatch.detect.correlator import Correlator
 from pollwatch.detect.detectors import ALL
@@ -56,6 +56,7 @@ class Engine:
         self._plans: dict[LogSource, Plan] = {}
         self._kept = kept
         self._made = Made(self._event_rules, kept)
+        self._counted = counted(self.rules)
         self._asked: dict[LogSource, Asked | None] = {}
 
     @classmethod
@@ -96,7 +97,7 @@ class Engine:
         if any(each.covers(logsource) for detector in self.detectors for each in detector.rule.logsources):
             return None
         if logsource not in self._asked:
-            self._asked[logsource] = asked(*self.plan(logsource).matcher().looked_at(), self.rules)
+            self._asked[logsource] = asked(*self.plan(logsource).matcher().looked_at(), self._counted)
         return self._asked[logsource]
 
     def match(self, batch: EventBatch) -> Matches:
