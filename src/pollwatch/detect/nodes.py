@@ -15,6 +15,8 @@ Bits = npt.NDArray[np.uint8]
 
 #: No node.
 NONE = -1
+#: How full a table of slots may be.
+FULL = 0.6
 #: A time before all times.
 NEVER = np.iinfo(np.int64).min // 4
 
@@ -114,3 +116,28 @@ class Found(NamedTuple):
     covered: Longs
     by: Longs
     sizes: Longs
+
+
+def empty_slots(room: int) -> Slots:
+    """Room for so many keys, a power of two."""
+    return Slots(np.zeros(room, np.uint64), np.zeros(room, np.int32), np.zeros(1, np.int64))
+
+
+def rehashed(slots: Slots, new: int) -> Slots:
+    """A table with room for so many keys more, without those that count nothing."""
+    live = slots.counts > 0
+    keys, counts = slots.keys[live], slots.counts[live]
+    room = 1_024
+    while (len(keys) + new) > FULL / 2 * room:
+        room *= 2
+    made = empty_slots(room)
+    made.used[0] = len(keys)
+    waiting, at = np.arange(len(keys)), (keys & np.uint64(room - 1)).astype(np.int64)
+    while len(waiting):  # all at once; those whose place is taken move on by one
+        free = made.keys[at] == 0
+        places, first = np.unique(at[free], return_index=True)
+        placed = waiting[free][first]
+        made.keys[places], made.counts[places] = keys[placed], counts[placed]
+        left = made.keys[at] != keys[waiting]
+        waiting, at = waiting[left], (at[left] + 1) & (room - 1)
+    return made

@@ -54,6 +54,11 @@ class Names:
             self.texts.append(text)
         return code
 
+    def codes_of(self, texts: Sequence[str]) -> list[int]:
+        """The numbers of some texts."""
+        found = list(map(self.codes.get, texts))
+        return [self.code(text) if code is None else code for text, code in zip(texts, found, strict=True)]
+
     def keep(self, used: Codes) -> Codes:
         """Forget the names that are not among the (sorted, distinct) codes; returns each old code's new one.
 
@@ -203,7 +208,7 @@ class Observer:
         fresh = np.flatnonzero(asked & (coded.named == _UNNAMED))
         if fresh.size:
             texts = coded.values.take(pa.array(fresh)).cast(pa.string()).to_pylist()
-            coded.named[fresh] = [self._names.code(text) for text in texts]
+            coded.named[fresh] = self._names.codes_of(texts)
         return coded.named[theirs]
 
     def hashes(self, columns: Sequence[str], rows: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:

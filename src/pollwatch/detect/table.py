@@ -9,7 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.detect import windows
-from pollwatch.detect.nodes import JUDGED, KINDS, NEVER, NOTHING, ORDER, VALUES, Groups, Measure, Nodes, Slots
+from pollwatch.detect.nodes import (
+    FULL,
+    JUDGED,
+    KINDS,
+    NEVER,
+    NOTHING,
+    ORDER,
+    VALUES,
+    Groups,
+    Measure,
+    Nodes,
+    Slots,
+    empty_slots,
+    rehashed,
+)
 from pollwatch.detect.observations import NO_TIME, NONE, Codes, Observations
 from pollwatch.detect.runs import Run
 from pollwatch.events.batch import LogSource
@@ -20,7 +34,6 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 #: Fewer observations than this are not worth forgetting.
 _FEW = 64
 _MANY_GROUPS = 50_000
-_FULL = 0.6
 #: From so much work on the loops run as machine code: to load that takes as long as so much work without it.
 _MUCH = 60_000
 
@@ -100,6 +113,8 @@ class Table:
     Attributes:
         size: observations held.
         groups: groups known.
+        codes: each group's code by its key.
+        by_name: the same by the name's code, where a key is one name; :data:`NONE` where it was not asked for yet.
         dropped: observations forgotten for want of memory.
         late: observations that fell into a window that had been judged.
         kept: how many were left when the last were forgotten.
@@ -113,7 +128,8 @@ class Table:
     columns: dict[str, Column] = field(default_factory=dict)
     states: dict[str, Column] = field(default_factory=dict)
     codes: dict[tuple[int, ...], int] = field(default_factory=dict)
-    slots: Slots = field(default_factory=lambda: _slots(1_024))
+    by_name: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    slots: Slots = field(default_factory=lambda: empty_slots(1_024))
     runs: dict[int, Run] = field(default_factory=dict)
     logsource: LogSource = field(default_factory=LogSource)
     dropped: int = 0
@@ -210,14 +226,23 @@ class Table:
         if keys.shape[1] == 0:
             return np.full(len(keys), self._groups_of([()])[0], dtype=np.int64)
         if keys.shape[1] == 1:
-            distinct, inverse = np.unique(keys[:, 0], return_inverse=True)
-            return self._groups_of([(key,) for key in distinct.tolist()])[inverse]
+            return self._groups_of_names(keys[:, 0])
         if keys.shape[1] == 2:  # codes of names have 31 bits
             pairs, inverse = np.unique(keys[:, 0] << 31 | keys[:, 1], return_inverse=True)
             low = (1 << 31) - 1
             return self._groups_of([(pair >> 31, pair & low) for pair in pairs.tolist()])[inverse]
         rows, inverse = np.unique(keys, axis=0, return_inverse=True)
         return self._groups_of([tuple(row) for row in rows.tolist()])[inverse.reshape(-1)]
+
+    def _groups_of_names(self, names: Codes) -> Codes:
+        """The groups of some names, of which all but the new ones are looked up at once."""
+        missing = int(names.max()) + 1 - len(self.by_name)
+        if missing > 0:
+            self.by_name = np.append(self.by_name, np.full(missing + missing // 2, NONE, np.int32))
+        new = np.unique(names[self.by_name[names] == NONE])
+        if len(new):
+            self.by_name[new] = self._groups_of([(name,) for name in new.tolist()])
+        return self.by_name[names].astype(np.int64)
 
     def _groups_of(self, keys: list[tuple[int, ...]]) -> Codes:
         codes = self.codes
@@ -242,7 +267,7 @@ class Table:
 
     def make_room(self, new: int) -> None:
         """Room for so many values more; those that no window holds any more go."""
-        if self.measure.what == VALUES and self.slots.used[0] + new > _FULL * len(self.slots.keys):
+        if self.measure.what == VALUES and self.slots.used[0] + new > FULL * len(self.slots.keys):
             self.slots = rehashed(self.slots, new)
 
     def evict(self, before_us: int, lean_before_us: int | None) -> None:
@@ -326,7 +351,7 @@ class Table:
             return
         self.states = {name: array[live] for name, array in self.states.items()}
         self.groups = len(live)
-        self.codes = {tuple(key): code for code, key in enumerate(self.states["keys"].tolist())}
+        self._recode()
         self.columns["group"] = np.searchsorted(live, self.column("group")).astype(np.int32)
         runs = {int(np.searchsorted(live, old)): run for old, run in self.runs.items()}
         for code, run in runs.items():
@@ -344,9 +369,14 @@ class Table:
             self.columns[name] = codes[self.columns[name][: self.size]].astype(np.int32)
         self.columns = {name: array[: self.size] for name, array in self.columns.items()}
         self.states["keys"] = codes[self.states["keys"]].astype(np.int32)
-        self.codes = {tuple(key): code for code, key in enumerate(self.keys().tolist())}
+        self._recode()
         for run in self.runs.values():
             run.rename(codes)
+
+    def _recode(self) -> None:
+        """Number the groups by their keys anew."""
+        self.codes = {tuple(key): code for code, key in enumerate(self.keys().tolist())}
+        self.by_name = np.empty(0, np.int32)
 
     def names_used(self) -> list[Column]:
         """All codes of names in use."""
@@ -359,33 +389,9 @@ def _resized(array: Column, rows: int) -> Column:
     return np.resize(array, (rows, *array.shape[1:])) if array.size else np.zeros((rows, *array.shape[1:]), array.dtype)
 
 
-def _slots(room: int) -> Slots:
-    return Slots(np.zeros(room, np.uint64), np.zeros(room, np.int32), np.zeros(1, np.int64))
-
-
 def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Numbers that look like chance."""
     mixed = (numbers + np.uint64(1)) * _SALT
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     return mixed ^ (mixed >> np.uint64(32))
-
-
-def rehashed(slots: Slots, new: int) -> Slots:
-    """A table with room for so many keys more, without those that count nothing."""
-    live = slots.counts > 0
-    keys, counts = slots.keys[live], slots.counts[live]
-    room = 1_024
-    while (len(keys) + new) > _FULL / 2 * room:
-        room *= 2
-    made = _slots(room)
-    made.used[0] = len(keys)
-    waiting, at = np.arange(len(keys)), (keys & np.uint64(room - 1)).astype(np.int64)
-    while len(waiting):  # all at once; those whose place is taken move on by one
-        free = made.keys[at] == 0
-        places, first = np.unique(at[free], return_index=True)
-        placed = waiting[free][first]
-        made.keys[places], made.counts[places] = keys[placed], counts[placed]
-        left = made.keys[at] != keys[waiting]
-        waiting, at = waiting[left], (at[left] + 1) & (room - 1)
-    return made
