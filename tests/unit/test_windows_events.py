@@ -192,6 +192,61 @@ def test_texts_that_are_forged_or_unknown_tell_nothing() -> None:
     assert fields("system", 7045, "") == {}
 
 
+FAILED = """An account failed to log on.
+
+Subject:
+\tSecurity ID:\t\tS-1-0-0
+\tAccount Name:\t\t-
+\tAccount Domain:\t\t-
+\tLogon ID:\t\t0x0
+
+Logon Type:\t\t\t3
+
+Account For Which Logon Failed:
+\tSecurity ID:\t\tS-1-0-0
+\tAccount Name:\t\tclerk
+\tAccount Domain:\t\tTOWN
+
+Failure Information:
+\tFailure Reason:\t\tUnknown user name or bad password.
+\tStatus:\t\t\t0xC000006D
+\tSub Status:\t\t0xC000006A
+
+Process Information:
+\tCaller Process ID:\t0x0
+\tCaller Process Name:\t-
+
+Network Information:
+\tWorkstation Name:\tKIOSK
+\tSource Network Address:\t203.0.113.66
+\tSource Port:\t\t50112
+
+Detailed Authentication Information:
+\tLogon Process:\t\tNtLmSsp
+\tAuthentication Package:\tNTLM
+\tTransited Services:\t-
+\tPackage Name (NTLM only):\t-
+\tKey Length:\t\t0
+
+This event is generated when a logon request fails.
+"""
+
+
+def test_a_failed_log_in_that_a_shipper_cut_tells_what_is_left() -> None:
+    """Wherever it is cut, what is told is true: no half of an address, and nothing where the account is lost."""
+    whole = fields("security", 4625, FAILED)
+    assert (whole["TargetUserName"], whole["IpAddress"], whole["KeyLength"]) == ("clerk", "203.0.113.66", "0")
+    for end in range(len(FAILED)):
+        told = fields("security", 4625, FAILED[:end])
+        told.pop("KeyLength", None)  # a text of as many lines as there are is taken as whole
+        assert told.items() <= whole.items()
+        assert not told or told["TargetUserName"] == "clerk"
+    assert "IpAddress" not in fields("security", 4625, FAILED[: FAILED.index("113.66")])
+    cut = fields("security", 4625, FAILED[: FAILED.index("Detailed")])
+    assert (cut["WorkstationName"], cut["IpAddress"]) == ("KIOSK", "203.0.113.66")
+    assert fields("security", 4625, FAILED[: FAILED.index("Detailed")].replace("0x0", "zero")) == {}
+
+
 @pytest.mark.parametrize("header", [
     "time,source,destination,bytes,id",
     "id,host,time,source",
