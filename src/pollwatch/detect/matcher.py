@@ -30,6 +30,8 @@ from pollwatch.kernels.candidates import candidates, grouped, rows_of_values
 _DRIFT, _SLACK = 3, 2
 #: Batches after which that may happen again.
 _PATIENCE = 16
+#: Rows after which what an earlier run learned is learned anew: of other data it may be slow, though never wrong.
+_TRUSTED = 120_000
 #: Bytes of verdicts kept per column: of texts whose values repeat, and of all tests that only Python can make.
 _MOST_KEPT = 16 << 20
 #: Candidates that are held at a time, unless one rule may have more.
@@ -56,13 +58,17 @@ class Matcher:
         self._part = book.part(asked)
         self._book = book
         self._learned = None if lesson is None else recalled(lesson, self._part, self._asked)
-        self._told = self._learned
+        self._told = self._recalled = self._learned
+        self._rows = 0
         self._wait = 0
         self._seen = _Seen()
 
     def match(self, columns: Columns) -> dict[int, Rows]:
         """Which rules fit which rows; rows in order."""
         learned = self._learned
+        if learned is not None and learned is self._recalled and columns.length >= SAMPLE:
+            learned = None if self._rows >= _TRUSTED else learned
+        self._rows += columns.length
         if learned is None or (learned.rows < SAMPLE and columns.length > 2 * learned.rows):
             learned = self._learned = learn(columns, self._part)
             self._seen = _Seen()

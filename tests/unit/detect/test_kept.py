@@ -66,6 +66,20 @@ def test_the_next_run_neither_writes_conditions_nor_learns(folder: Path, monkeyp
     assert sorted(map(tuple, first.values())) == [(0, 2), (1,)]
 
 
+def test_a_long_log_is_learned_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was learned of other data is not relied on for longer than it spares: it may be far slower."""
+    engine = Engine.load([folder], shipped=False)
+    first = found(engine)
+    engine.keep_learned()
+    learned: list[int] = []
+    learn = matchers.learn
+    monkeypatch.setattr(matchers, "SAMPLE", 1)
+    monkeypatch.setattr(matchers, "_TRUSTED", 4)
+    monkeypatch.setattr(matchers, "learn", lambda columns, part: (learned.append(1), learn(columns, part))[1])
+    again = Engine.load([folder], shipped=False)
+    assert [(found(again) == first, len(learned)) for _batch in range(3)] == [(True, 0), (True, 0), (True, 1)]
+
+
 def test_rules_that_changed_are_written_anew(folder: Path) -> None:
     """A rule that asks for another word finds that word: nothing that was kept of the old one is asked."""
     engine = Engine.load([folder], shipped=False)
