@@ -117,6 +117,33 @@ def test_a_file_that_is_removed_while_it_is_open_is_read_to_its_end(tmp_path: Pa
     assert reader.kinds() == []
 
 
+@pytest.mark.parametrize("turned", ["renamed", "removed", "next segment"])
+def test_a_log_that_had_to_wait_is_read_to_its_end(tmp_path: Path, turned: str) -> None:
+    """It was read to its end, grew and was turned over while others were behind: its rest comes before the new file."""
+    log = tmp_path / "000000000001.log"
+    log.write_bytes(b"one\n")
+    watched = Watched(
+        "web", (str(tmp_path / "*.log"), str(tmp_path / "*.log.1")), "all", whole=turned == "next segment"
+    )
+    now_s = [0.0]
+    followed = Followed([watched], FollowOptions(rescan_s=0, polling=True), lambda: now_s[0])
+    (chunk,) = followed.read(1 << 20)
+    assert followed.read(1 << 20) == []
+    with log.open("ab") as writer:
+        if turned == "renamed":
+            log.rename(tmp_path / "000000000001.log.1")
+        elif turned == "removed":
+            log.unlink()
+        writer.write(b"two\n")
+        writer.flush()
+        (tmp_path / "000000000002.log").write_bytes(b"three\n")
+        for _ in range(3):
+            now_s[0] += 20
+            followed.read(1 << 20, {chunk.before.key[:2]})
+        assert b"".join(each.raw for each in followed.read(1 << 20)) == b"two\nthree\n"
+    assert not any(followed.lag_bytes().values())
+
+
 def test_what_lacks_its_line_end_is_waited_for(tmp_path: Path) -> None:
     """Half a line is no line; after a while it is one, and its late end belongs to it."""
     log = tmp_path / "app.log"

@@ -64,6 +64,7 @@ class _Kept:
     replaced: bool = False
     told: bool = False
     drained: bool = False
+    drained_bytes: int = 0  # its size, as stored, when nothing more could be read
     refused: set[tuple[int, int, int, int]] = field(default_factory=set)  # candidates that are not this file
 
 
@@ -238,6 +239,7 @@ class FollowedLog:
             if file.content is None or file.position.ended:
                 continue
             newest = number == len(self._kept) - 1
+            size = file.content.status().st_size
             patience = math.inf if self._whole else patience_s if newest else min(patience_s, _OLDER_PATIENCE_S)
             try:
                 chunk = file.step(budget, now_s, patience)
@@ -254,7 +256,7 @@ class FollowedLog:
                 return chunk
             if file.content.damage:
                 self._tell(kept, "damaged", file.content.damage)
-            kept.drained = not file.pending
+            kept.drained, kept.drained_bytes = not file.pending, size
             kept.read_state = kept.found.state if kept.found is not None else None
             if file.pending and not newest:
                 return None  # its last record is waited for before any later file's
@@ -266,11 +268,11 @@ class FollowedLog:
         for kept in reversed(self._kept):
             idle = now_s - kept.idle_since_s > _IDLE_S
             if kept.found is not None:
-                if idle and kept.drained and kept is not self._kept[-1]:
+                if idle and _is_done(kept) and kept is not self._kept[-1]:
                     kept.file.detach()
                 continue
             if kept.file.content is not None:  # removed, but open
-                if idle and kept.drained:
+                if idle and _is_done(kept):
                     kept.file.detach()
                 continue
             gone += 1
@@ -284,6 +286,12 @@ class FollowedLog:
     def _tell(self, kept: _Kept, kind: NoticeKind, detail: str = "") -> None:
         position = kept.file.position
         self._notices.append(Notice(kind, self.source, position.path, position.number, detail))
+
+
+def _is_done(kept: _Kept) -> bool:
+    """Whether nothing came since a file was read to its end: a log that had to wait may have grown long ago."""
+    content = kept.file.content
+    return kept.drained and (content is None or content.status().st_size == kept.drained_bytes)
 
 
 def _nothing(source: str, stream: str, path: str, identity: tuple[int, int], *, ended: bool = False) -> Position:
