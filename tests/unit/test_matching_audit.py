@@ -10,10 +10,11 @@ import pytest
 
 import matching_scenes as scenes
 from pollwatch import canonical
+from pollwatch.clock import US_PER_S
 from pollwatch.errors import EvidenceError, FormatError, ProofError
 from pollwatch.evidence.keys import Signer
 from pollwatch.members.rules import MatchingRules
-from pollwatch.sharing.matching import audit, entering, reading, ristretto
+from pollwatch.sharing.matching import audit, entering, reading, releases, ristretto
 from pollwatch.sharing.matching.papers import Mode
 
 _RULES = MatchingRules(auditor="Elm", audit_permille=300)
@@ -129,3 +130,12 @@ def test_a_changed_statement_key_brings_no_new_budget(scene: scenes.Scene) -> No
     assert reading.commitments(logged, changed) == before != []
     assert all(reading.read_or_none(each, changed) is None for each in logged)  # for all else its signature counts
     assert reading.commitments(logged, scene.nodes["Birch"].me) == []
+
+
+@pytest.mark.parametrize("min_age_s", [0, 3600])
+def test_an_item_is_too_young_by_the_second_that_a_commitment_states(min_age_s: int) -> None:
+    """What became old enough within the second of the commitment may have entered; what did so later cannot have."""
+    stated_us = 1_800_000_000 * US_PER_S
+    just_us = stated_us - min_age_s * US_PER_S + US_PER_S - 1
+    assert not releases.too_young(just_us, stated_us, min_age_s)
+    assert releases.too_young(just_us + 1, stated_us, min_age_s)

@@ -69,12 +69,20 @@ def check(audited: Audited, data: bytes, member: Member, rules: MatchingRules) -
     seal, private = opened.check_seal(bundle)
     entries = opened.check_entries(bundle, private)
     committed_us = audited.commitment.at_us
-    if rules.min_age_s and seal.at_us > committed_us:
+    if rules.min_age_s and seal.at_us >= committed_us + US_PER_S:
         raise ProofError("the releases were sealed only after the run had begun")
     for leaf in audited.items:
         _check_release(leaf, bundle, entries)
-        if committed_us - leaf.released_us < rules.min_age_s * US_PER_S:
+        if too_young(leaf.released_us, committed_us, rules.min_age_s):
             raise ProofError(f"an item entered that was released less than {rules.min_age_s} s before")
+
+
+def too_young(released_us: int, committed_us: int, min_age_s: int) -> bool:
+    """Whether what was released then cannot have been old enough when it was committed to.
+
+    Commitments state whole seconds: whoever commits late in a second may enter what became old enough within it.
+    """
+    return committed_us + US_PER_S - released_us <= min_age_s * US_PER_S
 
 
 def _check_release(leaf: Leaf, bundle: Bundle, entries: Mapping[int, PrivateEntry]) -> None:
