@@ -205,7 +205,7 @@ class Watch:
         positions = self._positions()
         detected = self._stepper.detect(self._seq, taken, inputs, positions, before_us, self._ordering.watermark_us)
         saving = self._keeper.saving
-        due = saving.idle() and self._detecting.due(saving.cost_s)
+        due = saving.wait(0) and self._detecting.due(saving.took_s)
         state = self._detecting.snapshot(self._seq) if due else None
         self._keeper.put(Job(detected, state, self._followed.lag_bytes()))
         self._committed = positions

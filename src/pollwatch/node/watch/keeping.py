@@ -27,6 +27,7 @@ from pollwatch.node.floor import auditing
 from pollwatch.node.watch import heartbeat
 from pollwatch.node.watch.detecting import Snapshot
 from pollwatch.node.watch.grouping import Committed, GroupingThread
+from pollwatch.node.watch.handover import Handover
 from pollwatch.node.watch.saving import Saving
 from pollwatch.node.watch.sources import SourceCounts
 from pollwatch.node.watch.stepping import Detected, Stepper
@@ -65,7 +66,7 @@ class Job:
     lag_bytes: Mapping[str, int]
 
 
-class Keeper:
+class Keeper(Handover[Job]):
     """See the module."""
 
     def __init__(
@@ -79,6 +80,7 @@ class Keeper:
         clock: Clock,
     ) -> None:
         """Prepare; :meth:`start` begins."""
+        super().__init__("keeping")
         self._live = live
         self._stepper = stepper
         self._counts = counts
@@ -86,63 +88,25 @@ class Keeper:
         self._wish = wish
         self._tell = tell
         self._clock = clock
-        self._job: Job | None = None
         self.saving = Saving(live, tell)
-        self._changed = threading.Condition()
-        self._ended = False
         self._gone: list[tuple[float, list[str]]] = []
         self._chores: deque[Callable[[], None]] = deque()
         self._merged_s = self._sealed_s = monotonic_s()
         self._others: object = None
-        self.failure: BaseException | None = None
-        self.took_s = 0.0
-        self._thread = threading.Thread(target=self._run, name="keeping", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self.saving.start()
-        self._thread.start()
-
-    def put(self, job: Job) -> None:
-        """Hand a step over; waits until the one before it is written."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._job is None or self.failure is not None)
-            self._job = job
-            self._changed.notify_all()
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until everything handed over is written; whether it is."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._job is None or self.failure is not None, timeout_s)
+        super().start()
 
     def end(self) -> None:
         """Write what was handed over, and end."""
-        self.wait()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-        self._thread.join()
+        super().end()
         self.saving.end()
 
-    def _run(self) -> None:
-        try:
-            while True:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._job is not None or self._ended)
-                    job = self._job
-                if job is None:
-                    return
-                begun_s = monotonic_s()
-                self._keep(job)
-                self._tidy(job)
-                self.took_s = monotonic_s() - begun_s
-                with self._changed:
-                    self._job = None
-                    self._changed.notify_all()
-        except BaseException as error:  # noqa: BLE001 - raised where the watch is run
-            with self._changed:
-                self.failure = error
-                self._changed.notify_all()
+    def _do(self, each: Job) -> None:
+        self._keep(each)
+        self._tidy(each)
 
     def _keep(self, job: Job) -> None:
         """Write a step, however often it takes; a stop does not interrupt it but for a case that somebody holds."""
