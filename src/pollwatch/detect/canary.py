@@ -19,7 +19,7 @@ from pollwatch.detect.interface import Memory, Seen
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples
 from pollwatch.election.canaries import Canary
-from pollwatch.events.batch import LogSource, encoded, is_text
+from pollwatch.events.batch import LogSource, encoded, is_text, offsets_and_bytes
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.printable import printable
 from pollwatch.events.taxonomy import actor_columns
@@ -139,13 +139,8 @@ class CanaryDetector:
 
 def _bytes_of(texts: pa.Array) -> bytes:
     """All texts of a column, one behind the other, in small letters as far as they are ASCII."""
-    _valid, places, data = texts.buffers()
-    if data is None or not len(texts):
-        return b""
-    kind = np.int64 if pa.types.is_large_string(texts.type) else np.int32
-    at = np.frombuffer(places, kind)
-    first, end = int(at[texts.offset]), int(at[texts.offset + len(texts)])
-    return bytes(data.slice(first, end - first).to_pybytes()).lower()
+    offsets, data = offsets_and_bytes(texts)
+    return data[offsets[0] : offsets[-1]].tobytes().lower()
 
 
 def _named(frame: pl.DataFrame, column: str) -> tuple[str, ...]:

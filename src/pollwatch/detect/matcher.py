@@ -66,8 +66,8 @@ class Matcher:
     def match(self, columns: Columns) -> dict[int, Rows]:
         """Which rules fit which rows; rows in order."""
         learned = self._learned
-        if learned is not None and learned is self._recalled and columns.length >= SAMPLE:
-            learned = None if self._rows >= _TRUSTED else learned
+        if learned is self._recalled and self._rows >= _TRUSTED and columns.length >= SAMPLE:
+            learned = None
         self._rows += columns.length
         if learned is None or (learned.rows < SAMPLE and columns.length > 2 * learned.rows):
             learned = self._learned = learn(columns, self._part)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pollwatch.detect.sigma.values import LONGEST, as_text
+from pollwatch.events.batch import offsets_and_bytes
 
 Bytes = npt.NDArray[np.uint8]
 Longs = npt.NDArray[np.int64]
@@ -45,8 +46,9 @@ class Texts:
 
 def folded(values: pa.Array) -> Texts:
     """The texts of a column's distinct values."""
-    offsets, buffer = _parts(values)
-    begins, ends = offsets[:-1], offsets[1:]
+    offsets, buffer = offsets_and_bytes(values)
+    places = offsets.astype(np.int64)
+    begins, ends = places[:-1], places[1:]
     odd = ends - begins > LONGEST
     if len(begins) and buffer[begins[0] : ends[-1]].max(initial=0) > _LAST_ASCII:
         odd |= pc.invert(pc.string_is_ascii(values)).to_numpy(zero_copy_only=False)
@@ -64,13 +66,3 @@ def folded(values: pa.Array) -> Texts:
     loose = bounds[len(codes) : -1], bounds[len(codes) + 1 :], codes[loosely].astype(np.int32)
     whole = np.concatenate((buffer, np.frombuffer(b"".join(more), np.uint8)))
     return Texts(whole, begins, ends, odd.view(np.uint8), loose)
-
-
-def _parts(values: pa.Array) -> tuple[Longs, Bytes]:
-    """Where each value lies, and the bytes."""
-    _, offsets, data = values.buffers()
-    kind = np.int64 if pa.types.is_large_string(values.type) else np.int32
-    if offsets is None or data is None or not len(values):
-        return np.zeros(len(values) + 1, np.int64), np.empty(0, np.uint8)
-    places = np.frombuffer(offsets, kind)[values.offset : values.offset + len(values) + 1].astype(np.int64)
-    return places, np.frombuffer(data, np.uint8)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -114,6 +115,15 @@ def encoded(column: pa.ChunkedArray | pa.Array) -> tuple[Codes, pa.Array]:
         array = array.dictionary_encode()
     codes: Codes = pc.fill_null(array.indices, ABSENT).to_numpy(zero_copy_only=False)
     return codes, array.dictionary
+
+
+def offsets_and_bytes(texts: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
+    """Where each string of an array begins, one more at last (64 bits of large strings), and all bytes."""
+    _, offsets, data = texts.buffers()
+    kind = np.dtype(np.int64 if pa.types.is_large_string(texts.type) else np.int32)
+    if offsets is None or data is None or not len(texts):
+        return np.zeros(len(texts) + 1, kind), np.empty(0, np.uint8)
+    return np.frombuffer(offsets, kind)[texts.offset : texts.offset + len(texts) + 1], np.frombuffer(data, np.uint8)
 
 
 def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:

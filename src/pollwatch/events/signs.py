@@ -23,15 +23,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pollwatch.events.batch import offsets_and_bytes
 from pollwatch.kernels.compiled import ready, threshold
-from pollwatch.kernels.signs import APART, FIRST, SECOND, signs
+from pollwatch.kernels.signs import APART, BITS, FIRST, SECOND, signs
 
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 #: Fewer texts than these are not worth loading, or compiling, kernels for.
 _WORTH_LOADING, _WORTH_COMPILING, _WORTH_IT = 10_000, 100_000, 200
-_CLASSES: Final = 64
+_CLASSES: Final = 1 << BITS
 _EDGE: Final = 0
 _PRINTABLE: Final = range(0x20, 0x7F)
 #: So many ways through a pattern are followed.
@@ -309,7 +310,7 @@ class Signs:
         if len(texts) < least:
             return np.full(len(texts), _SIGNS, np.uint8)
 
-        offsets, data = parts(texts)
+        offsets, data = offsets_and_bytes(texts)
         found = np.empty(len(texts), np.uint8)
         signs(data, offsets, CLASSES, self.table, found)
         return found
@@ -319,14 +320,6 @@ def needs(pattern: str) -> Sequence[_Need | None]:
     """What each way through a pattern needs; None where one needs nothing that is known here."""
     # RE2's word for "no letter"; Python knows none, and any character is one more than enough.
     return [_need(path) for path in _paths(parser.parse(pattern.replace(r"\PL", r"[\s\S]")))]
-
-
-def parts(texts: pa.Array) -> tuple[npt.NDArray[np.int32], Bytes]:
-    """Where each string of an Arrow array begins, one more at last, and their bytes."""
-    _, offsets, data = texts.buffers()
-    if offsets is None or data is None:
-        return np.zeros(len(texts) + 1, np.int32), np.empty(0, np.uint8)
-    return np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1], np.frombuffer(data, np.uint8)
 
 
 def _mark(table: npt.NDArray[np.uint16], window: _Path, bit: int) -> None:

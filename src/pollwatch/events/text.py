@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pollwatch.events import meaning
-from pollwatch.events.batch import ABSENT, Codes, EventBatch, encoded, plain
+from pollwatch.events.batch import ABSENT, Codes, EventBatch, encoded, offsets_and_bytes, plain
 from pollwatch.events.decoding import decoded
-from pollwatch.events.signs import Signs, parts
+from pollwatch.events.signs import Signs
 
 Bytes = npt.NDArray[np.uint8]
 Longs = npt.NDArray[np.int64]
@@ -129,7 +129,7 @@ def _uri_columns(array: pa.Array, signs: Bytes) -> tuple[tuple[pa.Array, pa.Arra
 
 def _cut(uris: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Stem and query; null where there is none."""
-    offsets, data = parts(uris)
+    offsets, data = offsets_and_bytes(uris)
     marks = np.flatnonzero(data == ord("?"))
     starts, ends = offsets[:-1], offsets[1:]
     middles = np.minimum(np.append(marks, len(data))[np.searchsorted(marks, starts)], ends).astype(np.int32)

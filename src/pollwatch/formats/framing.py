@@ -28,8 +28,6 @@ from pollwatch.events.taxonomy import (
     FLOW_COLUMNS,
     IDS,
     IDS_COLUMNS,
-    SYSLOG,
-    SYSLOG_COLUMNS,
     WEB,
     WEB_COLUMNS,
     WEB_ERROR,
@@ -91,7 +89,6 @@ class Shape:
 WEB_SHAPE = Shape(WEB, WEB_COLUMNS)
 WEB_ERROR_SHAPE = Shape(WEB_ERROR, WEB_ERROR_COLUMNS)
 AUTH_SHAPE = Shape(AUTH, AUTH_COLUMNS)
-SYSLOG_SHAPE = Shape(SYSLOG, SYSLOG_COLUMNS)
 IDS_SHAPE = Shape(IDS, IDS_COLUMNS)
 DNS_SHAPE = Shape(DNS, DNS_COLUMNS)
 FLOW_SHAPE = Shape(FLOW, FLOW_COLUMNS)
@@ -183,22 +180,6 @@ def parsed(block: LineBlock, rows: Iterable[Rows], quarantined: Iterable[Quarant
     """What a parser returns: the batches of all rows that hold any, and the quarantined lines in order."""
     batches = [batch for each in rows for batch in each.batches(block.path)]
     return Parsed(batches, sorted(quarantined, key=lambda line: line.number))
-
-
-def json_objects(block: LineBlock) -> tuple[list[tuple[int, dict[str, Any]]], list[Quarantined]]:
-    """Every record of the block that is a JSON object, with its number; the others quarantined with the reason.
-
-    Values are as msgspec decodes them; text in them may be attacker-written.
-    """
-    found: list[tuple[int, dict[str, Any]]] = []
-    quarantined: list[Quarantined] = []
-    for number, text in enumerate(block.text, block.first_number):
-        decoded = json_object(text)
-        if isinstance(decoded, str):
-            quarantined.append(Quarantined(number, decoded))
-        else:
-            found.append((number, decoded))
-    return found, quarantined
 
 
 def json_object(text: str) -> dict[str, Any] | str:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.literals import Index, index, lower, no_grams, picked
+from pollwatch.kernels.literals import SPREAD, Index, index, lower, no_grams, picked, stands
 from pollwatch.kernels.texts import ESCAPED, NULL
 from pollwatch.kernels.words import same
 
@@ -22,7 +22,6 @@ Longs: TypeAlias = npt.NDArray[np.int64]
 Words: TypeAlias = npt.NDArray[np.uint32]
 
 _BITS = 14
-_SPREAD = np.uint32(2_654_435_761)
 _SHIFT = np.uint32(32 - _BITS)
 _BYTE, _BIT, _PLACE, _FIVE = np.uint32(8), np.uint32(1), np.uint32(31), np.uint32(5)
 _QUOTE, _BACKSLASH, _SLASH, _U, _LAST_ASCII = 0x22, 0x5C, 0x2F, 0x75, 0x7F
@@ -134,21 +133,13 @@ def _holds(
                 return True
             inside = byte == _BACKSLASH
         gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(lower(byte)))
-        hashed = np.uint32(np.uint32(gram * _SPREAD) >> _SHIFT)
+        hashed = np.uint32(np.uint32(gram * SPREAD) >> _SHIFT)
         if not (filter_[hashed >> _FIVE] >> (hashed & _PLACE)) & _BIT:
             continue
         literal = heads[hashed]
         while literal >= 0:
             first, size = at - ends[literal], starts[literal + 1] - starts[literal]
-            if first >= begin and first + size <= end and _stands(data, first, literals, starts[literal], size):
+            if first >= begin and first + size <= end and stands(data, first, literals, starts[literal], size):
                 return True
             literal = following[literal]
     return False
-
-
-@compiled
-def _stands(data: Bytes, at: int, literals: Bytes, start: int, length: int) -> bool:
-    for place in range(length):
-        if lower(data[at + place]) != literals[start + place]:
-            return False
-    return True

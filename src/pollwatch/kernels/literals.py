@@ -33,7 +33,8 @@ MOST_SHARED = 64
 #: Bits of a gram's hash.
 _LEAST_BITS, _MOST_BITS = 14, 22
 _PAIRS = 1 << 16
-_SPREAD = np.uint32(2_654_435_761)
+#: Hashes a gram.
+SPREAD = np.uint32(2_654_435_761)
 _BYTE, _BIT, _WORD, _PLACE, _FIVE = np.uint32(8), np.uint32(1), np.uint32(32), np.uint32(31), np.uint32(5)
 _FOLD = np.uint8(0x20)
 _TWO_BYTES = np.uint32(0xFFFF)
@@ -97,7 +98,7 @@ def count_grams(texts: Bytes, starts: Longs, ends: Longs, bits: int, counts: Int
             if at > starts[text]:
                 counts[(1 << bits) + np.int64(gram & _TWO_BYTES)] += 1
             if at - starts[text] >= 3:
-                counts[np.uint32(gram * _SPREAD) >> shift] += 1
+                counts[np.uint32(gram * SPREAD) >> shift] += 1
 
 
 @compiled
@@ -140,7 +141,7 @@ def picked(literals: Bytes, starts: Longs, common: Ints, bits: int) -> tuple[Wor
         for at in range(length):
             gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(literals[begin + at]))
             if at >= 3:
-                hashed = np.uint32(gram * _SPREAD) >> shift
+                hashed = np.uint32(gram * SPREAD) >> shift
                 cost = np.int64(common[hashed]) + 8 * np.int64(shared[hashed])
                 if shared[hashed] < MOST_SHARED and (best < 0 or cost < best):
                     best = cost
@@ -149,7 +150,7 @@ def picked(literals: Bytes, starts: Longs, common: Ints, bits: int) -> tuple[Wor
         if best < 0:
             ends[i] = -1
         else:
-            shared[np.uint32(grams[i] * _SPREAD) >> shift] += 1
+            shared[np.uint32(grams[i] * SPREAD) >> shift] += 1
     return grams, ends
 
 
@@ -184,7 +185,7 @@ def _linked(
             following[i] = pair_heads[pair]
             pair_heads[pair] = i
         elif ends[i] >= 0:
-            hashed = np.uint32(grams[i] * _SPREAD) >> shift
+            hashed = np.uint32(grams[i] * SPREAD) >> shift
             filter_[hashed >> _FIVE] |= _BIT << (hashed & _PLACE)
             following[i] = heads[hashed]
             heads[hashed] = i
@@ -260,7 +261,7 @@ def _hits(
                 break
             wide, narrow, single = np.int32(-1), np.int32(-1), np.int32(-1)
             if at - begin >= 3:
-                wide = heads[np.uint32(gram * _SPREAD) >> shift]
+                wide = heads[np.uint32(gram * SPREAD) >> shift]
             if short:
                 single = byte_heads[gram & np.uint32(0xFF)]
                 if at > begin:
@@ -286,7 +287,7 @@ def _hits(
                     continue
                 if (mark & AT_START and first != begin) or (mark & AT_END and first + length != end):
                     continue
-                if not _stands(texts, first, literals, starts[candidate], length):
+                if not stands(texts, first, literals, starts[candidate], length):
                     continue
                 last[candidate] = owner
                 if count == len(found):
@@ -312,7 +313,7 @@ def _next(
     """The next place, from ``at`` on, where a literal may stand, and the gram that ends there; else the end."""
     while at < end:
         gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(lower(texts[at])))
-        hashed = np.uint32(np.uint32(gram * _SPREAD) >> shift)
+        hashed = np.uint32(np.uint32(gram * SPREAD) >> shift)
         if (filter_[hashed >> _FIVE] >> (hashed & _PLACE)) & _BIT:
             break
         if short:
@@ -324,7 +325,7 @@ def _next(
 
 
 @compiled
-def _stands(texts: Bytes, at: int, literals: Bytes, start: int, length: int) -> bool:
+def stands(texts: Bytes, at: int, literals: Bytes, start: int, length: int) -> bool:
     """Whether a literal stands at a place of a text."""
     for k in range(length):
         if lower(texts[at + k]) != literals[start + k]:

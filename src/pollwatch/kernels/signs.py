@@ -1,4 +1,4 @@
-"""Which of many patterns a text might fit, told by three neighbouring characters at a time; and texts lower-cased.
+"""Which of many patterns a text might fit, told by three neighbouring characters at a time.
 
 ``events.signs`` makes the table. Nothing is decided here: a text with a sign is asked the patterns themselves.
 """
@@ -14,12 +14,9 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
 Pairs = npt.NDArray[np.uint16]
 
-#: Bits of a class of characters, and of three of them.
+#: Bits of a class of characters. Class 0 stands before a text and behind it.
 BITS = 6
-THREE = 3 * BITS
-_MASK = (1 << THREE) - 1
-#: The class of what stands before a text and behind it.
-EDGE = 0
+_MASK = (1 << 3 * BITS) - 1
 #: Bits of a table's entry: signs; and for each of four orders in which two things must stand, what begins it, what
 #: ends it (which is a sign of bit 0), and what may not stand between.
 FIRST, SECOND, APART = 4, 8, 12
@@ -47,14 +44,3 @@ def signs(data: Bytes, offsets: Ints, classes: Bytes, table: Pairs, found: Bytes
                 begun = (begun & ~(entry >> APART)) | ((entry >> FIRST) & _FOUR)
         entry = int(table[(three << BITS) & _MASK])
         found[text] = said | (entry & _FOUR) | int(begun & (entry >> SECOND) & _FOUR != 0)
-
-
-@compiled
-def lowered(data: Bytes, lower: Bytes, target: Bytes) -> bool:
-    """Copy bytes by what each becomes; whether any became another."""
-    changed = False
-    for at in range(len(data)):
-        byte = lower[data[at]]
-        changed |= byte != data[at]
-        target[at] = byte
-    return changed

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pollwatch.events import meaning, signs, text
-from pollwatch.events.batch import NUMBER, TIME, EventBatch
-from pollwatch.events.signs import CLASSES, Signs, parts
+from pollwatch.events.batch import NUMBER, TIME, EventBatch, offsets_and_bytes
+from pollwatch.events.signs import CLASSES, Signs
 from pollwatch.events.taxonomy import WEB
 from pollwatch.events.text import add_normalised
 from pollwatch.kernels.signs import signs as marked
@@ -40,7 +40,7 @@ _ODD = [Signs({1: pattern, 2: pattern}) for pattern in _ODDITIES]
 def _lost(of: Signs, texts: list[str]) -> list[tuple[str, str]]:
     """Texts that fit a pattern and have not its sign."""
     array = pa.array(texts, pa.string())
-    offsets, data = parts(array)
+    offsets, data = offsets_and_bytes(array)
     found = np.zeros(len(texts), np.uint8)
     marked.function(data, offsets, CLASSES, of.table, found)  # type: ignore[attr-defined]
     lost = []
@@ -83,7 +83,7 @@ def test_no_pattern_of_any_make_loses_a_text(texts: list[str]) -> None:
 def test_an_honest_address_has_no_sign() -> None:
     """The signs are worth having: what visitors ask for all day is asked nothing."""
     array = pa.array(["/results/county/12?session=09f1e2", "/img/photo.png", "/search?q=polling+place&page=2"])
-    offsets, data = parts(array)
+    offsets, data = offsets_and_bytes(array)
     found = np.zeros(3, np.uint8)
     marked.function(data, offsets, CLASSES, text.SIGNS["cs-uri"].table, found)  # type: ignore[attr-defined]
     assert not (found & meaning.ODD).any()
