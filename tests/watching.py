@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -64,6 +65,16 @@ def by_settings(folder: Path, *arguments: object) -> Iterator[subprocess.Popen[s
         process.wait()
         if process.stderr is not None:
             process.stderr.close()
+
+
+def kill_grouping(watch: subprocess.Popen[str]) -> None:
+    """Kill the process that groups incidents for a watch."""
+    for listed in Path(f"/proc/{watch.pid}/task").glob("*/children"):
+        for child in listed.read_text("ascii").split():
+            if b"groupingwork" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+                return
+    raise AssertionError("nobody groups")
 
 
 def stop(process: subprocess.Popen[str], with_signal: signal.Signals = signal.SIGTERM) -> tuple[int, str]:

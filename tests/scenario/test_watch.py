@@ -18,7 +18,19 @@ from pollwatch.console.accounts.trail import Actor, Trail
 from pollwatch.incidents.records import Case
 from pollwatch.notify.tables import ALARM_INCIDENTS
 from pollwatch.store.database import Database
-from watching import append, by_settings, found_in, guess, incidents_in, injection, lines_in, request, stop, until
+from watching import (
+    append,
+    by_settings,
+    found_in,
+    guess,
+    incidents_in,
+    injection,
+    kill_grouping,
+    lines_in,
+    request,
+    stop,
+    until,
+)
 
 #: At every step that touches the disk, or at a few of them.
 _STRIDE = "1" if os.environ.get("POLLWATCH_ALL_FAULTS") else "300"
@@ -57,7 +69,7 @@ def test_killed_at_any_step_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
 
 
 def test_a_night_with_a_watch(tmp_path: Path) -> None:
-    """An attack is an incident at once; rotation, SIGHUP and SIGTERM lose nothing and repeat nothing.
+    """An attack is an incident at once; rotation, SIGHUP, SIGTERM, and a dead grouping lose nothing, repeat nothing.
 
     Settings say all of it, so that ``pollwatch watch`` is enough; and what a console left unsealed when it was killed
     is sealed by the watch.
@@ -75,6 +87,7 @@ def test_a_night_with_a_watch(tmp_path: Path) -> None:
             trail = Trail(database, SystemClock())
             trail.note(Actor("x", "Eva", "lead", ""), "note")
             assert trail.waiting() == 1
+        kill_grouping(watch)
         log.rename(tmp_path / "access.log.1")
         append(log, [injection(55)])
         watch.send_signal(signal.SIGHUP)
@@ -84,6 +97,7 @@ def test_a_night_with_a_watch(tmp_path: Path) -> None:
     assert code == 143, said
     assert "settings and rules were read again" in said
     assert said.count("new incidents") == 1
+    assert said.count("another one goes on from the case") == 1
     with closing(Database(case / "case.sqlite")) as database:
         assert Trail(database, SystemClock()).waiting() == 0
     with by_settings(tmp_path, "--once") as again:

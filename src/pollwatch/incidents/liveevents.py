@@ -16,20 +16,24 @@ from pollwatch.incidents import tables
 from pollwatch.incidents.inputs import event_file, file_row, input_paths
 from pollwatch.incidents.live import SAME_KEY, LiveCase
 from pollwatch.incidents.livestep import Observed
-from pollwatch.incidents.livetables import LIVE_INPUTS, LIVE_POSITIONS, LIVE_STEPS
+from pollwatch.incidents.livetables import LIVE_INPUTS, LIVE_POSITIONS, LIVE_STEPS, LIVE_WATCH
 from pollwatch.store.events import EventFile, EventReader
 from pollwatch.store.parts import is_part, latest_parts, merge, runs
 
 
-def recent(live: LiveCase, most: int) -> list[tuple[str, EventReader, int]]:
-    """The latest events of the files that are followed: the name, a reader, and the first number that it reads.
+def recent(live: LiveCase, most: int) -> tuple[int, list[tuple[str, EventReader, int]]]:
+    """The latest events of the files that are followed, and behind which step of the watch that is.
 
     Args:
         live: the case.
         most: rows in all; each file has an equal share.
+
+    Returns:
+        The number of that step, and of each file its name, a reader, and the first number that it reads.
     """
     files = tables.EVENT_FILES
     with live.database.reading() as connection:
+        step = connection.execute(sa.select(LIVE_WATCH.c.step)).scalar() or 0
         paths = input_paths(connection)
         followed = sa.select(LIVE_INPUTS.c.input_id).join(LIVE_POSITIONS, SAME_KEY).distinct()
         inputs: list[int] = sorted(connection.execute(followed).scalars())
@@ -39,7 +43,7 @@ def recent(live: LiveCase, most: int) -> list[tuple[str, EventReader, int]]:
             listed = [each for each in connection.execute(query) if is_part(each.name)]
             chosen, first = latest_parts([event_file(each) for each in listed], most // len(inputs))
             found.append((paths[input_id], EventReader(live.folder.events, paths[input_id], chosen), first))
-    return found
+    return step, found
 
 
 def mergeable(live: LiveCase) -> list[tuple[int, list[EventFile]]]:

@@ -106,7 +106,12 @@ class LiveGrouping:
         self._stored.clear()
 
     def load_events(self, readers: Iterable[tuple[str, EventReader, int]]) -> None:
-        """Take over events that the case has: of each input its name, a reader, and the first number that it reads."""
+        """Take over events that the case has, in place of those here.
+
+        Args:
+            readers: of each input its name, a reader, and the first number that it reads.
+        """
+        self._spool.close()
         for path, reader, first in readers:
             if first > 1:
                 self._spool.begin_at(path, first)

@@ -96,10 +96,11 @@ class RollingSpool(Spool):
         self._floors[path_id] = max(self._floors.get(path_id, 0), number)
 
     def close(self) -> None:
-        """Forget everything."""
+        """Forget everything; what is written afterwards is kept again."""
         self._segments.clear()
-        self._fresh.clear()
+        self._fresh, self._fresh_rows = [], 0
         self._kept.clear()
+        self._floors.clear()
 
     def _close_segment(self) -> None:
         rows = Rows.join(self._fresh)

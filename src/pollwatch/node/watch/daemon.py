@@ -4,7 +4,7 @@
 
     this thread      read ─▶ understand ─▶ order ─▶ detect ─┐ one step
     keeping thread                                          └▶ seal, write, commit ─┐ what is in the case
-    grouping thread                                                                 └▶ group, write incidents
+    grouping process                                                                └▶ group, write incidents
 
 One step is detected while the one before it is written; never more, so that a slow disk holds the reader up. Files are
 buffers: what is not read yet waits there, and receivers write down before they acknowledge. A commit that fails is
@@ -27,20 +27,16 @@ from typing import Final
 from pollwatch.clock import Clock, monotonic_s
 from pollwatch.errors import PollwatchError
 from pollwatch.i18n import _
-from pollwatch.incidents import liveevents
 from pollwatch.incidents.export import encodable
 from pollwatch.incidents.live import LiveCase
 from pollwatch.incidents.livefolding import Changes, OpenDetections
-from pollwatch.incidents.livegrouping import LiveGrouping
 from pollwatch.incidents.livestep import LiveInput, Resumed
 from pollwatch.incidents.records import Case
-from pollwatch.incidents.regroup import Regrouped
-from pollwatch.incidents.rolling import MOST_ROWS
 from pollwatch.node.notifying.loop import Background
 from pollwatch.node.receive.process import Receivers
 from pollwatch.node.watch import healthserver
 from pollwatch.node.watch.detecting import Detecting
-from pollwatch.node.watch.grouping import GroupingThread
+from pollwatch.node.watch.grouping import Grouping
 from pollwatch.node.watch.hearing import Hearing
 from pollwatch.node.watch.keeping import Job, Keeper, publish
 from pollwatch.node.watch.ordering import Ordering
@@ -120,8 +116,7 @@ class Watch:
         open_ = OpenDetections()
         open_.restore(live.open_detections())
         self._stepper = Stepper(live, self._detecting, open_, plan.fields(), clock)
-        grouping = LiveGrouping(live, plan.setting(), clock)
-        self._grouping = GroupingThread(grouping, self._load, self._regrouped, self._trouble, clock)
+        self._grouping = Grouping(live.folder.root, plan.setting(), self._grouped, self._trouble)
         self._keeper = Keeper(live, self._stepper, self._counts, self._grouping, wishes, tell, clock)
         self._followed = self._follow([Position.loads(each) for each in resumed.positions])
         self._notifying = Background(live.folder.root, clock, partial(tell, "warning"))
@@ -289,7 +284,7 @@ class Watch:
         self._grouping.drain()
         self._raise_failures()
         with self._live.held(lambda: False, self._waits):
-            publish(self._live, self._clock, self._grouping.sealable(everything=True))
+            publish(self._live, self._clock, self._grouping.sealable())
         self._live.stopped()
         self._tell("info", _("stopped; everything that was read is in the case"), step=self._seq)
 
@@ -307,13 +302,8 @@ class Watch:
         self._wishes.wake = followed.wake
         return followed
 
-    def _load(self, grouping: LiveGrouping) -> None:
-        grouping.load()
-        grouping.load_events(liveevents.recent(self._live, MOST_ROWS))
-
-    def _regrouped(self, regrouped: Regrouped) -> None:
-        if regrouped.new:
-            self._tell("info", _("new incidents"), incidents=" ".join(regrouped.new[:8]), count=len(regrouped.new))
+    def _grouped(self, new: Sequence[str]) -> None:
+        self._tell("info", _("new incidents"), incidents=" ".join(new[:8]), count=len(new))
 
     def _raise_failures(self) -> None:
         for failure in (self._keeper.failure, self._keeper.saving.failure, self._grouping.failure):

@@ -1,199 +1,213 @@
-"""Grouping in a thread of its own, so that however long it takes, detections are stored meanwhile.
+"""Grouping in a process of its own, so that however long it takes, lines are read and detections stored meanwhile.
 
-It gets what was committed, in order, and nothing else: killed at any moment, a new one groups what stands in the case
-and comes to the same. On a quiet system it groups at once. Where grouping takes long, it pauses four times as long: a
-fifth of one core at most.
+Both would want the interpreter at the same time: as a thread of the watch, grouping made every line wait for it, and
+the longer the more was held. The process (:mod:`pollwatch.node.watch.groupingwork`) gets what was committed, in order.
+Killed at any moment, the next one groups what stands in the case and comes to the same; so it is begun again when it
+ends, and what is handed over in between need not be kept.
 """
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import threading
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Final
 
-from pollwatch.clock import US_PER_S, Clock, monotonic_s
+from pollwatch.clock import monotonic_s
 from pollwatch.errors import StoreError
-from pollwatch.events.batch import EventBatch
+from pollwatch.i18n import _
 from pollwatch.incidents.incident import Incident
-from pollwatch.incidents.livefolding import Changes
-from pollwatch.incidents.livegrouping import LiveGrouping, Setting
-from pollwatch.incidents.regroup import Regrouped
+from pollwatch.incidents.livegrouping import Setting
+from pollwatch.node.watch.groupinglink import (
+    Answer,
+    Committed,
+    Done,
+    Order,
+    Packed,
+    Sealable,
+    Taken,
+    Told,
+    Trouble,
+    Wanted,
+)
 from pollwatch.node.watch.reading import Understood
-from pollwatch.node.watch.recent import RecentLines
+from pollwatch.node.watch.recent import Texts
+from pollwatch.node.watch.stepping import Detected
 
-_PAUSE: Final = 4.0
-_RETRY_S: Final = 2.0
-#: What actors do beside their attacks is looked at again so often at most.
-_QUIET_S: Final = 15.0
+_WORK: Final = "pollwatch.node.watch.groupingwork"
 #: Events that may wait for grouping; whoever brings more waits.
 _MOST_WAITING: Final = 300_000
-#: How often an incident that goes on is sealed again.
-_SEAL_AGAIN_US: Final = 600 * US_PER_S
+#: How long to wait before a process that ended is begun again, and how long one lives that is well.
+_AGAIN_S: Final = (0.0, 1.0, 5.0, 15.0, 60.0)
+_WELL_S: Final = 120.0
+#: While the watch ends, it is begun again so often.
+_LAST_TRIES: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What a step brought to the case.
+class Grouping:
+    """See the module.
 
     Attributes:
-        batches: its events, those of several inputs as one batch.
+        failure: why the last incidents could not be written; None while all is well.
     """
-
-    read: tuple[Understood, ...]
-    batches: tuple[EventBatch, ...]
-    changes: Changes
-
-
-class GroupingThread:
-    """See the module."""
 
     def __init__(
         self,
-        grouping: LiveGrouping,
-        load: Callable[[LiveGrouping], None],
-        told: Callable[[Regrouped], None],
+        case_dir: Path,
+        setting: Setting,
+        told: Callable[[tuple[str, ...]], None],
         trouble: Callable[[str], None],
-        clock: Clock,
     ) -> None:
         """Prepare; :meth:`start` begins.
 
         Args:
-            grouping: owned by the thread from now on.
-            load: gives it what the case has; called in the thread.
-            told: told what changed among the incidents.
-            trouble: told why that could not be written; it is tried again.
-            clock: for when incidents are sealed.
+            case_dir: the case folder.
+            setting: what incidents are judged by.
+            told: told the ids of new incidents.
+            trouble: told what went wrong; it is tried again.
         """
-        self._grouping = grouping
-        self._load = load
+        self._case_dir = case_dir.absolute()
+        self._setting = setting
         self._told = told
         self._trouble = trouble
-        self._clock = clock
-        self._lines = RecentLines()
-        self._queue: deque[Committed | Setting | None] = deque()
-        self._waiting = 0
         self._changed = threading.Condition()
-        self._draining = False
-        self._settled = False
-        self._unsealed: dict[str, Incident] = {}
-        self._sealed_us: dict[str, int] = {}
+        self._sending = threading.Lock()
+        self._link: Connection | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._waiting = 0
+        self._draining = self._done = False
+        self._sealable: dict[str, Incident] = {}
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="grouping", daemon=True)
 
     def start(self) -> None:
         """Begin: with what the case has."""
+        self._begin()
         self._thread.start()
 
-    def put(self, committed: Committed) -> None:
-        """Hand over what a step brought; waits while too much waits already."""
+    def put(self, detected: Detected) -> None:
+        """Hand over what a step brought, once it is in the case; waits while too much waits already."""
+        count = sum(map(len, detected.together))
         with self._changed:
             self._changed.wait_for(lambda: self._waiting < _MOST_WAITING or self.failure is not None)
-            self._queue.append(committed)
-            self._waiting += sum(map(len, committed.batches))
-            self._settled = False
-            self._changed.notify_all()
+            self._waiting += count
+        events = tuple(map(Packed.of, detected.together))
+        self._send(Committed(detected.seq, tuple(_texts(detected.read)), events, detected.changes, count))
 
     def setting(self, setting: Setting) -> None:
         """Judge by something else from now on."""
-        with self._changed:
-            self._queue.append(setting)
-            self._changed.notify_all()
+        self._setting = setting
+        self._send(setting)
 
     def again(self) -> None:
         """Somebody else changed the case: begin again with what it has."""
-        with self._changed:
-            self._queue.append(None)
-            self._changed.notify_all()
-
-    def settled(self) -> bool:
-        """Whether everything that was handed over is in the incidents."""
-        with self._changed:
-            return self._settled and not self._queue
+        self._send(Order.AGAIN)
 
     def drain(self) -> None:
         """Group what was handed over, and end."""
         with self._changed:
             self._draining = True
-            self._changed.notify_all()
+        self._send(Order.DRAIN)
         self._thread.join()
 
-    def sealable(self, *, everything: bool = False) -> list[Incident]:
-        """Incidents that are to be sealed now: new ones at once, others now and then."""
-        now_us = self._clock.now_us()
+    def sealable(self) -> list[Incident]:
+        """Incidents that are to be sealed now."""
         with self._changed:
-            chosen = [
-                each
-                for each in self._unsealed.values()
-                if everything or now_us - self._sealed_us.get(each.id, 0) >= _SEAL_AGAIN_US
-            ]
-            for each in chosen:
-                del self._unsealed[each.id]
-                self._sealed_us[each.id] = now_us
+            chosen = list(self._sealable.values())
+            self._sealable.clear()
         return chosen
+
+    def _send(self, what: Wanted) -> None:
+        with self._sending:
+            if self._link is not None:
+                with suppress(OSError):  # it ended: the next one finds this in the case
+                    self._link.send(what)
+
+    def _begin(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-P", "-m", _WORK, str(theirs.fileno()), str(self._case_dir)]
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+            )
+        with self._changed:
+            self._waiting = 0
+            self._changed.notify_all()
+        with self._sending:
+            self._link = Connection(ours.detach())
+            with suppress(OSError):
+                self._link.send(self._setting)
+                if self._draining:
+                    self._link.send(Order.DRAIN)
 
     def _run(self) -> None:
         try:
-            self._load(self._grouping)
-            self._loop()
+            tries = 0
+            while not self._done:
+                begun_s = monotonic_s()
+                self._listen()
+                if not self._done:
+                    tries = 1 if monotonic_s() - begun_s > _WELL_S else tries + 1
+                    self._after(tries)
+            self._ended()
         except BaseException as error:  # noqa: BLE001 - raised where the watch is run
             with self._changed:
                 self.failure = error
                 self._changed.notify_all()
 
-    def _loop(self) -> None:
-        due_s = quiet_s = 0.0
-        stale, aged = True, False
-        while True:
-            with self._changed:
-                while not self._queue and not self._draining:
-                    now_s = monotonic_s()
-                    until_s = due_s if stale else quiet_s if aged else None
-                    if until_s is not None and now_s >= until_s:
-                        break
-                    self._settled = not stale and not aged
-                    self._changed.wait(None if until_s is None else until_s - now_s)
-                taken, draining = list(self._queue), self._draining
-                self._queue.clear()
-                self._waiting = 0
-                self._changed.notify_all()
-            for each in taken:
-                matters = self._take(each)
-                stale |= matters
-                aged |= not matters and len(self._grouping) > 0
-            if draining or (stale and monotonic_s() >= due_s) or (aged and monotonic_s() >= quiet_s):
-                begun_s = monotonic_s()
-                done = not (stale or aged) or self._regroup()
-                took_s = monotonic_s() - begun_s
-                due_s = monotonic_s() + (_PAUSE * took_s if done else _RETRY_S)
-                quiet_s = max(due_s, monotonic_s() + _QUIET_S)
-                stale, aged = not done, False
-                if draining and done and not self._queue:
-                    return
-
-    def _take(self, what: Committed | Setting | None) -> bool:
-        """Take in what was handed over; whether it changes detections."""
-        if what is None:
-            self._load(self._grouping)
-            return True
-        if isinstance(what, Setting):
-            self._grouping.setting(what)
-            return True
-        self._lines.add((block, len(each.chunk.raw) // len(each.blocks)) for each in what.read for block in each.blocks)
-        self._grouping.observe(what.batches)
-        return self._grouping.change(what.changes)
-
-    def _regroup(self) -> bool:
-        try:
-            regrouped = self._grouping.regroup(self._lines.fetch)
-        except StoreError as error:
-            self._trouble(str(error))
-            return False
+    def _after(self, tries: int) -> None:
+        """The process ended, for the so-manieth time: begin another one."""
+        code = self._ended()
+        if self._draining and tries > _LAST_TRIES:
+            raise StoreError(_("incidents could not be grouped; the next watch of this case does that first"))
+        self._trouble(
+            _("the process that groups incidents ended (exit {code}); another one goes on from the case").format(
+                code=code
+            )
+        )
         with self._changed:
-            for gone in regrouped.merged:
-                self._unsealed.pop(gone, None)
-            self._unsealed |= {each.id: each for each in regrouped.incidents}
-        if regrouped.incidents:
-            self._told(regrouped)
-        return True
+            self._changed.wait_for(lambda: self._draining, _AGAIN_S[min(tries, len(_AGAIN_S)) - 1])
+        self._begin()
+
+    def _ended(self) -> int:
+        """The exit code of the process, which said its last word."""
+        with self._sending:
+            if self._link is not None:
+                self._link.close()
+            self._link = None
+        return self._process.wait() if self._process is not None else 0
+
+    def _listen(self) -> None:
+        """Take what the process says until it ends."""
+        link = self._link
+        with suppress(EOFError, OSError):
+            while link is not None:
+                self._heed(link.recv())
+
+    def _heed(self, said: Answer) -> None:
+        with self._changed:
+            if isinstance(said, Taken):
+                self._waiting -= said.count
+            elif isinstance(said, Told):
+                for gone in said.merged:
+                    self._sealable.pop(gone, None)
+            elif isinstance(said, Sealable):
+                self._sealable |= {each.id: each for each in said.incidents}
+            elif isinstance(said, Done):
+                self._done = True
+            self._changed.notify_all()
+        if isinstance(said, Told) and said.new:
+            self._told(said.new)
+        elif isinstance(said, Trouble):
+            self._trouble(said.why)
+
+
+def _texts(read: Iterable[Understood]) -> Iterator[Texts]:
+    for each in read:
+        for block in each.blocks:
+            yield Texts(block.path, block.first_number, block.text, len(each.chunk.raw) // len(each.blocks))

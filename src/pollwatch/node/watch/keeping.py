@@ -26,7 +26,7 @@ from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.node.floor import auditing
 from pollwatch.node.watch import heartbeat
 from pollwatch.node.watch.detecting import Snapshot
-from pollwatch.node.watch.grouping import Committed, GroupingThread
+from pollwatch.node.watch.grouping import Grouping
 from pollwatch.node.watch.handover import Handover
 from pollwatch.node.watch.saving import Saving
 from pollwatch.node.watch.sources import SourceCounts
@@ -74,7 +74,7 @@ class Keeper(Handover[Job]):
         live: LiveCase,
         stepper: Stepper,
         counts: SourceCounts,
-        grouping: GroupingThread,
+        grouping: Grouping,
         wish: Wish,
         tell: Tell,
         clock: Clock,
@@ -131,7 +131,7 @@ class Keeper(Handover[Job]):
         if job.state is not None:
             self.saving.put(job.state)
         if detected.read or detected.changes.written or detected.changes.removed:
-            self._grouping.put(Committed(detected.read, detected.together, detected.changes))
+            self._grouping.put(detected)
 
     def _look_for_others(self) -> None:
         """Whether a scan changed the case since the last step; then what it found is grouped along."""
