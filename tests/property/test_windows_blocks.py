@@ -17,6 +17,8 @@ from pollwatch.events.asked import Asked
 from pollwatch.events.batch import NUMBER, LogSource, Parsed
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import windows
+from pollwatch.formats.framing_winblocks import WindowsBlocks
+from pollwatch.formats.framing_wincolumns import Names
 
 ACCOUNTS = st.sampled_from(["anna", "SYSTEM", "PC-1$", "-", "", "VOTE\\bob", "Ünïcode"])
 TEXTS = st.sampled_from(["C:\\Windows\\cmd.exe", "", "-", "a\nb", "%%1904", "ключ"]) | st.text(max_size=8)
@@ -74,8 +76,8 @@ def both_ways(lines: Sequence[bytes], monkeypatch: pytest.MonkeyPatch) -> int:
     one_by_one = told(windows.WindowsParser(dt.UTC).parse(block))
     with monkeypatch.context() as patched:
         patched.setattr(windows, "WORTH_IT", 0)
-        parser = windows.WindowsParser(dt.UTC)
-        _, left = parser.in_columns(block)
+        blocks = WindowsBlocks(Names(), dt.UTC)
+        _, left = blocks.read(block, blocks.found(block))
         assert told(windows.WindowsParser(dt.UTC).parse(block)) == one_by_one
     return len(left)
 
@@ -86,6 +88,22 @@ def test_columns_hold_what_single_events_hold(records: list[dict[str, Any]]) -> 
     """Any mixture of shapes, fields, values of any type and times in any notation."""
     with pytest.MonkeyPatch.context() as patch:
         both_ways([msgspec.json.encode(record) for record in records], patch)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(events(), min_size=1, max_size=4), min_size=2, max_size=4))
+def test_blocks_may_be_begun_before_those_before_them_are_finished(parts: list[list[dict[str, Any]]]) -> None:
+    """With two cores one thread finds values in blocks ahead of the one that makes columns: nothing is mixed up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "WORTH_IT", 0)
+        blocks, first = [], 1
+        for records in parts:
+            lines = [msgspec.json.encode(record) for record in records]
+            blocks.append(LineBlock("x", first, lines, [line.decode() for line in lines]))
+            first += len(lines)
+        in_turn, ahead = windows.WindowsParser(dt.UTC), windows.WindowsParser(dt.UTC)
+        begun = [ahead.begin(block) for block in blocks]
+        assert [told(finish()) for finish in begun] == [told(in_turn.parse(block)) for block in blocks]
 
 
 class Asks:

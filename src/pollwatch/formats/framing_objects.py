@@ -70,10 +70,10 @@ class Cells:
         """The record of each cell."""
         return np.searchsorted(self.row_end, cells, side="right")
 
-    def column(self, cells: Ints) -> Texts:
-        """The values of some cells."""
-        bounds = np.array([0, len(cells)], np.int64)
-        return self._columns(cells, bounds, np.arange(len(cells), dtype=np.int32), len(cells), self.scratch[0])[0]
+    def column(self, cells: Ints, scratch: texts.Scratch | None = None) -> Texts:
+        """The values of some cells; encoded in a scratch of the caller's own, if it has one."""
+        bounds, rows = np.array([0, len(cells)], np.int64), np.arange(len(cells), dtype=np.int32)
+        return self._columns(cells, bounds, rows, len(cells), scratch or self.scratch[0])[0]
 
     def columns(self, cells: Ints, bounds: Longs, rows: Ints, length: int) -> list[Texts]:
         """Some columns; of many cells several at once, where there are cores to do so.
@@ -153,27 +153,33 @@ class Objects:
         self._path: list[tuple[str, ...]] = []
         self._by_name: dict[str, int] = {}
         self._scratch = [texts.Scratch() for _ in range(jobs)]
+        self._odd_scratch = texts.Scratch()
         self._table = np.zeros(1 << (8 * MAX_COLUMNS).bit_length(), np.int32)
         self._hash = np.zeros(MAX_COLUMNS, np.uint64)
         self._parent = np.full(MAX_COLUMNS, -1, np.int32)
         self._key = np.zeros(MAX_COLUMNS + 1, np.int32)
         self._keys = np.empty(0, np.uint8)
         self._flags = np.zeros(MAX_COLUMNS, np.uint8)
-        self._room = np.empty(0, np.uint8)  # kept from block to block, since fresh pages cost more than copying
+        self._rooms: list[npt.NDArray[np.uint8]] = []  # kept, since fresh pages cost more than copying
 
     def read(self, block: LineBlock) -> Cells | None:
         """Where each value of a block lies; None where the input has more fields than columns, or is too large."""
         data, starts, ends = _buffer(block.raw)
         if len(data) > _MOST_BYTES:
             return None
-        if len(data) + _ROOM > len(self._room):
-            self._room = np.empty(len(data) + 2 * _ROOM, np.uint8)
-        self._room[: len(data)] = np.frombuffer(data, np.uint8)
-        cells = self._tokenise(self._room, starts, ends)
+        room = self._rooms.pop() if self._rooms else np.empty(0, np.uint8)
+        if len(data) + _ROOM > len(room):
+            room = np.empty(len(data) + 2 * _ROOM, np.uint8)
+        room[: len(data)] = data
+        cells = self._tokenise(room, starts, ends)
         if cells is not None:
-            _leave_broken_text(cells, data, block)
-            _settle_odd(cells, len(data))
+            _leave_broken_text(cells, len(data), block)
+            _settle_odd(cells, len(data), self._odd_scratch)
         return cells
+
+    def done(self, cells: Cells) -> None:
+        """Use their memory again for a later block; may be said while the next one is read."""
+        self._rooms.append(cells.data)
 
     def path(self, node: int) -> tuple[str, ...]:
         """The keys from the record down to a field."""
@@ -232,14 +238,14 @@ class Objects:
         return True
 
 
-def _buffer(raw: Sequence[bytes]) -> tuple[bytes, Longs, Longs]:
+def _buffer(raw: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], Longs, Longs]:
     """The records in one run of bytes, and where each begins and ends."""
     if isinstance(raw, RawLines):
         first, last = int(raw.starts[0]), int(raw.ends[-1])
-        return raw.data[first:last], raw.starts - first, raw.ends - first
+        return np.frombuffer(raw.data, np.uint8, last - first, first), raw.starts - first, raw.ends - first
     lengths = np.fromiter(map(len, raw), np.int64, len(raw))
     ends = np.cumsum(lengths + 1) - 1
-    return b"\n".join(raw), ends - lengths, ends
+    return np.frombuffer(b"\n".join(raw), np.uint8), ends - lengths, ends
 
 
 _MARK = "\0"
@@ -263,13 +269,12 @@ def sequences(cells: Cells) -> tuple[Ints, list[Ints]]:
     return number, [cells.node[begin:end] for begin, end in zip(begins, ends, strict=True)]
 
 
-def _leave_broken_text(cells: Cells, data: bytes, block: LineBlock) -> None:
+def _leave_broken_text(cells: Cells, size: int, block: LineBlock) -> None:
     """Records that are no UTF-8 are decoded by guessing; that is for the caller."""
-    if data.isascii():
-        return
-    ends = pa.py_buffer(np.array([0, len(data)], np.int32))
+    ends = pa.py_buffer(np.array([0, size], np.int32))
     try:
-        pa.StringArray.from_buffers(1, ends, pa.py_buffer(data)).validate(full=True)  # makes no text, unlike decoding
+        whole = pa.StringArray.from_buffers(1, ends, pa.py_buffer(cells.data))
+        whole.validate(full=True)  # makes no text, unlike decoding, and lets go of the interpreter's lock
     except pa.ArrowInvalid:
         for row, raw in enumerate(block.raw):
             try:
@@ -278,7 +283,7 @@ def _leave_broken_text(cells: Cells, data: bytes, block: LineBlock) -> None:
                 cells.row_state[row] = objects.SLOW
 
 
-def _settle_odd(cells: Cells, end: int) -> None:
+def _settle_odd(cells: Cells, end: int, scratch: texts.Scratch) -> None:
     """Put the text of arrays, fractions and the like behind the block, and point their cells at it."""
     odd = np.flatnonzero(cells.kind == jsonvalues.ODD).astype(np.int32)
     odd = odd[cells.row_state[cells.rows(odd)] == objects.FAST]  # the others need not be UTF-8
@@ -286,7 +291,7 @@ def _settle_odd(cells: Cells, end: int) -> None:
         return
     cells.odd = odd
     cells.kind[odd] = texts.PLAIN
-    found = cells.column(odd)
+    found = cells.column(odd, scratch)
     settled = [_settled(raw) for raw in found.values.to_pylist()]
     written = [b"" if text is None else text.encode() for text in settled]
     lengths = np.fromiter(map(len, written), np.int32, len(written))

@@ -9,7 +9,7 @@ that has no outline, a time in an unusual notation) is left to be read one by on
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,15 +89,20 @@ class WindowsBlocks:
         self._fields = Objects(jobs)
         self._known: dict[bytes, _Sequence | None] = {}
         self.worth_it = True
-        """Whether the last block was mostly read here."""
+        """Whether blocks were mostly read here so far; once they were not, it is not tried again."""
 
-    def read(self, block: LineBlock) -> tuple[list[EventBatch], list[int]]:
-        """The events of a block, and the rows of those records that are left to be read one by one."""
+    def found(self, block: LineBlock) -> Cells | None:
+        """Where each value of a block lies, for :meth:`read`; may be asked of the next block before that is done."""
         cells = self._fields.read(block)
-        if cells is None:
+        if cells is not None:
+            self._leave_lists(cells)
+        return cells
+
+    def read(self, block: LineBlock, cells: Cells | None) -> tuple[list[EventBatch], Sequence[int]]:
+        """The events of a block, and the rows of those records that are left to be read one by one."""
+        if cells is None or not self.worth_it:
             self.worth_it = False
-            return [], list(range(len(block)))
-        self._leave_lists(cells)
+            return [], range(len(block))
         number, nodes = sequences(cells)
         known = [self._sequence(each) for each in nodes]
         fits = np.array([each is not None for each in known] + [False])
@@ -108,6 +113,7 @@ class WindowsBlocks:
             EventBatch(group.source, block.path, self._table(group, cells, number, plans, times, block.first_number))
             for group in _groups(cells, number, plans)
         ]
+        self._fields.done(cells)
         left = np.flatnonzero(number < 0)
         self.worth_it = len(left) < len(block) * (1 - _WORTH_SHARE)
         return batches, left.tolist()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pollwatch.events.asked import Asking
 from pollwatch.events.batch import Parsed
@@ -42,6 +42,17 @@ class Parser(Protocol):
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every line becomes one event or one quarantined line. Never raises on content."""
+
+
+@runtime_checkable
+class Halved(Protocol):
+    """A :class:`Parser` whose work on a block has two halves, so that one thread can look at the next block ahead."""
+
+    def begin(self, block: LineBlock) -> Callable[[], Parsed]:
+        """The first half, of one block after another; what it returns does the second half of :meth:`Parser.parse`.
+
+        Second halves are called in the order of their blocks too, by any one thread.
+        """
 
 
 class Format(Protocol):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pollwatch.events.asked import Asking
-from pollwatch.events.batch import EventBatch, Parsed, Quarantined
+from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock, is_damaged
 from pollwatch.formats.framing_json import read_object
 from pollwatch.formats.framing_wincolumns import Gatherer, Names
@@ -22,6 +23,7 @@ from pollwatch.formats.framing_winxml import read_xml
 from pollwatch.formats.interface import Framing, ParseContext, Parser
 
 if TYPE_CHECKING:  # numba is heavy
+    from pollwatch.formats.framing_objects import Cells
     from pollwatch.formats.framing_winblocks import WindowsBlocks
 
 NOT_AN_EVENT = "JSON or XML, but no Windows event: it has no event id"
@@ -72,7 +74,16 @@ class WindowsParser:
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every record becomes one event or one quarantined record."""
-        batches, left = self.in_columns(block)
+        return self.begin(block)()
+
+    def begin(self, block: LineBlock) -> Callable[[], Parsed]:
+        """Find where values lie, where that is worth it; what is returned makes events of them."""
+        blocks = self._in_columns(block)
+        cells = None if blocks is None else blocks.found(block)
+        return partial(self._finish, block, blocks, cells)
+
+    def _finish(self, block: LineBlock, blocks: WindowsBlocks | None, cells: Cells | None) -> Parsed:
+        batches, left = ([], range(len(block))) if blocks is None else blocks.read(block, cells)
         gathered = Gatherer(self._names, self._zone)
         quarantined: list[Quarantined] = []
         for row in left:
@@ -86,20 +97,20 @@ class WindowsParser:
                 gathered.add(number, event)
         return Parsed([*batches, *gathered.batches(block.path)], quarantined)
 
-    def in_columns(self, block: LineBlock) -> tuple[list[EventBatch], Sequence[int]]:
-        """What can be read at once where that is worth it, and the rows that are left."""
+    def _in_columns(self, block: LineBlock) -> WindowsBlocks | None:
+        """What reads a block at once; None where that is not worth it."""
         if (
             len(block) < WORTH_IT
             or sys.byteorder != "little"
             or _is_xml(block.text[0])
             or (self._blocks is not None and not self._blocks.worth_it)
         ):
-            return [], range(len(block))
+            return None
         if self._blocks is None:
             from pollwatch.formats.framing_winblocks import WindowsBlocks  # noqa: PLC0415 - heavy: numba
 
             self._blocks = WindowsBlocks(self._names, self._zone, self._jobs, self._asking)
-        return self._blocks.read(block)
+        return self._blocks
 
 
 def _is_xml(text: str) -> bool:

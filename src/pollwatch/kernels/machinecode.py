@@ -44,7 +44,13 @@ class _OfArrays(pickle.Unpickler):
 
 
 def _unpickle(at: int, length: int, _digest: int) -> object:
-    return _OfArrays(io.BytesIO(ctypes.string_at(at, length))).load()
+    return _named(ctypes.string_at(at, length))
+
+
+@cache
+def _named(data: bytes) -> object:
+    """What was pickled; asked for with each array that comes back."""
+    return _OfArrays(io.BytesIO(data)).load()
 
 
 #: Takes a place, a length and a digest. Machine code calls it for as long as the process lives.

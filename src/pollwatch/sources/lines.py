@@ -1,7 +1,8 @@
 """Lines of UTF-8 (and of whatever else has one byte per newline), left where they lie.
 
 A block is one run of bytes and where its lines begin and end in it: nothing is made per line. How bytes become text
-is settled line by line, when somebody asks.
+is settled line by line, when somebody asks. Newlines are looked for by numpy, which lets go of the interpreter's lock
+as ``bytes.count`` does not: another thread parses meanwhile.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from pollwatch.events.block import LineBlock, RawLines, TextLines
 from pollwatch.sources.interface import BLOCK_BYTES, MAX_RECORD_BYTES
+
+Longs = npt.NDArray[np.int64]
 
 _NEWLINE, _CARRIAGE = 0x0A, 0x0D
 
@@ -31,7 +35,8 @@ def _numbered(runs: Iterable[tuple[RawLines, int]], path: str) -> Iterator[LineB
 def _runs(chunks: Iterable[bytes], most: int) -> Iterator[tuple[RawLines, int]]:
     """Runs of lines, each with the true length of its only line where that was cut, else 0."""
     held: list[bytes] = []
-    size = newlines = 0
+    newlines: list[Longs] = []  # where they stand in what is held
+    size = count = 0
     endless = b""  # the head of a line beyond any limit whose end was not met yet
     dropped = 0
     for chunk in chunks:
@@ -44,40 +49,35 @@ def _runs(chunks: Iterable[bytes], most: int) -> Iterator[tuple[RawLines, int]]:
             yield _one(endless), len(endless) + dropped + line_end
             endless, behind = b"", chunk[line_end + 1 :]
         held.append(behind)
+        newlines.append(np.flatnonzero(np.frombuffer(behind, np.uint8) == _NEWLINE) + size)
         size += len(behind)
-        newlines += behind.count(b"\n")
-        if newlines < most and size < BLOCK_BYTES:
+        count += len(newlines[-1])
+        if count < most and size < BLOCK_BYTES:
             continue
-        data = b"".join(held)
-        lines = _split(data)
-        full = len(lines) if size >= BLOCK_BYTES else len(lines) - len(lines) % most
-        yield from _blocks(lines[:full], most)
-        rest = data[lines.starts[full] if full < len(lines) else _behind(data) :]
-        if len(rest) > MAX_RECORD_BYTES and b"\n" not in rest:
+        data, ends = b"".join(held), np.concatenate(newlines)
+        full = count if size >= BLOCK_BYTES else count - count % most
+        yield from _blocks(_split(data, ends[:full]), most)
+        done = int(ends[full - 1]) + 1 if full else 0
+        rest, behind_them = data[done:], ends[full:] - done
+        if len(rest) > MAX_RECORD_BYTES and not len(behind_them):
             endless, dropped, rest = rest[:MAX_RECORD_BYTES], len(rest) - MAX_RECORD_BYTES, b""
-        held, size, newlines = [rest], len(rest), len(lines) - full
+        held, newlines, size, count = [rest], [behind_them], len(rest), len(behind_them)
     if endless:
         yield _one(endless), len(endless) + dropped
         return
-    data = b"".join(held)
-    yield from _blocks(_split(data), most)
-    if rest := data[_behind(data) :]:
+    data, ends = b"".join(held), np.concatenate([np.empty(0, np.int64), *newlines])
+    yield from _blocks(_split(data, ends), most)
+    if rest := data[int(ends[-1]) + 1 if count else 0 :]:  # no newline ends it
         yield from _blocks(_one(rest), most)
-
-
-def _behind(data: bytes) -> int:
-    """Where what no newline ends begins."""
-    return data.rfind(b"\n") + 1
 
 
 def _one(line: bytes) -> RawLines:
     return RawLines(line, np.zeros(1, dtype=np.int64), np.full(1, len(line), dtype=np.int64))
 
 
-def _split(data: bytes) -> RawLines:
-    """The lines that end in these bytes."""
+def _split(data: bytes, ends: Longs) -> RawLines:
+    """The lines that newlines at these places end."""
     chars = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(chars == _NEWLINE)
     starts = np.empty_like(ends)
     starts[:1] = 0
     starts[1:] = ends[:-1] + 1

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import BinaryIO, Protocol
 
@@ -18,7 +19,7 @@ from pollwatch.events.asked import Asking
 from pollwatch.events.batch import TIME, Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.formats import registry
-from pollwatch.formats.interface import Format, Framing, ParseContext, Parser
+from pollwatch.formats.interface import Format, Framing, Halved, ParseContext, Parser
 from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.node.case.ahead import ahead
 from pollwatch.sources import records
@@ -127,26 +128,40 @@ def read(
         SourceError: it cannot be opened, or not read to its end (after yielding what could be read).
         FormatError: its first lines are of no format known here; raised after all were counted and quarantined.
     """
-    unknown: FormatError | None = None
     with closing(source.open()) as stored:
-        parser: Parser | None = None
-        plain = blocks(stored, source.path, progress, count.take)
-        with closing(ahead(plain) if options.jobs > 1 else plain) as read_blocks:
-            for block in read_blocks:
-                if parser is None and unknown is None and not block.cut_bytes:
-                    try:
-                        fmt, definition, zone = choose(block, source.path, options)
-                    except FormatError as error:
-                        unknown = error
-                    else:
-                        context = ParseContext(
-                            source.path, source.anchor_us, zone, definition, options.jobs, options.asking
-                        )
-                        parser = fmt.parser(context)
-                        count.format = fmt.name
-                parsed = _quarantined(block) if parser is None or block.cut_bytes else parser.parse(block)
+        plain = _begun(blocks(stored, source.path, progress, count.take), source, options, count)
+        with closing(ahead(plain) if options.jobs > 1 else plain) as begun:
+            for block, finish in begun:
+                parsed = finish()
                 count.add(block, parsed)
                 yield block, parsed
+
+
+def _begun(
+    read_blocks: Generator[LineBlock, None, None], source: Source, options: ReadOptions, count: InputCount
+) -> Generator[tuple[LineBlock, Callable[[], Parsed]], None, None]:
+    """Each block, and what makes events of it, of which as much is done here as can be done ahead."""
+    parser: Parser | None = None
+    unknown: FormatError | None = None
+    with closing(read_blocks):
+        for block in read_blocks:
+            if parser is None and unknown is None and not block.cut_bytes:
+                try:
+                    fmt, definition, zone = choose(block, source.path, options)
+                except FormatError as error:
+                    unknown = error
+                else:
+                    context = ParseContext(
+                        source.path, source.anchor_us, zone, definition, options.jobs, options.asking
+                    )
+                    parser = fmt.parser(context)
+                    count.format = fmt.name
+            if parser is None or block.cut_bytes:
+                yield block, partial(_quarantined, block)
+            elif isinstance(parser, Halved):
+                yield block, parser.begin(block)
+            else:
+                yield block, partial(parser.parse, block)
     if unknown is not None:
         raise unknown
 
