@@ -13,7 +13,7 @@ from tests.contract.test_formats import CASES, GOLDEN, listed
 
 from pollwatch.events.batch import Parsed, is_text, plain
 from pollwatch.events.block import LineBlock, RawLines
-from pollwatch.formats import webspans
+from pollwatch.formats import framing_spans
 from pollwatch.formats.weblines import LAYOUTS, WebLines
 from pollwatch.sources import records
 
@@ -114,8 +114,8 @@ def assert_same(fast: Parsed, slow: Parsed) -> None:
 
 @pytest.fixture(autouse=True)
 def _always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webspans, "ready", lambda: True)
-    monkeypatch.setattr(webspans, "_WORTH_BLOCK", 0)
+    monkeypatch.setattr(framing_spans, "ready", lambda: True)
+    monkeypatch.setattr(framing_spans, "_WORTH_BLOCK", 0)
 
 
 @settings(max_examples=50, deadline=None)

@@ -23,6 +23,11 @@ _NAME_SERVERS = frozenset({"named", "unbound", "dnsmasq", "dnsmasq-dhcp", "pihol
 _NOTHING_KNOWN = "no message that this format knows, with or without a syslog header before it"
 
 
+def is_notation(program: str) -> bool:
+    """Whether a tag by itself says that its messages are in one of the notations."""
+    return program in _BARS or program in _NAME_SERVERS or program.startswith("%")
+
+
 def decode(  # noqa: PLR0911 - one way per notation
     program: str | None, message: str
 ) -> Report | None:

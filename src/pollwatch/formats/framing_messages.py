@@ -14,8 +14,9 @@ What is remembered is bounded: the oldest processes and hosts are forgotten firs
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
@@ -31,6 +32,9 @@ from pollwatch.formats.framing_reports import Reports
 from pollwatch.formats.framing_syslog import Messages
 from pollwatch.formats.framing_web import WebMessages
 
+if TYPE_CHECKING:
+    from pollwatch.formats.framing_logins import Logins
+
 _SAME_TRY_US = 60_000_000
 _MAX_REMEMBERED = 20_000
 _MAX_REPEAT = 1_000_000
@@ -44,6 +48,7 @@ _FIELD = re.compile(
 _MAIL_PEER = re.compile(
     r"(?:warning: |NOQUEUE: \w+: \w+ from |(?:dis)?connect from )?[^\s\[\]]+\[([0-9A-Fa-f.:]+)\](?=[:\s]|$)"
 )
+_WHOLE = INTEGERS | {TIME, NUMBER}
 _SAID = ("hostname", "program", "pid", "message")
 _Process: TypeAlias = tuple[str | None, str | None, int | None]
 
@@ -71,20 +76,23 @@ class _Columns:
     names: tuple[str, ...]
     values: list[str | int | None] = field(default_factory=list)  # row after row; tuples would busy the collector
 
-    def batches(self, path: str) -> list[EventBatch]:
-        """One batch, or none."""
-        if not self.values:
+    def batches(self, path: str, logins: Logins | None = None) -> list[EventBatch]:
+        """One batch, or none; with the log-ins of the same block that were read as columns."""
+        if not self.values and logins is None:
             return []
         names = (*self.names, TIME, NUMBER)
-        fields = [
-            pa.field(n, pa.int64() if n in INTEGERS or n in (TIME, NUMBER) else pa.string(), nullable=n != NUMBER)
-            for n in names
-        ]
-        arrays = [
-            pa.nulls(len(values), each.type) if values.count(None) == len(values) else pa.array(values, each.type)
-            for values, each in zip((self.values[i :: len(names)] for i in range(len(names))), fields, strict=True)
-        ]
-        return [EventBatch(self.logsource, path, pa.table(arrays, schema=pa.schema(fields)))]
+        columns = {
+            name: _array(self.values[at :: len(names)], pa.int64() if name in _WHOLE else pa.string())
+            for at, name in enumerate(names)
+        }
+        if logins is not None:
+            columns = logins.joined(columns)
+        fields = [pa.field(name, column.type, nullable=name != NUMBER) for name, column in columns.items()]
+        return [EventBatch(self.logsource, path, pa.table(list(columns.values()), schema=pa.schema(fields)))]
+
+
+def _array(values: list[str | int | None], kind: pa.DataType) -> pa.Array:
+    return pa.nulls(len(values), kind) if values.count(None) == len(values) else pa.array(values, kind)
 
 
 @dataclass(slots=True)
@@ -96,8 +104,14 @@ class MessageReader:
     _last: dict[str | None, tuple[str | None, Login | None, str | None]] = field(default_factory=dict)
     _programs: Programs = field(default_factory=Programs)
 
-    def batches(self, path: str, messages: Messages) -> list[EventBatch]:
-        """A batch per logsource: log-ins, packets, mail and the like, a web server's, appliances' reports, the rest."""
+    def batches(self, path: str, messages: Messages, logins: Logins | None = None) -> list[EventBatch]:
+        """A batch per logsource: log-ins, packets, mail and the like, a web server's, appliances' reports, the rest.
+
+        Args:
+            path: of the input.
+            messages: of a block, in order.
+            logins: what was read of the same block's other lines; its tries are counted here.
+        """
         auth = _Columns(AUTH, (*AUTH_COLUMNS, "facility", "severity", "structured_data"))
         packets = _Columns(FLOW, (*FLOW_COLUMNS, "hostname", "program", "pid", "message", "repeat"))
         other = _Columns(SYSLOG, (*SYSLOG_COLUMNS, "structured_data", "repeat"))
@@ -123,6 +137,8 @@ class MessageReader:
                 named = {"hostname": host, "program": tag, "pid": pid, "message": message}
                 reports.add(number, time_us, report, named)
                 continue
+            if logins is not None:
+                self._catch_up(logins, number, host, again=tag is None and "repeated" in message)
             program, login, source, repeat = self._read(host, tag, pid, message, time_us)
             if login is None and web.take(program, message, time_us, number):
                 continue
@@ -143,8 +159,28 @@ class MessageReader:
                 other.values += (*said, facility, severity, msgid, source, data, repeat, time_us, number)
             else:
                 auth.values += (*said, *login[:8], repeat, facility, severity, data, time_us, number)
-        found = [batch for each in (auth, packets, other, web, reports) for batch in each.batches(path)]
-        return [*found, *(batch for each in spoken.values() for batch in each.batches(path))]
+        if logins is not None:
+            self._finish(logins)
+        return _all_batches(path, auth, (packets, other, web, reports, *spoken.values()), logins)
+
+    def _catch_up(self, logins: Logins, number: int, host: str | None, *, again: bool) -> None:
+        """Take in what was read as columns before a line; ``again``: it may say again what its host said last."""
+        logins.count(self._counted, number)
+        if again:
+            self._take_last(logins, host, number)
+        logins.elsewhere[host] = number
+
+    def _finish(self, logins: Logins) -> None:
+        """Take in what was read as columns behind the last line."""
+        logins.count(self._counted)
+        for host in logins.hosts:
+            self._take_last(logins, host, None)
+
+    def _take_last(self, logins: Logins, host: str | None, before: int | None) -> None:
+        """Remember what a host said last, where a line that was read as columns said it."""
+        last = None if host is None else logins.last(host, before)
+        if last is not None and last[0] > logins.elsewhere.get(host, 0):
+            remember(self._last, host, (*last[1], None), _MAX_REMEMBERED)
 
     def _read(
         self, host: str | None, tag: str | None, pid: int | None, message: str, time_us: int | None
@@ -169,30 +205,46 @@ class MessageReader:
 
     def _count_once(self, process: _Process, login: Login, time_us: int | None, repeat: int | None) -> Login:
         """The log-in with the account that PAM left out, and as a follow-up where its try was counted before."""
-        witness, source = login.witness, login[3:5]
-        if witness is _NOBODY:
-            if login.action == "invalid_user":
-                self._remember(process, _Remembered(time_us or 0, witness, login.user, source))
+        if login.witness is _NOBODY and login.action != "invalid_user":
             return login
+        follow_up, user = self._counted(process, login.witness, login.user, login[3:5], time_us, repeat)
+        return login._replace(action="disconnect", user=user) if follow_up else login._replace(user=user)
+
+    def _counted(
+        self,
+        process: _Process,
+        witness: Witness,
+        user: str | None,
+        source: tuple[str | int | None, ...],
+        time_us: int | None,
+        repeat: int | None = None,
+    ) -> tuple[bool, str | None]:
+        """Whether a report follows up on a try that was counted before, and the account, which PAM may leave out.
+
+        A report that nobody witnesses says which account a process does not know.
+        """
+        if witness is _NOBODY:
+            self._remember(process, _Remembered(time_us or 0, witness, user, source))
+            return False, user
         known = self._processes.get(process, _NOTHING)
         if time_us is not None and abs(time_us - known.time_us) > _SAME_TRY_US:
             known = _NOTHING  # the process number is in use again, or it is another try
         if process[2] is None and known.source not in (source, _NO_SOURCE):
             known = _NOTHING  # without a process number, the source must tell tries apart
-        if login.user is None and known.invalid_user is not None and known.source == source:
-            login = login._replace(user=known.invalid_user)
+        if user is None and known.invalid_user is not None and known.source == source:
+            user = known.invalid_user
         if self._reported_by(process[:2], witness) > _PAM and witness is _PAM:
-            return login._replace(action="disconnect")
+            return True, user
         follow_up = _NOBODY < known.counted < witness and repeat is None
         # A report that follows up is itself followed by a higher witness's: PAM, on PAM's behalf, the program.
         waiting = witness if not follow_up or witness < _SERVICE else _NOBODY
         self._remember(process, _Remembered(time_us or 0, waiting, known.invalid_user, source))
-        return login._replace(action="disconnect") if follow_up else login
+        return follow_up, user
 
     def _reported_by(self, program: tuple[str | None, str | None], witness: Witness) -> Witness:
         """The highest witness that a host's program is known to have, now that this one spoke."""
         reported = self._reporters.get(program, _NOBODY)
-        if witness > max(reported, _PAM) and witness is not _PROBE:
+        if witness > reported and witness > _PAM and witness is not _PROBE:
             remember(self._reporters, program, witness, _MAX_REMEMBERED)
             return witness
         return reported
@@ -200,6 +252,12 @@ class MessageReader:
     def _remember(self, process: _Process, what: _Remembered) -> None:
         self._processes.pop(process, None)  # so that it stands last: the oldest are forgotten first
         remember(self._processes, process, what, _MAX_REMEMBERED)
+
+
+def _all_batches(
+    path: str, auth: _Columns, others: Iterable[_Columns | Rows | WebMessages | Reports], logins: Logins | None
+) -> list[EventBatch]:
+    return [*auth.batches(path, logins), *(batch for each in others for batch in each.batches(path))]
 
 
 def source_of(message: str) -> str | None:

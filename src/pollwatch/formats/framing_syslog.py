@@ -13,6 +13,7 @@ The usual shapes of the first two are one match a line; everything else takes th
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +21,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from pollwatch.formats.framing import LOWER_MONTHS, iso_us
-from pollwatch.formats.framing_times import US_PER_S, Years, civil_us, local_to_utc, sane
+from pollwatch.formats.framing_times import US_PER_S, Bools, Ints, Years, civil_us, local_to_utc, sane
 from pollwatch.formats.interface import ParseContext
 
 FACILITIES = (
@@ -59,6 +61,8 @@ _TAGGED = re.compile(
 _UNTAGGED = re.compile(r"([^\s\[\]]{0,254}[^\s\[\]:,])(?: +(.*))?", _FLAGS)
 
 
+_NO_STAMP = (-1, 0, 0, 0, 0, 0, 0)
+
 OwnHead: TypeAlias = Callable[[str], "tuple[str | None, ...] | None"]
 
 
@@ -74,6 +78,20 @@ class Header(NamedTuple):
     message: str
     msgid: str | None = None
     structured_data: str | None = None
+
+
+class Columns(NamedTuple):
+    """Headers column by column: as :class:`Header`, of equal length."""
+
+    number: Sequence[int]
+    pri: Sequence[str | None]
+    stamp: Sequence[str]
+    hostname: Sequence[str | None]
+    program: Sequence[str | None]
+    pid: Sequence[str | None]
+    message: Sequence[str]
+    msgid: Sequence[str | None]
+    structured_data: Sequence[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +148,11 @@ class Headers:
         self, lines: Iterable[tuple[int, str]], own: OwnHead | None = None
     ) -> tuple[Messages, list[int]]:
         """:meth:`split` for some of a block's lines, each with its number."""
+        columns, foreign = self.cut(lines, own)
+        return messages_of(columns, self.times(columns.stamp)), foreign
+
+    def cut(self, lines: Iterable[tuple[int, str]], own: OwnHead | None = None) -> tuple[Columns, list[int]]:
+        """The same with times still as they are written."""
         fields: list[Any] = []  # of all headers, one after another: a list of tuples would keep the collector busy
         foreign: list[int] = []
         usual_bsd, usual_iso = _USUAL_BSD.fullmatch, _USUAL_ISO.fullmatch
@@ -144,42 +167,54 @@ class Headers:
                 fields += header
             else:
                 foreign.append(number)
-        numbers, pri, stamps, host, program, pid, message, msgid, data = (
-            fields[i :: len(Header._fields)] for i in range(len(Header._fields))
-        )
-        ranks = [_rank(each) for each in pri]
-        return (
-            Messages(
-                numbers,
-                self.times(stamps),
-                host,
-                program,
-                [int(each) if each and each.isdecimal() else None for each in pid],
-                message,
-                [facility for facility, _ in ranks],
-                [severity for _, severity in ranks],
-                msgid,
-                data,
-            ),
-            foreign,
-        )
+        return Columns(*(fields[i :: len(Header._fields)] for i in range(len(Header._fields)))), foreign
 
-    def times(self, stamps: list[str]) -> list[int | None]:
+    def times(self, stamps: Sequence[str]) -> list[int | None]:
         """Microseconds UTC of each line's time (``Mar  7 13:06:56`` or ISO 8601; else None), lines in order."""
+        times, known = self.times_of(stamps, np.arange(len(stamps)))
+        return [time if fine else None for time, fine in zip(times.tolist(), known.tolist(), strict=True)]
+
+    def times_of(self, stamps: Sequence[str | int], codes: npt.NDArray[np.integer[Any]]) -> tuple[Ints, Bools]:
+        """The same of lines that share stamps: each line's time, and whether it has one.
+
+        Args:
+            stamps: different ones, or some of them more than once; a number is the moment itself.
+            codes: which of them each line has, lines in order.
+        """
         zone = self.context.zone
-        times = [iso_us(stamp, zone) if stamp[:1].isdigit() else None for stamp in stamps]
-        lacking = [i for i, stamp in enumerate(stamps) if stamp[:1].isalpha()]
-        if not lacking:
-            return times
-        year, month, day, hour, minute, second, fraction = np.array([_stamp(stamps[i]) for i in lacking], np.int64).T
+        named = [isinstance(each, str) and each[:1].isalpha() for each in stamps]
+        moments = [each if isinstance(each, int) else _iso_us(each, zone) for each in stamps]
+        times = np.array([each or 0 for each in moments], np.int64)[codes]
+        known = np.array([each is not None for each in moments], bool)[codes]
+        lacking = np.flatnonzero(np.array(named, bool)[codes])
+        if not lacking.size:
+            return times, known
+        parts = np.array([_stamp(each) if isinstance(each, str) else _NO_STAMP for each in stamps], np.int64)
+        year, month, day, hour, minute, second, fraction = parts[codes[lacking]].T
         clock = ((hour * 60 + minute) * 60 + second) * US_PER_S + fraction
         possible = sane(month, day, hour, minute, second)
         inferred = possible & (year < 0)
         year[inferred] = self._years(month[inferred], day[inferred], clock[inferred])
-        utc = local_to_utc(civil_us(np.where(possible, year, 1970), month, day, clock), zone).tolist()
-        for i, fine, time_us in zip(lacking, possible.tolist(), utc, strict=True):
-            times[i] = time_us if fine else None
-        return times
+        times[lacking] = local_to_utc(civil_us(np.where(possible, year, 1970), month, day, clock), zone)
+        known[lacking] = possible
+        return times, known
+
+
+def messages_of(columns: Columns, times: Sequence[int | None]) -> Messages:
+    """Headers with their times."""
+    ranks = [rank(each) for each in columns.pri]
+    return Messages(
+        columns.number,
+        times,
+        columns.hostname,
+        columns.program,
+        [int(each) if each and each.isdecimal() else None for each in columns.pid],
+        columns.message,
+        [facility for facility, _ in ranks],
+        [severity for _, severity in ranks],
+        columns.msgid,
+        columns.structured_data,
+    )
 
 
 def _unusual(number: int, line: str) -> Header | None:
@@ -209,20 +244,24 @@ def _tagged(number: int, pri: str | None, stamp: str, rest: str) -> Header:
     return Header(number, pri, stamp, None, None, None, rest)
 
 
+def _iso_us(stamp: str, zone: dt.tzinfo) -> int | None:
+    return iso_us(stamp, zone) if stamp[:1].isdigit() else None
+
+
 @lru_cache(maxsize=1 << 14)
 def _stamp(text: str) -> tuple[int, int, int, int, int, int, int]:
     """Year (-1: none), month, day, hour, minute, second, microsecond; month 0 where it is no date."""
     found = _STAMP.fullmatch(text)
     month = _MONTHS.get(found.group(1).lower(), 0) if found else 0
     if found is None or not month:
-        return -1, 0, 0, 0, 0, 0, 0
+        return _NO_STAMP
     _, day, year, hour, minute, second, fraction, late_year = found.groups()
     microsecond = int((fraction or "")[:6].ljust(6, "0"))
     return int(year or late_year or -1), month, int(day), int(hour), int(minute), int(second), microsecond
 
 
 @lru_cache(maxsize=1024)
-def _rank(pri: str | None) -> tuple[str | None, str | None]:
+def rank(pri: str | None) -> tuple[str | None, str | None]:
     """``(facility, severity)`` of a priority value (RFC 5424 section 6.2.1)."""
     code = int(pri) if pri else -1
     if 0 <= code < len(FACILITIES) * len(SEVERITIES):

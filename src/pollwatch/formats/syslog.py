@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pollwatch.events.batch import Parsed, Quarantined
 from pollwatch.events.block import LineBlock
 from pollwatch.formats.framing_web import carries_web
 from pollwatch.formats.interface import Framing, ParseContext, Parser
+
+if TYPE_CHECKING:
+    from pollwatch.formats.framing_spans import Scratch
 
 _ENVELOPE = 0.8  # on the registry's scale: the envelope is understood, what a program says mostly not
 _PRI = r"(?:\d{1,7} )?(?:<\d{1,3}>)"
@@ -62,7 +66,7 @@ def _fit(line: str) -> float:
 class SyslogParser:
     """Reads one input's lines, in order."""
 
-    __slots__ = ("_headers", "_reader")
+    __slots__ = ("_before", "_headers", "_memory", "_reader")
 
     def __init__(self, context: ParseContext) -> None:
         """Start before the first line."""
@@ -72,11 +76,20 @@ class SyslogParser:
 
         self._headers = Headers(context)
         self._reader = MessageReader()
+        self._before = 0
+        self._memory: Scratch | None = None
 
     def parse(self, block: LineBlock) -> Parsed:
         """Every line becomes one event or one quarantined line."""
-        messages, foreign = self._headers.split(block.text, block.first_number)
-        texts = block.text
+        from pollwatch.formats import framing_logins, framing_spans  # noqa: PLC0415 - see above
+
+        before, self._before = self._before, self._before + len(block)
+        logins, texts = None, block.text
+        if framing_spans.worth(block.raw, before):
+            self._memory = self._memory or framing_logins.memory()
+            logins, messages, foreign = framing_logins.split(block, block.raw, self._headers, self._memory)
+        else:
+            messages, foreign = self._headers.split(texts, block.first_number)
         reasons = [(n, texts[n - block.first_number]) for n in foreign]
         quarantined = [Quarantined(n, _NO_HEADER if text and not text.isspace() else _EMPTY) for n, text in reasons]
-        return Parsed(self._reader.batches(block.path, messages), quarantined)
+        return Parsed(self._reader.batches(block.path, messages, logins), quarantined)

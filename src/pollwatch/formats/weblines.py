@@ -18,7 +18,7 @@ from re import compile as compile_pattern
 from typing import TYPE_CHECKING
 
 from pollwatch.events.batch import EventBatch, Parsed, Quarantined
-from pollwatch.events.block import LineBlock, RawLines
+from pollwatch.events.block import LineBlock
 from pollwatch.events.taxonomy import WEB
 from pollwatch.formats.accessline import Fields, read_access
 from pollwatch.formats.accessobject import read_object
@@ -29,7 +29,8 @@ from pollwatch.formats.logformat import Layout, compile_layout
 from pollwatch.formats.transport import CARRIED, carried
 
 if TYPE_CHECKING:
-    from pollwatch.formats.webspans import Read, Scratch
+    from pollwatch.formats.framing_spans import Scratch
+    from pollwatch.formats.webspans import Read
 
 _COMBINED = (
     r'(?s)^(?P<f0>[^ ]+) (?P<f1>[^ .:]+) (?P<f2>[^ ]+) \[(?P<f3>[^\]"]+)\] "(?P<f4>(?:[^"\\]|\\.)*)" '
@@ -117,13 +118,13 @@ class WebLines:
 
     def _fast(self, block: LineBlock) -> Read | None:
         """What compiled code can read of a block that is worth it, None for others."""
-        from pollwatch.formats import webspans  # noqa: PLC0415 - heavy: polars
+        from pollwatch.formats import framing_spans, webspans  # noqa: PLC0415 - heavy: polars
         from pollwatch.formats.webfields import Notation  # noqa: PLC0415 - heavy: polars
 
         before, self.lines_before = self.lines_before, self.lines_before + len(block)
-        if not self.loose or not isinstance(block.raw, RawLines) or not webspans.worth(block.raw, before):
+        if not self.loose or not framing_spans.worth(block.raw, before):
             return None
-        self.scratch = self.scratch or webspans.Scratch()
+        self.scratch = self.scratch or webspans.scratch()
         return webspans.read(block.raw, Notation(self.zone), self.scratch)
 
     def _read_line(self, text: str) -> Fields | ErrorLine | str:

@@ -7,7 +7,6 @@ know more; ``weblines`` puts both together.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,27 +20,19 @@ from pollwatch.events.batch import ABSENT, NUMBER, TIME, Codes, encoded, plain
 from pollwatch.events.block import RawLines
 from pollwatch.events.taxonomy import WEB_COLUMNS
 from pollwatch.formats.framing import INTEGERS
+from pollwatch.formats.framing_spans import (
+    Numbers,
+    Part,
+    Scratch,
+    behind_each_other,
+    dictionary,
+    each_row,
+    gathered,
+    meant,
+    numbers_of,
+    slots_for,
+)
 from pollwatch.formats.webfields import LOOPBACK, Notation, meaning, times_us, web_table
-from pollwatch.kernels.compiled import ready, threshold
-
-#: Fewer lines than these are not worth the time that kernels take to be compiled; or to be loaded, when they were kept.
-_WORTH_COMPILING, _WORTH_LOADING = 100_000, 10_000
-_WORTH_BLOCK = 200
-
-Numbers = npt.NDArray[np.int64]
-_Part = tuple[Codes, pa.Array]
-
-
-def worth(lines: object, before: int) -> bool:
-    """Whether a block is to be read here.
-
-    Args:
-        lines: the block's records.
-        before: how many lines of this input came before it.
-    """
-    if not isinstance(lines, RawLines) or len(lines) < _WORTH_BLOCK or sys.byteorder != "little":
-        return False
-    return before + len(lines) >= threshold(_WORTH_LOADING, _WORTH_COMPILING) or ready()
 
 
 @dataclass(slots=True)
@@ -52,7 +43,7 @@ class Read:
     """
 
     places: Numbers
-    texts: dict[str, list[_Part]]
+    texts: dict[str, list[Part]]
     numbers: dict[str, pa.Array]
 
     def left(self, count: int) -> list[int]:
@@ -63,28 +54,18 @@ class Read:
         return places
 
 
-class Scratch:
-    """Memory that reading works in: kept from block to block, since fresh pages cost more than the work."""
+def scratch() -> Scratch:
+    """Memory to read in."""
+    from pollwatch.kernels import accesslines as kernel  # noqa: PLC0415 - heavy: numba
 
-    def __init__(self) -> None:
-        """Start with none."""
-        self.rows = 0
-
-    def room(self, rows: int, texts: int) -> None:
-        """Make room for so many lines of so many fields."""
-        if rows > self.rows:
-            self.rows = rows
-            self.codes, self.firsts, self.lasts = (np.empty((texts, rows), dtype=np.int32) for _ in range(3))
-            self.slots = np.empty((texts, _slots(rows)), dtype=np.uint64)
-            self.numbers, self.places = np.empty((2, rows), dtype=np.int64), np.empty(rows, dtype=np.int64)
-        self.slots.fill(0)
+    return Scratch(kernel.TEXTS, kernel.NUMBERS)
 
 
-def read(lines: RawLines, notation: Notation, scratch: Scratch) -> Read:
+def read(lines: RawLines, notation: Notation, memory: Scratch) -> Read:
     """Read every line of a usual layout; what is read is good until the scratch memory is used again."""
     from pollwatch.kernels import accesslines as kernel  # noqa: PLC0415 - heavy: numba
 
-    fields, numbers, places = _fields(lines, scratch)
+    fields, numbers, places = _fields(lines, memory)
     client, more, request, host = (fields[at] for at in (kernel.CLIENT, kernel.MORE, kernel.REQUEST, kernel.HOST))
     found = Read(places, {}, {})
     alone = (
@@ -96,12 +77,12 @@ def read(lines: RawLines, notation: Notation, scratch: Scratch) -> Read:
     )
     for name, field, at in alone:
         codes, values = fields[at]
-        found.texts[name] = [_meant(codes, meaning(field, pl.Series(values)))]
+        found.texts[name] = [meant(codes, meaning(field, pl.Series(values)))]
     for name, at in (("cs-method", kernel.METHOD), ("cs-version", kernel.VERSION)):
         found.texts[name] = [fields[at]]
     found.texts |= {name: [part] for name, part in _targets(*fields[kernel.URI]).items()}
-    found.numbers["sc-status"], found.numbers["sc-bytes"] = (_number(each) for each in numbers)
-    found.numbers[TIME] = _each(
+    found.numbers["sc-status"], found.numbers["sc-bytes"] = (numbers_of(each) for each in numbers)
+    found.numbers[TIME] = each_row(
         times_us(_frame("time", fields[kernel.TIME][1]), notation).to_arrow(), fields[kernel.TIME][0]
     )
     for field, (codes, values) in (("extra", more), ("request", request)):
@@ -112,24 +93,19 @@ def read(lines: RawLines, notation: Notation, scratch: Scratch) -> Read:
     return _without(found, own & (more[0] != ABSENT))
 
 
-def _fields(lines: RawLines, scratch: Scratch) -> tuple[list[_Part], Numbers, Numbers]:
+def _fields(lines: RawLines, memory: Scratch) -> tuple[list[Part], Numbers, Numbers]:
     """Each field's codes and different texts, the numbers, and the places of the lines that could be read."""
     from pollwatch.kernels import accesslines as kernel  # noqa: PLC0415 - heavy: numba
 
     data, used = np.frombuffer(lines.data, dtype=np.uint8), np.zeros(kernel.TEXTS, dtype=np.int64)
-    scratch.room(len(lines), kernel.TEXTS)
-    codes, firsts, lasts, numbers = scratch.codes, scratch.firsts, scratch.lasts, scratch.numbers
+    memory.room(len(lines))
+    codes, firsts, lasts, numbers = memory.codes, memory.firsts, memory.lasts, memory.numbers
     done = kernel.read(
         data, lines.starts, lines.ends, int(_is_text(lines.data)),
-        scratch.slots, codes, firsts, lasts, used, numbers, scratch.places,
+        memory.slots, codes, firsts, lasts, used, numbers, memory.places,
     )  # fmt: skip
-    texts = [_gathered(data, firsts[at, :size], lasts[at, :size]) for at, size in enumerate(used.tolist())]
-    return list(zip(codes[:, :done], texts, strict=True)), numbers[:, :done], scratch.places[:done]
-
-
-def _slots(count: int) -> int:
-    """Room for so many texts: a power of two, at most half full."""
-    return 1 << (2 * count).bit_length()
+    texts = [gathered(data, firsts[at, :size], lasts[at, :size]) for at, size in enumerate(used.tolist())]
+    return list(zip(codes[:, :done], texts, strict=True)), numbers[:, :done], memory.places[:done]
 
 
 def _is_text(data: bytes) -> bool:
@@ -142,17 +118,7 @@ def _is_text(data: bytes) -> bool:
     return True
 
 
-def _gathered(data: npt.NDArray[np.uint8], starts: Codes, ends: Codes) -> pa.Array:
-    """Texts of a run of bytes as Arrow's."""
-    from pollwatch.kernels.distinct import gathered  # noqa: PLC0415 - heavy: numba
-
-    offsets = np.empty(len(starts) + 1, dtype=np.int32)
-    target = np.empty(int((ends - starts).sum(dtype=np.int64)), dtype=np.uint8)
-    gathered(data, starts, ends, offsets, target)
-    return pa.StringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(target))
-
-
-def _targets(codes: Codes, uris: pa.Array) -> dict[str, _Part]:
+def _targets(codes: Codes, uris: pa.Array) -> dict[str, Part]:
     """URI, stem and query of well-formed requests, whose URIs are paths."""
     from pollwatch.kernels.distinct import cut_at  # noqa: PLC0415 - heavy: numba
 
@@ -171,34 +137,16 @@ def _targets(codes: Codes, uris: pa.Array) -> dict[str, _Part]:
     return found
 
 
-def _distinct(data: npt.NDArray[np.uint8], starts: Codes, ends: Codes) -> _Part:
+def _distinct(data: npt.NDArray[np.uint8], starts: Codes, ends: Codes) -> Part:
     from pollwatch.kernels.distinct import code_texts  # noqa: PLC0415 - heavy: numba
 
     codes, firsts, lasts = (np.empty(len(starts), dtype=np.int32) for _ in range(3))
-    used = code_texts(data, starts, ends, np.zeros(_slots(len(starts)), dtype=np.uint64), codes, firsts, lasts, 0)
-    return codes, _gathered(data, firsts[:used], lasts[:used])
+    used = code_texts(data, starts, ends, np.zeros(slots_for(len(starts)), dtype=np.uint64), codes, firsts, lasts, 0)
+    return codes, gathered(data, firsts[:used], lasts[:used])
 
 
 def _frame(field: str, texts: pa.Array) -> pl.DataFrame:
     return pl.DataFrame({field: pl.Series(texts), NUMBER: pl.int_range(len(texts), dtype=pl.Int64, eager=True)})
-
-
-def _meant(codes: Codes, values: pl.Series | pa.Array) -> _Part:
-    """Codes of texts as codes of what those mean, which may be nothing."""
-    array = values.to_arrow().cast(pa.string()) if isinstance(values, pl.Series) else values
-    if array.null_count:
-        nothing = np.append(array.is_null().to_numpy(zero_copy_only=False), True)
-        codes, array = np.where(nothing[codes], np.int32(ABSENT), codes), pc.fill_null(array, "")
-    return codes, array
-
-
-def _each(values: pa.Array, codes: Codes) -> pa.Array:
-    """Each line's value, by its code."""
-    return values.take(pa.array(codes, mask=codes == ABSENT))
-
-
-def _number(numbers: Numbers) -> pa.Array:
-    return pa.array(numbers.copy(), mask=numbers < 0)
 
 
 def _add(found: Read, codes: Codes, table: pa.Table, *, hosted: npt.NDArray[np.bool_]) -> None:
@@ -208,9 +156,9 @@ def _add(found: Read, codes: Codes, table: pa.Table, *, hosted: npt.NDArray[np.b
         if name in (TIME, NUMBER) or array.null_count == len(array):
             continue
         if name in INTEGERS:
-            found.numbers[name] = _each(array, codes)
+            found.numbers[name] = each_row(array, codes)
             continue
-        theirs, values = _meant(codes, array)
+        theirs, values = meant(codes, array)
         if name == "cs-host":
             theirs = np.where(hosted, np.int32(ABSENT), theirs)
         found.texts.setdefault(name, []).append((theirs, values))
@@ -254,13 +202,13 @@ def joined(found: Read, others: pa.Table | None, first_number: int) -> pa.Table:
         coded = [_first(found.texts.get(name, ()), rows)]
         if others is not None:
             coded.append(encoded(pa.nulls(missing, pa.string()) if theirs is None else theirs))
-        columns[name] = _dictionary(*_behind_each_other(coded), order)
+        columns[name] = dictionary(*behind_each_other(coded), order)
     columns[NUMBER] = pa.array(numbers)
     fields = [pa.field(name, array.type, nullable=name != NUMBER) for name, array in columns.items()]
     return pa.table(list(columns.values()), schema=pa.schema(fields))
 
 
-def _first(parts: Sequence[_Part], rows: int) -> _Part:
+def _first(parts: Sequence[Part], rows: int) -> Part:
     """Parts of one column as one: of several texts of a line the first counts."""
     if not parts:
         return np.full(rows, ABSENT, dtype=np.int32), pa.array([], pa.string())
@@ -269,20 +217,3 @@ def _first(parts: Sequence[_Part], rows: int) -> _Part:
         codes = np.where((codes == ABSENT) & (theirs != ABSENT), theirs + np.int32(size), codes)
         size += len(values)
     return codes, pa.concat_arrays([values for _, values in parts]) if len(parts) > 1 else parts[0][1]
-
-
-def _behind_each_other(parts: Sequence[_Part]) -> _Part:
-    """The codes of all lines, over the values of all."""
-    if len(parts) == 1:
-        return parts[0]
-    sizes = [0, len(parts[0][1])]
-    moved = [
-        np.where(codes == ABSENT, codes, codes + np.int32(size)) for (codes, _), size in zip(parts, sizes, strict=True)
-    ]
-    return np.concatenate(moved), pa.concat_arrays([values.cast(pa.string()) for _, values in parts])
-
-
-def _dictionary(codes: Codes, values: pa.Array, order: Numbers | None) -> pa.Array:
-    codes = codes.copy() if order is None else codes[order]
-    absent = codes == ABSENT
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=absent if absent.any() else None), values)

@@ -24,8 +24,9 @@ Longs = npt.NDArray[np.int64]
 #: Fields of texts, and how many there are.
 CLIENT, USER, TIME, METHOD, URI, VERSION, REFERER, AGENT, MORE, HOST, REQUEST = range(11)
 TEXTS = 11
-#: Numbers; one that is not there is :data:`NO_NUMBER`.
+#: Numbers, and how many there are; one that is not there is :data:`NO_NUMBER`.
 STATUS, BYTES = range(2)
+NUMBERS = 2
 NO_NUMBER = -1
 
 _TILE = 2048
