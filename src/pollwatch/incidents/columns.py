@@ -54,11 +54,15 @@ _PARTS: Final[Mapping[str, str]] = {
     "timed": "x.first_us IS NOT NULL",
     "assignee": "x.assignee",
     "phase": "x.phase",
-    "severity": "x.severity",
+    "severity": "min(max(x.severity, 0), 7)",
     "status": f"CASE x.status {_STATUS} END",
     "priority": "min(max(x.priority, 0), 7)",
     "here": "1",
 }
+_TIMES: Final = ("first_us", "last_us")
+_WIDE: Final = ("number", *_TIMES)
+#: Fields of few values, with how many they have at most.
+_SMALL: Final[Mapping[str, int]] = {"timed": 2, "severity": 8, "status": len(STATUSES), "priority": 8}
 _FIELDS: Final = ", ".join(_PARTS[name] for name in _NAMES)
 
 
@@ -161,23 +165,33 @@ def _distinct(connection: sa.Connection, column: str) -> list[str]:
 
 
 def _load_rows(connection: sa.Connection, names: Mapping[str, Sequence[str]]) -> dict[str, npt.NDArray[Any]]:
-    """All rows, column by column: each is one text of numbers, which is read many times faster than a row each."""
-    parts, given = dict(_PARTS), list[str]()
+    """All rows, column by column: each is one text of numbers, which is read many times faster than a row each.
+
+    What has few values stands in one number: writing numbers as text is most of the work.
+    """
+    parts, sizes, given = dict(_PARTS), dict(_SMALL), list[str]()
+    parts |= {name: f"ifnull(x.{name}, 0)" for name in _TIMES}  # brought within limits below, all at once
     for name in _CODED:
-        if names[name]:
-            cases = " ".join(f"WHEN ? THEN {code}" for code in range(len(names[name])))
-            parts[name] = f"CASE x.{name} {cases} END"
-            given += names[name]
-    wanted = [name for name in _NAMES if name != "here"]
-    lists = ", ".join(f"group_concat({parts[name]})" for name in wanted)
-    query = f"SELECT {lists} FROM (SELECT * FROM incident_index ORDER BY number) x"  # noqa: S608 - our own words
-    found = _plain(connection, query, given).fetchone()
-    rows = {name: _listed(text).astype(_ROW[name]) for name, text in zip(wanted, found, strict=True)}
-    if len({values.size for values in rows.values()}) != 1:
+        sizes[name] = max(1, len(names[name]))
+        cases = " ".join(f"WHEN ? THEN {code}" for code in range(len(names[name])))
+        parts[name] = f"CASE x.{name} {cases} END" if cases else "0"
+        given += names[name]
+    packed, weight = list[str](), 1
+    for name in (*_CODED, *_SMALL):
+        packed.append(f"({parts[name]}) * {weight}")
+        weight *= sizes[name]
+    lists = ", ".join(f"group_concat({each})" for each in (*(parts[name] for name in _WIDE), " + ".join(packed)))
+    query = f"SELECT {lists} FROM incident_index x"  # noqa: S608 - our own words
+    *wide, together = map(_listed, _plain(connection, query, given).fetchone())
+    rows = dict(zip(_WIDE, wide, strict=True))
+    if len({values.size for values in (*wide, together)}) != 1:
         raise StoreError("the inbox cannot be read: some incidents have no state; is the case damaged?")
-    order = np.argsort(rows["number"], kind="stable")  # they come in order; nothing promises it
-    rows = {name: np.ascontiguousarray(values[order]) for name, values in rows.items()}
-    return {name: rows[name] if name in rows else np.ones(order.size, dtype=_ROW[name]) for name in _NAMES}
+    rows |= {name: np.clip(rows[name], 0, _LATEST_US) for name in _TIMES}
+    for name in (*_CODED, *_SMALL):
+        together, rows[name] = np.divmod(together, sizes[name])
+    order = np.argsort(rows["number"], kind="stable")  # as a rule they come in order
+    rows["here"] = np.ones(order.size, dtype=bool)
+    return {name: np.ascontiguousarray(rows[name][order], dtype=_ROW[name]) for name in _NAMES}
 
 
 def refreshed(columns: Columns, connection: sa.Connection) -> Columns:
@@ -276,9 +290,17 @@ def _load_terms(connection: sa.Connection, kind: str, numbers: Ints) -> Terms:
         ids,
         [row.value for row in found],
         [row.label for row in found],
-        numbers.searchsorted(np.concatenate([nothing, *owners.values()])),
+        _places(numbers, np.concatenate([nothing, *owners.values()])),
         np.repeat(ids.searchsorted(terms), many),
     )
+
+
+def _places(numbers: Ints, wanted: Ints) -> Ints:
+    """Where these numbers stand among all, or would stand; where none is missing there is nothing to search."""
+    first = int(numbers[0]) if numbers.size else 0
+    if numbers.size and int(numbers[-1]) - first == numbers.size - 1:
+        return np.clip(wanted - first, 0, numbers.size)
+    return numbers.searchsorted(wanted)
 
 
 def _pairs(connection: sa.Connection, numbers: Ints) -> npt.NDArray[np.int64]:
