@@ -181,8 +181,9 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     what = np.where(in_stem, stem.what, query.what)
     kept = np.flatnonzero((in_stem | in_query) & (who != 0))
     key = who[kept] ^ form[kept] * _ODD
-    marks, first = np.unique(key ^ what[kept] * _OTHER, return_index=True)
-    kept, place = kept[first], (key[first] % _PLACES).astype(np.int64)
+    marks = key ^ what[kept] * _OTHER
+    first = pl.Series(marks).arg_unique().to_numpy()
+    kept, marks, place = kept[first], marks[first], (key[first] % _PLACES).astype(np.int64)
     often, counts = _counted(often, place)
     admitted = np.flatnonzero(counts >= _COUNTED)
     admitted = admitted[~_among(marks[admitted], known)]
@@ -205,7 +206,7 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
         keyed(),
         what=pl.Series(what[chosen]),
         mark=pl.Series(marks),
-        record=pl.Series(np.where(in_stem, stem.record, query.record)[chosen]),
+        record=pl.Series(np.where(in_stem[chosen], stem.records(chosen), query.records(chosen))),
         referred=is_referred(),
         robot=is_robot(),
     )
@@ -243,12 +244,31 @@ def _counted(often: pl.DataFrame, place: npt.NDArray[np.int64]) -> tuple[pl.Data
 
 @dataclass(frozen=True, slots=True)
 class _Forms:
-    """For each row: whether its text names a record, a number for its form, one for the text, and the record's."""
+    """For each row: whether its text names a record, a number for its form, and one for the text."""
 
     usable: npt.NDArray[np.bool_]
     form: npt.NDArray[np.uint64]
     what: npt.NDArray[np.uint64]
-    record: npt.NDArray[np.int64]
+    _column: str
+    _codes: Rows
+    _texts: pl.Series
+
+    def records(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """The numbers of the records that some rows name; 0 where one names none. Few rows are ever asked."""
+        codes = self._codes[rows]
+        texts = self._texts.gather(codes[codes < len(self._texts)])
+        found = np.zeros(len(rows), np.int64)
+        numbers = pl.DataFrame({"text": texts}).select(
+            record=_plain(self._column).str.extract(_LAST_NUMBER).cast(pl.Int64, strict=False).fill_null(0)
+        )
+        found[codes < len(self._texts)] = numbers["record"].to_numpy()
+        return found
+
+
+def _plain(column: str) -> pl.Expr:
+    """A text without those numbers that are not about a record."""
+    text = pl.col("text")
+    return text.str.replace_all(_SHOWN, "") if column == "cs-uri-query" else text.str.replace_all(_DATE, "/")
 
 
 def _forms(seen: Seen, column: str, rows: Rows) -> _Forms:
@@ -258,22 +278,17 @@ def _forms(seen: Seen, column: str, rows: Rows) -> _Forms:
     made_of = pl.DataFrame({"text": texts}).select(
         usable=(text.str.contains(r"\d") & ~is_part("text")).fill_null(value=False), text=text
     )
-    numbered = made_of.with_row_index("at").filter("usable")
-    plain = text.str.replace_all(_SHOWN, "") if column == "cs-uri-query" else text.str.replace_all(_DATE, "/")
-    numbered = numbered.select("at", "text", plain=plain).filter(pl.col("plain").str.contains(r"\d"))
-    numbered = numbered.select(
+    numbered = made_of.with_row_index("at").filter("usable").select("at", plain=_plain(column))
+    numbered = numbered.filter(pl.col("plain").str.contains(r"\d")).select(
         "at",
         form=pl.col("plain").str.replace_all(_NUMBERS, "#").hash(seed=0),
         what=pl.col("plain").hash(seed=0),
-        record=pl.col("plain").str.extract(_LAST_NUMBER).cast(pl.Int64, strict=False).fill_null(0),
     )
     at = numbered["at"].to_numpy()
     usable = np.zeros(len(texts) + 1, bool)
     form, what = np.zeros(len(texts) + 1, np.uint64), np.zeros(len(texts) + 1, np.uint64)
-    record = np.zeros(len(texts) + 1, np.int64)
     usable[at], form[at], what[at] = True, numbered["form"].to_numpy(), numbered["what"].to_numpy()
-    record[at] = numbered["record"].to_numpy()
-    return _Forms(usable[codes], form[codes], what[codes], record[codes])
+    return _Forms(usable[codes], form[codes], what[codes], column, codes, texts)
 
 
 def in_question(fetched: pl.DataFrame, told: pl.DataFrame, *, done: bool) -> pl.DataFrame:
