@@ -13,7 +13,7 @@ from pollwatch.events.asked import Asked
 from pollwatch.events.text import HEADER_COLUMNS, URI_COLUMNS
 
 #: What is looked at whatever rules say: what normal forms are made of, and what detections quote and count.
-_ALWAYS = (*URI_COLUMNS, *HEADER_COLUMNS, *EXAMPLE_COLUMNS, "repeat")
+_ALWAYS = frozenset([*URI_COLUMNS, *HEADER_COLUMNS, *EXAMPLE_COLUMNS, "repeat"])
 #: A keyword of fewer bytes stands nearly everywhere.
 _SHORTEST = 4
 
@@ -29,7 +29,7 @@ def asked(fields: Iterable[str], others: Iterable[Leaf], counted: Iterable[str])
     Returns:
         None where a keyword of theirs may stand in any column.
     """
-    names = {*_ALWAYS, *fields, *counted}
+    names = {*fields, *counted}
     keywords: dict[str, None] = {}
     for leaf in others:
         if isinstance(leaf.test, SameAs):
@@ -43,7 +43,7 @@ def asked(fields: Iterable[str], others: Iterable[Leaf], counted: Iterable[str])
         keywords.update(dict.fromkeys(found))
     lower = {name.lower() for name in names}
     other_names = {FIELD_ALIASES[name].lower() for name in lower & FIELD_ALIASES.keys()}
-    return Asked(frozenset(lower | other_names), tuple(keywords))
+    return Asked(frozenset(lower | other_names), tuple(keywords), _ALWAYS)
 
 
 def counted(rules: Iterable[Rule]) -> frozenset[str]:

@@ -20,8 +20,9 @@ from pollwatch.detect.sigma.values import as_number
 from pollwatch.kernels.choosing import chosen
 from pollwatch.kernels.literals import ANY, Index, bits_for, count_grams, hits, index, no_grams, picked
 
-#: Rows that are looked at.
+#: Rows that are looked at; fewer where their texts are long: about so many bytes, but not fewer than so many rows.
 SAMPLE = 4_096
+_SAMPLE_BYTES, _FEWEST = 1 << 20, 256
 #: Where a rule's candidates would be more than this share of all rows, it is asked of all without looking.
 _COMMON = 0.7
 
@@ -168,9 +169,10 @@ def recalled(lesson: Lesson, part: Part, asked: Longs) -> Learned | None:
     return made
 
 
-def _spread(length: int) -> Longs:
-    """Some of so many rows, spread over them."""
-    return np.arange(0, length, max(1, length // SAMPLE), dtype=np.int64)
+def _step(pool: Pool) -> int:
+    """Of every how many rows one is looked at."""
+    size = int((pool.texts.ends - pool.texts.begins).sum())
+    return max(1, pool.rows // SAMPLE, min(size // _SAMPLE_BYTES, pool.rows // _FEWEST))
 
 
 def _values(column: Column, rows: Longs) -> tuple[Ints, Longs]:
@@ -182,15 +184,14 @@ def _values(column: Column, rows: Longs) -> tuple[Ints, Longs]:
 
 def _shares(pool: Pool) -> Longs:
     """In how many rows of a sample each text stands."""
-    return pool.shares(max(1, pool.rows // SAMPLE))
+    return pool.shares(_step(pool))
 
 
 def _costs(columns: Columns, part: Part) -> tuple[Floats, Common]:
     """Per entry, the share of rows that it stands in, and a little for being looked for at all; and what is common."""
-    rows = _spread(columns.length)
     costs = part.costs.copy()
     literals, pool = part.literals, pooled(columns, part.searched)
-    counts = _shares(pool)
+    rows, counts = np.arange(0, columns.length, _step(pool)), _shares(pool)
     held = np.flatnonzero(counts)
     common = _common(len(literals.numbers), pool, counts)
     if held.size:

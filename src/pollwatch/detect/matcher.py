@@ -28,6 +28,8 @@ from pollwatch.kernels.candidates import candidates, grouped, rows_of_values
 
 #: Learn anew where so many times more rows were asked than was to be expected, and so many per row besides.
 _DRIFT, _SLACK = 3, 2
+#: Learn anew in a batch of so many times more rows, where they were few.
+_GROWN = 4
 #: Batches after which that may happen again.
 _PATIENCE = 16
 #: Rows after which what an earlier run learned is learned anew: of other data it may be slow, though never wrong.
@@ -69,7 +71,7 @@ class Matcher:
         if learned is self._recalled and self._rows >= _TRUSTED and columns.length >= SAMPLE:
             learned = None
         self._rows += columns.length
-        if learned is None or (learned.rows < SAMPLE and columns.length > 2 * learned.rows):
+        if learned is None or (learned.rows < SAMPLE and columns.length > _GROWN * learned.rows):
             learned = self._learned = learn(columns, self._part)
             self._seen = _Seen()
         fits, asked = _Batch(columns, self._part, learned, self._book).settled(self._rules)

@@ -88,7 +88,8 @@ def pooled(columns: Columns, fields: Sequence[str | None]) -> Pool:
     pieces = [(nth, piece) for nth, column in enumerate(found) for piece in column.pieces()]
     values = [piece.values for _, piece in pieces]
     sizes = np.array([len(each) for each in values], np.int64)
-    if sum(each.nbytes for each in values) > _MOST_BYTES or any(pa.types.is_large_string(v.type) for v in values):
+    size = sum(each.get_total_buffer_size() for each in values)  # never less; `nbytes` takes 40 times as long
+    if size > _MOST_BYTES or any(pa.types.is_large_string(each.type) for each in values):
         values = [each.cast(pa.large_string()) for each in values]
     texts = folded(pa.concat_arrays(values) if values else pa.array([], pa.string()))
     owner = np.repeat(np.array([nth for nth, _ in pieces], np.int32), sizes)

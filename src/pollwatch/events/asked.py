@@ -13,13 +13,15 @@ class Asked:
     """What is looked at.
 
     Attributes:
-        names: of columns, in lower case.
+        names: of columns that rules name, in lower case.
         keywords: lower-case ASCII texts without control characters: who looks for keywords in any column finds nothing
             in one none of whose values holds one of these. Values that are not ASCII may hold any.
+        exact: names of other columns that are looked at, in their own case: Windows' ``Message`` is no ``message``.
     """
 
     names: frozenset[str]
     keywords: tuple[str, ...]
+    exact: frozenset[str] = frozenset()
 
 
 class Asking(Protocol):

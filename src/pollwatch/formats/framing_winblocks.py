@@ -187,6 +187,7 @@ class _Asked:
     def __init__(self, asked: Asked) -> None:
         """Make ready to ask."""
         self._names = asked.names
+        self._exact = asked.exact | _OUR_OWN
         self._keywords = holding.wanted(asked.keywords) if asked.keywords else None
         self._known: dict[str, bool] = {}
 
@@ -194,7 +195,7 @@ class _Asked:
         """Whether a column is looked at whatever it holds."""
         known = self._known.get(name)
         if known is None:
-            known = self._known[name] = name in _OUR_OWN or name.lower() in self._names
+            known = self._known[name] = name in self._exact or name.lower() in self._names
         return known
 
     def hold(self, cells: Cells, where: Ints, bounds: Longs) -> npt.NDArray[np.uint8]:

@@ -12,36 +12,59 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.literals import SPREAD, Index, index, lower, no_grams, picked, stands
+from pollwatch.kernels.literals import SPREAD, lower, stands
 from pollwatch.kernels.texts import ESCAPED, NULL
-from pollwatch.kernels.words import same
+from pollwatch.kernels.words import first_byte, marked, same, word_at
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
 Longs: TypeAlias = npt.NDArray[np.int64]
-Words: TypeAlias = npt.NDArray[np.uint32]
 
 _BITS = 14
 _SHIFT = np.uint32(32 - _BITS)
-_BYTE, _BIT, _PLACE, _FIVE = np.uint32(8), np.uint32(1), np.uint32(31), np.uint32(5)
+_BYTE = np.uint32(8)
+_BEYOND_ASCII = np.uint64(0x8080808080808080)
 _QUOTE, _BACKSLASH, _SLASH, _U, _LAST_ASCII = 0x22, 0x5C, 0x2F, 0x75, 0x7F
+_QUOTE_WORD, _BACKSLASH_WORD = np.uint64(_QUOTE), np.uint64(_BACKSLASH)
 
 
 class Wanted(NamedTuple):
-    """Literals as they are looked for, and how long the shortest one reads."""
+    """Literals as they are looked for.
 
-    known: Index
+    Of every ``stride`` *grams* (four bytes that follow one another) one is looked at: of any literal it is one of the
+    first so many.
+
+    Attributes:
+        literals, starts: the literals' bytes one behind the other, and where each begins (one more at last).
+        heads, following: per hash of a gram the first place of one in a literal, and per place the next; -1 = none.
+        places: per place the literal, and where in it the gram ends.
+        stride: of every so many grams one is looked at.
+        shortest: how long the shortest literal reads.
+    """
+
+    literals: Bytes
+    starts: Longs
+    heads: Ints
+    following: Ints
+    places: Ints
+    stride: int
     shortest: int
 
 
 def wanted(texts: tuple[str, ...]) -> Wanted:
     """Literals ready to be looked for: lower-case, of ASCII without control characters, four bytes or longer."""
     literals = [text.replace("\\", "\\\\").replace('"', '\\"').encode() for text in texts]
+    stride = min(map(len, literals), default=4) - 3
+    places = [(nth, end) for nth in range(len(literals)) for end in range(3, 3 + stride)]
+    heads = np.full(1 << _BITS, -1, np.int32)
+    following = np.full(len(places), -1, np.int32)
+    for place, (nth, end) in enumerate(places):
+        hashed = (int.from_bytes(literals[nth][end - 3 : end + 1], "big") * int(SPREAD) & 0xFFFFFFFF) >> int(_SHIFT)
+        following[place], heads[hashed] = heads[hashed], place
     laid = np.frombuffer(b"".join(literals), np.uint8).copy()
     starts = np.cumsum([0, *map(len, literals)]).astype(np.int64)
-    grams, ends = picked(laid, starts, no_grams(_BITS), _BITS)
-    found = index(laid, starts, np.zeros(len(literals), np.uint8), grams, ends, _BITS)
-    return Wanted(found, min(map(len, texts), default=0))
+    table = np.array(places, np.int32).reshape(-1, 2)
+    return Wanted(laid, starts, heads, following, table, stride, min(map(len, texts), default=0))
 
 
 def holding(
@@ -58,13 +81,7 @@ def holding(
         columns: where each column's cells begin; one more at last.
         asked: from :func:`wanted`.
     """
-    known = asked.known
-    if (known.ends < 0).any():  # more share a gram than an index takes
-        return np.ones(len(columns) - 1, np.uint8)
-    return _holding(
-        data, starts, lengths, kinds, cells, columns,
-        known.literals, known.starts, known.filter, known.heads, known.following, known.ends, asked.shortest,
-    )  # fmt: skip
+    return _holding(data, starts, lengths, kinds, cells, columns, *asked)
 
 
 @compiled
@@ -77,10 +94,10 @@ def _holding(
     columns: Longs,
     literals: Bytes,
     literal_starts: Longs,
-    filter_: Words,
     heads: Ints,
     following: Ints,
-    ends: Ints,
+    places: Ints,
+    stride: int,
     shortest: int,
 ) -> Bytes:
     found = np.zeros(len(columns) - 1, np.uint8)
@@ -95,13 +112,43 @@ def _holding(
             if before >= 0 and lengths[before] == length and same(data, int(starts[before]), data, start, length):
                 continue
             before = cell
-            if _holds(
-                data, start, start + length, kinds[cell] == ESCAPED,
-                literals, literal_starts, filter_, heads, following, ends,
-            ):  # fmt: skip
+            if _reads_otherwise(data, start, start + length, kinds[cell] == ESCAPED) or _holds(
+                data, start, start + length, literals, literal_starts, heads, following, places, stride
+            ):
                 found[column] = 1
                 break
     return found
+
+
+@compiled
+def _reads_otherwise(
+    data: Bytes,
+    at: int,
+    end: int,
+    escaped: bool,  # noqa: FBT001 - a kernel takes no keywords
+) -> bool:
+    """Whether a value may read otherwise than it is written."""
+    while at < end:
+        if at + 8 <= end:
+            word = word_at(data, at)
+            if word & _BEYOND_ASCII:
+                return True
+            marks = marked(word, _BACKSLASH_WORD) | marked(word, _QUOTE_WORD)
+            if not marks:
+                at += 8
+                continue
+            at += first_byte(marks)
+        byte = data[at]
+        if byte > _LAST_ASCII:
+            return True
+        at += 1
+        if byte == _BACKSLASH or byte == _QUOTE:
+            if not escaped:  # the text of an array, which is written as it reads
+                return True
+            if at < end and (data[at] == _U or data[at] == _SLASH or data[at] > _LAST_ASCII):
+                return True
+            at += 1
+    return False
 
 
 @compiled
@@ -109,37 +156,23 @@ def _holds(
     data: Bytes,
     begin: int,
     end: int,
-    escaped: bool,  # noqa: FBT001 - a kernel takes no keywords
     literals: Bytes,
     starts: Longs,
-    filter_: Words,
     heads: Ints,
     following: Ints,
-    ends: Ints,
+    places: Ints,
+    stride: int,
 ) -> bool:
-    """Whether a value may hold a literal."""
-    gram = np.uint32(0)
-    inside = False  # an escape: its second byte
-    for at in range(begin, end):
-        byte = data[at]
-        if byte > _LAST_ASCII:
-            return True
-        if inside:
-            if byte == _U or byte == _SLASH:
-                return True
-            inside = False
-        elif byte == _BACKSLASH or byte == _QUOTE:
-            if not escaped:  # the text of an array, which is written as it reads
-                return True
-            inside = byte == _BACKSLASH
-        gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(lower(byte)))
-        hashed = np.uint32(np.uint32(gram * SPREAD) >> _SHIFT)
-        if not (filter_[hashed >> _FIVE] >> (hashed & _PLACE)) & _BIT:
-            continue
-        literal = heads[hashed]
-        while literal >= 0:
-            first, size = at - ends[literal], starts[literal + 1] - starts[literal]
+    """Whether a value holds a literal."""
+    for at in range(begin + 3, end, stride):
+        gram = np.uint32(0)
+        for before in range(3, -1, -1):
+            gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(lower(data[at - before])))
+        place = heads[np.uint32(gram * SPREAD) >> _SHIFT]
+        while place >= 0:
+            literal = places[place, 0]
+            first, size = at - places[place, 1], starts[literal + 1] - starts[literal]
             if first >= begin and first + size <= end and stands(data, first, literals, starts[literal], size):
                 return True
-            literal = following[literal]
+            place = following[place]
     return False

@@ -10,7 +10,7 @@ import numpy as np
 
 from pollwatch.kernels.compiled import compiled
 from pollwatch.kernels.texts import ESCAPED, NULL, PLAIN
-from pollwatch.kernels.words import Bytes, marked, word_at
+from pollwatch.kernels.words import Bytes, first_byte, marked, word_at
 
 #: The bytes are some other JSON value.
 ODD = 3
@@ -35,13 +35,16 @@ def space(data: Bytes, at: int, end: int) -> int:
 def string(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """Where the string that begins here closes, and how it reads; half surrogates and raw control characters break.
 
-    Eight bytes at a time while none of them is a quote, a backslash or a control character.
+    Eight bytes at a time, up to the first quote, backslash or control character among them.
     """
     kind = PLAIN
     while at < end:
-        if at + 8 <= end and _unremarkable(word_at(data, at)):
-            at += 8
-            continue
+        if at + 8 <= end:
+            marks = _remarkable(word_at(data, at))
+            if not marks:
+                at += 8
+                continue
+            at += first_byte(marks)
         byte = data[at]
         if byte == QUOTE:
             return at, kind
@@ -57,9 +60,10 @@ def string(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 @compiled
-def _unremarkable(word: np.uint64) -> bool:
+def _remarkable(word: np.uint64) -> np.uint64:
+    """The top bit of each byte that is a quote, a backslash or a control character; the lowest is never wrong."""
     control = (word - _SPACES) & ~word & _TOPS
-    return bool((marked(word, _QUOTE_WORD) | marked(word, _BACKSLASH_WORD) | control) == np.uint64(0))
+    return marked(word, _QUOTE_WORD) | marked(word, _BACKSLASH_WORD) | control
 
 
 @compiled

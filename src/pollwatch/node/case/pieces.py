@@ -6,8 +6,9 @@ works on them or several.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+import gc
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -99,11 +100,11 @@ def _matched(read: Generator[Piece, None, None], engine: Engine, *, together: bo
     held: list[Piece] = []
     events = size = 0
     logsources = set()
-    with closing(read):
+    with _left_alone(), closing(read):
         for piece in read:
             held.append(piece)
             events += sum(map(len, piece.batches))
-            size += sum(batch.table.nbytes for batch in piece.batches)
+            size += sum(batch.table.get_total_buffer_size() for batch in piece.batches)
             logsources |= {batch.logsource for batch in piece.batches}
             if not together or events >= _TOGETHER_EVENTS * len(logsources) or size >= _TOGETHER_BYTES:
                 yield from _match(held, engine)
@@ -111,6 +112,16 @@ def _matched(read: Generator[Piece, None, None], engine: Engine, *, together: bo
                 logsources.clear()
         yield from _match(held, engine)
     engine.keep_learned()
+
+
+@contextmanager
+def _left_alone() -> Iterator[None]:
+    """What there is already, thousands of rules above all, is not looked through for garbage meanwhile."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _match(held: Sequence[Piece], engine: Engine) -> Generator[Piece, None, None]:
