@@ -50,10 +50,10 @@ demo: setup  ## two rival nodes watch one recorded election week
 	@$(BIN)/pollwatch demo
 
 # Three processes on two cores: a part of the suite waits for processes and clocks. It starts pollwatch hundreds of times,
-# so that this is compiled first, also where the environment forbids Python to do so by itself.
+# so that this is compiled first, also where the environment forbids Python to do so by itself; pytest keeps the tests, too.
 test: setup-test  ## the whole suite
 	@$(BIN)/python -m compileall -q src
-	@TMPDIR=$$($(BIN)/python tools/testroom.py) $(BIN)/python -m pytest -n 3 --dist worksteal
+	@TMPDIR=$$($(BIN)/python tools/testroom.py) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal
 
 # Scripts import their neighbours and makers of tests; two folders may use one module name, so each is asked by itself.
 SCRIPTS := fuzz bench tools

@@ -29,6 +29,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.queues import Queue
@@ -178,10 +179,19 @@ def watch(folder: Path, case: Path, *more: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=folder, stderr=(folder / "watch.stderr").open("ab"))
 
 
-def rss_mib(process: int) -> float:
-    """Memory of a process."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+def rss_mib(process: int) -> tuple[float, float]:
+    """Memory of a watch, and of the process that groups for it."""
+    grouping = 0.0
+    for listed in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in listed.read_text().split():
+            if "groupingwork" in Path(f"/proc/{child}/cmdline").read_text():
+                grouping = _rss_mib(child)
+    return _rss_mib(process), grouping
+
+
+def _rss_mib(process: int | str) -> float:
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def lines_in(case: Path) -> int:
@@ -236,7 +246,7 @@ class Run:
         process: the watch.
         sent: lines, by source.
         marks: each attacker and when its first line was written, by source.
-        memory: of the watch, in MiB, each second.
+        memory: of the watch and of its grouping, in MiB, each second.
         load: of the machine.
         deaths: how often the watch was killed.
         took_s: how long the senders sent.
@@ -245,7 +255,7 @@ class Run:
     process: subprocess.Popen[bytes]
     sent: dict[str, int] = field(default_factory=dict)
     marks: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
-    memory: list[float] = field(default_factory=list)
+    memory: list[tuple[float, float]] = field(default_factory=list)
     load: list[float] = field(default_factory=list)
     deaths: int = 0
     took_s: float = 0.0
@@ -263,7 +273,7 @@ def disturb(folder: Path, case: Path, options: argparse.Namespace, process: subp
     while len(run.sent) < len(senders):
         time.sleep(1)
         run.load.append(os.getloadavg()[0])
-        if run.process.poll() is None:
+        with suppress(OSError):  # it was just killed
             run.memory.append(rss_mib(run.process.pid))
         if options.kill and now() - killed > KILL_S:
             run.process.kill()
@@ -396,7 +406,7 @@ def catch_up(lines: int) -> dict[str, object]:
         "in_one_incident": sum(count == 1 for count in of.values()),
         "incidents_told": len(told),
         "told_twice": sum(count > 1 for _id, count in told),
-        "memory_mib": round(memory),
+        "memory_mib": list(map(round, memory)),
         "exit": code,
     }
 
@@ -424,7 +434,7 @@ def report(run: Run, seen: dict[str, float]) -> dict[str, object]:
             [round(float(np.percentile(some, share)), 2) for share in (50, 99)]
             for _minute, some in sorted(minutes.items())
         ],
-        "memory_mib": [round(each) for each in run.memory[:: max(1, len(run.memory) // 12)]],
+        "memory_mib": [list(map(round, each)) for each in run.memory[:: max(1, len(run.memory) // 12)]],
         "deaths": run.deaths,
         "load": [round(min(run.load), 1), round(max(run.load), 1)],
     }

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.assertion import rewrite
 from playwright.sync_api import Browser, sync_playwright
 
 from poison import LINES, LONG, write_hostile
@@ -41,12 +42,27 @@ _warming: list[subprocess.Popen[bytes]] = []
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Where processes share the tests, fill the cache while they collect: each of them would compile the same."""
+    """Where processes share the tests, they share what is compiled first: each of them would compile the same."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        _rewrite_share(session.config, int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
     if session.config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
         command = [sys.executable, "-m", "pollwatch", "scan", "-q", "--json", "examples/election-week"]
         env, null = os.environ | SURROUNDINGS, subprocess.DEVNULL
         root = session.config.rootpath
         _warming.append(subprocess.Popen(command, stdin=null, stdout=null, stderr=null, env=env, cwd=root))
+
+
+def _rewrite_share(config: pytest.Config, worker: int, count: int) -> None:
+    """Let each process rewrite some of the modules' assertions for all (where Python may keep what it compiled)."""
+    if sys.dont_write_bytecode:
+        return
+    state = config.stash[rewrite.assertstate_key]
+    for path in sorted(Path(__file__).parent.rglob("test_*.py"))[worker::count]:
+        folder = rewrite.get_cache_dir(path)
+        kept = folder / (path.name[:-3] + rewrite.PYC_TAIL)
+        if rewrite.try_makedirs(folder) and rewrite._read_pyc(path, kept) is None:  # noqa: SLF001 - see below
+            found, code = rewrite._rewrite_test(path, config)  # noqa: SLF001 - pytest has no door for it; pinned
+            rewrite._write_pyc(state, code, found, kept)  # noqa: SLF001
 
 
 def pytest_unconfigure() -> None:

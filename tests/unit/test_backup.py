@@ -4,17 +4,15 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
-import httpx
 import msgspec
 import pytest
 
 from backup_scenes import a_case, from_dump, go_on, told
 from case_scenes import clock, open_case
-from pollwatch.errors import EvidenceError, PeerError, SplitError, StoreError, UsageError
+from pollwatch.errors import EvidenceError, SplitError, StoreError, UsageError
 from pollwatch.evidence.keys import KeyType, Signer
 from pollwatch.evidence.witness import Witness
 from pollwatch.incidents.inbox import Inbox
@@ -258,34 +256,6 @@ def test_a_log_from_an_old_backup_signs_no_second_history(made: tuple[Path, Path
         resuming.resume(back, [foreign], "eva", "the disk died", clock())
     with CaseEvidence.open(back, clock()) as evidence, pytest.raises(StoreError, match="signs nothing"):
         evidence.publish_seal()
-
-
-def test_a_witness_is_asked_at_its_address(made: tuple[Path, Path, Made], tmp_path: Path) -> None:
-    """A witness that cosigned more than the backup has says so itself; one of other logs is no help."""
-    case, kept, first = made
-    went_on, back = tmp_path / "went-on", tmp_path / "back"
-    shutil.copytree(case, went_on)
-    go_on(went_on, 50)
-    restoring.restore(kept, back, name=first.name)
-    seen = (went_on / "evidence" / "shared" / "public" / "checkpoint").read_bytes()
-    origin = seen.partition(b"\n")[0]
-    place = f"/witness/{sha256(origin).hexdigest()}/checkpoint"
-
-    def witness(request: httpx.Request) -> httpx.Response:
-        return (
-            httpx.Response(200, stream=httpx.ByteStream(seen))
-            if request.url.path == place
-            else httpx.Response(404, stream=httpx.ByteStream(b""))
-        )
-
-    told = resuming.fetched(back, "https://birch.example/", httpx.MockTransport(witness))
-    with pytest.raises(SplitError, match="never sign again"):
-        resuming.resume(back, [told], "eva", "the disk died", clock())
-    others = httpx.MockTransport(lambda _request: httpx.Response(200, stream=httpx.ByteStream(b"another/log\n9\n")))
-    with pytest.raises(PeerError, match="shows no checkpoint of"):
-        resuming.fetched(back, "https://birch.example", others)
-    with pytest.raises(UsageError, match="begins with http"):
-        resuming.fetched(back, "file:///etc/passwd")
 
 
 def test_a_log_goes_on_where_nothing_was_signed_since(made: tuple[Path, Path, Made], tmp_path: Path) -> None:

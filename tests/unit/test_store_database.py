@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 
 from pollwatch.console.accounts import tables as accounttables
 from pollwatch.errors import StoreError
-from pollwatch.incidents import decisiontables, inboxtables, livetables, tables
+from pollwatch.incidents import decisiontables, inboxtables, livetables, saved, tables
 from pollwatch.notify import tables as notifytables
 from pollwatch.store import migrations
 from pollwatch.store.database import METADATA, Database
@@ -26,6 +26,7 @@ def test_the_migrations_make_exactly_the_declared_tables(tmp_path: Path) -> None
         tables.INPUTS,
         inboxtables.INDEX,
         decisiontables.MERGES,
+        saved.SAVED,
         livetables.LIVE_INPUTS,
         accounttables.ACCOUNTS,
         notifytables.ALARMS,

@@ -35,6 +35,7 @@ from pollwatch.incidents.livefolding import Changes
 from pollwatch.incidents.matching import overlaps
 from pollwatch.incidents.regroup import Regrouped, write_incidents
 from pollwatch.incidents.rolling import RollingSpool
+from pollwatch.incidents.spool import columns_of
 from pollwatch.store.events import EventReader
 
 #: Detections that are grouped together at most, and the lines of all of them.
@@ -115,7 +116,7 @@ class LiveGrouping:
         for path, reader, first in readers:
             if first > 1:
                 self._spool.begin_at(path, first)
-            for batch in reader.batches():
+            for batch in reader.batches(columns_of):
                 self._spool.write(batch)
 
     def observe(self, batches: Iterable[EventBatch]) -> None:

@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from pollwatch.events import taxonomy
-from pollwatch.events.batch import NUMBER, TIME, EventBatch, encoded, plain
+from pollwatch.events.batch import NUMBER, TIME, EventBatch, LogSource, encoded, plain
 from pollwatch.events.taxonomy import AUTH, SYSLOG, WEB, actor_columns
 
 #: Stands for "no time" in the ``time`` column.
@@ -35,6 +35,18 @@ SCHEMA = pa.schema([
 ])  # fmt: skip
 
 U64 = npt.NDArray[np.uint64]
+
+
+def columns_of(logsource: LogSource) -> frozenset[str]:
+    """The columns of events that a row is made of."""
+    actors = actor_columns(logsource)
+    return _COLUMNS | {actors.ip, actors.user, actors.target}
+
+
+_COLUMNS: Final = frozenset({
+    NUMBER, TIME, "cs-user-agent", "cs-uri-stem", "sc-status", "sc-bytes", "cs-username", "hostname", "program", "pid",
+    "ruser", "action",
+})  # fmt: skip
 
 
 def hashes(values: pl.Series) -> U64:

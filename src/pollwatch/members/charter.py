@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from pollwatch.clock import parse_rfc3339, rfc3339
@@ -59,6 +60,7 @@ class Charter:
     releasers: int = 1
     matching: MatchingRules = field(default_factory=MatchingRules)
     amendment: Amendment = field(default_factory=Amendment)
+    _text: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check what holds between the fields.
@@ -97,8 +99,10 @@ class Charter:
 
     @property
     def text(self) -> str:
-        """The text that is signed."""
-        return document.text_of(_KIND, self.record(), exercise=self.exercise)
+        """The text that is signed; written once, since a node asks for it at every step."""
+        if not self._text:
+            object.__setattr__(self, "_text", document.text_of(_KIND, self.record(), exercise=self.exercise))
+        return self._text
 
     def member(self, name: str) -> Member:
         """The member of that name (case does not matter, nor does its key's short form).
@@ -188,16 +192,7 @@ class SignedCharter:
             FormatError: not a well-formed charter.
             SignatureError: a signature is wrong, or on a first charter by nobody in it.
         """
-        note, value = document.read(_KIND, data)
-        charter = _from_record(value)
-        if charter.text != note.text:
-            raise SignatureError("the charter does not agree with its first line on whether this is an exercise")
-        signed = cls(charter, note)
-        keys = {(each.statement.name, each.statement.id) for each in charter.members}
-        if not charter.previous and any((line.name, line.key_id) not in keys for line in note.signatures):
-            raise SignatureError("the charter carries a signature by a key that is no member's")
-        notes.verify(note, [each.statement for each in charter.members])
-        return signed
+        return _parsed(data)
 
     def to_bytes(self) -> bytes:
         """The charter as it travels and is kept."""
@@ -248,6 +243,21 @@ def _differences(path: str, ours: object, theirs: object) -> Iterator[str]:
 
 def _shown(value: object) -> str:
     return "absent" if value is None else repr(value)[:120]
+
+
+@lru_cache(maxsize=32)
+def _parsed(data: bytes) -> SignedCharter:
+    """The same bytes are the same charter, equally signed: a node that reads them at every step checks them once."""
+    note, value = document.read(_KIND, data)
+    charter = _from_record(value)
+    if charter.text != note.text:
+        raise SignatureError("the charter does not agree with its first line on whether this is an exercise")
+    signed = SignedCharter(charter, note)
+    keys = {(each.statement.name, each.statement.id) for each in charter.members}
+    if not charter.previous and any((line.name, line.key_id) not in keys for line in note.signatures):
+        raise SignatureError("the charter carries a signature by a key that is no member's")
+    notes.verify(note, [each.statement for each in charter.members])
+    return signed
 
 
 def _from_record(value: object) -> Charter:

@@ -6,9 +6,11 @@ Plain ``sqlite3``: the gateway needs a mailbox and not a mapper, and what is rec
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -74,7 +76,8 @@ def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = FULL")
-            database.executescript(schema)
+            if not _made(database, schema):
+                database.executescript(schema)
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
@@ -84,3 +87,21 @@ def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
             database.execute("COMMIT")
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be used: {error}") from error
+
+
+_NAMED: Final = re.compile(r"CREATE (?:TABLE|INDEX|TRIGGER) IF NOT EXISTS (\w+)")
+
+
+@cache
+def _missing(schema: str) -> str:
+    """A question for how many of the things that a schema makes are missing."""
+    names = _NAMED.findall(schema)
+    if len(names) != schema.count("CREATE "):
+        raise ValueError("each thing of a schema is made where it does not exist")
+    listed = ", ".join(f"'{name}'" for name in names)
+    return f"SELECT {len(names)} - count(*) FROM sqlite_schema WHERE name IN ({listed})"  # noqa: S608 - our words
+
+
+def _made(database: sqlite3.Connection, schema: str) -> bool:
+    """Whether all of it is there: asking costs a third of making what exists, and a half-made one is made whole."""
+    return bool(database.execute(_missing(schema)).fetchone()[0] == 0)

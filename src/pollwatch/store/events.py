@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,16 +179,21 @@ class EventReader:
         self._path = path
         self._files = tuple(files)
 
-    def batches(self) -> Iterator[EventBatch]:
+    def batches(self, wanted: Callable[[LogSource], Collection[str]] | None = None) -> Iterator[EventBatch]:
         """All events, by logsource, then in the order of their lines.
+
+        Args:
+            wanted: the columns that are asked of a logsource, where they are there; None = all.
 
         Raises:
             StoreError: a file is missing or damaged.
         """
         for file in self._files:
             with disk_errors(self._root / file.name), pq.ParquetFile(self._root / file.name) as parquet:
+                names = parquet.schema_arrow.names
+                asked = names if wanted is None else [name for name in names if name in wanted(file.logsource)]
                 for group in range(parquet.num_row_groups):
-                    yield EventBatch(file.logsource, self._path, parquet.read_row_group(group))
+                    yield EventBatch(file.logsource, self._path, parquet.read_row_group(group, columns=asked))
 
     def at(self, numbers: Numbers) -> Iterator[EventBatch]:
         """The events of the given lines (sorted record numbers); lines that were not understood have none.

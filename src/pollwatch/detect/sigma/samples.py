@@ -45,8 +45,8 @@ def samples(path: Path) -> dict[str, Samples]:
     import yaml  # noqa: PLC0415 - detectors bring their samples along without it, and a start need not wait for it
 
     try:
-        documents = [each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if isinstance(each, dict)]
-        return {str(each.get("id")): _samples(each) for each in documents}
+        documents = yaml.load_all(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        return {str(each.get("id")): _samples(each) for each in documents if isinstance(each, dict)}
     except (RuleError, OSError, ValueError, OverflowError, TypeError, yaml.YAMLError, RecursionError) as error:
         raise RuleError(f"{path}: samples not understood: {error}") from error
 

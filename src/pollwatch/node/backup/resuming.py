@@ -15,8 +15,6 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
 from pollwatch import canonical, durable
 from pollwatch.clock import Clock, rfc3339
 from pollwatch.errors import EvidenceError, PeerError, SignatureError, SplitError, StoreError, UsageError
@@ -88,14 +86,13 @@ def resume(case_dir: Path, checkpoints: Sequence[bytes], who: str, reason: str, 
     return seen
 
 
-def fetched(case_dir: Path, address: str, transport: httpx.BaseTransport | None = None) -> bytes:
+def fetched(case_dir: Path, address: str) -> bytes:
     """The checkpoint of the case's shared log that somebody shows at an address; unchecked.
 
     Args:
         case_dir: the case.
         address: of a member's gateway or a witness, which shows what it cosigned last (tlog-witness, monitoring); or of
             the checkpoint itself, as a public page has it.
-        transport: another way than TCP.
 
     Raises:
         UsageError: it is no address.
@@ -105,7 +102,7 @@ def fetched(case_dir: Path, address: str, transport: httpx.BaseTransport | None 
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageError(f"{address}: an address begins with http:// or https://")
     origin = CaseKeys.load(case_dir / "evidence").shared.name
-    with bounded.client(transport=transport) as client:
+    with bounded.client() as client:
         for place in (f"{address.rstrip('/')}/witness/{sha256(origin.encode()).hexdigest()}/checkpoint", address):
             answer = bounded.exchange(client, "GET", place, parts.hostname)
             if answer.status == HTTPStatus.OK and answer.body.startswith(f"{origin}\n".encode()):

@@ -22,6 +22,7 @@ _START_S: Final = 30.0
 _END_S: Final = 8.0
 _PAUSE_S: Final = 0.03
 _LOWEST_PORT: Final = 12_000
+_TRIES: Final = 1000  # as many may be taken before we let the system choose
 _EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -121,8 +122,8 @@ def free_ports(count: int) -> tuple[int, ...]:
     They lie below those that the system gives to connections: whoever asks again and again for a gateway that is down
     would else be connected with itself one day, and hold the port when the gateway comes back.
     """
-    candidates = list(range(_LOWEST_PORT, _first_ephemeral()))
-    secrets.SystemRandom().shuffle(candidates)
+    ports = range(_LOWEST_PORT, _first_ephemeral())
+    candidates = secrets.SystemRandom().sample(ports, min(len(ports), count + _TRIES))
     sockets: list[socket.socket] = []
     try:
         while len(sockets) < count:

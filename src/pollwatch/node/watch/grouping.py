@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from pollwatch.clock import monotonic_s
 from pollwatch.errors import StoreError
@@ -40,13 +40,33 @@ from pollwatch.node.watch.recent import Texts
 from pollwatch.node.watch.stepping import Detected
 
 _WORK: Final = "pollwatch.node.watch.groupingwork"
-#: Events that may wait for grouping; whoever brings more waits.
-_MOST_WAITING: Final = 300_000
+#: Events that may wait for grouping, and whose lines may. It finds what is more in the case, when it has caught up: it
+#: never holds up the watch, as it would when it begins while much comes in.
+_MOST_EVENTS: Final = 300_000
+_MOST_LINES: Final = 1_000_000
 #: How long to wait before a process that ended is begun again, and how long one lives that is well.
 _AGAIN_S: Final = (0.0, 1.0, 5.0, 15.0, 60.0)
 _WELL_S: Final = 120.0
 #: While the watch ends, it is begun again so often.
 _LAST_TRIES: Final = 2
+
+
+class Ending(Protocol):
+    """A process that ends."""
+
+    def wait(self) -> int:
+        """Wait until it has ended; its exit code."""
+
+
+def begun(case_dir: Path) -> tuple[Connection, Ending]:
+    """Begin a process that groups for a case."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        command = [sys.executable, "-P", "-m", _WORK, str(theirs.fileno()), str(case_dir)]
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+        )
+    return Connection(ours.detach()), process
 
 
 class Grouping:
@@ -62,6 +82,7 @@ class Grouping:
         setting: Setting,
         told: Callable[[tuple[str, ...]], None],
         trouble: Callable[[str], None],
+        begin: Callable[[Path], tuple[Connection, Ending]] | None = None,
     ) -> None:
         """Prepare; :meth:`start` begins.
 
@@ -70,16 +91,19 @@ class Grouping:
             setting: what incidents are judged by.
             told: told the ids of new incidents.
             trouble: told what went wrong; it is tried again.
+            begin: begins whoever groups for a case; gives what it hears by and how it ended. None = a process.
         """
         self._case_dir = case_dir.absolute()
         self._setting = setting
         self._told = told
         self._trouble = trouble
+        self._begun = begin or begun
         self._changed = threading.Condition()
         self._sending = threading.Lock()
         self._link: Connection | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Ending | None = None
         self._waiting = 0
+        self._skipped = False
         self._draining = self._done = False
         self._sealable: dict[str, Incident] = {}
         self.failure: BaseException | None = None
@@ -91,13 +115,15 @@ class Grouping:
         self._thread.start()
 
     def put(self, detected: Detected) -> None:
-        """Hand over what a step brought, once it is in the case; waits while too much waits already."""
+        """Hand over what a step brought, once it is in the case."""
         count = sum(map(len, detected.together))
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting < _MOST_WAITING or self.failure is not None)
+            self._skipped |= self._waiting >= _MOST_EVENTS
+            skipped, silent = self._skipped, self._waiting >= _MOST_LINES
             self._waiting += count
-        events = tuple(map(Packed.of, detected.together))
-        self._send(Committed(detected.seq, tuple(_texts(detected.read)), events, detected.changes, count))
+        events = () if skipped else tuple(map(Packed.of, detected.together))
+        lines = () if silent else tuple(_texts(detected.read))
+        self._send(Committed(detected.seq, lines, events, detected.changes, count))
 
     def setting(self, setting: Setting) -> None:
         """Judge by something else from now on."""
@@ -112,6 +138,10 @@ class Grouping:
         """Group what was handed over, and end."""
         with self._changed:
             self._draining = True
+            missing, self._skipped = self._skipped, False
+            self._changed.notify_all()
+        if missing:
+            self._send(Order.AGAIN)
         self._send(Order.DRAIN)
         self._thread.join()
 
@@ -129,17 +159,12 @@ class Grouping:
                     self._link.send(what)
 
     def _begin(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-P", "-m", _WORK, str(theirs.fileno()), str(self._case_dir)]
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
-            )
-        with self._changed:
-            self._waiting = 0
-            self._changed.notify_all()
+        link, self._process = self._begun(self._case_dir)
         with self._sending:
-            self._link = Connection(ours.detach())
+            self._link = link
+            with self._changed:
+                self._waiting = 0
+                self._skipped = False
             with suppress(OSError):
                 self._link.send(self._setting)
                 if self._draining:
@@ -190,9 +215,12 @@ class Grouping:
                 self._heed(link.recv())
 
     def _heed(self, said: Answer) -> None:
+        missing = False
         with self._changed:
             if isinstance(said, Taken):
                 self._waiting -= said.count
+                missing = self._skipped and self._waiting < _MOST_EVENTS // 2
+                self._skipped &= not missing
             elif isinstance(said, Told):
                 for gone in said.merged:
                     self._sealable.pop(gone, None)
@@ -200,7 +228,8 @@ class Grouping:
                 self._sealable |= {each.id: each for each in said.incidents}
             elif isinstance(said, Done):
                 self._done = True
-            self._changed.notify_all()
+        if missing:
+            self._send(Order.AGAIN)
         if isinstance(said, Told) and said.new:
             self._told(said.new)
         elif isinstance(said, Trouble):
