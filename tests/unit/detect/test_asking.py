@@ -40,7 +40,8 @@ def test_names_in_any_words_and_what_correlations_count(tmp_path: Path) -> None:
     found = asked(tmp_path, "a: {Image|fieldref: ParentImage, dst_ip: 192.0.2.1}", CORRELATION)
     assert found is not None
     assert {"image", "parentimage", "dst_ip", "dest_ip", "logonid", "hashes"} <= found.names
-    assert "commandline" in found.names, "detections quote it"
+    assert "CommandLine" in found.exact, "detections quote it"
+    assert "message" not in found.names, "which is quoted, does not make Windows' Message one that is"
     assert "company" not in found.names
     assert found.keywords == ()
 
