@@ -37,7 +37,7 @@ from pollwatch.formats.framing_spans import (
 from pollwatch.formats.framing_syslog import FACILITIES, SEVERITIES, Columns, Headers, Messages, messages_of
 from pollwatch.formats.framing_times import Bools
 
-#: What a kind of message says that happened, in the order of ``kernels.sysloglines``; none is the first.
+#: What a kind of message says that happened, in the order of ``kernels.loginmessages``; none is the first.
 _ACTIONS = (
     *("", "success", "failure", "invalid_user", "disconnect", "disconnect"),
     *("session_opened", "session_closed", "failure", "disconnect"),
@@ -58,7 +58,7 @@ class Logins:
     Attributes:
         lines: number of each.
         texts: columns by their names.
-        kinds: of each line, of ``kernels.sysloglines``; those found to follow up on others are marked so.
+        kinds: of each line, of ``kernels.loginmessages``; those found to follow up on others are marked so.
         pids: of each, below 0 where there is none.
         ports: the same.
         times: microseconds UTC, good where ``timed``.
@@ -82,7 +82,7 @@ class Logins:
 
     def __post_init__(self) -> None:
         """Find the reports that depend on others."""
-        from pollwatch.kernels import sysloglines as kernel  # noqa: PLC0415 - heavy: numba
+        from pollwatch.kernels import loginmessages as kernel  # noqa: PLC0415 - heavy: numba
 
         kinds = self.kinds
         self._tries = np.flatnonzero(
@@ -198,7 +198,7 @@ class Logins:
 
 def memory() -> Scratch:
     """Memory to read in."""
-    from pollwatch.kernels import sysloglines as kernel  # noqa: PLC0415 - heavy: numba
+    from pollwatch.kernels import loginmessages as kernel  # noqa: PLC0415 - heavy: numba
 
     return Scratch(kernel.TEXTS, kernel.NUMBERS)
 
@@ -207,11 +207,12 @@ def split(
     block: LineBlock, lines: RawLines, headers: Headers, scratch: Scratch
 ) -> tuple[Logins | None, Messages, list[int]]:
     """A block's log-ins of the usual kinds, its other messages, and the numbers of lines with no syslog header."""
-    from pollwatch.kernels import sysloglines as kernel  # noqa: PLC0415 - heavy: numba
+    from pollwatch.kernels import loginmessages as kernel  # noqa: PLC0415 - heavy: numba
+    from pollwatch.kernels import sysloglines  # noqa: PLC0415 - the same
 
     data, used = np.frombuffer(lines.data, dtype=np.uint8), np.zeros(kernel.TEXTS, dtype=np.int64)
     scratch.room(len(lines))
-    done = kernel.read(
+    done = sysloglines.read(
         data, lines.starts, lines.ends, scratch.slots, scratch.codes, scratch.firsts, scratch.lasts, used,
         scratch.numbers, scratch.places,
     )  # fmt: skip
@@ -250,7 +251,7 @@ def _ranks(priority: Numbers) -> dict[str, Part]:
 
 def _meanings(fields: Sequence[Part], kinds: Numbers) -> tuple[dict[str, Part], Bools]:
     """Columns of the lines whose program and peer are what their kind needs, and which lines these are."""
-    from pollwatch.kernels import sysloglines as kernel  # noqa: PLC0415 - heavy: numba
+    from pollwatch.kernels import loginmessages as kernel  # noqa: PLC0415 - heavy: numba
 
     programs, sources = fields[kernel.PROGRAM], fields[kernel.SOURCE]
     tags = [_speaker(each) for each in programs[1].to_pylist()]
