@@ -122,7 +122,7 @@ class LiveGrouping:
     def observe(self, batches: Iterable[EventBatch]) -> None:
         """Take events in, whether or not any rule fires on them."""
         for batch in batches:
-            self._grouper.observe(batch)
+            self._spool.write(batch)
 
     def change(self, changes: Changes) -> bool:
         """Take over what changed in the case's detections; says whether incidents may change by it."""

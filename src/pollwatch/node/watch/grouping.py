@@ -82,7 +82,7 @@ class Grouping:
         setting: Setting,
         told: Callable[[tuple[str, ...]], None],
         trouble: Callable[[str], None],
-        begin: Callable[[Path], tuple[Connection, Ending]] | None = None,
+        begin: Callable[[Path], tuple[Connection, Ending]] = begun,
     ) -> None:
         """Prepare; :meth:`start` begins.
 
@@ -91,13 +91,13 @@ class Grouping:
             setting: what incidents are judged by.
             told: told the ids of new incidents.
             trouble: told what went wrong; it is tried again.
-            begin: begins whoever groups for a case; gives what it hears by and how it ended. None = a process.
+            begin: begins whoever groups for a case; gives what it hears by and how it ended.
         """
         self._case_dir = case_dir.absolute()
         self._setting = setting
         self._told = told
         self._trouble = trouble
-        self._begun = begin or begun
+        self._begun = begin
         self._changed = threading.Condition()
         self._sending = threading.Lock()
         self._link: Connection | None = None
@@ -181,9 +181,7 @@ class Grouping:
                     self._after(tries)
             self._ended()
         except BaseException as error:  # noqa: BLE001 - raised where the watch is run
-            with self._changed:
-                self.failure = error
-                self._changed.notify_all()
+            self.failure = error
 
     def _after(self, tries: int) -> None:
         """The process ended, for the so-manieth time: begin another one."""

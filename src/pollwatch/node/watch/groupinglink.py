@@ -12,12 +12,13 @@ from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.livefolding import Changes
 from pollwatch.incidents.livegrouping import Setting
+from pollwatch.incidents.spool import columns_of
 from pollwatch.node.watch.recent import Texts
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A batch of events on its way to another process."""
+    """A batch of events on its way to another process: as much of it as grouping remembers."""
 
     logsource: LogSource
     path: str
@@ -27,9 +28,11 @@ class Packed:
     @classmethod
     def of(cls, batch: EventBatch) -> Packed:
         """Pack a batch; what its columns are slices of stays here."""
+        wanted = columns_of(batch.logsource)
+        table = batch.table.select([name for name in batch.table.column_names if name in wanted])
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.table.schema) as writer:
-            writer.write_table(batch.table)
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
         return cls(batch.logsource, batch.path, batch.parts, sink.getvalue().to_pybytes())
 
     def batch(self) -> EventBatch:
