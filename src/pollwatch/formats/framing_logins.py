@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from pollwatch.events.batch import ABSENT, NUMBER, TIME, Codes, encoded
+from pollwatch.events.batch import ABSENT, NUMBER, TIME, Codes, encoded, offsets_and_bytes
 from pollwatch.events.block import LineBlock, RawLines
 from pollwatch.formats import framing_appliance
 from pollwatch.formats.framing import plausible_mask
@@ -30,12 +30,11 @@ from pollwatch.formats.framing_spans import (
     Scratch,
     behind_each_other,
     dictionary,
-    gathered,
     meant,
     numbers_of,
 )
 from pollwatch.formats.framing_syslog import FACILITIES, SEVERITIES, Columns, Headers, Messages, messages_of
-from pollwatch.formats.framing_times import Bools
+from pollwatch.formats.framing_times import Bools, listed
 
 #: What a kind of message says that happened, in the order of ``kernels.loginmessages``; none is the first.
 _ACTIONS = (
@@ -96,9 +95,7 @@ class Logins:
             for kind, way in zip(kinds[rows].tolist(), method, strict=True)
         ]
         pids = [None if pid < 0 else pid for pid in self.pids[rows].tolist()]
-        times = [
-            time if timed else None for time, timed in zip(self.times[rows].tolist(), self.timed[rows], strict=True)
-        ]
+        times = listed(self.times[rows], self.timed[rows])
         processes = zip(self._list("hostname", rows), self._list("program", rows), pids, strict=True)
         sources = zip(self._list("src_ip", rows), self._list("src_host", rows), strict=True)
         # Made one by one as they are asked for: so many tuples at once would keep the collector busy.
@@ -196,7 +193,7 @@ class Logins:
         return codes, pa.concat_arrays([values, pa.array(list(self._accounts.values()), pa.string())])
 
 
-def memory() -> Scratch:
+def scratch() -> Scratch:
     """Memory to read in."""
     from pollwatch.kernels import loginmessages as kernel  # noqa: PLC0415 - heavy: numba
 
@@ -204,24 +201,21 @@ def memory() -> Scratch:
 
 
 def split(
-    block: LineBlock, lines: RawLines, headers: Headers, scratch: Scratch
+    block: LineBlock, lines: RawLines, headers: Headers, memory: Scratch
 ) -> tuple[Logins | None, Messages, list[int]]:
     """A block's log-ins of the usual kinds, its other messages, and the numbers of lines with no syslog header."""
     from pollwatch.kernels import loginmessages as kernel  # noqa: PLC0415 - heavy: numba
     from pollwatch.kernels import sysloglines  # noqa: PLC0415 - the same
 
     data, used = np.frombuffer(lines.data, dtype=np.uint8), np.zeros(kernel.TEXTS, dtype=np.int64)
-    scratch.room(len(lines))
+    memory.room(len(lines))
     done = sysloglines.read(
-        data, lines.starts, lines.ends, scratch.slots, scratch.codes, scratch.firsts, scratch.lasts, used,
-        scratch.numbers, scratch.places,
+        data, lines.starts, lines.ends, memory.slots, memory.codes, memory.firsts, memory.lasts, used,
+        memory.numbers, memory.places,
     )  # fmt: skip
-    fields = [
-        (scratch.codes[at, :done], gathered(data, scratch.firsts[at, :size], scratch.lasts[at, :size]))
-        for at, size in enumerate(used.tolist())
-    ]
-    texts, kept = _meanings(fields, scratch.numbers[kernel.KIND, :done])
-    places = scratch.places[:done][kept]
+    fields = memory.fields(data, used, done)
+    texts, kept = _meanings(fields, memory.numbers[kernel.KIND, :done])
+    places = memory.places[:done][kept]
     unread = np.ones(len(lines), dtype=bool)
     unread[places] = False
     left = np.flatnonzero(unread).tolist()
@@ -233,7 +227,7 @@ def split(
     messages = messages_of(columns, theirs)
     if not len(numbers):
         return None, messages, foreign
-    found = scratch.numbers[:, :done][:, kept]
+    found = memory.numbers[:, :done][:, kept]
     texts |= _ranks(found[kernel.PRIORITY])
     logins = Logins(numbers, texts, found[kernel.KIND], found[kernel.PID], found[kernel.PORT], times, timed)
     return logins, messages, foreign
@@ -282,7 +276,6 @@ def _speaker(tag: str) -> str | None:
 
 def _moments(texts: pa.Array) -> list[str | int]:
     """Times as they are written, or as moments where they name their zone."""
-    from pollwatch.events.batch import offsets_and_bytes  # noqa: PLC0415 - heavy: numba
     from pollwatch.kernels.moments import iso_times  # noqa: PLC0415 - heavy: numba
 
     offsets, data = offsets_and_bytes(texts)
@@ -306,5 +299,4 @@ def _times(
     times, known = np.empty(len(order), np.int64), np.empty(len(order), bool)
     times[order], known[order] = headers.times_of([*stamps, *columns.stamp], np.concatenate([codes, others])[order])
     here, there = slice(0, len(numbers)), slice(len(numbers), None)
-    theirs = [time if fine else None for time, fine in zip(times[there].tolist(), known[there].tolist(), strict=True)]
-    return times[here], known[here] & plausible_mask(times[here]), theirs
+    return times[here], known[here] & plausible_mask(times[here]), listed(times[there], known[there])

@@ -59,6 +59,19 @@ class Scratch:
             self.numbers, self.places = np.empty((numbers, rows), dtype=np.int64), np.empty(rows, dtype=np.int64)
         self.slots.fill(0)
 
+    def fields(self, data: npt.NDArray[np.uint8], used: Numbers, done: int) -> list[Part]:
+        """Each field of the lines that were read: its codes, and the texts that they count.
+
+        Args:
+            data: what was read.
+            used: how many texts each field has.
+            done: how many lines were read.
+        """
+        return [
+            (self.codes[at, :done], gathered(data, self.firsts[at, :size], self.lasts[at, :size]))
+            for at, size in enumerate(used.tolist())
+        ]
+
 
 def slots_for(count: int) -> int:
     """Room for so many texts: a power of two, at most half full."""

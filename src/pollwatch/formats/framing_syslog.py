@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.formats.framing import LOWER_MONTHS, iso_us
-from pollwatch.formats.framing_times import US_PER_S, Bools, Ints, Years, civil_us, local_to_utc, sane
+from pollwatch.formats.framing_times import US_PER_S, Bools, Ints, Years, civil_us, listed, local_to_utc, sane
 from pollwatch.formats.interface import ParseContext
 
 FACILITIES = (
@@ -171,8 +171,7 @@ class Headers:
 
     def times(self, stamps: Sequence[str]) -> list[int | None]:
         """Microseconds UTC of each line's time (``Mar  7 13:06:56`` or ISO 8601; else None), lines in order."""
-        times, known = self.times_of(stamps, np.arange(len(stamps)))
-        return [time if fine else None for time, fine in zip(times.tolist(), known.tolist(), strict=True)]
+        return listed(*self.times_of(stamps, np.arange(len(stamps))))
 
     def times_of(self, stamps: Sequence[str | int], codes: npt.NDArray[np.integer[Any]]) -> tuple[Ints, Bools]:
         """The same of lines that share stamps: each line's time, and whether it has one.

@@ -43,6 +43,11 @@ def sane(month: Ints, day: Ints, hour: Ints, minute: Ints, second: Ints) -> Bool
     return np.asarray(fits & (hour <= 23) & (minute <= 59) & (second <= 60))
 
 
+def listed(times_us: Ints, known: Bools) -> list[int | None]:
+    """Times one by one, None where one is not known."""
+    return [time if fine else None for time, fine in zip(times_us.tolist(), known.tolist(), strict=True)]
+
+
 def local_to_utc(local_us: Ints, zone: dt.tzinfo) -> Ints:
     """Shift wall-clock times of a zone to UTC.
 

@@ -86,7 +86,7 @@ class SyslogParser:
         before, self._before = self._before, self._before + len(block)
         logins, texts = None, block.text
         if framing_spans.worth(block.raw, before):
-            self._memory = self._memory or framing_logins.memory()
+            self._memory = self._memory or framing_logins.scratch()
             logins, messages, foreign = framing_logins.split(block, block.raw, self._headers, self._memory)
         else:
             messages, foreign = self._headers.split(texts, block.first_number)

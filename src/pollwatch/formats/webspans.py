@@ -99,13 +99,11 @@ def _fields(lines: RawLines, memory: Scratch) -> tuple[list[Part], Numbers, Numb
 
     data, used = np.frombuffer(lines.data, dtype=np.uint8), np.zeros(kernel.TEXTS, dtype=np.int64)
     memory.room(len(lines))
-    codes, firsts, lasts, numbers = memory.codes, memory.firsts, memory.lasts, memory.numbers
     done = kernel.read(
         data, lines.starts, lines.ends, int(_is_text(lines.data)),
-        memory.slots, codes, firsts, lasts, used, numbers, memory.places,
+        memory.slots, memory.codes, memory.firsts, memory.lasts, used, memory.numbers, memory.places,
     )  # fmt: skip
-    texts = [gathered(data, firsts[at, :size], lasts[at, :size]) for at, size in enumerate(used.tolist())]
-    return list(zip(codes[:, :done], texts, strict=True)), numbers[:, :done], memory.places[:done]
+    return memory.fields(data, used, done), memory.numbers[:, :done], memory.places[:done]
 
 
 def _is_text(data: bytes) -> bool:

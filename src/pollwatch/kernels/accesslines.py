@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.distinct import ABSENT, Words, code_texts
+from pollwatch.kernels.distinct import ABSENT, Words, code_fields
 from pollwatch.kernels.words import find, find_either, first_byte, marked, word_at
 
 Bytes = npt.NDArray[np.uint8]
@@ -245,7 +245,7 @@ def read(
         starts: where each line begins.
         ends: where each ends.
         all_text: 1 where the bytes are valid UTF-8 as a whole; else lines with a byte beyond ASCII are left out.
-        slots: one row per field, as the next four; see ``distinct.code_texts``.
+        slots: one row per field, as the next four; see ``distinct.code_fields``.
         codes: filled.
         firsts: filled.
         lasts: filled.
@@ -268,11 +268,7 @@ def read(
             places[done + held] = line
             held += 1
         if held == _TILE or line + 1 == len(starts):
-            for field in range(TEXTS):
-                used[field] = code_texts(
-                    data, tile_starts[field, :held], tile_ends[field, :held], slots[field],
-                    codes[field, done : done + held], firsts[field], lasts[field], used[field],
-                )  # fmt: skip
+            code_fields(data, tile_starts, tile_ends, held, done, slots, codes, firsts, lasts, used)
             done += held
             held = 0
     return done

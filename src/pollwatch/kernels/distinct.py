@@ -10,6 +10,7 @@ from pollwatch.kernels.words import find, hash_of, same
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 #: How far a text is sought before it is taken as new. Equal texts may so get two codes; who sends texts that
@@ -76,6 +77,32 @@ def code_texts(
             lasts[used] = end
             used += 1
     return used
+
+
+@compiled
+def code_fields(
+    data: Bytes, starts: Ints, ends: Ints, held: int, done: int, slots: Words, codes: Ints, firsts: Ints, lasts: Ints,
+    used: Longs,
+) -> None:  # fmt: skip
+    """:func:`code_texts` for each field of some lines, a row of everything per field.
+
+    Args:
+        data: the bytes.
+        starts: where each line's text begins.
+        ends: where each ends.
+        held: of so many lines.
+        done: how many lines have their codes already.
+        slots: as the next four, a row per field.
+        codes: filled behind those.
+        firsts: filled on.
+        lasts: filled on.
+        used: of each field; counted on.
+    """
+    for field in range(len(starts)):
+        used[field] = code_texts(
+            data, starts[field, :held], ends[field, :held], slots[field],
+            codes[field, done : done + held], firsts[field], lasts[field], used[field],
+        )  # fmt: skip
 
 
 @compiled

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.distinct import ABSENT, Words, code_texts
+from pollwatch.kernels.distinct import ABSENT, Words, code_fields
 from pollwatch.kernels.linefields import Bytes, Ints, Longs, digit, digits, number
 from pollwatch.kernels.loginmessages import (
     HOST,
@@ -161,7 +161,7 @@ def read(
         data: the bytes.
         starts: where each line begins.
         ends: where each ends.
-        slots: one row per field, as the next four; see ``distinct.code_texts``.
+        slots: one row per field, as the next four; see ``distinct.code_fields``.
         codes: filled.
         firsts: filled.
         lasts: filled.
@@ -182,11 +182,7 @@ def read(
             places[done + held] = line
             held += 1
         if held == _TILE or line + 1 == len(starts):
-            for field in range(TEXTS):
-                used[field] = code_texts(
-                    data, tile_starts[field, :held], tile_ends[field, :held], slots[field],
-                    codes[field, done : done + held], firsts[field], lasts[field], used[field],
-                )  # fmt: skip
+            code_fields(data, tile_starts, tile_ends, held, done, slots, codes, firsts, lasts, used)
             for which in range(NUMBERS):
                 numbers[which, done : done + held] = tile_numbers[which, :held]
             done += held
