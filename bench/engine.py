@@ -1,7 +1,7 @@
 """The detection engine beside its peers: the same events, the same rules, one core, in one run; prints a table.
 
     python bench/engine.py --rules DIR [--events 300000] [--peers rsigma,sqlite] [--lanes low,high,evtx,raw]
-                           [--evtx DIR] [--sweep] [--cores] [--results bench/RESULTS.md]
+                           [--evtx DIR] [--unlearned] [--sweep] [--cores] [--results bench/RESULTS.md]
 
 Lanes: *low* and *high* are generated process creations (``lanes.py``); *evtx* is one event in four of the ``.evtx``
 files and zipped recordings under ``--evtx``, flat, each with the logsource that peers route by; *raw* the same as they
@@ -10,7 +10,8 @@ Time is from the file to the matches, rules loaded and compiled before: ours is 
 peer which cannot say it is its whole run less a run on an empty file. What we make on first use (machine code put in
 place, plans of logsources) is within ours; *ready* is a second pass over the file, without that. What is kept on disk
 (machine code, conditions as arrays, what an earlier run over the same events learned) was made by a run before, whose
-own figure is told too.
+own figure is told too. With ``--unlearned`` no run recalls what an earlier one has learned: rules, conditions and
+machine code are kept, and what to look for is learned within the time (*ready* has what its own first pass taught).
 All seconds are of processor time, so that what else the machine does matters less, and every process is pinned to one
 core.
 
@@ -63,9 +64,9 @@ class Run:
         return self.events / max(self.seconds, 1e-9)
 
 
-def ours(path: Path, rules: Path, engine: str = "pollwatch", passes: int = 1) -> Run:
+def ours(path: Path, rules: Path, engine: str = "pollwatch", passes: int = 1, *, unlearned: bool = False) -> Run:
     """An engine that Python can ask (pollwatch, sqlite), in a process of its own, on one core; the last pass counts."""
-    said, _, peak = _run(_worker(path, rules, engine, passes=passes))
+    said, _, peak = _run([*_worker(path, rules, engine, passes=passes), *(["--unlearned"] if unlearned else [])])
     document = json.loads(said)
     name = engine if passes == 1 else f"{engine}, ready"
     return Run(name, document["events"], document["seconds"], peak, Counter(document["matches"]))
@@ -82,7 +83,8 @@ def worker(path: Path, arguments: argparse.Namespace) -> None:
     from pollwatch.node.case import pieces, reading  # noqa: PLC0415
     from pollwatch.sources.files import expand  # noqa: PLC0415
 
-    engine = Engine.load([] if arguments.shipped else [arguments.rules], shipped=arguments.shipped)
+    paths = [] if arguments.shipped else [arguments.rules]
+    engine = Engine.load(paths, shipped=arguments.shipped, recall=not arguments.unlearned)
     (source,), _ = expand([str(path)])
     for _ in range(arguments.passes):
         counts = {source.path: reading.InputCount(source.path)}
@@ -243,6 +245,7 @@ def main() -> None:
     parser.add_argument("--peers", default="rsigma")
     parser.add_argument("--evtx", type=Path, help="a folder of .evtx files, for the lanes evtx and raw")
     parser.add_argument("--repeat", type=int, default=1, help="let engines take turns so often; the best run counts")
+    parser.add_argument("--unlearned", action="store_true", help="recall nothing that earlier runs' events taught")
     parser.add_argument("--sweep", action="store_true", help="only 100, 1,000, all and four times all rules, lane high")
     parser.add_argument(
         "--cores", action="store_true", help="only one core and two, by the clock; wants a quiet machine"
@@ -303,7 +306,7 @@ def compare(name: str, arguments: argparse.Namespace) -> Iterator[str]:
     first = before_anything_is_kept(path, arguments.rules)
     turns = []
     for _ in range(arguments.repeat):
-        turn = [ours(path, arguments.rules), ours(path, arguments.rules, passes=2)]
+        turn = [ours(path, arguments.rules, passes=passes, unlearned=arguments.unlearned) for passes in (1, 2)]
         if "rsigma" in arguments.peers:
             turn.append(rsigma(path, arguments.rules, events, routing=True))
         turns.append(turn)
@@ -359,21 +362,36 @@ def cores(name: str, arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def sweep(arguments: argparse.Namespace) -> Iterator[str]:
-    """How the number of rules matters."""
+    """How the number of rules matters; each turn asks all numbers of them, and the best run of each counts."""
     path, _ = lane("high", arguments.events, None)
     files = sorted(arguments.rules.rglob("*.yml"))
-    yield "\nrules: events/s on lane high"
+    yield "\nrules: events/s on lane high, best, and in turn"
     with tempfile.TemporaryDirectory() as folder:
-        for count in (100, 1_000, len(files), 4 * len(files)):
-            some = Path(folder) / str(count)
-            some.mkdir()
-            if count > len(files):
-                altered(arguments.rules, 4, some)
-            else:
-                for nth, file in enumerate(files[:: max(1, len(files) // count)][:count]):
-                    shutil.copy(file, some / f"{nth}-{file.name}")
-            ours(path, some)
-            yield f"  {count:6,} {ours(path, some).per_second:10,.0f}"
+        sets = {count: _rules(arguments.rules, files, count, Path(folder)) for count in _swept(len(files))}
+        for some in sets.values():
+            ours(path, some)  # compiles
+        turns = [
+            {count: ours(path, some, unlearned=arguments.unlearned).per_second for count, some in sets.items()}
+            for _ in range(arguments.repeat)
+        ]
+        for count in sets:
+            figures = [turn[count] for turn in turns]
+            yield f"  {count:6,} {max(figures):10,.0f}   " + ", ".join(f"{each:,.0f}" for each in figures)
+
+
+def _swept(files: int) -> tuple[int, ...]:
+    return (100, 1_000, files, 4 * files)
+
+
+def _rules(rules: Path, files: list[Path], count: int, folder: Path) -> Path:
+    """So many rules: some of them, or all of them and copies."""
+    some = folder / str(count)
+    some.mkdir()
+    if count > len(files):
+        return altered(rules, count // len(files), some)
+    for nth, file in enumerate(files[:: max(1, len(files) // count)][:count]):
+        shutil.copy(file, some / f"{nth}-{file.name}")
+    return some
 
 
 if __name__ == "__main__":

@@ -11,4 +11,9 @@ One datum's life, left to right; each station is a folder of this package::
 The order is law: an import-linter contract in ``pyproject.toml`` keeps it.
 """
 
+import os
+
+# Read by Arrow when it is first loaded. Its own choice gives memory back and asks for it again all the time.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
 __version__ = "0.1.0.dev0"

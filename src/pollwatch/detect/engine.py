@@ -67,6 +67,7 @@ class Engine:
         shipped: bool = True,
         detectors: Sequence[Detector] = (),
         progress: Callable[[int, int], None] | None = None,
+        recall: bool = True,
     ) -> Engine:
         """Load the shipped pack and the rules of files and folders; ``report`` lists what was refused.
 
@@ -75,6 +76,7 @@ class Engine:
             shipped: with the shipped pack and detectors.
             detectors: more of them: those that the configuration sets up.
             progress: told how many of the files that must be compiled are done, and how many there are.
+            recall: with what earlier runs' events have taught; without, all is learned anew (to measure that).
 
         Raises:
             RuleError: a path does not exist.
@@ -83,7 +85,7 @@ class Engine:
         rules, report = load(paths, progress=progress)
         kept = None
         if len(rules) >= _WORTH_KEEPING:
-            kept = Kept(of_user(), " ".join(str(path.resolve()) for path in paths), report.digest)
+            kept = Kept(of_user(), " ".join(str(path.resolve()) for path in paths), report.digest, recall=recall)
         return cls(rules, report, (*(ALL if shipped else ()), *detectors), kept)
 
     def plan(self, logsource: LogSource) -> Plan:

@@ -51,18 +51,19 @@ class _Lessons(msgspec.Struct, frozen=True, array_like=True):
 class Kept:
     """What is kept for one set of rules. Nothing here raises: what does not read back is made again."""
 
-    def __init__(self, cache: Cache, name: str, rules: bytes) -> None:
+    def __init__(self, cache: Cache, name: str, rules: bytes, *, recall: bool = True) -> None:
         """Read nothing yet.
 
         Args:
             cache: where.
             name: says what rules they are, so that another version of them replaces this one.
             rules: a digest of all their bytes.
+            recall: with what earlier runs have learned; without, this run's lessons take their place.
         """
         self._cache = cache
         self._name = name
         self._rules = rules
-        self._lessons: dict[LogSource, Lesson] | None = None
+        self._lessons: dict[LogSource, Lesson] | None = None if recall else {}
 
     def written(self, conditions: int) -> tuple[Written, tuple[str, ...]] | None:
         """So many conditions as they were written before."""

@@ -20,9 +20,12 @@ Longs = npt.NDArray[np.int64]
 _NEWLINE, _CARRIAGE = 0x0A, 0x0D
 
 
-def line_blocks(chunks: Iterable[bytes], path: str, most: int) -> Iterator[LineBlock]:
-    """Lines in blocks of at most ``most``; a longer line than any may be is a block of its own, its end cut off."""
-    return _numbered(_runs(chunks, most), path)
+def line_blocks(chunks: Iterable[bytes], path: str, most: int, most_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
+    """Lines in blocks of at most ``most``, and about so many bytes.
+
+    A longer line than any may be is a block of its own, its end cut off.
+    """
+    return _numbered(_runs(chunks, most, most_bytes), path)
 
 
 def _numbered(runs: Iterable[tuple[RawLines, int]], path: str) -> Iterator[LineBlock]:
@@ -32,7 +35,7 @@ def _numbered(runs: Iterable[tuple[RawLines, int]], path: str) -> Iterator[LineB
         number += len(lines)
 
 
-def _runs(chunks: Iterable[bytes], most: int) -> Iterator[tuple[RawLines, int]]:
+def _runs(chunks: Iterable[bytes], most: int, most_bytes: int) -> Iterator[tuple[RawLines, int]]:
     """Runs of lines, each with the true length of its only line where that was cut, else 0."""
     held: list[bytes] = []
     newlines: list[Longs] = []  # where they stand in what is held
@@ -52,10 +55,10 @@ def _runs(chunks: Iterable[bytes], most: int) -> Iterator[tuple[RawLines, int]]:
         newlines.append(np.flatnonzero(np.frombuffer(behind, np.uint8) == _NEWLINE) + size)
         size += len(behind)
         count += len(newlines[-1])
-        if count < most and size < BLOCK_BYTES:
+        if count < most and size < most_bytes:
             continue
         data, ends = b"".join(held), np.concatenate(newlines)
-        full = count if size >= BLOCK_BYTES else count - count % most
+        full = count if size >= most_bytes else count - count % most
         yield from _blocks(_split(data, ends[:full]), most)
         done = int(ends[full - 1]) + 1 if full else 0
         rest, behind_them = data[done:], ends[full:] - done

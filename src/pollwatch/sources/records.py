@@ -71,19 +71,21 @@ def shape_of(head: bytes) -> Shape:
     return Shape("json", by_value=by_value, encoding=encoding, bom_bytes=bom)
 
 
-def blocks(chunks: Iterable[bytes], path: str, shape: Shape, most: int = BLOCK_RECORDS) -> Iterator[LineBlock]:
-    """The records of an input, in blocks of at most so many; the last line needs no newline."""
+def blocks(
+    chunks: Iterable[bytes], path: str, shape: Shape, most: int = BLOCK_RECORDS, most_bytes: int = BLOCK_BYTES
+) -> Iterator[LineBlock]:
+    """The records of an input, in blocks of at most so many and about so many bytes; the last needs no newline."""
     data = _without_bom(chunks, shape.bom_bytes)
     if shape.framing == "evtx":
-        return _blocks(_events(data), path, shape.encoding, most)
+        return _blocks(_events(data), path, shape.encoding, most, most_bytes)
     if shape.framing in {"xml", "table"}:
-        return _blocks(_spanning(data, shape), path, shape.encoding, most)
+        return _blocks(_spanning(data, shape), path, shape.encoding, most, most_bytes)
     if shape.encoding == "utf-8" and not shape.by_value:
         from pollwatch.sources.lines import line_blocks  # noqa: PLC0415 - heavy: numpy
 
-        return line_blocks(data, path, most)
+        return line_blocks(data, path, most, most_bytes)
     runs = _values(data, shape.encoding) if shape.by_value else _lines(data, shape.encoding)
-    return _blocks(runs, path, shape.encoding, most)
+    return _blocks(runs, path, shape.encoding, most, most_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class _Run:
     cut_bytes: int = 0
 
 
-def _blocks(runs: Iterable[_Run], path: str, encoding: Encoding, most: int) -> Iterator[LineBlock]:
+def _blocks(runs: Iterable[_Run], path: str, encoding: Encoding, most: int, most_bytes: int) -> Iterator[LineBlock]:
     number = 1
     pending: list[bytes] = []
     size = 0
@@ -118,7 +120,7 @@ def _blocks(runs: Iterable[_Run], path: str, encoding: Encoding, most: int) -> I
             yield flush(pending[:most])
             pending = pending[most:]
             size = sum(map(len, pending))
-        if size >= BLOCK_BYTES:
+        if size >= most_bytes:
             yield flush(pending)
             pending, size = [], 0
     if pending:

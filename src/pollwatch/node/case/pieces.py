@@ -23,10 +23,13 @@ from pollwatch.events.block import LineBlock
 from pollwatch.node.case import reading
 from pollwatch.node.case.ahead import ahead
 from pollwatch.node.case.progress import Progress
-from pollwatch.sources.interface import Source
+from pollwatch.sources.interface import BLOCK_BYTES, Source
 
 #: Pieces are matched together until they have so many events of each logsource, or so many bytes.
 _TOGETHER_EVENTS, _TOGETHER_BYTES = 8_192, 32 << 20
+
+#: With one core nothing is read ahead, so blocks may be larger in the same memory, but where they are kept.
+_LARGE_BLOCK_BYTES = 2 * BLOCK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ def pieces(what: Reading, engine: Engine) -> Generator[Piece, None, None]:
 
     With more than one core, reading, parsing and matching each go on in a thread of their own.
     """
+    if what.options.jobs < 2 and not what.kept:
+        what = replace(what, options=replace(what.options, block_bytes=_LARGE_BLOCK_BYTES))
     read = _read(what)
     if what.options.jobs < 2:
         return _matched(read, engine, together=not what.kept)

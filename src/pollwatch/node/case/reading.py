@@ -24,7 +24,7 @@ from pollwatch.incidents.scanned import ScannedInput
 from pollwatch.node.case.ahead import ahead
 from pollwatch.sources import records
 from pollwatch.sources.decompress import chunks
-from pollwatch.sources.interface import BLOCK_RECORDS, Source
+from pollwatch.sources.interface import BLOCK_BYTES, BLOCK_RECORDS, Source
 
 HEAD_BYTES = 1 << 16
 PEEK_RECORDS = 2_000
@@ -110,6 +110,7 @@ class ReadOptions:
         per_path: format and zone that the configuration sets for some paths.
         jobs: how many cores may be used; what is read is the same with any number.
         asking: says which columns are looked at, so that others need not be made; None = all may be.
+        block_bytes: of a block of large records, about.
     """
 
     format: str = ""
@@ -117,6 +118,7 @@ class ReadOptions:
     per_path: Callable[[str], tuple[str, dt.tzinfo | None]] = lambda _path: ("", None)
     jobs: int = 1
     asking: Asking | None = None
+    block_bytes: int = BLOCK_BYTES
 
 
 def read(
@@ -129,7 +131,9 @@ def read(
         FormatError: its first lines are of no format known here; raised after all were counted and quarantined.
     """
     with closing(source.open()) as stored:
-        plain = _begun(blocks(stored, source.path, progress, count.take), source, options, count)
+        plain = _begun(
+            blocks(stored, source.path, progress, count.take, most_bytes=options.block_bytes), source, options, count
+        )
         with closing(ahead(plain) if options.jobs > 1 else plain) as begun:
             for block, finish in begun:
                 parsed = finish()
@@ -172,8 +176,12 @@ def blocks(
     progress: Progress | None = None,
     tap: Callable[[bytes], None] | None = None,
     most: int = BLOCK_RECORDS,
+    most_bytes: int = BLOCK_BYTES,
 ) -> Generator[LineBlock, None, None]:
-    """The records of an open input, in blocks of at most so many; ``tap`` is handed the decompressed bytes."""
+    """The records of an open input, in blocks of at most so many and about so many bytes.
+
+    ``tap`` is handed the decompressed bytes.
+    """
     failure: list[SourceError] = []
 
     def readable() -> Iterator[bytes]:
@@ -189,7 +197,9 @@ def blocks(
     early = [next(plain, b"")]
     while len(early[-1]) and sum(map(len, early)) < HEAD_BYTES:
         early.append(next(plain, b""))
-    for block in records.blocks(chain(early, plain), path, records.shape_of(b"".join(early)[:HEAD_BYTES]), most):
+    for block in records.blocks(
+        chain(early, plain), path, records.shape_of(b"".join(early)[:HEAD_BYTES]), most, most_bytes
+    ):
         if progress is not None:
             progress(stored.tell())
         yield block
