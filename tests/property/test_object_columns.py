@@ -112,6 +112,17 @@ def test_what_is_rare_or_broken_is_left_to_the_slower_reader(line: bytes) -> Non
         assert agree([b'{"a":"x"}', line, b'{"a":"y"}']) == 2
 
 
+def test_escapes_are_read_wherever_they_stand() -> None:
+    """At any distance from where many bytes are looked at at once, and at the buffer's end; broken ones are left."""
+    good = ["\\n", "\\\\", '\\"', "\\u00e9", "\\\\\\n", "\\/\\t"]
+    bad = ["\\x", "\\u12g4", "\\ud800", "\t", "\\", '"']
+    for escapes, fast in ((good, True), (bad, False)):
+        lines = [f'{{"a":"{"v" * at}{each}{"w" * 3}"}}'.encode() for at in range(70) for each in escapes]
+        _, cells = read(lines)
+        assert (cells.row_state == (objects.FAST if fast else objects.SLOW)).all()
+        assert agree(lines) == (len(lines) if fast else 0)
+
+
 def test_records_of_the_same_fields_in_the_same_order_are_one_sequence() -> None:
     """Their outline has a mark for each value, in the nested form that they were written in."""
     fields, cells = read([b'{"a":{"b":1,"c":2}}', b'{"a":{"b":3,"c":4}}', b'{"a":{"c":1,"b":2}}', b"{}"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from pollwatch.kernels.compiled import compiled
 from pollwatch.kernels.texts import ESCAPED, NULL, PLAIN
-from pollwatch.kernels.words import Bytes, first_byte, marked, word_at
+from pollwatch.kernels.words import WIDE, Bytes, first_bit, marks_at
 
 #: The bytes are some other JSON value.
 ODD = 3
@@ -18,8 +18,9 @@ BROKEN = -1
 QUOTE, OPEN, CLOSE = 0x22, 0x7B, 0x7D
 
 _BACKSLASH, _MINUS, _BRACKET, _UNBRACKET = 0x5C, 0x2D, 0x5B, 0x5D
-_QUOTE_WORD, _BACKSLASH_WORD = np.uint64(QUOTE), np.uint64(_BACKSLASH)
-_SPACES, _TOPS = np.uint64(0x2020202020202020), np.uint64(0x8080808080808080)
+_SPACE, _ONE = 0x20, np.uint64(1)
+#: What may follow a backslash and stands for one character.
+_SHORT = np.isin(np.arange(256), np.frombuffer(b'"\\/bfnrt', np.uint8)).astype(np.uint8)
 _TRUE, _FALSE, _NULL = (np.frombuffer(word, np.uint8) for word in (b"true", b"false", b"null"))
 
 
@@ -35,35 +36,46 @@ def space(data: Bytes, at: int, end: int) -> int:
 def string(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """Where the string that begins here closes, and how it reads; half surrogates and raw control characters break.
 
-    Eight bytes at a time, up to the first quote, backslash or control character among them.
+    Looks at many bytes at a time, which may lie behind the end: among them at each quote, backslash or control
+    character.
     """
     kind = PLAIN
     while at < end:
-        if at + 8 <= end:
-            marks = _remarkable(word_at(data, at))
-            if not marks:
-                at += 8
-                continue
-            at += first_byte(marks)
-        byte = data[at]
-        if byte == QUOTE:
-            return at, kind
-        if byte < 0x20:
-            break
-        at += 1
-        if byte == _BACKSLASH:
-            kind = ESCAPED
-            at = _escape(data, at, end)
-            if at < 0:
+        if at + WIDE > len(data):
+            byte = data[at]
+            if byte == QUOTE:
+                return at, kind
+            if byte < _SPACE:
                 break
+            at += 1
+            if byte == _BACKSLASH:
+                kind = ESCAPED
+                at = _escape(data, at, end)
+                if at < 0:
+                    break
+            continue
+        marks = marks_at(data, at, QUOTE, _BACKSLASH, _SPACE)
+        behind = at + WIDE
+        while marks:
+            place = at + first_bit(marks)
+            byte = data[place]
+            if place >= end or byte < _SPACE:
+                return at, BROKEN
+            if byte == QUOTE:
+                return place, kind
+            kind = ESCAPED
+            if place + 1 >= end:
+                return at, BROKEN
+            if not _SHORT[data[place + 1]]:
+                behind = _escape(data, place + 1, end)
+                if behind < 0:
+                    return at, BROKEN
+                break
+            marks &= marks - _ONE
+            marks &= ~(_ONE << np.uint64(place + 1 - at))
+            behind = max(behind, place + 2)
+        at = behind
     return at, BROKEN
-
-
-@compiled
-def _remarkable(word: np.uint64) -> np.uint64:
-    """The top bit of each byte that is a quote, a backslash or a control character; the lowest is never wrong."""
-    control = (word - _SPACES) & ~word & _TOPS
-    return marked(word, _QUOTE_WORD) | marked(word, _BACKSLASH_WORD) | control
 
 
 @compiled
@@ -72,10 +84,7 @@ def _escape(data: Bytes, at: int, end: int) -> int:
         return BROKEN
     byte = data[at]
     if byte != 0x75:
-        for each in (0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74):
-            if byte == each:
-                return at + 1
-        return BROKEN
+        return at + 1 if _SHORT[byte] else BROKEN
     if at + 5 > end:
         return BROKEN
     point = 0

@@ -78,7 +78,7 @@ class Memory(NamedTuple):
 
     Attributes:
         seen: per node, the last record that had it, + 1.
-        guess: the nodes of the record before, in their order.
+        guess: per node number + 1 the node that followed it last; at 0 the first of a record.
         parents: the objects that are open, as node numbers + 1.
         ask: the record reached; then, of a new key, its parent, where it begins and how long it is.
     """
@@ -91,7 +91,7 @@ class Memory(NamedTuple):
 
 def memory(nodes: int) -> Memory:
     """That of a call with so many nodes."""
-    seen, guess, parents = np.zeros(nodes, np.int32), np.zeros(MOST_CELLS, np.int32), np.zeros(DEEPEST + 1, np.int32)
+    seen, guess, parents = np.zeros(nodes, np.int32), np.zeros(nodes + 1, np.int32), np.zeros(DEEPEST + 1, np.int32)
     return Memory(seen, guess, parents, np.zeros(4, np.int64))
 
 
@@ -153,22 +153,29 @@ def _record(
     at = space(data, at + 1, end)
     if at < end and data[at] == CLOSE:
         return cell if space(data, at + 1, end) == end else BROKEN
-    depth = 0
-    for nth in range(MOST_CELLS):
-        # A key and its node: most records have the fields of the one before.
+    depth, before = 0, 0
+    for _ in range(MOST_CELLS):
+        # A key and its node: mostly the one that followed the last time.
         if at >= end or data[at] != QUOTE:
             return BROKEN
         key, parent = at + 1, parents[depth]
-        close, kind = string(data, key, end)
-        if kind != PLAIN:
-            return BROKEN
-        node, length = guess[nth], close - key
-        if node_parent[node] != parent or not _is_named(data, key, length, keys, node_key, node):
+        node = guess[before]
+        close = key + int(node_key[node + 1] - node_key[node])
+        if (
+            node_parent[node] != parent
+            or close >= end
+            or data[close] != QUOTE
+            or not _is_named(data, key, close - key, keys, node_key, node)
+        ):
+            close, kind = string(data, key, end)
+            if kind != PLAIN:
+                return BROKEN
             node = _find(data, key, close, parent, table, hashed, node_parent, node_key, keys)
             if node < 0:
-                ask[1], ask[2], ask[3] = parent, key, length
+                ask[1], ask[2], ask[3] = parent, key, close - key
                 return _UNKNOWN
-            guess[nth] = node
+            guess[before] = node
+        before = node + 1
         if flags[node] or seen[node] == stamp:
             return BROKEN
         seen[node] = stamp

@@ -51,8 +51,47 @@ def _first_byte(_typing: Any, marks: Any) -> _Signed:  # noqa: ANN401 - numba's 
     return types.int64(marks), generate
 
 
+def _marks_at(_typing: Any, data: Any, at: Any, one: Any, other: Any, below: Any) -> _Signed:  # noqa: ANN401 - the same
+    """A bit for each of the 32 bytes from a place on that is one or the other, or less than the third."""
+    from numba import types  # noqa: PLC0415 - while a kernel is compiled only
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - numba's own kinds
+        from llvmlite import ir  # noqa: PLC0415 - the same
+
+        byte, many = ir.IntType(8), ir.VectorType(ir.IntType(8), 32)
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), many.as_pointer())
+        held = builder.load(place, align=1)
+        order = ir.Constant(ir.VectorType(ir.IntType(32), 32), [0] * 32)
+        each = []
+        for value in arguments[2:]:
+            single = builder.insert_element(
+                ir.Constant(many, ir.Undefined), builder.trunc(value, byte), ir.IntType(32)(0)
+            )
+            each.append(builder.shuffle_vector(single, ir.Constant(many, ir.Undefined), order))
+        equal = builder.or_(builder.icmp_unsigned("==", held, each[0]), builder.icmp_unsigned("==", held, each[1]))
+        found = builder.or_(equal, builder.icmp_unsigned("<", held, each[2]))
+        return builder.zext(builder.bitcast(found, ir.IntType(32)), ir.IntType(64))
+
+    return types.uint64(data, at, one, other, below), generate
+
+
+def _first_bit(_typing: Any, bits: Any) -> _Signed:  # noqa: ANN401 - numba's own kinds
+    """The place of the lowest set bit of a number that has one."""
+    from numba import types  # noqa: PLC0415 - while a kernel is compiled only
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - numba's own kinds
+        return builder.cttz(arguments[0], context.get_constant(types.boolean, True))  # True: it is never zero
+
+    return types.int64(bits), generate
+
+
 word_at = cast("Callable[[Bytes, int], np.uint64]", Intrinsic(_word_at))
 first_byte = cast("Callable[[np.uint64], int]", Intrinsic(_first_byte))
+marks_at = cast("Callable[[Bytes, int, int, int, int], np.uint64]", Intrinsic(_marks_at))
+first_bit = cast("Callable[[np.uint64], int]", Intrinsic(_first_bit))
+#: Bytes that :func:`marks_at` looks at.
+WIDE = 32
 
 
 @compiled

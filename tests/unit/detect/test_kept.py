@@ -66,6 +66,23 @@ def test_the_next_run_neither_writes_conditions_nor_learns(folder: Path, monkeyp
     assert sorted(map(tuple, first.values())) == [(0, 2), (1,)]
 
 
+def test_a_run_that_recalls_nothing_learns_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conditions are used again, lessons are not; those of this run take their place."""
+    first = Engine.load([folder], shipped=False)
+    expected = found(first)
+    first.keep_learned()
+    monkeypatch.setattr(books, "written", never)
+    again = Engine.load([folder], shipped=False, recall=False)
+    learned: list[int] = []
+    learn = matchers.learn
+    monkeypatch.setattr(matchers, "learn", lambda columns, part: (learned.append(1), learn(columns, part))[1])
+    assert found(again) == expected
+    assert learned == [1]
+    again.keep_learned()
+    monkeypatch.setattr(matchers, "learn", never)
+    assert found(Engine.load([folder], shipped=False)) == expected
+
+
 def test_a_long_log_is_learned_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was learned of other data is not relied on for longer than it spares: it may be far slower."""
     engine = Engine.load([folder], shipped=False)
