@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from poison import LINES, LONG, write_hostile
 
+#: jsonschema would have 38 grammars built for it in each process, 2 s, for a format that none of our schemas has (iri).
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # whoever imports it is told that it is missing
+
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:

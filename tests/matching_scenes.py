@@ -15,6 +15,7 @@ from pollwatch.members.charter import Charter
 from pollwatch.members.keys import MemberKeys
 from pollwatch.members.member import Member, Role
 from pollwatch.members.rules import MatchingRules
+from pollwatch.sharing import database
 from pollwatch.sharing.matching import messages, reading, ristretto, voprf
 from pollwatch.sharing.matching.circle import Circle
 from pollwatch.sharing.matching.entering import Candidate
@@ -136,7 +137,10 @@ class Scene:
 
     def look(self, name: str) -> None:
         """One member looks into its box."""
-        node = self.nodes[name]
+        with database.kept_open():
+            self._look(self.nodes[name])
+
+    def _look(self, node: Node) -> None:
         while node.inbox:
             message, sender = messages.read(node.inbox.pop(0), self.charter, node.me)
             node.party.take(message, sender, node.candidates, ALONE)

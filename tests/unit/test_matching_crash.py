@@ -14,6 +14,7 @@ import pytest
 import matching_scenes as scenes
 from pollwatch.errors import FormatError, PollwatchError
 from pollwatch.members.rules import MatchingRules
+from pollwatch.sharing import database
 from pollwatch.sharing.matching import audit, messages
 from pollwatch.sharing.matching.groups import Groups
 from pollwatch.sharing.matching.papers import Commitment, HolderKey, Mode
@@ -118,7 +119,8 @@ def _finish(scene: scenes.Scene) -> None:
                 except PollwatchError:
                     continue
                 node.party.take(message, sender, node.candidates, scenes.ALONE)
-            node.party.settle()
+            with database.kept_open():
+                node.party.settle()
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["lost", "done"])

@@ -7,7 +7,7 @@ owner disown or forge at will, so it is refused wherever a key comes in.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from typing import Final
 
 from pollwatch.errors import SignatureError
 
@@ -22,13 +22,30 @@ _Point = tuple[int, int, int, int]
 _IDENTITY: _Point = (0, 1, 1, 0)
 
 
-@lru_cache(maxsize=1024)
+#: Keys that were accepted, and how many of them are remembered.
+_accepted: dict[bytes, None] = {}
+_MOST_ACCEPTED: Final = 1024
+
+
 def check_public_key(key: bytes) -> None:
     """Accept only canonical encodings of points of prime order (about 3 ms, remembered).
 
     Raises:
         SignatureError: the key is no canonical point, of small order, or has a small-order part.
     """
+    if key not in _accepted:
+        _check(key)
+        accept(key)
+
+
+def accept(key: bytes) -> None:
+    """Remember a key that needs no check: computed here from a secret, it is a multiple of the base point."""
+    if len(_accepted) >= _MOST_ACCEPTED:
+        _accepted.clear()
+    _accepted[key] = None
+
+
+def _check(key: bytes) -> None:
     point = _decode(key)
     if _equal(_multiply(8, point), _IDENTITY):
         raise SignatureError("this Ed25519 key is of small order: it 'verifies' forged signatures; make a new key")

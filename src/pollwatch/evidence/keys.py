@@ -155,6 +155,8 @@ class Signer:
             private = Ed25519PrivateKey.from_private_bytes(self.seed)
         object.__setattr__(self, "_private", private)
         public = private.public_key().public_bytes_raw()
+        if isinstance(private, Ed25519PrivateKey):
+            curve.accept(public)
         object.__setattr__(self, "verifier", Verifier(self.name, self.type, public))
 
     @classmethod

@@ -1,15 +1,17 @@
 """The joint watch's own SQLite files: one for the inside node, one for the gateway.
 
 Plain ``sqlite3``: the gateway needs a mailbox and not a mapper, and what is recorded here is only ever added to
-(triggers refuse every change). Opened per use; WAL lets the command line read while the gateway writes.
+(triggers refuse every change). Opened per use, or once for a piece of work (:func:`kept_open`); WAL lets the command
+line read while the gateway writes.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -65,6 +67,33 @@ CREATE TABLE IF NOT EXISTS mail (
 """
 
 
+class _Kept(threading.local):
+    """The connections of the piece of work that this thread is in, by file and schema; None outside of one."""
+
+    connections: dict[tuple[Path, str], sqlite3.Connection] | None = None
+
+
+_kept: Final = _Kept()
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """Within a piece of work, open each file once: for a short question, opening is most of the cost.
+
+    Between its transactions a connection holds nothing that others wait for. A piece within another adds nothing.
+    """
+    if _kept.connections is not None:
+        yield
+        return
+    connections = _kept.connections = {}
+    try:
+        yield
+    finally:
+        _kept.connections = None
+        for each in connections.values():
+            each.close()
+
+
 @contextmanager
 def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
     """A connection in one transaction: committed at the end, rolled back by an error.
@@ -73,11 +102,7 @@ def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
         StoreError: the file cannot be opened or written.
     """
     try:
-        with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            if not _made(database, schema):
-                database.executescript(schema)
+        with _connected(path, schema) as database:
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
@@ -87,6 +112,24 @@ def opened(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
             database.execute("COMMIT")
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be used: {error}") from error
+
+
+@contextmanager
+def _connected(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
+    """A connection to a file that has all of a schema; one that failed is never used again."""
+    kept = _kept.connections
+    found = None if kept is None else kept.pop((path, schema), None)  # one transaction each, also within another
+    with ExitStack() as closing_it:
+        database = found or sqlite3.connect(path, timeout=10, isolation_level=None)
+        closing_it.callback(database.close)
+        if found is None:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            if not _made(database, schema):
+                database.executescript(schema)
+        yield database
+        if kept is not None and kept is _kept.connections and kept.setdefault((path, schema), database) is database:
+            closing_it.pop_all()
 
 
 _NAMED: Final = re.compile(r"CREATE (?:TABLE|INDEX|TRIGGER) IF NOT EXISTS (\w+)")

@@ -23,6 +23,7 @@ from pollwatch.node.gateway import pushing
 from pollwatch.node.gateway.outpost import Outpost
 from pollwatch.node.logs import watching
 from pollwatch.node.match import auditing
+from pollwatch.sharing import database
 from pollwatch.sharing.decisions import check_text
 from pollwatch.sharing.indicators.store import IndicatorStore
 from pollwatch.sharing.matching import budget, entering, messages, papers, reading, server
@@ -119,7 +120,7 @@ def circle(membership: Membership, clock: Clock) -> Circle:
 def taking_turns(membership: Membership) -> Iterator[None]:
     """One process at a time works on our runs."""
     Runs(membership.folder.matching)
-    with disk.locked(membership.folder.matching / "lock"):
+    with disk.locked(membership.folder.matching / "lock"), database.kept_open():
         yield
 
 

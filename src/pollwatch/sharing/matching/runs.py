@@ -7,6 +7,7 @@ overwritten, flushed and removed. (What a disk keeps of an overwritten block is 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import sqlite3
@@ -362,7 +363,13 @@ def _run(row: Sequence[object]) -> Run:
     names = [each.strip() for each in _COLUMNS.split(",")]
     found = dict(zip(names, row, strict=True))
     found["mode"], found["state"] = Mode(found["mode"]), State(found["state"])  # type: ignore[arg-type]
-    found["leaves"] = tuple(map(Leaf.from_record, canonical.loads(found["leaves"], max_bytes=1 << 30)))  # type: ignore[arg-type]
+    found["leaves"] = _leaves(found["leaves"])
     found["common"] = tuple(canonical.loads(found["common"], max_bytes=1 << 24))  # type: ignore[arg-type]
     found["began"], found["closed"] = bool(found["began"]), bool(found["closed"])
     return Run(**found)  # type: ignore[arg-type]
+
+
+@functools.lru_cache(maxsize=8)
+def _leaves(kept: bytes) -> tuple[Leaf, ...]:
+    """The places of a set, which never changes and is asked for at every step of its run: checked once."""
+    return tuple(map(Leaf.from_record, canonical.loads(kept, max_bytes=1 << 30)))
