@@ -76,6 +76,11 @@ class Learned:
     rows: int
     _common: list[Common] = field(default_factory=list)
     _index: list[Index] = field(default_factory=list)
+    _pool: list[Pool] = field(default_factory=list)
+
+    def pool(self, columns: Columns) -> Pool:
+        """The texts of a batch; of the one that was just learned from, they may be put together already."""
+        return self._pool.pop() if self._pool else pooled(columns, self.searched)
 
     def found(self, pool: Pool) -> tuple[Ints, Ints]:
         """Literals and the texts in which they stand; those that found no place in the index may stand in any."""
@@ -113,11 +118,14 @@ def equal_codes(column: Column, numbers: Mapping[float, int]) -> tuple[list[int]
 
 def learn(columns: Columns, part: Part) -> Learned:
     """Choose what to look for in a batch like this one."""
-    costs, common = _costs(columns, part)
+    pool = pooled(columns, part.searched)
+    costs, common = _costs(columns, part, pool)
     cost, everywhere, starts, entries = chosen(part.needs, part.starts, costs, _COMMON)
     expected = float(np.minimum(cost, 1.0).sum())
     made = _learned(part, everywhere, starts, entries, expected, columns.length)
     made._common.append(common)  # noqa: SLF001 - of the same module
+    if pool.covers(made.searched):
+        made._pool.append(pool)  # noqa: SLF001 - the same
     return made
 
 
@@ -187,10 +195,10 @@ def _shares(pool: Pool) -> Longs:
     return pool.shares(_step(pool))
 
 
-def _costs(columns: Columns, part: Part) -> tuple[Floats, Common]:
+def _costs(columns: Columns, part: Part, pool: Pool) -> tuple[Floats, Common]:
     """Per entry, the share of rows that it stands in, and a little for being looked for at all; and what is common."""
     costs = part.costs.copy()
-    literals, pool = part.literals, pooled(columns, part.searched)
+    literals = part.literals
     rows, counts = np.arange(0, columns.length, _step(pool)), _shares(pool)
     held = np.flatnonzero(counts)
     common = _common(len(literals.numbers), pool, counts)

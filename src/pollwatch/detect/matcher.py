@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from pollwatch.detect.columns import Column, Columns, Mask, Rows
 from pollwatch.detect.learning import SAMPLE, Learned, Lesson, equal_codes, learn, lesson_of, recalled
-from pollwatch.detect.pool import pooled
 from pollwatch.detect.rulebook import Part, Rulebook
 from pollwatch.detect.rulewriting import NO_FIELD
 from pollwatch.detect.sigma.plan import Leaf, Node
@@ -257,7 +256,7 @@ class _Batch:
             codes.append(where)
 
         if self._learned.searched:
-            pool = pooled(self._columns, self._learned.searched)
+            pool = self._learned.pool(self._columns)
             which, where = self._learned.found(pool)
             places, found = pool.codes(where)
             for place in np.unique(places).tolist():

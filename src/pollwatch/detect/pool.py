@@ -36,6 +36,7 @@ class Pool:
         texts: of all pieces, one's behind the other's.
         owner: per text its column's place.
         rows: in the batch.
+        keywords: the texts of all text columns are among them.
     """
 
     columns: Sequence[Column]
@@ -43,8 +44,13 @@ class Pool:
     texts: Texts
     owner: Ints
     rows: int
+    keywords: bool
     _pieces: Sequence[tuple[int, Piece]]
     _ends: Longs
+
+    def covers(self, names: Sequence[str | None]) -> bool:
+        """Whether all that is to be looked for in these fields can be looked for here, and little else is here."""
+        return self.keywords and None in names and all(name is None or name in self.fields for name in names)
 
     def places(self, names: Sequence[str | None]) -> Ints:
         """The places of fields' columns; of None (keywords) :data:`ANY`."""
@@ -93,4 +99,4 @@ def pooled(columns: Columns, fields: Sequence[str | None]) -> Pool:
         values = [each.cast(pa.large_string()) for each in values]
     texts = folded(pa.concat_arrays(values) if values else pa.array([], pa.string()))
     owner = np.repeat(np.array([nth for nth, _ in pieces], np.int32), sizes)
-    return Pool(found, of_field, texts, owner, columns.length, pieces, np.cumsum(sizes))
+    return Pool(found, of_field, texts, owner, columns.length, None in fields, pieces, np.cumsum(sizes))

@@ -28,6 +28,7 @@ from pollwatch.formats.framing_winevent import CHANNEL, EVENT_ID, SYSTEM, read
 from pollwatch.formats.framing_winnames import LOOKED_AT, Columns, add_actors, add_spoken, audited, looked_at
 from pollwatch.kernels import holding, moments
 from pollwatch.kernels import sequences as numbering
+from pollwatch.kernels.distinct import combinations
 
 _DONE = ("EventType", "OperationType")
 #: Columns that batches always have, or that others are made of.
@@ -159,10 +160,9 @@ class WindowsBlocks:
     def _table(
         self, group: _Group, cells: Cells, number: Ints, plans: list[_Sequence], times: pa.Array, first_number: int
     ) -> pa.Table:
-        mine = np.full(len(number), -1, np.int32)
-        mine[group.rows] = number[group.rows]
+        mine = number[group.rows]
         columns = _columns(group, cells, mine, plans, self._looked_at(group.source))
-        _add_told(group.source, columns, mine[group.rows], plans)
+        _add_told(group.source, columns, mine, plans)
         arrays = {name: texts.array() for name, texts in columns.items()}
         ids = columns[EVENT_ID]
         known = pa.array([as_int64(text) for text in ids.values.to_pylist()], pa.int64())
@@ -214,9 +214,9 @@ def _head(cells: Cells, number: Ints, place: list[int | None]) -> tuple[Ints, In
 
 
 def _by_column(
-    cells: Cells, number: Ints, wanted: dict[int, dict[int, int]], lengths: list[int], columns: int
+    cells: Cells, rows: Longs, number: Ints, wanted: dict[int, dict[int, int]], lengths: list[int], columns: int
 ) -> tuple[Ints, Ints, Ints]:
-    """The cells of each column; ``wanted`` says per sequence which column stands at which place."""
+    """The cells of each column and their places among some rows; ``wanted``: per sequence which column stands where."""
     at = np.zeros(len(lengths), np.int32)
     places: list[int] = []  # a list: single elements of an array are slow to set
     for nth, own in wanted.items():
@@ -225,7 +225,7 @@ def _by_column(
         for column, place in own.items():
             mine[2 * place + (mine[2 * place] >= 0)] = column
         places += mine
-    return numbering.by_column(cells.row_end, number, at, np.array(places, np.int32).reshape(-1, 2), columns)
+    return numbering.by_column(cells.row_end, rows, number, at, np.array(places, np.int32).reshape(-1, 2), columns)
 
 
 def _groups(cells: Cells, number: Ints, plans: list[_Sequence]) -> list[_Group]:
@@ -258,18 +258,15 @@ def _distinct(codes: list[Ints]) -> tuple[Longs, Longs]:
 
 def _columns(group: _Group, cells: Cells, mine: Ints, plans: list[_Sequence], asked: _Asked | None) -> dict[str, Texts]:
     """A group's columns that are looked at, by the names that its rules use."""
-    named = {nth: plans[nth].under_names(group.source) for nth in np.unique(mine[group.rows]).tolist()}
+    named = {nth: plans[nth].under_names(group.source) for nth in np.unique(mine).tolist()}
     every = list(dict.fromkeys(name for own in named.values() for name in own))
     looked = [asked is None or asked.names(name) for name in every]
     names = [name for name, some in zip(every, looked, strict=True) if some]
     names += [name for name, some in zip(every, looked, strict=True) if not some]
     order = {name: nth for nth, name in enumerate(names)}
     wanted = {nth: {order[name]: place for name, place in own.items()} for nth, own in named.items()}
-    where, rows, begins = _by_column(cells, mine, wanted, [each.length for each in plans], len(order))
-    bounds = begins.astype(np.int64)
-    place_of = np.empty(len(mine), np.int32)
-    place_of[group.rows] = np.arange(len(group.rows), dtype=np.int32)
-    rows, length, count = place_of[rows], len(group.rows), sum(looked)
+    where, rows, begins = _by_column(cells, group.rows, mine, wanted, [each.length for each in plans], len(order))
+    bounds, length, count = begins.astype(np.int64), len(group.rows), sum(looked)
     found = dict(zip(names, cells.columns(where, bounds[: count + 1], rows, length), strict=False))
     if asked is not None and count < len(names):
         for nth in (count + np.flatnonzero(asked.hold(cells, where, bounds[count:]))).tolist():
@@ -289,7 +286,8 @@ def _add_told(source: LogSource, columns: dict[str, Texts], mine: Ints, plans: l
         rows = np.flatnonzero(aspect_of == nth)
         if rows.size:
             asked = {name: columns[name] for name in sorted(aspect)}
-            firsts, inverse = _distinct([texts.codes[rows] for texts in asked.values()])
+            inverse = np.empty(len(rows), np.int64)
+            firsts = combinations(np.stack([texts.codes[rows] for texts in asked.values()]), inverse)
             few: Columns = {name: texts.texts(texts.codes[rows[firsts]]) for name, texts in asked.items()}
             few.setdefault("Computer", [None] * len(firsts))
             before = set(few)

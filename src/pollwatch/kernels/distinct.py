@@ -12,6 +12,8 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
+Table = npt.NDArray[np.int32]
+"""Of shape (columns, rows)."""
 
 #: How far a text is sought before it is taken as new. Equal texts may so get two codes; who sends texts that
 #: are made to collide gains nothing.
@@ -19,6 +21,7 @@ _MOST_TRIES = 16
 _UPPER, _LOWER = np.uint64(0xFFFFFFFF00000000), np.uint64(0xFFFFFFFF)
 _FREE, _NEXT = np.uint64(0), np.uint64(1)
 ABSENT = -1
+_SPREAD, _SOME = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 
 
 @compiled
@@ -103,6 +106,45 @@ def code_fields(
             data, starts[field, :held], ends[field, :held], slots[field],
             codes[field, done : done + held], firsts[field], lasts[field], used[field],
         )  # fmt: skip
+
+
+@compiled
+def combinations(codes: Table, found: Longs) -> Longs:
+    """Where each distinct combination of codes stands first; ``codes`` has a row per column.
+
+    Args:
+        codes: of each column, one behind the other.
+        found: of each place its combination; filled.
+    """
+    columns, rows = codes.shape
+    slots = 16
+    while slots < 2 * rows:
+        slots *= 2
+    table = np.full(slots, ABSENT, np.int32)
+    firsts = np.empty(rows, np.int64)
+    used = 0
+    for row in range(rows):
+        mixed = np.uint64(0)
+        for column in range(columns):
+            mixed = (mixed ^ np.uint64(codes[column, row] + 1)) * _SPREAD
+            mixed ^= mixed >> _SOME
+        slot = np.int64(mixed) & (slots - 1)
+        while table[slot] >= 0 and not _equal(codes, firsts[table[slot]], row):
+            slot = (slot + 1) & (slots - 1)
+        if table[slot] < 0:
+            table[slot] = used
+            firsts[used] = row
+            used += 1
+        found[row] = table[slot]
+    return firsts[:used].copy()
+
+
+@compiled
+def _equal(codes: Table, one: int, other: int) -> bool:
+    for column in range(len(codes)):
+        if codes[column, one] != codes[column, other]:
+            return False
+    return True
 
 
 @compiled

@@ -16,6 +16,7 @@ from pollwatch.kernels.objects import SLOW
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
+Longs: TypeAlias = npt.NDArray[np.int64]
 Places: TypeAlias = npt.NDArray[np.int32]
 """Of shape (places, 2)."""
 
@@ -76,42 +77,44 @@ def _alike(row_end: Ints, cell_node: Ints, row: int, other: int) -> bool:
 
 @compiled
 def by_column(
-    row_end: Ints, row_sequence: Ints, sequence_at: Ints, columns_of: Places, columns: int
+    row_end: Ints, rows: Longs, row_sequence: Ints, sequence_at: Ints, columns_of: Places, columns: int
 ) -> tuple[Ints, Ints, Ints]:
     """The cells of each column, in the order of their records.
 
     Args:
         row_end: as of ``objects.tokenise``.
-        row_sequence: each record's number as of :func:`signatures`; -1 leaves it out.
+        rows: the records, in order.
+        row_sequence: each one's number as of :func:`signatures`.
         sequence_at: where the places of each sequence begin in ``columns_of``.
         columns_of: for each place in a sequence the two columns that its cell stands in; -1 = none.
         columns: how many columns there are.
 
     Returns:
-        Cells, the record of each, and where each column's cells begin (one more at last).
+        Cells, the place of each one's record among ``rows``, and where each column's cells begin (one more at last).
     """
     begins = np.zeros(columns + 1, np.int32)
-    for row in range(len(row_end)):
-        if row_sequence[row] >= 0:
-            begin = row_end[row - 1] if row else 0
-            base = sequence_at[row_sequence[row]]
-            for i in range(row_end[row] - begin):
-                for column in columns_of[base + i]:
-                    if column >= 0:
-                        begins[column + 1] += 1
+    for nth in range(len(rows)):
+        row = rows[nth]
+        base = sequence_at[row_sequence[nth]]
+        for i in range(row_end[row] - (row_end[row - 1] if row else 0)):
+            for one in range(2):
+                column = columns_of[base + i, one]
+                if column >= 0:
+                    begins[column + 1] += 1
     for column in range(columns):
         begins[column + 1] += begins[column]
     place = begins[:columns].copy()
     cells = np.empty(begins[columns], np.int32)
-    rows = np.empty(begins[columns], np.int32)
-    for row in range(len(row_end)):
-        if row_sequence[row] >= 0:
-            begin = row_end[row - 1] if row else 0
-            base = sequence_at[row_sequence[row]]
-            for i in range(row_end[row] - begin):
-                for column in columns_of[base + i]:
-                    if column >= 0:
-                        cells[place[column]] = begin + i
-                        rows[place[column]] = row
-                        place[column] += 1
-    return cells, rows, begins
+    owners = np.empty(begins[columns], np.int32)
+    for nth in range(len(rows)):
+        row = rows[nth]
+        begin = row_end[row - 1] if row else 0
+        base = sequence_at[row_sequence[nth]]
+        for i in range(row_end[row] - begin):
+            for one in range(2):
+                column = columns_of[base + i, one]
+                if column >= 0:
+                    cells[place[column]] = begin + i
+                    owners[place[column]] = nth
+                    place[column] += 1
+    return cells, owners, begins

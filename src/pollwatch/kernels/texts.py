@@ -49,6 +49,7 @@ class Scratch:
         """Start with none."""
         self.table = np.empty(0, np.int32)
         self.hashes = np.empty(0, np.uint64)
+        self.firsts = np.empty(0, np.int32)
         self.offsets = np.empty(0, np.int32)
         self.texts = np.empty(0, np.uint8)
 
@@ -58,6 +59,7 @@ class Scratch:
             self.offsets = np.empty(cells + columns, np.int32)
         if cells > len(self.hashes):
             self.table, self.hashes = np.empty(1 << (2 * cells + 16).bit_length(), np.int32), np.empty(cells, np.uint64)
+            self.firsts = np.empty(cells, np.int32)
         if size > len(self.texts):
             self.texts = np.empty(size * 2, np.uint8)
 
@@ -85,7 +87,7 @@ class Encoded(NamedTuple):
 
 
 def encode(places: Places, columns: Longs, cells: Ints, rows: Ints, length: int, scratch: Scratch) -> Encoded:
-    """Some columns, each distinct text of a column once.
+    """Some columns, each distinct text of a column once: what is written alike is; what reads alike may be there twice.
 
     Codes count up in order of first appearance. At most 2^31 - 1 bytes of text; the caller sees to it.
 
@@ -100,7 +102,16 @@ def encode(places: Places, columns: Longs, cells: Ints, rows: Ints, length: int,
     first, last = int(columns[0]), int(columns[-1])
     scratch.room(last - first, len(columns), int(places.lengths[cells[first:last]].sum(dtype=np.int64)))
     codes, valid, nulls, text_at, offset_at = _encode(
-        *places, columns, cells, rows, length, scratch.table, scratch.hashes, scratch.offsets, scratch.texts
+        *places,
+        columns,
+        cells,
+        rows,
+        length,
+        scratch.table,
+        scratch.hashes,
+        scratch.firsts,
+        scratch.offsets,
+        scratch.texts,
     )
     offsets = scratch.offsets[: offset_at[-1]].copy()
     return Encoded(codes, valid, nulls, scratch.texts[: text_at[-1]].copy(), text_at, offsets, offset_at)
@@ -118,6 +129,7 @@ def _encode(
     length: int,
     table: Ints,
     hashes: Hashes,
+    firsts: Ints,
     offsets: Ints,
     texts: Bytes,
 ) -> tuple[Ints, Bytes, Ints, Longs, Longs]:
@@ -130,7 +142,7 @@ def _encode(
     for column in range(count):
         base, own = at, offsets[behind:]
         distinct = _column(
-            data, starts, lengths, kinds, columns[column], columns[column + 1], cells, rows, table, hashes, own,
+            data, starts, lengths, kinds, columns[column], columns[column + 1], cells, rows, table, hashes, firsts, own,
             texts, at, codes[column], valid[column], nulls[column : column + 1],
         )  # fmt: skip
         at = base + own[distinct]
@@ -151,6 +163,7 @@ def _column(
     rows: Ints,
     table: Ints,
     hashes: Hashes,
+    firsts: Ints,
     offsets: Ints,
     texts: Bytes,
     base: int,
@@ -170,28 +183,19 @@ def _column(
         kind = kinds[place]
         if kind == NULL:
             continue
-        source, start = data, int(starts[place])
-        end = start + lengths[place]
-        if kind == ESCAPED:
-            source, start, end = texts, at, _unescape(data[start:end], texts, at)
-        length = end - start
+        start, length = int(starts[place]), lengths[place]
         row = rows[cell]
         valid[row >> 3] |= np.uint8(1 << (row & 7))
         nulls[0] -= 1
-        if (  # the same as the one before, as it often is: nothing is looked up
-            code >= 0
-            and offsets[code + 1] - offsets[code] == length
-            and same(texts, base + int(offsets[code]), source, start, length)
-        ):
+        # The same as the one before, as it often is: nothing is looked up.
+        if code >= 0 and _alike(data, starts, lengths, kinds, firsts[code], start, length, kind):
             codes[row] = code
             continue
-        hashed = hash_of(source, start, end)
+        hashed = hash_of(data, start, start + length)
         slot = np.int64(hashed) & (slots - 1)
         code, tries = table[slot], 0
         while code >= 0 and not (
-            hashes[code] == hashed
-            and offsets[code + 1] - offsets[code] == length
-            and same(texts, base + int(offsets[code]), source, start, length)
+            hashes[code] == hashed and _alike(data, starts, lengths, kinds, firsts[code], start, length, kind)
         ):
             slot = (slot + 1) & (slots - 1)
             tries += 1
@@ -200,9 +204,12 @@ def _column(
             code = distinct
             table[slot] = code
             hashes[code] = hashed
-            if kind == PLAIN:
-                texts[at : at + length] = data[start:end]
-            at += length
+            firsts[code] = place
+            if kind == ESCAPED:
+                at = _unescape(data, start, start + length, texts, at)
+            else:
+                texts[at : at + length] = data[start : start + length]
+                at += length
             distinct += 1
             offsets[distinct] = at - base
         codes[row] = code
@@ -210,8 +217,15 @@ def _column(
 
 
 @compiled
-def _unescape(text: Bytes, out: Bytes, at: int) -> int:
-    i, end = 0, len(text)
+def _alike(
+    data: Bytes, starts: Ints, lengths: Ints, kinds: Bytes, place: int, start: int, length: int, kind: int
+) -> bool:
+    """Whether a text is written as another one is."""
+    return lengths[place] == length and kinds[place] == kind and same(data, int(starts[place]), data, start, length)
+
+
+@compiled
+def _unescape(text: Bytes, i: int, end: int, out: Bytes, at: int) -> int:
     while i < end:
         byte = text[i]
         i += 1

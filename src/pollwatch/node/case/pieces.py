@@ -23,13 +23,14 @@ from pollwatch.events.block import LineBlock
 from pollwatch.node.case import reading
 from pollwatch.node.case.ahead import ahead
 from pollwatch.node.case.progress import Progress
-from pollwatch.sources.interface import BLOCK_BYTES, Source
+from pollwatch.sources.interface import Source
 
 #: Pieces are matched together until they have so many events of each logsource, or so many bytes.
 _TOGETHER_EVENTS, _TOGETHER_BYTES = 8_192, 32 << 20
 
-#: With one core nothing is read ahead, so blocks may be larger in the same memory, but where they are kept.
-_LARGE_BLOCK_BYTES = 2 * BLOCK_BYTES
+#: With one core nothing is read ahead, so blocks may be larger in the same memory, but where they are kept. From 32 MiB
+#: on, memory is asked of the system for each anew, which costs more than larger blocks spare.
+_LARGE_BLOCK_BYTES = 28 << 20
 
 
 @dataclass(frozen=True, slots=True)
