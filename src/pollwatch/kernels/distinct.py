@@ -110,10 +110,10 @@ def code_fields(
 
 @compiled
 def combinations(codes: Table, found: Longs) -> Longs:
-    """Where each distinct combination of codes stands first; ``codes`` has a row per column.
+    """Where each distinct combination of codes stands first; one that is sought for too long may be there twice.
 
     Args:
-        codes: of each column, one behind the other.
+        codes: a row for each column.
         found: of each place its combination; filled.
     """
     columns, rows = codes.shape
@@ -129,9 +129,11 @@ def combinations(codes: Table, found: Longs) -> Longs:
             mixed = (mixed ^ np.uint64(codes[column, row] + 1)) * _SPREAD
             mixed ^= mixed >> _SOME
         slot = np.int64(mixed) & (slots - 1)
-        while table[slot] >= 0 and not _equal(codes, firsts[table[slot]], row):
+        tries = 0
+        while tries < _MOST_TRIES and table[slot] >= 0 and not _equal(codes, firsts[table[slot]], row):
             slot = (slot + 1) & (slots - 1)
-        if table[slot] < 0:
+            tries += 1
+        if tries == _MOST_TRIES or table[slot] < 0:
             table[slot] = used
             firsts[used] = row
             used += 1
