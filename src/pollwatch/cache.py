@@ -6,15 +6,18 @@ was made and by what, so that another version of either replaces the entry inste
 Whoever can write here decides what is detected, so nothing is read that another user could have written: the folder is
 ours and private, no folder above it can be changed by others, and an entry is a plain file of ours. An entry carries
 its own digest: what a crash or a bad disk left is told from what was kept, and made again. Writers do not wait for one
-another: each replaces an entry in one step, and the last one wins.
+another: each replaces an entry in one step, and the last one wins. Whoever would make what takes long may wait, with
+:meth:`Cache.alone`, for another process that makes the same.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -29,6 +32,9 @@ MOST_BYTES = 256 << 20
 MOST_ENTRIES = 1_000
 _ASIDE: Final = ".tmp-"
 _UNUSED: Final = "what is compiled is neither read there nor kept, and each start takes as long as the first"
+#: So long somebody waits for another process that makes the same, which may be stopped; so often it looks.
+_LONGEST_WAIT_S: Final = 60.0
+_LOOK_S: Final = 0.05
 #: A write that was begun so long ago was killed.
 _ABANDONED_S: Final = 3_600
 
@@ -108,6 +114,33 @@ class Cache:
                 f"nothing can be kept in {self.folder} ({error.strerror}); each start will take as long as this one"
             )
 
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Make what is kept under a name while no other process does: look again inside, another may have made it.
+
+        The kernel ends the turn of a process that dies. One that takes too long is waited for no longer, and where
+        nothing can be kept nobody waits: both only cost making the same twice.
+        """
+        turn = self._turn(name)
+        try:
+            if turn is not None:
+                _wait(turn)
+            yield
+        finally:
+            if turn is not None:
+                os.close(turn)
+
+    def _turn(self, name: str) -> int | None:
+        """The file that processes lock in turns, which is removed as what a killed writer left is."""
+        if self.folder is None:
+            return None
+        with suppress(_NotOursError, OSError):  # told where something is kept
+            make_folder(self.folder, mode=0o700, sync=False)
+            _check(self.folder)
+            path = self.folder / f"{_ASIDE}{_file_name(name)}"
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return None
+
     def say(self, remark: str) -> None:
         """Note what the user should know, once."""
         if remark not in self.remarks:
@@ -117,6 +150,17 @@ class Cache:
 def of_user(part: str = "compiled") -> Cache:
     """The cache of the user, or of the service, as the environment names it."""
     return Cache(folder_of(os.environ), part)
+
+
+def _wait(turn: int) -> None:
+    pause = threading.Event()
+    for _look in range(int(_LONGEST_WAIT_S / _LOOK_S)):
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pause.wait(_LOOK_S)
+        else:
+            return
 
 
 def _file_name(name: str) -> str:

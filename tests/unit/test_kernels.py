@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import product
+from pathlib import Path
 from types import FunctionType
 
 import numpy as np
@@ -39,6 +42,34 @@ def test_what_was_kept_runs_without_the_compiler() -> None:
     assert (number.tolist(), firsts.tolist()) == ([0, 0, 1], [0, 2])
     run = subprocess.run([sys.executable, "-c", _WITHOUT_NUMBA], capture_output=True, text=True, check=False)
     assert run.stdout == "[0, 0, 1] [0, 2] False\n", run.stderr
+
+
+#: Kernels are never taken out of their place again.
+_KEPT: list[object] = []
+
+
+def test_a_kernel_that_another_process_made_meanwhile_is_not_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes begin at once on a machine that is new to both: the second takes what the first compiled."""
+    tmp_path.chmod(0o700)
+
+    class Meanwhile(cache.Cache):
+        """A cache in which the other process is ready just when it is our turn."""
+
+        @contextmanager
+        def alone(self, name: str) -> Iterator[None]:
+            """Our turn."""
+            monkeypatch.setattr(cache, "of_user", lambda part: cache.Cache(tmp_path, part))
+            assert first(4) == 8
+            monkeypatch.setattr(machinecode, "compiled", None)
+            with super().alone(name):
+                yield
+
+    first, second = compiled(_double), compiled(_double)
+    _KEPT.extend((first, second))
+    monkeypatch.setattr(cache, "of_user", lambda part: Meanwhile(tmp_path, part))
+    assert second(21) == 42
 
 
 def test_kinds_of_arguments_have_machine_code_of_their_own() -> None:

@@ -61,14 +61,20 @@ class Kernel(Generic[P, T]):
         kept = cache.of_user(_PART)
         name = f"machine code of {self.function.__module__}.{self.function.__qualname__} for {kinds!r}"
         key = f"{machinecode.made_by()} {made_of(self.function)}"
-        code = kept.kept(name, key)
-        native = None if code is None else machinecode.loaded(code, self.function)
+        native = self._loaded(kept, name, key)
         if native is None:
-            native, code = machinecode.compiled(_prepared(self.function, {}), arguments)
-            if code is not None:
-                kept.keep(name, key, code)
-                kept.keep(_ANY, machinecode.versions(), b"kept")
+            with kept.alone(name):  # a watch, its console and a scan may begin at once on a machine that is new to all
+                native = self._loaded(kept, name, key)
+                if native is None:
+                    native, code = machinecode.compiled(_prepared(self.function, {}), arguments)
+                    if code is not None:
+                        kept.keep(name, key, code)
+                        kept.keep(_ANY, machinecode.versions(), b"kept")
         return native
+
+    def _loaded(self, kept: cache.Cache, name: str, key: str) -> Callable[..., T] | None:
+        code = kept.kept(name, key)
+        return None if code is None else machinecode.loaded(code, self.function)
 
 
 class Intrinsic(NamedTuple):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
 
@@ -334,3 +335,48 @@ def test_folders_that_are_made_for_a_cache_are_its_owners_alone(tmp_path: Path) 
         os.umask(before)
     assert kept.kept("a name", "a key") == b"what was made"
     assert kept.remarks == []
+
+
+def test_processes_that_need_the_same_make_it_once(rules: Rules) -> None:
+    """Whoever finds nothing kept waits for the one that makes it, and takes that."""
+    made = []
+
+    def need(_who: int) -> bytes | None:
+        cache = Cache(rules.cache_folder)
+        with cache.alone("a name"):
+            if cache.kept("a name", "a key") is None:
+                made.append(threading.get_ident())
+                threading.Event().wait(0.02)
+                cache.keep("a name", "a key", b"made")
+        assert cache.remarks == []
+        return cache.kept("a name", "a key")
+
+    with ThreadPoolExecutor(4) as several:
+        assert set(several.map(need, range(4))) == {b"made"}
+    assert len(made) == 1
+
+
+def test_nobody_waits_for_ever_nor_for_the_dead(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is stopped while it makes something costs the others some waiting; one that is killed, none."""
+    monkeypatch.setattr(caching, "_LONGEST_WAIT_S", 0.2)
+    script = dedent("""
+        import signal, sys
+        from pathlib import Path
+        from pollwatch.cache import Cache
+
+        with Cache(Path(sys.argv[1])).alone("a name"):
+            print("mine", flush=True)
+            signal.pause()
+    """)
+    command = [sys.executable, "-c", script, str(rules.cache_folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"mine\n"
+        with Cache(rules.cache_folder).alone("a name"), Cache(rules.cache_folder).alone("another name"):
+            assert holder.poll() is None
+        holder.kill()
+    monkeypatch.setattr(caching, "_LONGEST_WAIT_S", 60.0)
+    with Cache(rules.cache_folder).alone("a name"):
+        pass
+    with Cache(None).alone("a name"):
+        pass
