@@ -38,6 +38,9 @@ SPREAD = np.uint32(2_654_435_761)
 _BYTE, _BIT, _WORD, _PLACE, _FIVE = np.uint32(8), np.uint32(1), np.uint32(32), np.uint32(31), np.uint32(5)
 _FOLD = np.uint8(0x20)
 _TWO_BYTES = np.uint32(0xFFFF)
+#: Each byte in lower case, if it is a letter of ASCII.
+_LOWER = np.arange(256, dtype=np.uint8)
+_LOWER[0x41:0x5B] |= _FOLD
 
 
 class Index(NamedTuple):
@@ -50,9 +53,9 @@ class Index(NamedTuple):
         filter: one bit per hash: some literal's gram has it.
         heads, following: per hash its first literal, and per literal the next one of that hash; -1 = none.
         grams, ends: per literal its gram (of one shorter than four bytes two bytes), and where in it the gram ends.
-        pair_filter, pair_heads: the same for literals shorter than four bytes, by two of their bytes themselves; empty
-            where there are none.
-        byte_heads: the same for literals of one byte, which stand in the filter with any byte before them.
+        pair_heads: the same for literals shorter than four bytes, by two of their bytes themselves; empty where there are
+            none. Their filter is made for each search, since it says of each group of texts what is wanted in it.
+        byte_heads: the same for literals of one byte, which stand in that filter with any byte before them.
         short: there are such.
     """
 
@@ -65,7 +68,6 @@ class Index(NamedTuple):
     following: Ints
     grams: Words
     ends: Ints
-    pair_filter: Words
     pair_heads: Ints
     byte_heads: Ints
     short: bool
@@ -157,7 +159,7 @@ def picked(literals: Bytes, starts: Longs, common: Ints, bits: int) -> tuple[Wor
 @compiled
 def _linked(
     literals: Bytes, starts: Longs, grams: Words, ends: Ints, bits: int
-) -> tuple[Words, Ints, Ints, Words, Ints, Ints, bool]:
+) -> tuple[Words, Ints, Ints, Ints, Ints, bool]:
     """The other parts of an :class:`Index`."""
     n = len(starts) - 1
     shift = np.uint32(32 - bits)
@@ -167,29 +169,45 @@ def _linked(
     short = False
     for i in range(n):
         short |= starts[i + 1] - starts[i] < 4
-    pair_filter = np.zeros(_PAIRS >> 5 if short else 0, np.uint32)
     pair_heads = np.full(_PAIRS if short else 0, -1, np.int32)
     byte_heads = np.full(256, -1, np.int32)
     for i in range(n):
         length = starts[i + 1] - starts[i]
         if length == 1:
-            byte = np.uint32(literals[starts[i]])
-            for before in range(256):
-                pair = np.uint32(np.uint32(before) << _BYTE) | byte
-                pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
+            byte = literals[starts[i]]
             following[i] = byte_heads[byte]
             byte_heads[byte] = i
         elif length < 4:
-            pair = grams[i]
-            pair_filter[pair >> _FIVE] |= _BIT << (pair & _PLACE)
-            following[i] = pair_heads[pair]
-            pair_heads[pair] = i
+            following[i] = pair_heads[grams[i]]
+            pair_heads[grams[i]] = i
         elif ends[i] >= 0:
             hashed = np.uint32(grams[i] * SPREAD) >> shift
             filter_[hashed >> _FIVE] |= _BIT << (hashed & _PLACE)
             following[i] = heads[hashed]
             heads[hashed] = i
-    return filter_, heads, following, pair_filter, pair_heads, byte_heads, short
+    return filter_, heads, following, pair_heads, byte_heads, short
+
+
+@compiled
+def _pair_filters(literals: Bytes, starts: Longs, grams: Words, wanted: Ints, count: int) -> Words:
+    """For each group of texts one bit per two bytes: some literal that is wanted in it, and is shorter than four, has them.
+
+    ``.`` and ``://`` stand in every address and referer, and are wanted in one of them.
+    """
+    filters = np.zeros((count, _PAIRS >> 5), np.uint32)
+    for i in range(len(starts) - 1):
+        length = starts[i + 1] - starts[i]
+        if length >= 4:
+            continue
+        low, high = (0, count) if wanted[i] == ANY else (wanted[i], wanted[i] + 1)
+        for group in range(max(low, 0), min(high, count)):
+            if length > 1:
+                filters[group, grams[i] >> _FIVE] |= _BIT << (grams[i] & _PLACE)
+                continue
+            for before in range(256):
+                pair = np.uint32(np.uint32(before) << _BYTE) | np.uint32(literals[starts[i]])
+                filters[group, pair >> _FIVE] |= _BIT << (pair & _PLACE)
+    return filters
 
 
 def index(literals: Bytes, starts: Longs, marks: Bytes, grams: Words, ends: Ints, bits: int) -> Index:
@@ -206,7 +224,7 @@ def index(literals: Bytes, starts: Longs, marks: Bytes, grams: Words, ends: Ints
     Returns:
         The index. A literal whose ``ends`` is -1 is never found.
     """
-    filter_, heads, following, pair_filter, pair_heads, byte_heads, short = _linked(literals, starts, grams, ends, bits)
+    filter_, heads, following, pair_heads, byte_heads, short = _linked(literals, starts, grams, ends, bits)
     return Index(
         literals,
         starts,
@@ -217,7 +235,6 @@ def index(literals: Bytes, starts: Longs, marks: Bytes, grams: Words, ends: Ints
         following,
         grams,
         ends,
-        pair_filter,
         pair_heads,
         byte_heads,
         short,
@@ -241,7 +258,6 @@ def _hits(
     following: Ints,
     grams: Words,
     gram_ends: Ints,
-    pair_filter: Words,
     pair_heads: Ints,
     byte_heads: Ints,
     short: bool,  # noqa: FBT001 - a kernel takes no keywords
@@ -251,21 +267,24 @@ def _hits(
     count = 0
     last = np.full(len(starts) - 1, -1, np.int32)
     shift = np.uint32(32 - bits)
+    pair_filters = _pair_filters(literals, starts, grams, wanted, groups.max() + 1 if short and len(groups) else 1)
     for text in range(len(begins)):
         begin, end, owner, group = begins[text], ends[text], owners[text], groups[text]
+        pair_filter = pair_filters[group if short else 0]
         gram = np.uint32(0)
         at = begin - 1
         while True:
-            at, gram = _next(texts, at + 1, end, gram, shift, filter_, pair_filter, short)
+            at, gram = _next(texts, at + 1, end, gram, shift, filter_, pair_filter)
             if at == end:
                 break
             wide, narrow, single = np.int32(-1), np.int32(-1), np.int32(-1)
             if at - begin >= 3:
                 wide = heads[np.uint32(gram * SPREAD) >> shift]
-            if short:
+            pair = gram & _TWO_BYTES
+            if (pair_filter[pair >> _FIVE] >> (pair & _PLACE)) & _BIT:
                 single = byte_heads[gram & np.uint32(0xFF)]
                 if at > begin:
-                    narrow = pair_heads[gram & _TWO_BYTES]
+                    narrow = pair_heads[pair]
             while wide >= 0 or narrow >= 0 or single >= 0:
                 if wide >= 0:
                     candidate = wide
@@ -308,18 +327,15 @@ def _next(
     shift: np.uint32,
     filter_: Words,
     pair_filter: Words,
-    short: bool,  # noqa: FBT001 - a kernel takes no keywords
 ) -> tuple[int, np.uint32]:
     """The next place, from ``at`` on, where a literal may stand, and the gram that ends there; else the end."""
     while at < end:
-        gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(lower(texts[at])))
-        hashed = np.uint32(np.uint32(gram * SPREAD) >> shift)
-        if (filter_[hashed >> _FIVE] >> (hashed & _PLACE)) & _BIT:
+        gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(_LOWER[texts[at]]))
+        hashed, pair = np.uint32(np.uint32(gram * SPREAD) >> shift), gram & _TWO_BYTES
+        wide = filter_[hashed >> _FIVE] >> (hashed & _PLACE)
+        narrow = pair_filter[pair >> _FIVE] >> (pair & _PLACE)
+        if (wide | narrow) & _BIT:
             break
-        if short:
-            pair = gram & _TWO_BYTES
-            if (pair_filter[pair >> _FIVE] >> (pair & _PLACE)) & _BIT:
-                break
         at += 1
     return at, gram
 
