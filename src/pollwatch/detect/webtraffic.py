@@ -7,7 +7,8 @@ from typing import Final
 import polars as pl
 
 _ROBOT: Final = r"(?i)bot\b|crawl|spider|slurp|archiv|feed|link.?check|checklink|monitor|uptime"
-_PART: Final = r"(?i)\.(?:png|jpe?g|gif|svg|webp|avif|ico|css|m?js|map|woff2?|ttf|eot|webmanifest|mp4|webm|pbf)$"
+#: How parts of a page end.
+PART: Final = r"(?i)\.(?:png|jpe?g|gif|svg|webp|avif|ico|css|m?js|map|woff2?|ttf|eot|webmanifest|mp4|webm|pbf)$"
 
 
 def is_robot(agent: str = "cs-user-agent") -> pl.Expr:
@@ -17,7 +18,7 @@ def is_robot(agent: str = "cs-user-agent") -> pl.Expr:
 
 def is_part(stem: str = "cs-uri-stem") -> pl.Expr:
     """Whether what is asked for is a part of a page: a picture, a style, a script."""
-    return pl.col(stem).str.contains(_PART).fill_null(value=False)
+    return pl.col(stem).str.contains(PART).fill_null(value=False)
 
 
 def is_referred(referer: str = "cs-referer") -> pl.Expr:

@@ -53,8 +53,8 @@ class Index(NamedTuple):
         filter: one bit per hash: some literal's gram has it.
         heads, following: per hash its first literal, and per literal the next one of that hash; -1 = none.
         grams, ends: per literal its gram (of one shorter than four bytes two bytes), and where in it the gram ends.
-        pair_heads: the same for literals shorter than four bytes, by two of their bytes themselves; empty where there are
-            none. Their filter is made for each search, since it says of each group of texts what is wanted in it.
+        pair_heads: the same for literals shorter than four bytes, by two of their bytes themselves; empty where there
+            are none. Their filter is made for each search: it says of each group of texts what is wanted in it.
         byte_heads: the same for literals of one byte, which stand in that filter with any byte before them.
         short: there are such.
     """
@@ -190,7 +190,7 @@ def _linked(
 
 @compiled
 def _pair_filters(literals: Bytes, starts: Longs, grams: Words, wanted: Ints, count: int) -> Words:
-    """For each group of texts one bit per two bytes: some literal that is wanted in it, and is shorter than four, has them.
+    """For each group of texts one bit per two bytes: some literal wanted in it that is shorter than four has them.
 
     ``.`` and ``://`` stand in every address and referer, and are wanted in one of them.
     """
@@ -262,8 +262,7 @@ def _hits(
     byte_heads: Ints,
     short: bool,  # noqa: FBT001 - a kernel takes no keywords
 ) -> tuple[Ints, Ints]:
-    found = np.empty(4_096, np.int32)
-    where = np.empty(4_096, np.int32)
+    found, where = np.empty(4_096, np.int32), np.empty(4_096, np.int32)
     count = 0
     last = np.full(len(starts) - 1, -1, np.int32)
     shift = np.uint32(32 - bits)
@@ -312,8 +311,7 @@ def _hits(
                 if count == len(found):
                     found = np.concatenate((found, np.empty(count, np.int32)))
                     where = np.concatenate((where, np.empty(count, np.int32)))
-                found[count] = candidate
-                where[count] = owner
+                found[count], where[count] = candidate, owner
                 count += 1
     return found[:count].copy(), where[:count].copy()
 

@@ -8,23 +8,26 @@ many that nobody else asks for, and they lie close together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from pollwatch.detect import detections
 from pollwatch.detect.columns import Rows
 from pollwatch.detect.interface import PATH, Memory, Seen, due, grown, noted
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
-from pollwatch.detect.webtraffic import is_part, is_referred, is_robot
-from pollwatch.events.batch import NUMBER, TIME
+from pollwatch.detect.webtraffic import PART, is_part, is_referred, is_robot
+from pollwatch.events.batch import NUMBER, TIME, offsets_and_bytes
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.printable import printable
+from pollwatch.events.signs import Signs
 from pollwatch.events.taxonomy import WEB
 from pollwatch.i18n import _
+from pollwatch.kernels.digits import marked
 
 #: So many different records of one form, and so many times what nine in ten others ask for.
 _LEAST: Final = 50
@@ -57,6 +60,14 @@ _SHOWN: Final = (
 _DATE: Final = r"/(?:19|20)\d\d(?:[/-]\d\d?){0,2}(?:/|$)"
 _NUMBERS: Final = r"\d+"
 _LAST_NUMBER: Final = r"(\d{1,15})\D*$"
+
+#: Signs of texts that hold a number, and of those whose numbers may not all be about a record.
+_NUMBERED, _SHOWN_OR_DATE, _PART_OF_PAGE = 1, 2, 4
+_SIGNS: Final = {
+    "cs-uri-stem": Signs({_NUMBERED: r"\d", _SHOWN_OR_DATE: _DATE, _PART_OF_PAGE: PART}),
+    "cs-uri-query": Signs({_NUMBERED: r"\d", _SHOWN_OR_DATE: _SHOWN, _PART_OF_PAGE: PART}),
+}
+_Named: TypeAlias = tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 
 _FETCHED: Final = {
     "c-ip": pl.String,
@@ -173,8 +184,8 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     which lets a few in too early and none too late. What is known of a visitor by its mark is not looked at again.
     """
     rows = seen.rows_where("sc-status", 200, 300)
-    stem = _forms(seen, "cs-uri-stem", rows)
-    query = _forms(seen, "cs-uri-query", rows)
+    stem = forms(seen, "cs-uri-stem", rows)
+    query = forms(seen, "cs-uri-query", rows)
     who = seen.hashed("c-ip", rows)
     in_stem, in_query = stem.usable, ~stem.usable & query.usable
     form = np.where(in_stem, stem.form, seen.hashed("cs-uri-stem", rows) * _ODD ^ query.form)
@@ -243,7 +254,7 @@ def _counted(often: pl.DataFrame, place: npt.NDArray[np.int64]) -> tuple[pl.Data
 
 
 @dataclass(frozen=True, slots=True)
-class _Forms:
+class Forms:
     """For each row: whether its text names a record, a number for its form, and one for the text."""
 
     usable: npt.NDArray[np.bool_]
@@ -271,9 +282,24 @@ def _plain(column: str) -> pl.Expr:
     return text.str.replace_all(_SHOWN, "") if column == "cs-uri-query" else text.str.replace_all(_DATE, "/")
 
 
-def _forms(seen: Seen, column: str, rows: Rows) -> _Forms:
+def forms(seen: Seen, column: str, rows: Rows) -> Forms:
     """Forms of a column, made once for each distinct text."""
     codes, texts = seen.distinct(column, rows)
+    signs = _SIGNS[column].of(texts.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string()))
+    usable = np.zeros(len(texts) + 1, bool)
+    form, what = np.zeros(len(texts) + 1, np.uint64), np.zeros(len(texts) + 1, np.uint64)
+    for at, named in (
+        (np.flatnonzero(signs == _NUMBERED), _of_numbers_alone),
+        (np.flatnonzero((signs & _NUMBERED != 0) & (signs != _NUMBERED)), lambda some: _of_any(some, column)),
+    ):
+        if at.size:
+            chosen, *numbers = named(texts if at.size == len(texts) else texts.gather(at))
+            usable[at[chosen]], form[at[chosen]], what[at[chosen]] = True, *numbers
+    return Forms(usable[codes], form[codes], what[codes], column, codes, texts)
+
+
+def _of_any(texts: pl.Series, column: str) -> _Named:
+    """Which of some texts name a record, and numbers for their forms and for them."""
     text = pl.col("text")
     made_of = pl.DataFrame({"text": texts}).select(
         usable=(text.str.contains(r"\d") & ~is_part("text")).fill_null(value=False), text=text
@@ -284,11 +310,16 @@ def _forms(seen: Seen, column: str, rows: Rows) -> _Forms:
         form=pl.col("plain").str.replace_all(_NUMBERS, "#").hash(seed=0),
         what=pl.col("plain").hash(seed=0),
     )
-    at = numbered["at"].to_numpy()
-    usable = np.zeros(len(texts) + 1, bool)
-    form, what = np.zeros(len(texts) + 1, np.uint64), np.zeros(len(texts) + 1, np.uint64)
-    usable[at], form[at], what[at] = True, numbered["form"].to_numpy(), numbered["what"].to_numpy()
-    return _Forms(usable[codes], form[codes], what[codes], column, codes, texts)
+    return tuple(numbered[name].to_numpy() for name in ("at", "form", "what"))  # type: ignore[return-value]
+
+
+def _of_numbers_alone(texts: pl.Series) -> _Named:
+    """The same for texts of ASCII with a digit in which nothing stands that :func:`_of_any` leaves out."""
+    offsets, data = offsets_and_bytes(texts.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string()))
+    target, bounds = np.empty(int(offsets[-1] - offsets[0]), np.uint8), np.empty(len(offsets), np.int32)
+    marked(data, offsets, ord("#"), target, bounds)
+    made_of = pa.StringArray.from_buffers(len(texts), pa.py_buffer(bounds), pa.py_buffer(target))
+    return np.arange(len(texts)), pl.Series(made_of).hash(seed=0).to_numpy(), texts.hash(seed=0).to_numpy()
 
 
 def in_question(fetched: pl.DataFrame, told: pl.DataFrame, *, done: bool) -> pl.DataFrame:
