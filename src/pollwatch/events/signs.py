@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
@@ -39,8 +39,10 @@ _PRINTABLE: Final = range(0x20, 0x7F)
 _MOST_PATHS: Final = 2_000
 #: What is likelier than this to stand in an honest text should not count alone.
 _COMMON: Final = 0.004
-#: The signs that there may be, and in how many orders two things may be looked for.
-_SIGNS, _ORDERS = 15, 4
+#: The signs that there may be: what a text of characters beyond printable ASCII has, whose patterns are always asked.
+EVERY_SIGN: Final = 15
+#: In how many orders two things may be looked for.
+_ORDERS = 4
 
 
 def _classes() -> Bytes:
@@ -88,7 +90,12 @@ class _Token(NamedTuple):
     @property
     def share(self) -> float:
         """How likely a character is one of these."""
-        return min(1.0, float(_LIKELY[[*self.classes]].sum()))
+        return _shared(self.classes)
+
+
+@cache
+def _shared(classes: frozenset[int]) -> float:
+    return min(1.0, float(_LIKELY[[*classes]].sum()))
 
 
 _Path = tuple[_Token, ...]
@@ -297,7 +304,7 @@ class Signs:
                 _mark(table, need.behind, order << SECOND)
         for nth, between in enumerate(orders):
             table[:, :, sorted(_EVERY - between)] |= np.uint16(1 << nth << APART)
-        table[:, :, _OTHER] |= np.uint16(_SIGNS)
+        table[:, :, _OTHER] |= np.uint16(EVERY_SIGN)
         return table.reshape(-1)
 
     def of(self, texts: pa.Array) -> Bytes:
@@ -308,7 +315,7 @@ class Signs:
         """
         least = _WORTH_IT if ready() else threshold(_WORTH_LOADING, _WORTH_COMPILING)
         if len(texts) < least:
-            return np.full(len(texts), _SIGNS, np.uint8)
+            return np.full(len(texts), EVERY_SIGN, np.uint8)
 
         offsets, data = offsets_and_bytes(texts)
         found = np.empty(len(texts), np.uint8)

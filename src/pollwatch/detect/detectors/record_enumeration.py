@@ -24,7 +24,7 @@ from pollwatch.detect.webtraffic import PART, is_part, is_referred, is_robot
 from pollwatch.events.batch import NUMBER, TIME, offsets_and_bytes
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.printable import printable
-from pollwatch.events.signs import Signs
+from pollwatch.events.signs import EVERY_SIGN, Signs
 from pollwatch.events.taxonomy import WEB
 from pollwatch.i18n import _
 from pollwatch.kernels.digits import marked
@@ -286,6 +286,10 @@ def forms(seen: Seen, column: str, rows: Rows) -> Forms:
     """Forms of a column, made once for each distinct text."""
     codes, texts = seen.distinct(column, rows)
     signs = _SIGNS[column].of(texts.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string()))
+    for bit in (_SHOWN_OR_DATE, _PART_OF_PAGE):  # a sign alone says little of what queries are called
+        asked = np.flatnonzero((signs & bit != 0) & (signs != EVERY_SIGN))
+        fits = texts.gather(asked).str.contains(_SIGNS[column].patterns[bit]).to_numpy()
+        signs[asked[~fits]] ^= bit
     usable = np.zeros(len(texts) + 1, bool)
     form, what = np.zeros(len(texts) + 1, np.uint64), np.zeros(len(texts) + 1, np.uint64)
     for at, named in (
