@@ -26,6 +26,8 @@ from pollwatch.events import meaning
 from pollwatch.events.batch import ABSENT, Codes, EventBatch, encoded, offsets_and_bytes, plain
 from pollwatch.events.decoding import decoded
 from pollwatch.events.signs import Signs
+from pollwatch.kernels.compiled import ready
+from pollwatch.kernels.distinct import cut_at, gathered
 
 Bytes = npt.NDArray[np.uint8]
 Longs = npt.NDArray[np.int64]
@@ -130,9 +132,13 @@ def _uri_columns(array: pa.Array, signs: Bytes) -> tuple[tuple[pa.Array, pa.Arra
 def _cut(uris: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Stem and query; null where there is none."""
     offsets, data = offsets_and_bytes(uris)
-    marks = np.flatnonzero(data == ord("?"))
     starts, ends = offsets[:-1], offsets[1:]
-    middles = np.minimum(np.append(marks, len(data))[np.searchsorted(marks, starts)], ends).astype(np.int32)
+    if ready() and offsets.dtype == np.int32:
+        middles = np.empty(len(uris), np.int32)
+        cut_at(data, starts, ends, ord("?"), middles)
+    else:
+        marks = np.flatnonzero(data == ord("?"))
+        middles = np.minimum(np.append(marks, len(data))[np.searchsorted(marks, starts)], ends).astype(np.int32)
     absent = None
     if uris.null_count:
         absent = uris.is_null().to_numpy(zero_copy_only=False)
@@ -147,8 +153,12 @@ def _gathered(data: Bytes, starts: Codes, ends: Codes, absent: Mask | None) -> p
     lengths = ends - starts
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
-    places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1], dtype=np.int32)
-    texts = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(data[places]))
+    if ready():
+        copied = np.empty(int(offsets[-1]), np.uint8)
+        gathered(data, starts, ends, offsets, copied)
+    else:
+        copied = data[np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1], dtype=np.int32)]
+    texts = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(copied))
     if absent is None or not absent.any():
         return texts
     return pc.if_else(pa.array(~absent), texts, pa.scalar(None, pa.string()))

@@ -18,6 +18,10 @@ Table = npt.NDArray[np.int32]
 #: How far a text is sought before it is taken as new. Equal texts may so get two codes; who sends texts that
 #: are made to collide gains nothing.
 _MOST_TRIES = 16
+#: Of every so many texts the first few are sought; where nearly all of these are new, and many are known to seek among,
+#: the others are taken as new.
+_STRETCH, _PROBED, _MANY = 2_048, 256, 4_096
+_NEARLY = 0.97
 _UPPER, _LOWER = np.uint64(0xFFFFFFFF00000000), np.uint64(0xFFFFFFFF)
 _FREE, _NEXT = np.uint64(0), np.uint64(1)
 ABSENT = -1
@@ -28,7 +32,7 @@ _SPREAD, _SOME = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 def code_texts(
     data: Bytes, starts: Ints, ends: Ints, slots: Words, codes: Ints, firsts: Ints, lasts: Ints, used: int
 ) -> int:
-    """Give each text a code: that of an equal one met before, else the next.
+    """Give each text a code: that of an equal one met before, else the next. Not all equals are found.
 
     Args:
         data: the bytes.
@@ -45,12 +49,21 @@ def code_texts(
     """
     mask = np.uint64(len(slots) - 1)
     before = ABSENT
+    least, sought = 0, True
     for row in range(len(starts)):
+        if row % _STRETCH == 0:
+            least, sought = used + int(_PROBED * _NEARLY), True
+        elif row % _STRETCH == _PROBED and used >= _MANY:
+            sought = used < least
         start = int(starts[row])
         if start < 0:
             codes[row] = ABSENT
             continue
         end = int(ends[row])
+        if not sought:
+            codes[row], firsts[used], lasts[used] = used, start, end
+            used += 1
+            continue
         length = end - start
         if (
             before >= 0
