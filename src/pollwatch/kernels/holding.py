@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.literals import SPREAD, lower, stands
+from pollwatch.kernels.literals import SPREAD, stands
 from pollwatch.kernels.texts import ESCAPED, NULL
-from pollwatch.kernels.words import first_byte, marked, same, word_at
+from pollwatch.kernels.words import WIDE, first_bit, marks_at, same, short_word, word_at
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
@@ -22,10 +22,11 @@ Longs: TypeAlias = npt.NDArray[np.int64]
 
 _BITS = 14
 _SHIFT = np.uint32(32 - _BITS)
-_BYTE = np.uint32(8)
+#: Of each byte of a gram: capital and small letters look the same, and some other bytes too, which is told later.
+_FOLDED = 0x20202020
+_ONE = np.uint64(1)
 _BEYOND_ASCII = np.uint64(0x8080808080808080)
 _QUOTE, _BACKSLASH, _SLASH, _U, _LAST_ASCII = 0x22, 0x5C, 0x2F, 0x75, 0x7F
-_QUOTE_WORD, _BACKSLASH_WORD = np.uint64(_QUOTE), np.uint64(_BACKSLASH)
 
 
 class Wanted(NamedTuple):
@@ -59,7 +60,8 @@ def wanted(texts: tuple[str, ...]) -> Wanted:
     heads = np.full(1 << _BITS, -1, np.int32)
     following = np.full(len(places), -1, np.int32)
     for place, (nth, end) in enumerate(places):
-        hashed = (int.from_bytes(literals[nth][end - 3 : end + 1], "big") * int(SPREAD) & 0xFFFFFFFF) >> int(_SHIFT)
+        gram = int.from_bytes(literals[nth][end - 3 : end + 1], "little") | _FOLDED
+        hashed = (gram * int(SPREAD) & 0xFFFFFFFF) >> int(_SHIFT)
         following[place], heads[hashed] = heads[hashed], place
     laid = np.frombuffer(b"".join(literals), np.uint8).copy()
     starts = np.cumsum([0, *map(len, literals)]).astype(np.int64)
@@ -129,15 +131,22 @@ def _reads_otherwise(
 ) -> bool:
     """Whether a value may read otherwise than it is written."""
     while at < end:
-        if at + 8 <= end:
-            word = word_at(data, at)
-            if word & _BEYOND_ASCII:
+        if at + WIDE <= end:
+            both = word_at(data, at) | word_at(data, at + 8) | word_at(data, at + 16) | word_at(data, at + 24)
+            if both & _BEYOND_ASCII:
                 return True
-            marks = marked(word, _BACKSLASH_WORD) | marked(word, _QUOTE_WORD)
-            if not marks:
-                at += 8
-                continue
-            at += first_byte(marks)
+            marks, behind = marks_at(data, at, _BACKSLASH, _QUOTE, 0), at + WIDE
+            while marks:
+                place = at + first_bit(marks) + 1
+                if not escaped or (
+                    place < end and (data[place] == _U or data[place] == _SLASH or data[place] > _LAST_ASCII)
+                ):
+                    return True
+                marks &= marks - _ONE
+                marks &= ~(_ONE << np.uint64(place - at))
+                behind = max(behind, place + 1)
+            at = behind
+            continue
         byte = data[at]
         if byte > _LAST_ASCII:
             return True
@@ -165,9 +174,7 @@ def _holds(
 ) -> bool:
     """Whether a value holds a literal."""
     for at in range(begin + 3, end, stride):
-        gram = np.uint32(0)
-        for before in range(3, -1, -1):
-            gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(lower(data[at - before])))
+        gram = np.uint32(short_word(data, at - 3, 4) | np.uint64(_FOLDED))
         place = heads[np.uint32(gram * SPREAD) >> _SHIFT]
         while place >= 0:
             literal = places[place, 0]
