@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,7 @@ def test_a_migration_that_is_cut_short_leaves_no_half_schema(tmp_path: Path, mon
         raise OSError("power cut")
 
     with monkeypatch.context() as patch:
+        patch.setattr("pollwatch.store.database.begin", lambda _raw: None)
         patch.setattr("pollwatch.store.database.upgrade", upgrade_then_die)
         with pytest.raises(OSError, match="power cut"):
             Database(path)
@@ -142,3 +144,26 @@ def test_several_processes_open_a_new_case_at_the_same_moment(tmp_path: Path) ->
         subprocess.Popen([sys.executable, "-W", "error", "-c", script, tmp_path / "case.sqlite"]) for _ in range(4)
     ]
     assert [process.wait(60) for process in started] == [0, 0, 0, 0]
+
+
+def test_a_new_database_that_is_cut_short_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed and lost: a new file has all tables or none, and it is in WAL mode like any other."""
+    path = tmp_path / "case.sqlite"
+
+    def begin_and_die(raw: sqlite3.Connection) -> None:
+        def die(_status: int, left: int, _all: int) -> None:
+            if left < 5:
+                raise OSError("power cut")
+
+        with closing(sqlite3.connect(":memory:")) as source:
+            migrations.begin(source)
+            source.backup(raw, pages=1, progress=die)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pollwatch.store.database.begin", begin_and_die)
+        with pytest.raises(OSError, match="power cut"):
+            Database(path)
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
+    Database(path).close()
+    assert path.read_bytes()[18:20] == b"\x02\x02"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from pollwatch.errors import StoreError
 from pollwatch.store.disk import locked, publish
-from pollwatch.store.migrations import HEAD, KNOWN, upgrade
+from pollwatch.store.migrations import HEAD, KNOWN, begin, upgrade
 
 #: All tables of all stations. Constraints get names, so that migrations can speak of them.
 METADATA: Final = sa.MetaData(
@@ -70,9 +70,17 @@ class Database:
             before = self._revision(connection)
         if before not in {None, HEAD}:
             self._keep_copy()
+        if before is None:
+            self._begin()
         with self.writing() as connection:
             if self._revision(connection) != HEAD:
                 upgrade(connection)
+
+    def _begin(self) -> None:
+        """Give a new file its tables; whoever opens it at the same moment waits for us."""
+        with self._errors(), self._engine.connect() as connection:
+            if connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar_one() == 0:
+                begin(cast("sqlite3.Connection", connection.connection.dbapi_connection))
 
     def _keep_copy(self) -> None:
         """Keep the file as it is before it is brought to the newest schema; the copy of an earlier time goes."""
