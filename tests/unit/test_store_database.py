@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from pollwatch import cache
 from pollwatch.console.accounts import tables as accounttables
 from pollwatch.errors import StoreError
 from pollwatch.incidents import decisiontables, inboxtables, livetables, saved, tables
@@ -167,3 +168,24 @@ def test_a_new_database_that_is_cut_short_is_empty(tmp_path: Path, monkeypatch: 
         assert raw.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
     Database(path).close()
     assert path.read_bytes()[18:20] == b"\x02\x02"
+
+
+def test_a_kept_schema_is_that_of_the_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one process kept is what the next one begins with, whole; where it is damaged, it is made again."""
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(cache, "of_user", lambda part: cache.Cache(tmp_path, part))
+
+    def begun() -> list[tuple[str, str]]:
+        migrations._empty.cache_clear()  # noqa: SLF001 - as in another process
+        with closing(sqlite3.connect(":memory:")) as raw:
+            migrations.begin(raw)
+            return raw.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
+
+    made = begun()
+    (kept,) = (tmp_path / "schemas").iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "_made", None)
+        assert begun() == made
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert begun() == made
+    migrations._empty.cache_clear()  # noqa: SLF001 - others have a cache of their own
