@@ -66,6 +66,7 @@ class Counting:
         await self.app(scope, receive, send)
 
 
+@pytest.mark.timeout(float(SECONDS) + 300)
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     """Requests made from the document, valid and invalid: no 500, no undocumented status or shape, no way in.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from taxii_scenes import API, TAXII, indicator, served, stix_id
@@ -38,6 +39,7 @@ def narrowed(shelf_id: str) -> dict[str, Any]:
     return narrow
 
 
+@pytest.mark.timeout(float(SECONDS) + 300)
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     """Requests made from the document, valid, invalid and in chains: answers are always those that it has."""
     with served(tmp_path / "server") as address:

@@ -8,8 +8,8 @@ import warnings
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.costs import least_cost_s
 
+from costs import least_cost_s
 from pollwatch.clock import from_datetime
 from pollwatch.events.batch import NUMBER, TIME, Parsed
 from pollwatch.events.block import LineBlock

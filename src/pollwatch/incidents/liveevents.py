@@ -18,7 +18,7 @@ from pollwatch.incidents.live import SAME_KEY, LiveCase
 from pollwatch.incidents.livestep import Observed
 from pollwatch.incidents.livetables import LIVE_INPUTS, LIVE_POSITIONS, LIVE_STEPS, LIVE_WATCH
 from pollwatch.store.events import EventFile, EventReader
-from pollwatch.store.parts import is_part, latest_parts, merge, runs
+from pollwatch.store.parts import Merged, is_part, latest_parts, runs
 
 
 def recent(live: LiveCase, most: int) -> tuple[int, list[tuple[str, EventReader, int]]]:
@@ -62,25 +62,28 @@ def mergeable(live: LiveCase) -> list[tuple[int, list[EventFile]]]:
     return [(key[0], run) for key, some in by_source.items() for run in runs(some)]
 
 
-def merge_files(live: LiveCase, input_id: int, files: Sequence[EventFile]) -> list[str]:
-    """Make one event file of several; the caller holds the lock.
+def put_in_place(live: LiveCase, input_id: int, merged: Merged) -> bool:
+    """List one event file instead of those that it was made of; the caller holds the lock.
+
+    Whoever reads those now may do so for a while: they are to be removed later.
 
     Returns:
-        Names of files that are no longer listed; whoever reads them now may still do so for a while.
+        Whether it is: not where somebody erased lines of them meanwhile.
 
     Raises:
-        StoreError: a file is missing or damaged, or the disk is full; the case is as before.
+        StoreError: the disk is full; the case is as before.
     """
-    merged = merge(live.folder.events, files)
-    names = [each.name for each in files]
+    if not merged.publish():
+        return False
     with live.database.writing() as connection:
         table = tables.EVENT_FILES
-        still = connection.execute(sa.select(table.c.name).where(table.c.name.in_(names))).scalars().all()
-        if len(still) != len(names):
-            return []
-        connection.execute(sa.delete(table).where(table.c.name.in_(names)))
-        connection.execute(sa.insert(table).values(file_row(merged, input_id)))
-    return names
+        listed = table.c.name.in_(merged.names)
+        still = connection.execute(sa.select(table.c.name).where(listed)).scalars().all()
+        if len(still) != len(merged.names):
+            return False
+        connection.execute(sa.delete(table).where(listed))
+        connection.execute(sa.insert(table).values(file_row(merged.file, input_id)))
+    return True
 
 
 def remove_files(live: LiveCase, names: Sequence[str]) -> None:

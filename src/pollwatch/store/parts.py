@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +19,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pollwatch.events.batch import NUMBER, LogSource
-from pollwatch.store.disk import make_folder, publish
+from pollwatch.store.disk import make_folder, publish, sync
 from pollwatch.store.events import GROUP_ROWS, EventFile, disk_errors, fitted, folder_name, united
 
 #: A file of fewer rows is small.
 SMALL_ROWS: Final = GROUP_ROWS
+#: Where a file is written that several become; whoever merges empties it before it begins.
+MERGING: Final = ".merging"
 _LEAST_MERGED: Final = 12
 _MOST_MERGED: Final = 256
 _NAME: Final = re.compile(r".+/live-(\d{10})-(\d{15})-(\d{15})\.parquet")
@@ -62,27 +65,69 @@ def read_part(root: Path, name: str) -> pa.Table:
         return pq.read_table(root / name, partitioning=None)
 
 
-def merge(root: Path, files: Sequence[EventFile]) -> EventFile:
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """One file made of several, which is not in its place yet.
+
+    Attributes:
+        file: what it is to be.
+        names: of the files that it was made of.
+    """
+
+    file: EventFile
+    names: tuple[str, ...]
+    _root: Path
+    _incoming: Path
+    _looked: tuple[object, ...]
+
+    def publish(self) -> bool:
+        """Put it in its place, where what it was made of is as it was read; gives whether it is.
+
+        The caller holds the case's lock.
+
+        Raises:
+            StoreError: the disk is full or not writable.
+        """
+        with disk_errors(self._root):
+            if _looks(self._root, self.names) != self._looked:  # lines were erased meanwhile
+                self._incoming.unlink(missing_ok=True)
+                return False
+            publish(self._incoming, self._root / self.file.name)
+        return True
+
+
+def merge(root: Path, files: Sequence[EventFile]) -> Merged:
     """Make one file of several of one input and logsource that follow one another; those stay until they are removed.
 
+    Nobody waits for it: the case's lock is needed to put it in its place only.
+
     Args:
-        root: the case's ``events`` folder; the caller holds the case's lock.
+        root: the case's ``events`` folder; nobody else merges there now.
         files: in the order of their lines; what they hold fits into memory.
 
     Raises:
         StoreError: one is missing or damaged, or the disk is full.
     """
-    tables = [read_part(root, each.name) for each in files]
+    names = tuple(each.name for each in files)
+    with disk_errors(root):
+        looked = _looks(root, names)
+    tables = [read_part(root, name) for name in names]
     schema = united([table.schema for table in tables])
-    (input_id, first, _), (_, _, last) = _parsed(files[0].name), _parsed(files[-1].name)
+    (input_id, first, _), (_, _, last) = _parsed(names[0]), _parsed(names[-1])
     name = _name(files[0].logsource, input_id, first, last)
-    incoming = root / ".incoming" / Path(name).name
+    incoming = root / MERGING / f"{Path(name).name}.incoming"
     whole = pa.concat_tables([fitted(table, schema) for table in tables])
     with disk_errors(root):
         make_folder(incoming.parent)
         pq.write_table(whole, incoming, compression="zstd", row_group_size=GROUP_ROWS, write_page_index=True)
-        publish(incoming, root / name)
-    return EventFile(name, files[0].logsource, whole.num_rows)
+        sync(incoming)
+    return Merged(EventFile(name, files[0].logsource, whole.num_rows), names, root, incoming, looked)
+
+
+def _looks(root: Path, names: Sequence[str]) -> tuple[object, ...]:
+    """By what one sees that files are still those that were read."""
+    found = [(root / name).stat() for name in names]
+    return tuple((each.st_ino, each.st_size, each.st_mtime_ns) for each in found)
 
 
 def runs(files: Sequence[EventFile]) -> list[list[EventFile]]:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.costs import least_cost_s
 
+from costs import least_cost_s
 from pollwatch.detect.engine import Engine
 from pollwatch.events.batch import EventBatch, LogSource
 from pollwatch.events.taxonomy import AUTH, IDS, SYSLOG, WEB, WEB_ERROR

@@ -1,5 +1,7 @@
 """The work of the process that groups: it takes what steps brought, and writes what incidents are told differently.
 
+Beside that, it merges event files (:mod:`pollwatch.node.watch.merging`), which would hold up the watch, too.
+
 It gets what was committed, in order, and nothing else. On a quiet system it groups at once. Where grouping takes long,
 it pauses four times as long: a fifth of one core at most.
 
@@ -29,6 +31,7 @@ from pollwatch.incidents.livegrouping import LiveGrouping, Setting
 from pollwatch.incidents.records import Case
 from pollwatch.incidents.rolling import MOST_ROWS
 from pollwatch.node.watch.groupinglink import Answer, Done, Order, Sealable, Taken, Told, Trouble, Wanted
+from pollwatch.node.watch.merging import Merging
 from pollwatch.node.watch.recent import RecentLines
 from pollwatch.store.disk import locked
 
@@ -56,6 +59,8 @@ class Work:
         self._changed = threading.Condition()
         self._draining = False
         self._loaded = 0
+        self._saying = threading.Lock()
+        self._merging = Merging(live, self._trouble)
         self._unsealed: dict[str, Incident] = {}
         self._sealed_us: dict[str, int] = {}
 
@@ -63,6 +68,7 @@ class Work:
         """Group until told to drain."""
         threading.Thread(target=self._receive, name="receiving", daemon=True).start()
         self._load()
+        self._merging.start()
         due_s = quiet_s = 0.0
         stale, aged = True, False
         while True:
@@ -78,6 +84,7 @@ class Work:
                 quiet_s = max(due_s, monotonic_s() + _QUIET_S)
                 stale, aged = not done, False
                 if self._draining and done and not self._queue:
+                    self._merging.end()
                     self._seal(everything=True)
                     self._say(Done())
                     return
@@ -98,7 +105,11 @@ class Work:
             os._exit(0)  # the watch is gone
 
     def _say(self, what: Answer) -> None:
-        self._link.send(what)
+        with self._saying:
+            self._link.send(what)
+
+    def _trouble(self, why: str) -> None:
+        self._say(Trouble(why))
 
     def _next(self, until_s: float | None) -> Sequence[Wanted]:
         """What was handed over, once there is something, or once it is time to group."""
@@ -136,7 +147,7 @@ class Work:
         try:
             regrouped = self._grouping.regroup(self._lines.fetch)
         except StoreError as error:
-            self._say(Trouble(str(error)))
+            self._trouble(str(error))
             return False
         for gone in regrouped.merged:
             self._unsealed.pop(gone, None)

@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from pollwatch.clock import Clock, monotonic_s
 from pollwatch.errors import PollwatchError, StoreError
 from pollwatch.i18n import _
-from pollwatch.incidents import liveevents
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.live import LiveCase
 from pollwatch.node.evidence import rhythm
@@ -34,14 +33,10 @@ from pollwatch.node.watch.stepping import Detected, Stepper
 from pollwatch.node.watch.telling import Tell
 from pollwatch.sources import kept
 from pollwatch.sources.position import Position
-from pollwatch.store.events import EventFile
 
 _RETRY_S: Final = 1.0
-_MERGE_EVERY_S: Final = 15.0
-_MERGES_AT_ONCE: Final = 6
+_CHORES_EVERY_S: Final = 15.0
 _SEAL_EVERY_S: Final = 600.0
-#: Event files that were merged stay so long for whoever had begun to read them.
-_GRACE_S: Final = 600.0
 
 
 class Wish(Protocol):
@@ -89,9 +84,8 @@ class Keeper(Handover[Job]):
         self._tell = tell
         self._clock = clock
         self.saving = Saving(live, tell)
-        self._gone: list[tuple[float, list[str]]] = []
         self._chores: deque[Callable[[], None]] = deque()
-        self._merged_s = self._sealed_s = monotonic_s()
+        self._tidied_s = self._sealed_s = monotonic_s()
         self._others: object = None
 
     def start(self) -> None:
@@ -143,37 +137,18 @@ class Keeper(Handover[Job]):
     def _tidy(self, job: Job) -> None:
         """Do one of the chores that are due now and then; one at a time, so that no step waits for several."""
         now_s = monotonic_s()
-        if not self._chores and now_s - self._merged_s >= _MERGE_EVERY_S:
-            self._merged_s = now_s
+        if not self._chores and now_s - self._tidied_s >= _CHORES_EVERY_S:
+            self._tidied_s = now_s
             self._chores += self._due(job, now_s)
         if self._chores:
             self._chores.popleft()()
 
     def _due(self, job: Job, now_s: float) -> Iterator[Callable[[], None]]:
-        """Keep what was received, make few event files of many, and remove those that nobody reads any more."""
+        """Keep what was received, and what the logs get as time passes."""
         positions = [Position.loads(data) for _key, data in job.detected.positions]
         for source in sorted(name for name, count in self._counts.counts.items() if count.kind != "files"):
             yield partial(self._keep_received, source, [each for each in positions if each.source == source])
         yield partial(self._keep_rhythm, now_s)
-        while self._gone and now_s - self._gone[0][0] > _GRACE_S:
-            yield partial(liveevents.remove_files, self._live, self._gone.pop(0)[1])
-        for input_id, files in self._mergeable():
-            yield partial(self._merge, input_id, files, now_s)
-
-    def _mergeable(self) -> list[tuple[int, list[EventFile]]]:
-        try:
-            return liveevents.mergeable(self._live)[:_MERGES_AT_ONCE]
-        except StoreError as error:
-            self._tell("warning", str(error))
-            return []
-
-    def _merge(self, input_id: int, files: list[EventFile], now_s: float) -> None:
-        try:
-            with self._live.held(self._wish.stopping) as got:
-                if got:
-                    self._gone.append((now_s, liveevents.merge_files(self._live, input_id, files)))
-        except StoreError as error:
-            self._tell("warning", str(error))
 
     def _keep_rhythm(self, now_s: float) -> None:
         """What the logs get as time passes: a sequence entry, and a seal where no sealer does that at its own times."""
