@@ -59,8 +59,9 @@ _IDLE_S: Final = 0.5
 
 @dataclass(slots=True)
 class Wishes:
-    """What somebody outside asked for, by signals."""
+    """What somebody outside asked for: by signals, or that it end when everything that is there now is in the case."""
 
+    once: bool = False
     stop: int = 0
     reload: bool = False
     wake: Callable[[], None] = lambda: None
@@ -74,7 +75,15 @@ class Watch:
     """See the module."""
 
     def __init__(
-        self, live: LiveCase, plan: Plan, clock: Clock, tell: Tell, wishes: Wishes, *, awaited: bool = False
+        self,
+        live: LiveCase,
+        plan: Plan,
+        clock: Clock,
+        tell: Tell,
+        wishes: Wishes,
+        receivers: Receivers,
+        *,
+        awaited: bool = False,
     ) -> None:
         """Take up where the last watch of the case stopped; :meth:`run` begins.
 
@@ -83,7 +92,8 @@ class Watch:
             plan: what to follow and with what.
             clock: the time.
             tell: takes a sentence for the log.
-            wishes: what signals ask for.
+            wishes: what it is to do, and when to end.
+            receivers: they are at work already: what they take stays in files until it is read.
             awaited: somebody waits for its word that it is ready: it is said when everything is loaded.
 
         Raises:
@@ -109,7 +119,7 @@ class Watch:
         remembered = {key: (each.format, each.context) for key, each in resumed.inputs.items()}
         self._reader = Reader(plan.read_options(), clock, plan.format_of, remembered)
         self._received = plan.received()
-        self._receivers = Receivers(live.folder.root)
+        self._receivers = receivers
         self._hearing = Hearing(live.folder.live, plan.sources, clock)
         self._counts = SourceCounts(live.database, clock, self._hearing)
         self._counts.begin(plan.kinds())
@@ -126,19 +136,14 @@ class Watch:
         took_s = round(monotonic_s() - begun_s, 2)
         tell("info", _("watching"), sources=len(plan.sources), step=self._seq, replayed=replayed, seconds=took_s)
 
-    def run(self, *, once: bool = False) -> None:
+    def run(self) -> None:
         """Watch until told to stop; then drain: what was read is in the case, grouped, sealed, and published.
-
-        Args:
-            once: end when everything that is there now is in the case.
 
         Raises:
             EvidenceError: the case's evidence does not check out.
         """
         self._grouping.start()
         self._keeper.start()
-        if not once:
-            self._receivers.use(self._plan.receives(), self._plan.receiver_options())
         self._systemd.say("READY=1")
         try:
             while not self._wishes.stopping():
@@ -148,7 +153,7 @@ class Watch:
                 if self._wishes.reload:
                     self._wishes.reload = False
                     self._reload()
-                if not self._turn() and once and self._caught_up():
+                if not self._turn() and self._wishes.once and self._caught_up():
                     break
         finally:
             self._followed.close()
@@ -156,7 +161,7 @@ class Watch:
             self._hearing.save()
         self._systemd.say("STOPPING=1")
         try:
-            self._drain(finish=once)
+            self._drain(finish=self._wishes.once)
         finally:
             self._notifying.end()
 
@@ -332,13 +337,19 @@ def watch(plan: Plan, clock: Clock, tell: Tell, *, once: bool = False) -> int:
         StoreError: another watch is at work in the case, or it cannot be used.
         EvidenceError: the case's evidence does not check out.
     """
-    wishes = Wishes()
+    wishes = Wishes(once)
     with Case.open(plan.request.case_dir, clock) as case, _signals(wishes):
         taken = _("another watch is at work in {case}; a case has one").format(case=case.folder.root)
         listen = None if once else plan.settings.watch.health
         with held(case.folder.watch_lock, taken), healthserver.served(listen, plan.request.case_dir, clock, tell):
             awaited = listen is not None or Systemd().listens
-            Watch(case.watching(), plan, clock, tell, wishes, awaited=awaited).run(once=once)
+            receivers = Receivers(case.folder.root)
+            try:
+                if not once:
+                    receivers.use(plan.receives(), plan.receiver_options())
+                Watch(case.watching(), plan, clock, tell, wishes, receivers, awaited=awaited).run()
+            finally:
+                receivers.stop()
     return 128 + wishes.stop if wishes.stop else 0
 
 
