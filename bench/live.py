@@ -46,7 +46,7 @@ from pollwatch.sources.kept import KeptSource
 
 OUT = Path(__file__).parent / "out" / "live"
 TOKEN = "a-token-of-the-bench-only-0000"  # noqa: S105 - of a receiver on this machine that lives for minutes
-TCP, HTTP = 15514, 15580
+TCP, HTTP, HEALTH = 15514, 15580, 15590
 BEAT_S = 0.05
 KILL_S = 20.0
 DAY_S = 86_400
@@ -218,7 +218,7 @@ def found_in(case: Path) -> dict[str, set[tuple[str, int]]]:
 def settings(folder: Path, *, received: bool) -> None:
     """Write the configuration."""
     files = ("web1", "web2") if received else SOURCES
-    parts = ['[watch]\nhealth = "none"\n']
+    parts = [f'[watch]\nhealth = "127.0.0.1:{HEALTH}"\n']
     parts += [f'[[watch.source]]\nname = "{name}"\npath = ["{name}.log"]\n' for name in files]
     if received:
         parts.append(f'[[watch.source]]\nname = "tcp"\nkind = "syslog-tcp"\nlisten = "127.0.0.1:{TCP}"\n')

@@ -34,7 +34,7 @@ from pollwatch.incidents.livestep import LiveInput, Resumed
 from pollwatch.incidents.records import Case
 from pollwatch.node.notifying.loop import Background
 from pollwatch.node.receive.process import Receivers
-from pollwatch.node.watch import healthserver
+from pollwatch.node.watch import healthserver, memory
 from pollwatch.node.watch.detecting import Detecting
 from pollwatch.node.watch.grouping import Grouping
 from pollwatch.node.watch.hearing import Hearing
@@ -144,6 +144,7 @@ class Watch:
         """
         self._grouping.start()
         self._keeper.start()
+        memory.settle()
         self._systemd.say("READY=1")
         try:
             while not self._wishes.stopping():

@@ -30,6 +30,7 @@ from pollwatch.incidents.live import LiveCase
 from pollwatch.incidents.livegrouping import LiveGrouping, Setting
 from pollwatch.incidents.records import Case
 from pollwatch.incidents.rolling import MOST_ROWS
+from pollwatch.node.watch import memory
 from pollwatch.node.watch.groupinglink import Answer, Done, Order, Sealable, Taken, Told, Trouble, Wanted
 from pollwatch.node.watch.merging import Merging
 from pollwatch.node.watch.recent import RecentLines
@@ -68,6 +69,7 @@ class Work:
         """Group until told to drain."""
         threading.Thread(target=self._receive, name="receiving", daemon=True).start()
         self._load()
+        memory.settle()
         self._merging.start()
         due_s = quiet_s = 0.0
         stale, aged = True, False
@@ -82,6 +84,7 @@ class Work:
                 done = not (stale or aged) or self._regroup()
                 due_s = monotonic_s() + (_PAUSE * (monotonic_s() - now_s) if done else _RETRY_S)
                 quiet_s = max(due_s, monotonic_s() + _QUIET_S)
+                memory.give_back()
                 stale, aged = not done, False
                 if self._draining and done and not self._queue:
                     self._merging.end()

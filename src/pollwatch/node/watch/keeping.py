@@ -23,7 +23,7 @@ from pollwatch.incidents.live import LiveCase
 from pollwatch.node.evidence import rhythm
 from pollwatch.node.evidence.sealing import CaseEvidence
 from pollwatch.node.floor import auditing
-from pollwatch.node.watch import heartbeat
+from pollwatch.node.watch import heartbeat, memory
 from pollwatch.node.watch.detecting import Snapshot
 from pollwatch.node.watch.grouping import Grouping
 from pollwatch.node.watch.handover import Handover
@@ -144,11 +144,12 @@ class Keeper(Handover[Job]):
             self._chores.popleft()()
 
     def _due(self, job: Job, now_s: float) -> Iterator[Callable[[], None]]:
-        """Keep what was received, and what the logs get as time passes."""
+        """Keep what was received, what the logs get as time passes, and no memory that is free."""
         positions = [Position.loads(data) for _key, data in job.detected.positions]
         for source in sorted(name for name, count in self._counts.counts.items() if count.kind != "files"):
             yield partial(self._keep_received, source, [each for each in positions if each.source == source])
         yield partial(self._keep_rhythm, now_s)
+        yield memory.give_back
 
     def _keep_rhythm(self, now_s: float) -> None:
         """What the logs get as time passes: a sequence entry, and a seal where no sealer does that at its own times."""
