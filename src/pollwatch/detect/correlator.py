@@ -71,12 +71,15 @@ class Correlator:
                 continue
             if batch is not None and new:
                 table.logsource = batch.logsource
-            advanced = correlate.advance(rule, table, new, self._closed(rule, state, watermark_us, done=done))
-            crossings[rule.info.id] = advanced.crossings
-            for run in advanced.grown:
+            grown: list[Run] = []
+            if new or not rule.slides:  # a window that slides is never judged by the time alone
+                advanced = correlate.advance(rule, table, new, self._closed(rule, state, watermark_us, done=done))
+                crossings[rule.info.id], grown = advanced.crossings, advanced.grown
+            for run in grown:
                 if not run.example and observer is not None:
                     run.example = _example(run, observer)
-            found += self._report(rule, table, advanced.grown, state, watermark_us, done=done)
+            if grown or table.runs:
+                found += self._report(rule, table, grown, state, watermark_us, done=done)
         self._forget(state, watermark_us)
         return found
 

@@ -192,9 +192,16 @@ def bounded(rows: pl.DataFrame, most: int, since_us: int | None = None) -> pl.Da
         rows = rows.filter(pl.col(TIME) >= since_us)
     elif rows.n_chunks() > _MOST_CHUNKS:
         rows = rows.rechunk()
-    if len(rows) > most:
-        rows = rows.sort(TIME, maintain_order=True).tail(most - most // 8)
-    return rows
+    return rows.filter(_latest(rows[TIME].to_numpy(), most - most // 8)) if len(rows) > most else rows
+
+
+def _latest(times: npt.NDArray[np.int64], many: int) -> npt.NDArray[np.bool_]:
+    """Which so many are the latest, of equal ones those that stand last; to sort whole rows took ten times as long."""
+    edge = np.partition(times, len(times) - many)[len(times) - many]
+    chosen: npt.NDArray[np.bool_] = times > edge
+    equal = np.flatnonzero(times == edge)
+    chosen[equal[len(equal) - (many - int(chosen.sum())) :]] = True
+    return chosen
 
 
 def worth_telling(size: pl.Expr, told: pl.Expr, *, done: bool) -> pl.Expr:

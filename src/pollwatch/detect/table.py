@@ -207,7 +207,7 @@ class Table:
         low, self.size = self.size, self.size + len(group)
         if self.size > len(self.columns["time"]):
             room = max(1_024, self.size + self.size // 2)
-            self.columns = {name: np.resize(array, room) for name, array in self.columns.items()}
+            self.columns = {name: _resized(array, room) for name, array in self.columns.items()}
         rows = slice(low, self.size)
         for name in (attribute.name for attribute in fields(Observations)):
             self.columns[name][rows] = getattr(each.seen, name)[usable]
@@ -386,7 +386,10 @@ class Table:
 
 
 def _resized(array: Column, rows: int) -> Column:
-    return np.resize(array, (rows, *array.shape[1:])) if array.size else np.zeros((rows, *array.shape[1:]), array.dtype)
+    """An array with more rows; the new ones are for whoever asked for them to fill."""
+    longer = np.empty((rows, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
 
 
 def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

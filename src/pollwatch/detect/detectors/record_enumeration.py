@@ -20,7 +20,7 @@ from pollwatch.detect.columns import Rows
 from pollwatch.detect.interface import PATH, Memory, Seen, due, grown, noted
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
-from pollwatch.detect.webtraffic import PART, is_part, is_referred, is_robot
+from pollwatch.detect.webtraffic import PART, is_part, is_referred, is_robot, made_once
 from pollwatch.events.batch import NUMBER, TIME, offsets_and_bytes
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.printable import printable
@@ -185,11 +185,14 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     """
     rows = seen.rows_where("sc-status", 200, 300)
     stem = forms(seen, "cs-uri-stem", rows)
-    query = forms(seen, "cs-uri-query", rows)
+    in_stem, form, what = stem.usable, stem.form, stem.what
+    left = np.flatnonzero(~in_stem)  # only their queries are asked: elsewhere each may be another text
+    query = forms(seen, "cs-uri-query", rows[left])
+    in_query = np.zeros(len(rows), bool)
+    in_query[left] = query.usable
+    form[left] = seen.hashed("cs-uri-stem", rows[left]) * _ODD ^ query.form
+    what[left] = query.what
     who = seen.hashed("c-ip", rows)
-    in_stem, in_query = stem.usable, ~stem.usable & query.usable
-    form = np.where(in_stem, stem.form, seen.hashed("cs-uri-stem", rows) * _ODD ^ query.form)
-    what = np.where(in_stem, stem.what, query.what)
     kept = np.flatnonzero((in_stem | in_query) & (who != 0))
     key = who[kept] ^ form[kept] * _ODD
     marks = key ^ what[kept] * _OTHER
@@ -207,21 +210,31 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     )
     if len(frame) < len(chosen):  # lines before the first that has a time
         chosen, marks = chosen[-len(frame) :], marks[-len(frame) :]
-    asked = pl.Series("in_query", in_query[chosen])
-    shown = pl.col("cs-uri-query").str.replace_all(_SHOWN, "").str.replace_all(_NUMBERS, "#")
-    by_query = pl.col("cs-uri-stem") + "?" + shown
-    form_of = pl.when(asked).then(by_query).otherwise(pl.col("cs-uri-stem").str.replace_all(_NUMBERS, "#"))
+    asked = in_query[chosen]
+    record = np.zeros(len(chosen), np.int64)
+    record[~asked] = stem.records(chosen[~asked])
+    record[asked] = query.records(np.searchsorted(left, chosen[asked]))
+    frame = made_once(frame, "cs-user-agent", robot=is_robot())
+    frame = made_once(frame, "cs-uri-stem", form=pl.col("cs-uri-stem").str.replace_all(_NUMBERS, "#"))
     frame = frame.with_columns(
-        form=form_of.str.slice(0, _LONGEST),
+        form=_with_queries(frame, np.flatnonzero(asked)).str.slice(0, _LONGEST),
     ).with_columns(
         keyed(),
         what=pl.Series(what[chosen]),
         mark=pl.Series(marks),
-        record=pl.Series(np.where(in_stem[chosen], stem.records(chosen), query.records(chosen))),
+        record=pl.Series(record),
         referred=is_referred(),
-        robot=is_robot(),
     )
     return frame.select(*_FETCHED), often
+
+
+def _with_queries(frame: pl.DataFrame, rows: Rows) -> pl.Series:
+    """The form of each row; in these rows it is the query that names the record."""
+    form = frame["form"]
+    if not len(rows):
+        return form
+    shown = pl.col("cs-uri-query").str.replace_all(_SHOWN, "").str.replace_all(_NUMBERS, "#")
+    return form.scatter(rows, frame[rows].select(pl.col("cs-uri-stem") + "?" + shown).to_series())
 
 
 def keyed() -> pl.Expr:
@@ -283,8 +296,11 @@ def _plain(column: str) -> pl.Expr:
 
 
 def forms(seen: Seen, column: str, rows: Rows) -> Forms:
-    """Forms of a column, made once for each distinct text."""
+    """Forms of a column, made once for each distinct text of these rows."""
     codes, texts = seen.distinct(column, rows)
+    if len(texts) > len(rows):
+        used, codes = np.unique(codes, return_inverse=True)
+        codes, texts = codes.astype(np.int64), texts.gather(used[used < len(texts)])
     signs = _SIGNS[column].of(texts.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string()))
     for bit in (_SHOWN_OR_DATE, _PART_OF_PAGE):  # a sign alone says little of what queries are called
         asked = np.flatnonzero((signs & bit != 0) & (signs != EVERY_SIGN))
