@@ -26,7 +26,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from pollwatch.clock import US_PER_S, Clock
+from pollwatch.clock import US_PER_S, Clock, monotonic_s
 from pollwatch.events.detection import Detection
 from pollwatch.incidents import rows, tables
 from pollwatch.incidents.export import encodable
@@ -41,7 +41,9 @@ from pollwatch.store.disk import make_folder
 from pollwatch.store.events import remove_leftovers
 from pollwatch.store.folder import CaseFolder
 
-_LOCK_STEP_S: Final = 0.05
+_LOCK_STEP_S: Final = 0.01
+#: Whoever groups and merges for the watch holds the lock for moments.
+_SOON_S: Final = 1.0
 #: Detections that are still open when a watch begins again: those of the last hours before the latest one.
 _REOPENED_US: Final = 2 * 3600 * US_PER_S
 
@@ -72,7 +74,7 @@ class LiveCase:
 
         Args:
             stopping: asked while it waits.
-            waiting: told once that it has to wait.
+            waiting: told once that it has to wait for more than a moment.
 
         Yields:
             Whether it has the lock.
@@ -80,12 +82,13 @@ class LiveCase:
         descriptor = os.open(self.folder.scan_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             got = told = False
+            begun_s = monotonic_s()
             while not got and not stopping():
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     got = True
                 except BlockingIOError:
-                    if not told:
+                    if not told and monotonic_s() - begun_s > _SOON_S:
                         told = True
                         waiting()
                     time.sleep(_LOCK_STEP_S)

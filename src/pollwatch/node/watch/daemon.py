@@ -38,8 +38,9 @@ from pollwatch.node.watch import healthserver, memory
 from pollwatch.node.watch.detecting import Detecting
 from pollwatch.node.watch.grouping import Grouping
 from pollwatch.node.watch.hearing import Hearing
-from pollwatch.node.watch.keeping import Job, Keeper, publish
+from pollwatch.node.watch.keeping import Job, Keeper
 from pollwatch.node.watch.ordering import Ordering
+from pollwatch.node.watch.publishing import publish
 from pollwatch.node.watch.reading import Key, Reader, Understood
 from pollwatch.node.watch.setup import Plan
 from pollwatch.node.watch.sources import SourceCounts
@@ -312,7 +313,7 @@ class Watch:
         self._tell("info", _("new incidents"), incidents=" ".join(new[:8]), count=len(new))
 
     def _raise_failures(self) -> None:
-        for failure in (self._keeper.failure, self._keeper.saving.failure, self._grouping.failure):
+        for failure in (*self._keeper.failures, self._grouping.failure):
             if failure is not None:
                 raise failure
 

@@ -7,23 +7,17 @@ what is not read yet stays in its file.
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol
 
 import sqlalchemy as sa
 
-from pollwatch.clock import Clock, monotonic_s
-from pollwatch.errors import PollwatchError, StoreError
+from pollwatch.clock import Clock
+from pollwatch.errors import StoreError
 from pollwatch.i18n import _
-from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.live import LiveCase
-from pollwatch.node.evidence import rhythm
-from pollwatch.node.evidence.sealing import CaseEvidence
-from pollwatch.node.floor import auditing
-from pollwatch.node.watch import heartbeat, memory
+from pollwatch.node.watch import heartbeat
 from pollwatch.node.watch.detecting import Snapshot
 from pollwatch.node.watch.grouping import Grouping
 from pollwatch.node.watch.handover import Handover
@@ -31,12 +25,9 @@ from pollwatch.node.watch.saving import Saving
 from pollwatch.node.watch.sources import SourceCounts
 from pollwatch.node.watch.stepping import Detected, Stepper
 from pollwatch.node.watch.telling import Tell
-from pollwatch.sources import kept
-from pollwatch.sources.position import Position
+from pollwatch.node.watch.tidying import Tidiable, Tidying
 
 _RETRY_S: Final = 1.0
-_CHORES_EVERY_S: Final = 15.0
-_SEAL_EVERY_S: Final = 600.0
 
 
 class Wish(Protocol):
@@ -84,19 +75,25 @@ class Keeper(Handover[Job]):
         self._tell = tell
         self._clock = clock
         self.saving = Saving(live, tell)
-        self._chores: deque[Callable[[], None]] = deque()
-        self._tidied_s = self._sealed_s = monotonic_s()
+        self._tidying = Tidying(live, tell, clock)
         self._others: object = None
 
     def start(self) -> None:
         """Begin."""
         self.saving.start()
+        self._tidying.start()
         super().start()
 
     def end(self) -> None:
         """Write what was handed over, and end."""
         super().end()
         self.saving.end()
+        self._tidying.end()
+
+    @property
+    def failures(self) -> tuple[BaseException | None, ...]:
+        """What ended this thread, or one of those that it hands over to; None while each is well."""
+        return self.failure, self.saving.failure, self._tidying.failure
 
     def _do(self, each: Job) -> None:
         self._keep(each)
@@ -135,53 +132,13 @@ class Keeper(Handover[Job]):
         self._others = others
 
     def _tidy(self, job: Job) -> None:
-        """Do one of the chores that are due now and then; one at a time, so that no step waits for several."""
-        now_s = monotonic_s()
-        if not self._chores and now_s - self._tidied_s >= _CHORES_EVERY_S:
-            self._tidied_s = now_s
-            self._chores += self._due(job, now_s)
-        if self._chores:
-            self._chores.popleft()()
-
-    def _due(self, job: Job, now_s: float) -> Iterator[Callable[[], None]]:
-        """Keep what was received, what the logs get as time passes, and no memory that is free."""
-        positions = [Position.loads(data) for _key, data in job.detected.positions]
-        for source in sorted(name for name, count in self._counts.counts.items() if count.kind != "files"):
-            yield partial(self._keep_received, source, [each for each in positions if each.source == source])
-        yield partial(self._keep_rhythm, now_s)
-        yield memory.give_back
-
-    def _keep_rhythm(self, now_s: float) -> None:
-        """What the logs get as time passes: a sequence entry, and a seal where no sealer does that at its own times."""
-        if now_s - self._sealed_s < _SEAL_EVERY_S:
-            return
-        self._sealed_s = now_s
-        try:
-            with self._live.held(self._wish.stopping) as got:
-                if got:
-                    publish(self._live, self._clock)
-        except PollwatchError as error:
-            self._tell("warning", str(error))
-
-    def _keep_received(self, source: str, positions: Sequence[Position]) -> None:
-        """Keep the segments of a received source that were read to their end, and make room for what comes."""
-        try:
-            kept.keep(self._live.folder.live, source, positions)
-        except StoreError as error:
-            self._tell("warning", str(error))
+        """Have chores done that are due now and then."""
+        if self._tidying.due():
+            received = sorted(name for name, count in self._counts.counts.items() if count.kind != "files")
+            self._tidying.put(Tidiable(tuple(received), tuple(data for _key, data in job.detected.positions)))
 
     def _waits(self) -> None:
         self._tell("info", _("a scan holds the case; the watch waits for it and loses nothing"))
 
     def _pause(self, seconds: float) -> None:
         threading.Event().wait(seconds)
-
-
-def publish(live: LiveCase, clock: Clock, incidents: Sequence[Incident] = ()) -> None:
-    """Seal incidents, bring the private log in order, and publish a seal where no sealer does; the lock is held."""
-    with CaseEvidence.open(live.folder.root, clock, wait=True) as evidence:
-        evidence.seal_incidents(incidents)
-        auditing.seal_case(live.folder.root, evidence, clock)  # of a console that is gone, or could not
-        rhythm.append_due(evidence, clock)
-        if evidence.interval is None:
-            evidence.publish_seal()

@@ -8,6 +8,7 @@ be repeated as often as it must be: a full disk holds the watch up, and loses no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -143,12 +144,14 @@ class Stepper:
             EvidenceError: the case's evidence does not check out.
         """
         root: Path = self._live.folder.root
-        if detected.read or incidents:
-            with CaseEvidence.open(root, self._clock, wait=True, shared=False) as evidence:
-                self._look(evidence, detected)
-                evidence.seal_batches(list(self._unsealed(detected)))
-                evidence.seal_incidents(incidents)
-        observed, files = self._write(detected)
+        with ThreadPoolExecutor(1, "writing") as beside:  # it waits for the disk while lines are sealed
+            writing = beside.submit(self._write, detected)
+            if detected.read or incidents:
+                with CaseEvidence.open(root, self._clock, wait=True, shared=False) as evidence:
+                    self._look(evidence, detected)
+                    evidence.seal_batches(list(self._unsealed(detected)))
+                    evidence.seal_incidents(incidents)
+        observed, files = writing.result()
         parts = tuple(_part(live, read, files[live.name]) for live, read in _by_input(detected))
         self._live.commit(
             Step(detected.seq, parts, detected.positions, observed, detected.changes, detected.looked), also
