@@ -81,10 +81,23 @@ def test_lines_that_are_erased_meanwhile_stay_erased(tmp_path: Path) -> None:
         assert not liveevents.put_in_place(live, input_id, merged)
         kept = [each for each in range(1, STEPS * ROWS + 1) if each not in {3, 4}]
         assert lines_of(case) == kept
-        assert not list((live.folder.events / MERGING).iterdir())
         ((input_id, files),) = liveevents.mergeable(live)
         assert liveevents.put_in_place(live, input_id, merge(live.folder.events, files))
         assert lines_of(case) == kept
+
+
+def test_what_was_merged_holds_no_line_that_is_erased_later(tmp_path: Path) -> None:
+    """Attack on privacy: what was merged stands there for a while, for whoever reads it, and so would the line."""
+    with watched(tmp_path / "case") as (case, live):
+        ((input_id, files),) = liveevents.mergeable(live)
+        assert liveevents.put_in_place(live, input_id, merge(live.folder.events, files))
+        assert len(list(live.folder.events.glob("*/*.parquet"))) == STEPS + 1
+        half = merge(live.folder.events, files)  # by one that is killed now
+        case.erase({"a.log": [(3, 4)]})
+        (left,) = live.folder.events.glob("**/*.parquet*")
+        assert left.name.startswith("live-")
+        assert lines_of(case) == [each for each in range(1, STEPS * ROWS + 1) if each not in {3, 4}]
+        assert not liveevents.put_in_place(live, input_id, half)
 
 
 def test_a_damaged_file_is_told_and_nothing_else_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ Findings stay: which incidents there were, over which lines, and whom they name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -13,7 +14,9 @@ import sqlalchemy as sa
 from pollwatch.incidents import tables
 from pollwatch.store.database import Database
 from pollwatch.store.erasing import Ranges, remove_rows
+from pollwatch.store.events import remove_leftovers
 from pollwatch.store.folder import CaseFolder
+from pollwatch.store.parts import MERGING
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,16 @@ def erase(folder: CaseFolder, database: Database, lines: Mapping[str, Ranges]) -
                     done = connection.execute(sa.delete(table).where(here))
                     samples += done.rowcount if table is tables.INCIDENT_SAMPLES else 0
             files += _erase_events(folder, connection, ids[path], ranges)
+        listed = list(connection.execute(sa.select(tables.EVENT_FILES.c.name)).scalars())
+    _remove_copies(folder, listed)
     database.scrub()
     return ErasedLines(samples, files)
+
+
+def _remove_copies(folder: CaseFolder, listed: Sequence[str]) -> None:
+    """Remove event files that were merged and stand there a while longer, and such as are being made of several."""
+    remove_leftovers(folder.events, listed)
+    shutil.rmtree(folder.events / MERGING, ignore_errors=True)
 
 
 def _erase_events(folder: CaseFolder, connection: sa.Connection, input_id: int, ranges: Ranges) -> int:

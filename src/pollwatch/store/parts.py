@@ -89,7 +89,7 @@ class Merged:
             StoreError: the disk is full or not writable.
         """
         with disk_errors(self._root):
-            if _looks(self._root, self.names) != self._looked:  # lines were erased meanwhile
+            if not self._incoming.exists() or _looks(self._root, self.names) != self._looked:  # somebody erased lines
                 self._incoming.unlink(missing_ok=True)
                 return False
             publish(self._incoming, self._root / self.file.name)

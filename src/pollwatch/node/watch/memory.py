@@ -27,7 +27,7 @@ def give_back() -> None:
     """Give free memory back to the system.
 
     Each thread has the C library allocate in regions of its own, of which much is free between two steps, and more as
-    time passes: a third of what a watch took after a quarter of an hour. Costs some 10 ms; only glibc can do it.
+    time passes: after 100 s of 20,000 lines/s 120 MiB of 650. Costs 10 to 25 ms; only glibc can do it.
     """
     pa.default_memory_pool().release_unused()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -50,7 +50,7 @@ class Merging:
         while not self._ended.wait(_EVERY_S):
             try:
                 self._turn()
-            except StoreError as error:
+            except (StoreError, OSError) as error:
                 self._trouble(str(error))
 
     def _turn(self) -> None:
