@@ -386,8 +386,8 @@ class Table:
 
 
 def _resized(array: Column, rows: int) -> Column:
-    """An array with more rows; the new ones are for whoever asked for them to fill."""
-    longer = np.empty((rows, *array.shape[1:]), array.dtype)
+    """An array with more rows, of zeros: codes of groups and names among them are looked up, used or not."""
+    longer = np.zeros((rows, *array.shape[1:]), array.dtype)
     longer[: len(array)] = array
     return longer
 
