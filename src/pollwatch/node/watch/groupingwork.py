@@ -43,7 +43,7 @@ _QUIET_S: Final = 15.0
 #: How often an incident that goes on is sealed again.
 _SEAL_AGAIN_US: Final = 600 * US_PER_S
 #: Detection comes first where both want a core.
-_NICE: Final = 5
+_NICE: Final = 15
 
 
 class Work:
