@@ -116,7 +116,7 @@ def scan_into(
         StoreError: the case cannot be read or written; it is then as before.
         EvidenceError: the case's evidence does not check out; nothing is added to it.
     """
-    with Case.open(case_dir, clock) as case, CaseEvidence.open(case_dir, clock) as evidence:
+    with Case.open(case_dir, clock) as case, CaseEvidence.open(case_dir, clock, wait=True) as evidence:
         with case.scanning() as intake:
             free, remarks = _without_followed(sources, case.followed())
             admitted = _admit(free, intake)
