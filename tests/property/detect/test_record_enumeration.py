@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pollwatch.detect import recordforms
 from pollwatch.detect.detectors import record_enumeration as module
 from pollwatch.detect.interface import Seen, due
 from pollwatch.events import signs
@@ -102,6 +103,6 @@ def test_texts_with_numbers_alone_have_the_forms_of_any_others(texts: list[str],
         for least in (0, 1_000):
             patched.setattr(signs, "_WORTH_IT", least)
             patched.setattr(signs, "ready", lambda: True)
-            forms = module.forms(Seen(EventBatch(WEB, "x", table)), column, rows)
+            forms = recordforms.forms(Seen(EventBatch(WEB, "x", table)), column, rows)
             found.append([each.tolist() for each in (forms.usable, forms.form, forms.what)])
     assert found[0] == found[1]

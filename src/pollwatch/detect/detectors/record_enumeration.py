@@ -7,27 +7,23 @@ many that nobody else asks for, and they lie close together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
-from pollwatch.detect import detections
+from pollwatch.detect import detections, recordforms
 from pollwatch.detect.columns import Rows
 from pollwatch.detect.interface import PATH, Memory, Seen, due, grown, noted
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
-from pollwatch.detect.webtraffic import PART, is_part, is_referred, is_robot, made_once
-from pollwatch.events.batch import NUMBER, TIME, offsets_and_bytes
+from pollwatch.detect.webtraffic import is_referred, is_robot, made_once
+from pollwatch.events.batch import NUMBER, TIME
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.printable import printable
-from pollwatch.events.signs import EVERY_SIGN, Signs
 from pollwatch.events.taxonomy import WEB
 from pollwatch.i18n import _
-from pollwatch.kernels.digits import marked
 
 #: So many different records of one form, and so many times what nine in ten others ask for.
 _LEAST: Final = 50
@@ -51,23 +47,6 @@ _PLACE_BITS: Final = 18
 _COUNTED: Final = 6
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 _OTHER: Final = np.uint64(0xC2B2AE3D27D4EB4F)
-
-#: Numbers that are about how something is shown, not about which record: ``page=2``, ``?v=17``, dates, sizes.
-_SHOWN: Final = (
-    r"(?i)(?:^|[?&])(?:page|paged|p|offset|start|limit|count|size|per_page|w|width|h|height|q|quality|v|ver|version|t|ts|_|"
-    r"time|timestamp|date|from|to|year|month|day|lat|lon|lng|zoom|z|x|y|bbox|cb|rnd|utm_\w+)=[^&]*"
-)
-_DATE: Final = r"/(?:19|20)\d\d(?:[/-]\d\d?){0,2}(?:/|$)"
-_NUMBERS: Final = r"\d+"
-_LAST_NUMBER: Final = r"(\d{1,15})\D*$"
-
-#: Signs of texts that hold a number, and of those whose numbers may not all be about a record.
-_NUMBERED, _SHOWN_OR_DATE, _PART_OF_PAGE = 1, 2, 4
-_SIGNS: Final = {
-    "cs-uri-stem": Signs({_NUMBERED: r"\d", _SHOWN_OR_DATE: _DATE, _PART_OF_PAGE: PART}),
-    "cs-uri-query": Signs({_NUMBERED: r"\d", _SHOWN_OR_DATE: _SHOWN, _PART_OF_PAGE: PART}),
-}
-_Named: TypeAlias = tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 
 _FETCHED: Final = {
     "c-ip": pl.String,
@@ -184,10 +163,10 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     which lets a few in too early and none too late. What is known of a visitor by its mark is not looked at again.
     """
     rows = seen.rows_where("sc-status", 200, 300)
-    stem = forms(seen, "cs-uri-stem", rows)
+    stem = recordforms.forms(seen, "cs-uri-stem", rows)
     in_stem, form, what = stem.usable, stem.form, stem.what
     left = np.flatnonzero(~in_stem)  # only their queries are asked: elsewhere each may be another text
-    query = forms(seen, "cs-uri-query", rows[left])
+    query = recordforms.forms(seen, "cs-uri-query", rows[left])
     in_query = np.zeros(len(rows), bool)
     in_query[left] = query.usable
     form[left] = seen.hashed("cs-uri-stem", rows[left]) * _ODD ^ query.form
@@ -215,7 +194,7 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     record[~asked] = stem.records(chosen[~asked])
     record[asked] = query.records(np.searchsorted(left, chosen[asked]))
     frame = made_once(frame, "cs-user-agent", robot=is_robot())
-    frame = made_once(frame, "cs-uri-stem", form=pl.col("cs-uri-stem").str.replace_all(_NUMBERS, "#"))
+    frame = made_once(frame, "cs-uri-stem", form=recordforms.of_stem())
     frame = frame.with_columns(
         form=_with_queries(frame, np.flatnonzero(asked)).str.slice(0, _LONGEST),
     ).with_columns(
@@ -233,8 +212,8 @@ def _with_queries(frame: pl.DataFrame, rows: Rows) -> pl.Series:
     form = frame["form"]
     if not len(rows):
         return form
-    shown = pl.col("cs-uri-query").str.replace_all(_SHOWN, "").str.replace_all(_NUMBERS, "#")
-    return form.scatter(rows, frame[rows].select(pl.col("cs-uri-stem") + "?" + shown).to_series())
+    named = pl.col("cs-uri-stem") + "?" + recordforms.of_query()
+    return form.scatter(rows, frame[rows].select(named).to_series())
 
 
 def keyed() -> pl.Expr:
@@ -264,82 +243,6 @@ def _counted(often: pl.DataFrame, place: npt.NDArray[np.int64]) -> tuple[pl.Data
         table //= 2
         counts //= 2
     return pl.DataFrame({"often": table}), counts[which]
-
-
-@dataclass(frozen=True, slots=True)
-class Forms:
-    """For each row: whether its text names a record, a number for its form, and one for the text."""
-
-    usable: npt.NDArray[np.bool_]
-    form: npt.NDArray[np.uint64]
-    what: npt.NDArray[np.uint64]
-    _column: str
-    _codes: Rows
-    _texts: pl.Series
-
-    def records(self, rows: Rows) -> npt.NDArray[np.int64]:
-        """The numbers of the records that some rows name; 0 where one names none. Few rows are ever asked."""
-        codes = self._codes[rows]
-        texts = self._texts.gather(codes[codes < len(self._texts)])
-        found = np.zeros(len(rows), np.int64)
-        numbers = pl.DataFrame({"text": texts}).select(
-            record=_plain(self._column).str.extract(_LAST_NUMBER).cast(pl.Int64, strict=False).fill_null(0)
-        )
-        found[codes < len(self._texts)] = numbers["record"].to_numpy()
-        return found
-
-
-def _plain(column: str) -> pl.Expr:
-    """A text without those numbers that are not about a record."""
-    text = pl.col("text")
-    return text.str.replace_all(_SHOWN, "") if column == "cs-uri-query" else text.str.replace_all(_DATE, "/")
-
-
-def forms(seen: Seen, column: str, rows: Rows) -> Forms:
-    """Forms of a column, made once for each distinct text of these rows."""
-    codes, texts = seen.distinct(column, rows)
-    if len(texts) > len(rows):
-        used, codes = np.unique(codes, return_inverse=True)
-        codes, texts = codes.astype(np.int64), texts.gather(used[used < len(texts)])
-    signs = _SIGNS[column].of(texts.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string()))
-    for bit in (_SHOWN_OR_DATE, _PART_OF_PAGE):  # a sign alone says little of what queries are called
-        asked = np.flatnonzero((signs & bit != 0) & (signs != EVERY_SIGN))
-        fits = texts.gather(asked).str.contains(_SIGNS[column].patterns[bit]).to_numpy()
-        signs[asked[~fits]] ^= bit
-    usable = np.zeros(len(texts) + 1, bool)
-    form, what = np.zeros(len(texts) + 1, np.uint64), np.zeros(len(texts) + 1, np.uint64)
-    for at, named in (
-        (np.flatnonzero(signs == _NUMBERED), _of_numbers_alone),
-        (np.flatnonzero((signs & _NUMBERED != 0) & (signs != _NUMBERED)), lambda some: _of_any(some, column)),
-    ):
-        if at.size:
-            chosen, *numbers = named(texts if at.size == len(texts) else texts.gather(at))
-            usable[at[chosen]], form[at[chosen]], what[at[chosen]] = True, *numbers
-    return Forms(usable[codes], form[codes], what[codes], column, codes, texts)
-
-
-def _of_any(texts: pl.Series, column: str) -> _Named:
-    """Which of some texts name a record, and numbers for their forms and for them."""
-    text = pl.col("text")
-    made_of = pl.DataFrame({"text": texts}).select(
-        usable=(text.str.contains(r"\d") & ~is_part("text")).fill_null(value=False), text=text
-    )
-    numbered = made_of.with_row_index("at").filter("usable").select("at", plain=_plain(column))
-    numbered = numbered.filter(pl.col("plain").str.contains(r"\d")).select(
-        "at",
-        form=pl.col("plain").str.replace_all(_NUMBERS, "#").hash(seed=0),
-        what=pl.col("plain").hash(seed=0),
-    )
-    return tuple(numbered[name].to_numpy() for name in ("at", "form", "what"))  # type: ignore[return-value]
-
-
-def _of_numbers_alone(texts: pl.Series) -> _Named:
-    """The same for texts of ASCII with a digit in which nothing stands that :func:`_of_any` leaves out."""
-    offsets, data = offsets_and_bytes(texts.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string()))
-    target, bounds = np.empty(int(offsets[-1] - offsets[0]), np.uint8), np.empty(len(offsets), np.int32)
-    marked(data, offsets, ord("#"), target, bounds)
-    made_of = pa.StringArray.from_buffers(len(texts), pa.py_buffer(bounds), pa.py_buffer(target))
-    return np.arange(len(texts)), pl.Series(made_of).hash(seed=0).to_numpy(), texts.hash(seed=0).to_numpy()
 
 
 def in_question(fetched: pl.DataFrame, told: pl.DataFrame, *, done: bool) -> pl.DataFrame:
