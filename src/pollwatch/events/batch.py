@@ -126,6 +126,16 @@ def offsets_and_bytes(texts: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np
     return np.frombuffer(offsets, kind)[texts.offset : texts.offset + len(texts) + 1], np.frombuffer(data, np.uint8)
 
 
+def gathered(data: npt.NDArray[np.uint8], starts: Codes, ends: Codes) -> pa.Array:
+    """Texts of a run of bytes, each from one place to another, as an array; by machine code, so for many of them."""
+    from pollwatch.kernels import distinct as kernel  # noqa: PLC0415 - heavy: numba
+
+    offsets = np.empty(len(starts) + 1, dtype=np.int32)
+    target = np.empty(int((ends - starts).sum(dtype=np.int64)), dtype=np.uint8)
+    kernel.gathered(data, starts, ends, offsets, target)
+    return pa.StringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(target))
+
+
 def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """A column in one piece."""
     if isinstance(column, pa.ChunkedArray) and column.num_chunks == 1:

@@ -23,11 +23,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pollwatch.events import meaning
-from pollwatch.events.batch import ABSENT, Codes, EventBatch, encoded, offsets_and_bytes, plain
+from pollwatch.events.batch import ABSENT, Codes, EventBatch, encoded, gathered, offsets_and_bytes, plain
 from pollwatch.events.decoding import decoded
 from pollwatch.events.signs import Signs
 from pollwatch.kernels.compiled import ready
-from pollwatch.kernels.distinct import cut_at, gathered
+from pollwatch.kernels.distinct import cut_at
 
 Bytes = npt.NDArray[np.uint8]
 Longs = npt.NDArray[np.int64]
@@ -150,15 +150,14 @@ def _cut(uris: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 def _gathered(data: Bytes, starts: Codes, ends: Codes, absent: Mask | None) -> pa.Array:
     """Texts that stand in a run of bytes."""
-    lengths = ends - starts
-    offsets = np.zeros(len(lengths) + 1, np.int32)
-    np.cumsum(lengths, out=offsets[1:])
     if ready():
-        copied = np.empty(int(offsets[-1]), np.uint8)
-        gathered(data, starts, ends, offsets, copied)
+        texts = gathered(data, starts, ends)
     else:
-        copied = data[np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1], dtype=np.int32)]
-    texts = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(copied))
+        lengths = ends - starts
+        offsets = np.zeros(len(lengths) + 1, np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1], dtype=np.int32)
+        texts = pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(data[places]))
     if absent is None or not absent.any():
         return texts
     return pc.if_else(pa.array(~absent), texts, pa.scalar(None, pa.string()))

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pollwatch.events.batch import ABSENT, Codes
+from pollwatch.events.batch import ABSENT, Codes, gathered
 from pollwatch.events.block import RawLines
 from pollwatch.kernels.compiled import ready, threshold
 
@@ -76,16 +76,6 @@ class Scratch:
 def slots_for(count: int) -> int:
     """Room for so many texts: a power of two, at most half full."""
     return 1 << (2 * count).bit_length()
-
-
-def gathered(data: npt.NDArray[np.uint8], starts: Codes, ends: Codes) -> pa.Array:
-    """Texts of a run of bytes as Arrow's."""
-    from pollwatch.kernels import distinct as kernel  # noqa: PLC0415 - heavy: numba
-
-    offsets = np.empty(len(starts) + 1, dtype=np.int32)
-    target = np.empty(int((ends - starts).sum(dtype=np.int64)), dtype=np.uint8)
-    kernel.gathered(data, starts, ends, offsets, target)
-    return pa.StringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(target))
 
 
 def meant(codes: Codes, values: pl.Series | pa.Array) -> Part:

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pollwatch.events.batch import ABSENT, NUMBER, TIME, Codes, encoded, plain
+from pollwatch.events.batch import ABSENT, NUMBER, TIME, Codes, encoded, gathered, plain
 from pollwatch.events.block import RawLines
 from pollwatch.events.taxonomy import WEB_COLUMNS
 from pollwatch.formats.framing import INTEGERS
@@ -27,7 +27,6 @@ from pollwatch.formats.framing_spans import (
     behind_each_other,
     dictionary,
     each_row,
-    gathered,
     meant,
     numbers_of,
     slots_for,
