@@ -20,7 +20,7 @@ from pollwatch.incidents.quarantine import QuarantineTally
 from pollwatch.incidents.records import Case
 from pollwatch.node.watch import merging
 from pollwatch.node.watch.merging import Merging
-from pollwatch.store.parts import MERGING, merge, write_part
+from pollwatch.store.parts import merge, write_part
 from watching import until
 
 STEPS, ROWS = 30, 5
@@ -55,7 +55,7 @@ def test_small_files_become_one_and_go_later(tmp_path: Path, monkeypatch: pytest
     troubles: list[str] = []
     monkeypatch.setattr(merging, "_EVERY_S", 0.01)
     with watched(tmp_path / "case") as (case, live):
-        left = live.folder.events / MERGING / "half-written.incoming"  # by one that was killed
+        left = live.folder.events / ".merging" / "half-written.incoming"  # by one that was killed
         left.parent.mkdir()
         left.write_bytes(b"PAR1")
         thread = Merging(live, troubles.append)

@@ -196,7 +196,7 @@ def bounded(rows: pl.DataFrame, most: int, since_us: int | None = None) -> pl.Da
 
 
 def _latest(times: npt.NDArray[np.int64], many: int) -> npt.NDArray[np.bool_]:
-    """Which so many are the latest, of equal ones those that stand last; to sort whole rows took ten times as long."""
+    """Which so many are the latest, of equal ones those that stand last; sorting rows costs several times as much."""
     edge = np.partition(times, len(times) - many)[len(times) - many]
     chosen: npt.NDArray[np.bool_] = times > edge
     equal = np.flatnonzero(times == edge)

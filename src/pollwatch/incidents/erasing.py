@@ -5,8 +5,7 @@ Findings stay: which incidents there were, over which lines, and whom they name.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ from pollwatch.store.database import Database
 from pollwatch.store.erasing import Ranges, remove_rows
 from pollwatch.store.events import remove_leftovers
 from pollwatch.store.folder import CaseFolder
-from pollwatch.store.parts import MERGING
+from pollwatch.store.parts import remove_unmerged
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,10 @@ def erase(folder: CaseFolder, database: Database, lines: Mapping[str, Ranges]) -
                     samples += done.rowcount if table is tables.INCIDENT_SAMPLES else 0
             files += _erase_events(folder, connection, ids[path], ranges)
         listed = list(connection.execute(sa.select(tables.EVENT_FILES.c.name)).scalars())
-    _remove_copies(folder, listed)
+    remove_leftovers(folder.events, listed)  # files that were merged and stand there a while longer
+    remove_unmerged(folder.events)
     database.scrub()
     return ErasedLines(samples, files)
-
-
-def _remove_copies(folder: CaseFolder, listed: Sequence[str]) -> None:
-    """Remove event files that were merged and stand there a while longer, and such as are being made of several."""
-    remove_leftovers(folder.events, listed)
-    shutil.rmtree(folder.events / MERGING, ignore_errors=True)
 
 
 def _erase_events(folder: CaseFolder, connection: sa.Connection, input_id: int, ranges: Ranges) -> int:

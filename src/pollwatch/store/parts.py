@@ -9,6 +9,7 @@ which of them belong to the case.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,8 @@ from pollwatch.store.events import GROUP_ROWS, EventFile, disk_errors, fitted, f
 
 #: A file of fewer rows is small.
 SMALL_ROWS: Final = GROUP_ROWS
-#: Where a file is written that several become; whoever merges empties it before it begins.
-MERGING: Final = ".merging"
+#: Where a file is written that several become.
+_MERGING: Final = ".merging"
 _LEAST_MERGED: Final = 12
 _MOST_MERGED: Final = 256
 _NAME: Final = re.compile(r".+/live-(\d{10})-(\d{15})-(\d{15})\.parquet")
@@ -115,13 +116,18 @@ def merge(root: Path, files: Sequence[EventFile]) -> Merged:
     schema = united([table.schema for table in tables])
     (input_id, first, _), (_, _, last) = _parsed(names[0]), _parsed(names[-1])
     name = _name(files[0].logsource, input_id, first, last)
-    incoming = root / MERGING / f"{Path(name).name}.incoming"
+    incoming = root / _MERGING / f"{Path(name).name}.incoming"
     whole = pa.concat_tables([fitted(table, schema) for table in tables])
     with disk_errors(root):
         make_folder(incoming.parent)
         pq.write_table(whole, incoming, compression="zstd", row_group_size=GROUP_ROWS, write_page_index=True)
         sync(incoming)
     return Merged(EventFile(name, files[0].logsource, whole.num_rows), names, root, incoming, looked)
+
+
+def remove_unmerged(root: Path) -> None:
+    """Remove files that several were to become and that are not in their place: of who was killed, or merges now."""
+    shutil.rmtree(root / _MERGING, ignore_errors=True)
 
 
 def _looks(root: Path, names: Sequence[str]) -> tuple[object, ...]:

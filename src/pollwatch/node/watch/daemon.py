@@ -128,7 +128,7 @@ class Watch:
         open_.restore(live.open_detections())
         self._stepper = Stepper(live, self._detecting, open_, plan.fields(), clock)
         self._grouping = Grouping(live.folder.root, plan.setting(), self._grouped, self._trouble)
-        self._keeper = Keeper(live, self._stepper, self._counts, self._grouping, wishes, tell, clock)
+        self._keeper = Keeper(live, self._stepper, self._counts, self._grouping, tell, clock)
         self._followed = self._follow([Position.loads(each) for each in resumed.positions])
         self._notifying = Background(live.folder.root, clock, partial(tell, "warning"))
         self._notifying.use(plan.settings.notify, plan.settings.calendar)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -28,13 +28,6 @@ from pollwatch.node.watch.telling import Tell
 from pollwatch.node.watch.tidying import Tidiable, Tidying
 
 _RETRY_S: Final = 1.0
-
-
-class Wish(Protocol):
-    """Whether the watch is to stop."""
-
-    def stopping(self) -> bool:
-        """Whether it is to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,6 @@ class Keeper(Handover[Job]):
         stepper: Stepper,
         counts: SourceCounts,
         grouping: Grouping,
-        wish: Wish,
         tell: Tell,
         clock: Clock,
     ) -> None:
@@ -71,9 +63,7 @@ class Keeper(Handover[Job]):
         self._stepper = stepper
         self._counts = counts
         self._grouping = grouping
-        self._wish = wish
         self._tell = tell
-        self._clock = clock
         self.saving = Saving(live, tell)
         self._tidying = Tidying(live, tell, clock)
         self._others: object = None

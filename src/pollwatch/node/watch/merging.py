@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from pollwatch.errors import StoreError
 from pollwatch.incidents import liveevents
 from pollwatch.incidents.live import LiveCase
 from pollwatch.store.events import EventFile
-from pollwatch.store.parts import MERGING, merge
+from pollwatch.store.parts import merge, remove_unmerged
 
 _EVERY_S: Final = 15.0
 #: Event files that were merged stay so long for whoever had begun to read them.
@@ -46,7 +45,7 @@ class Merging:
         self._thread.join()
 
     def _run(self) -> None:
-        shutil.rmtree(self._live.folder.events / MERGING, ignore_errors=True)
+        remove_unmerged(self._live.folder.events)
         while not self._ended.wait(_EVERY_S):
             try:
                 self._turn()

@@ -46,16 +46,10 @@ class Tidying(Handover[Tidiable]):
         self._tell = tell
         self._clock = clock
         self._tidied_s = self._sealed_s = monotonic_s()
-        self._ending = False
 
     def due(self) -> bool:
         """Whether it is time for chores, and the last ones are done."""
         return monotonic_s() - self._tidied_s >= _EVERY_S and self.wait(0)
-
-    def end(self) -> None:
-        """Finish the chore at hand, and end."""
-        self._ending = True
-        super().end()
 
     def _do(self, each: Tidiable) -> None:
         self._tidied_s = monotonic_s()
@@ -78,7 +72,7 @@ class Tidying(Handover[Tidiable]):
             return
         self._sealed_s = now_s
         try:
-            with self._live.held(lambda: self._ending) as got:
+            with self._live.held(lambda: self._ended) as got:
                 if got:
                     publish(self._live, self._clock)
         except PollwatchError as error:
