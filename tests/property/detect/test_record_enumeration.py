@@ -66,8 +66,7 @@ def test_forms_that_are_not_in_question_hold_nobody_who_is_due(
     key = ["c-ip", "form"]
     plain = due(module.suspicious(fetched), before, key, done=done).sort(key)
     some = due(module.suspicious(module.in_question(fetched, before, done=done)), before, key, done=done).sort(key)
-    told_of = [*key, "size", "density"]  # where nobody got many, other columns are not made
-    assert some.select(told_of).equals(plain.select(told_of))
+    assert some.equals(plain) or (some.is_empty() and plain.is_empty())  # of nobody, some columns are not made
 
 
 #: Of queries and paths: what is shown, dates, parts of pages, numbers, and digits that are not ASCII's.
