@@ -269,9 +269,10 @@ def test_a_member_that_rewrites_its_log_is_caught(pair: Pair, tmp_path: Path) ->
         assert publishing.publish(each, CLOCK).grade == "quorum"
         (checked,) = watching.check_peers(each, CLOCK)
         assert checked.verdict is Verdict.FIRST_SEEN
-    rival.rewrite(pair.two.folder.case, without_claims, CLOCK)
-    (refusal,) = publishing.publish(pair.two, CLOCK).cosignings
-    assert "422" in refusal.problem
+    for _again in range(2):  # a rewriting that goes on after a death takes back nothing that was sealed since
+        assert rival.rewrite(pair.two.folder.case, without_claims, CLOCK) == 1
+        (refusal,) = publishing.publish(pair.two, CLOCK).cosignings
+        assert "422" in refusal.problem
     (checked,) = watching.check_peers(pair.one, CLOCK)
     assert checked.verdict is Verdict.FORKED
     assert checked.proof is not None

@@ -26,12 +26,15 @@ from pollwatch.sharing.peer import Peer
 from pollwatch.stix import bundle
 from pollwatch.stix.constants import StixObject
 
-#: The log that was signed first, among its evidence.
+#: The log that was signed first, among its evidence, and the other one while it is made.
 _BEFORE: Final = "shared-before"
+_OTHER: Final = "shared-other"
 
 
 def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock: Clock) -> int:
-    """Replace a case's shared log by another history under the same key; stopped in between, begin again.
+    """Replace a case's shared log by another history under the same key; stopped in between, go on.
+
+    The other history takes the log's place once, whole: what was sealed into it since is not taken back.
 
     Args:
         case_dir: the member's folder; its gateway goes on with the other history.
@@ -42,24 +45,32 @@ def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock
         How many entries were changed.
     """
     evidence = case_dir / "evidence"
-    keys = evidence / "keys"
-    signers = [Signer.load(keys / "shared.key"), Signer.load(keys / "shared-mldsa.key")]
-    # The signed state would refuse; so it is thrown away with the rest.
+    shared, other = evidence / "shared", evidence / _OTHER
     if not rewritten(case_dir):
-        (evidence / "shared").rename(evidence / _BEFORE)
-    with Log.open(evidence / _BEFORE, signers, clock) as log:
-        before = list(log.reader().entries(0, log.size))
-    after = [change(parse_shared(each)) or each for each in before]
-    shutil.rmtree(evidence / "shared", ignore_errors=True)
-    with Log.open(evidence / "shared", signers, clock) as log:
-        log.append(after)
+        shutil.rmtree(other, ignore_errors=True)
+        with _log(shared, clock) as log, _log(other, clock) as made:
+            made.append([change(parse_shared(each)) or each for each in _entries(log)])
+        # The signed state would refuse; so it is put away with the rest.
+        shared.rename(evidence / _BEFORE)
+    if other.exists():
+        other.rename(shared)
     show(case_dir, clock)
-    return sum(old != new for old, new in zip(before, after, strict=True))
+    with _log(evidence / _BEFORE, clock) as log, _log(shared, clock) as made:
+        return sum(old != new for old, new in zip(_entries(log), _entries(made), strict=False))
 
 
 def rewritten(case_dir: Path) -> bool:
-    """Whether a rewriting has begun."""
+    """Whether a rewriting has begun that the next one only goes on with."""
     return (case_dir / "evidence" / _BEFORE).exists()
+
+
+def _log(folder: Path, clock: Clock) -> Log:
+    keys = folder.parent / "keys"
+    return Log.open(folder, [Signer.load(keys / "shared.key"), Signer.load(keys / "shared-mldsa.key")], clock)
+
+
+def _entries(log: Log) -> list[bytes]:
+    return list(log.reader().entries(0, log.size))
 
 
 def deliver(sender: Membership, receiver: Member, made: Iterable[StixObject], tlp: Tlp, clock: Clock) -> bytes:
