@@ -101,6 +101,7 @@ class Watch:
             StoreError: the case cannot be used.
         """
         begun_s = monotonic_s()
+        memory.part_with_buffers()
         self._live, self._plan, self._clock, self._tell, self._wishes = live, plan, clock, tell, wishes
         self._systemd = Systemd()
         engine = plan.engine()

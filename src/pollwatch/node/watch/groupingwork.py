@@ -51,6 +51,7 @@ class Work:
 
     def __init__(self, live: LiveCase, setting: Setting, link: Connection, clock: Clock) -> None:
         """Prepare; :meth:`run` begins."""
+        memory.part_with_buffers()
         self._live = live
         self._link = link
         self._clock = clock

@@ -11,6 +11,22 @@ import pyarrow as pa
 #: What lives long is looked through after so many rounds over what is young: it is memory of what was seen, without
 #: cycles, and looking through it took a tenth of a second.
 _SELDOM: Final = 200
+#: glibc's names in ``mallopt`` (``malloc.h``), and what they are set to: buffers of so many bytes are mapped each by
+#: itself, and threads share so many regions for what is smaller.
+_MMAP_THRESHOLD, _LARGE_BYTES = -3, 512 << 10
+_ARENA_MAX, _REGIONS = -8, 2
+
+
+def part_with_buffers() -> None:
+    """Call first of all: a large buffer goes back to the system as soon as nobody uses it.
+
+    By itself the C library puts buffers of up to 32 MiB among what is small once some were freed, where what stays
+    between them keeps them: a watch of 20,000 lines/s grew by a quarter within two minutes. Only glibc can do it.
+    """
+    chosen = getattr(ctypes.CDLL(None), "mallopt", None)
+    if chosen is not None:
+        chosen(_MMAP_THRESHOLD, _LARGE_BYTES)
+        chosen(_ARENA_MAX, _REGIONS)
 
 
 def settle() -> None:
