@@ -1,11 +1,12 @@
 """A watch under load: how soon a line's detection is stored, whether anything is lost, and what memory it takes.
 
-    python bench/live.py [--seconds 600] [--rate 20000] [--kill] [--keep]
+    python bench/live.py [--seconds 600] [--rate 20000] [--attacks 600] [--kill] [--keep]
     python bench/live.py --catch-up 1700000 [--keep]
 
 Four sources send together ``--rate`` lines a second: two files that a web server writes, syslog over TCP, and HTTP
 push. Nearly all of it is harmless; once a second each source brings an attack by an address of its own, so that it is
-known when its first line was written, and seen when its detection can be read in the case. With ``--kill`` the watch is
+known when its first line was written, and seen when its detection can be read in the case; ``--attacks`` has them end
+after so many seconds, so that the rest shows what memory harmless lines take. With ``--kill`` the watch is
 killed (SIGKILL) every 20 seconds and started again at once; in the end the same lines are watched by an undisturbed
 watch into another case, and the detections of both are compared, exactly.
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import math
 import multiprocessing
 import os
 import re
@@ -63,6 +65,7 @@ class Lines:
     source: str
     rate: int
     now_s: float | None = None
+    attacks_s: float = math.inf
 
     def beats(self, seconds: float) -> Iterator[tuple[bytes, str]]:
         """Every :data:`BEAT_S` seconds some lines, and the address that attacks in them (empty: none)."""
@@ -75,7 +78,7 @@ class Lines:
                 time.sleep(wait)
             numbers = rng.integers(0, 1 << 30, many)
             attacker = f"203.{SOURCES.index(self.source)}.{beat // 20 // 250}.{1 + beat // 20 % 250}"
-            attacks = beat % 20 == 7
+            attacks = beat % 20 == 7 and beat * BEAT_S < self.attacks_s
             make = self.logins if self.source == "tcp" else self.requests
             yield "".join(make(numbers, attacker if attacks else "")).encode(), attacker if attacks else ""
 
@@ -106,7 +109,7 @@ class Lines:
             yield f"<38>{when} host1 sshd[{n}]: Failed password for root from {attacker} port {4000 + n} ssh2\n"
 
 
-def send(source: str, rate: int, seconds: float, folder: Path, told: Queue[Sent]) -> None:
+def send(source: str, rate: int, seconds: float, attacks_s: float, folder: Path, told: Queue[Sent]) -> None:
     """Write a source's lines as its kind of sender does; tells how many, and when each attack was written."""
     marks: list[tuple[str, float]] = []
     sent = 0
@@ -114,7 +117,7 @@ def send(source: str, rate: int, seconds: float, folder: Path, told: Queue[Sent]
     tcp: socket.socket | None = None
     log = (folder / f"{source}.log").open("ab", buffering=0) if source.startswith("web") else None
     pushed, named = 0, f"{now():.3f}"
-    for data, attacker in Lines(source, rate).beats(seconds):
+    for data, attacker in Lines(source, rate, attacks_s=attacks_s).beats(seconds):
         if attacker:
             marks.append((attacker, now()))
         sent += data.count(b"\n")
@@ -264,7 +267,7 @@ class Run:
 def disturb(folder: Path, case: Path, options: argparse.Namespace, process: subprocess.Popen[bytes]) -> Run:
     """Send everything, and kill the watch now and then if that is wanted."""
     told: Queue[Sent] = multiprocessing.Queue()
-    arguments = [(name, options.rate // 4, options.seconds, folder, told) for name in SOURCES]
+    arguments = [(name, options.rate // 4, options.seconds, options.attacks, folder, told) for name in SOURCES]
     senders = [multiprocessing.Process(target=send, args=each) for each in arguments]
     run = Run(process)
     begun = killed = now()
@@ -299,6 +302,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--rate", type=int, default=20_000)
+    parser.add_argument("--attacks", type=float, default=math.inf)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--catch-up", type=int, default=0)
     parser.add_argument("--keep", action="store_true")
@@ -318,7 +322,7 @@ def main() -> None:
     wait_for(TCP)
     wait_for(HTTP)
     # What is loaded and compiled with the first lines is no part of the measure.
-    first = disturb(folder, case, argparse.Namespace(rate=2_000, seconds=2, kill=False), process)
+    first = disturb(folder, case, argparse.Namespace(rate=2_000, seconds=2, attacks=2, kill=False), process)
     warm = sum(first.sent.values())
     wait_until_in(case, warm, process)
     sights: Queue[dict[str, float]] = multiprocessing.Queue()
