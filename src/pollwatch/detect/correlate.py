@@ -222,16 +222,18 @@ def _grow(rule: CorrelationRule, table: Table, rows: Codes) -> list[Run]:
     time, group = table.column("time"), table.column("group")
     rows = rows[np.lexsort((rows, time[rows], group[rows]))]
     cuts = np.flatnonzero((np.diff(group[rows]) != 0) | (np.diff(time[rows]) > gap)) + 1
-    counted = rule.type is CorrelationType.VALUE_COUNT
-    for part in np.split(rows, cuts):
-        first, last, mine = int(time[part[0]]), int(time[part[-1]]), int(group[part[0]])
+    begins, ends = np.append(0, cuts), np.append(cuts, len(rows))
+    seen, groups = table.take(rows), group[rows[begins]]
+    values = table.column("value")[rows] if rule.type is CorrelationType.VALUE_COUNT else None
+    parts = (each.tolist() for each in (begins, ends, groups, seen.time[begins], seen.time[ends - 1]))
+    for begin, end, mine, first, last in zip(*parts, strict=True):
         run = table.runs.get(mine)
         if run is None or first > run.last_us + gap or last < run.first_us - gap:
             if run is not None:
                 run.closed = True
                 grown[id(run)] = run
             run = table.runs[mine] = Run(mine, first, last, logsource=table.logsource)
-        run.add(table.take(part), table.column("value")[part] if counted else None)
+        run.add(seen.between(begin, end), None if values is None else values[begin:end])
         grown[id(run)] = run
     return list(grown.values())
 

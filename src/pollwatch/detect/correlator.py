@@ -76,7 +76,7 @@ class Correlator:
                 advanced = correlate.advance(rule, table, new, self._closed(rule, state, watermark_us, done=done))
                 crossings[rule.info.id], grown = advanced.crossings, advanced.grown
             for run in grown:
-                if not run.example and observer is not None:
+                if not run.example and observer is not None and observer.examples:
                     run.example = _example(run, observer)
             if grown or table.runs:
                 found += self._report(rule, table, grown, state, watermark_us, done=done)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -105,20 +106,27 @@ class Observations:
 
     def take(self, rows: Codes | npt.NDArray[np.bool_]) -> Observations:
         """Some of them."""
-        return Observations(*(getattr(self, each.name)[rows] for each in fields(self)))
+        return Observations(*(getattr(self, name)[rows] for name in OBSERVED))
+
+    def between(self, begin: int, end: int) -> Observations:
+        """Those at consecutive places, in memory of their own."""
+        return Observations(*(getattr(self, name)[begin:end].copy() for name in OBSERVED))
 
     @staticmethod
     def concat(parts: Sequence[Observations]) -> Observations:
         """All of them, one after another."""
         if len(parts) == 1:
             return parts[0]
-        names = [each.name for each in fields(Observations)]
-        return Observations(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        return Observations(*(np.concatenate([getattr(part, name) for part in parts]) for name in OBSERVED))
+
+
+#: The names of their columns.
+OBSERVED: Final = tuple(each.name for each in fields(Observations))
 
 
 def empty() -> Observations:
     """None at all."""
-    return Observations(*(np.empty(0, dtype=np.int64) for _ in fields(Observations)))
+    return Observations(*(np.empty(0, dtype=np.int64) for _ in OBSERVED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,11 @@ class _Coded:
 
 
 class Observer:
-    """Reads what correlations and detections need from one batch, each column once."""
+    """Reads what correlations and detections need from one batch, each column once.
+
+    Attributes:
+        examples: the columns that may say what a line said.
+    """
 
     def __init__(self, batch: EventBatch, names: Names) -> None:
         """Look at a batch with a state's names."""
@@ -153,6 +165,8 @@ class Observer:
         self._actors = actor_columns(batch.logsource)
         self._coded: dict[str, _Coded | None] = {}
         self._times: Codes | None = None
+        here = set(batch.table.column_names)
+        self.examples = [name for name in EXAMPLE_COLUMNS if name in here]
 
     def observe(self, rows: Rows) -> Observations:
         """The given rows."""
@@ -248,8 +262,8 @@ class Observer:
 
     def example(self, row: int) -> str:
         """What a line said, for people: its request, message or signature. Attacker-written."""
-        for name in EXAMPLE_COLUMNS:
-            if name in self._table.column_names and (text := self._table[name][row].as_py()):
+        for name in self.examples:
+            if text := self._table[name][row].as_py():
                 return str(text)
         return ""
 

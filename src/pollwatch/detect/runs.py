@@ -31,6 +31,7 @@ class Run:
         size: how many observations there were.
         reported: how many there were when it was reported last.
         closed: something followed too late to belong to it.
+        named: how many of its lines it can name.
     """
 
     group: int
@@ -43,22 +44,18 @@ class Run:
     example: str = ""
     closed: bool = False
     logsource: LogSource = field(default_factory=LogSource)
+    named: int = 0
 
     def add(self, seen: Observations, values: npt.NDArray[np.uint64] | None) -> None:
-        """Take observations in."""
-        self.first_us = min(self.first_us, int(seen.time.min()))
-        self.last_us = max(self.last_us, int(seen.time.max()))
-        named = self.named
+        """Take observations in, at least one, in order of time."""
+        self.first_us = min(self.first_us, int(seen.time[0]))
+        self.last_us = max(self.last_us, int(seen.time[-1]))
         self.size += len(seen)
-        if named < MOST_LINES:
+        if self.named < MOST_LINES:
+            self.named += len(seen)
             self.parts.append(seen)
         if values is not None:
             self.values.append(np.unique(values))
-
-    @property
-    def named(self) -> int:
-        """How many of its lines it can name."""
-        return sum(map(len, self.parts))
 
     @property
     def beyond(self) -> int:

@@ -304,6 +304,7 @@ def _restore_runs(saved: _Table, table: Table, names: int) -> None:
             run.example,
             False,
             run.logsource,
+            run.named,
         )
 
 

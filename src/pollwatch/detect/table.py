@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -24,7 +24,7 @@ from pollwatch.detect.nodes import (
     empty_slots,
     rehashed,
 )
-from pollwatch.detect.observations import NO_TIME, NONE, Codes, Observations
+from pollwatch.detect.observations import NO_TIME, NONE, OBSERVED, Codes, Observations
 from pollwatch.detect.runs import Run
 from pollwatch.events.batch import LogSource
 
@@ -178,9 +178,7 @@ class Table:
 
     def take(self, rows: npt.NDArray[Any]) -> Observations:
         """Some of the observations."""
-        return Observations(
-            *(self.column(each.name)[rows].astype(np.int64, copy=False) for each in fields(Observations))
-        )
+        return Observations(*(self.column(name)[rows].astype(np.int64, copy=False) for name in OBSERVED))
 
     def carried(self, rows: npt.NDArray[Any]) -> Codes:
         """What some of the observations carry; of shape (rows, fields)."""
@@ -209,7 +207,7 @@ class Table:
             room = max(1_024, self.size + self.size // 2)
             self.columns = {name: _resized(array, room) for name, array in self.columns.items()}
         rows = slice(low, self.size)
-        for name in (attribute.name for attribute in fields(Observations)):
+        for name in OBSERVED:
             self.columns[name][rows] = getattr(each.seen, name)[usable]
         self.columns["group"][rows] = group
         self.columns["kind"][rows] = each.kind
