@@ -2,11 +2,12 @@
 
     python bench/scan.py [--lines 10000000] [--keep]
 
-Two lanes, since a log with few distinct lines flatters every cache: *low* repeats 400 addresses, 60 pages and 8 user
-agents; *high* has an address, a query and a referer of its own on nearly every line. Both are benign but for one
-scanner in each 100,000 lines. The scan runs as its user runs it, as a process, but on one core; seconds are by the
-clock, from its start to its end, and peak memory is the kernel's figure. What is made once on a machine (machine code,
-compiled rules) is made before, by a scan of a short log.
+Three lanes, since a log with few distinct lines flatters every cache: *low* repeats 400 addresses, 60 pages and 8 user
+agents; *visits* has people, each with an address of his own and some eight requests, one in four with a query that is
+new, who come from one of the pages; *high* has an address, a query and a referer of its own on nearly every line. All
+are benign but for one scanner in each 100,000 lines. The scan runs as its user runs it, as a process, but on one core;
+seconds are by the clock, from its start to its end, and peak memory is the kernel's figure. What is made once on a
+machine (machine code, compiled rules) is made before, by a scan of a short log.
 """
 
 from __future__ import annotations
@@ -28,25 +29,30 @@ AGENTS = [f"Mozilla/5.0 (X11; Linux x86_64; rv:{n}.0) Gecko/20100101 Firefox/{n}
 START = dt.datetime(2026, 10, 28, tzinfo=dt.UTC)
 
 
-def generate(path: Path, lines: int, *, high: bool) -> None:
+LANES = ("low", "visits", "high")
+
+
+def generate(path: Path, lines: int, lane: str) -> None:
     """Write a combined access log with that many lines."""
     rng = np.random.default_rng(20261103)
     with path.open("w", encoding="ascii") as out:
         for at in range(0, lines, 100_000):
             n = min(100_000, lines - at)
-            hosts = rng.integers(0, 1 << 24 if high else 400, n)
+            hosts = rng.integers(0, 400 if lane == "low" else 1 << 24, n)
             pages = rng.integers(0, 60, n)
             tokens = rng.integers(0, 1 << 60, n)
             rows = []
             for i in range(n):
                 when = (START + dt.timedelta(seconds=(at + i) // 40)).strftime("%d/%b/%Y:%H:%M:%S +0000")
                 host, token = int(hosts[i]), int(tokens[i])
+                if lane == "visits":  # 1,000 people at a time
+                    host = int(hosts[i // 8_000 * 1_000 + i % 1_000])
                 ip = f"10.{host >> 16 & 255}.{host >> 8 & 255}.{host & 255}"
-                query = f"?session={token:015x}" if high else ""
-                referer = f"https://portal.example/search?q={token % 999983}" if high else "-"
+                query, referer = _more(lane, token)
+                agent = AGENTS[(host if lane == "visits" else token) % 8]
                 rows.append(
                     f'{ip} - - [{when}] "GET /page/{pages[i]}{query} HTTP/1.1" 200 {500 + token % 4000} '
-                    f'"{referer}" "{AGENTS[token % 8]}"\n'
+                    f'"{referer}" "{agent}"\n'
                 )
             for i in range(min(40, n)):
                 rows[i * 97 % n] = (
@@ -54,6 +60,16 @@ def generate(path: Path, lines: int, *, high: bool) -> None:
                     '"-" "curl/8"\n'
                 )
             out.writelines(rows)
+
+
+def _more(lane: str, token: int) -> tuple[str, str]:
+    """The query and the referer of a request."""
+    if lane == "low":
+        return "", "-"
+    query = f"?session={token:015x}"
+    if lane == "high":
+        return query, f"https://portal.example/search?q={token % 999983}"
+    return query if token % 4 == 0 else "", f"https://portal.example/page/{token % 60}"
 
 
 def measure(path: Path, lines: int) -> tuple[float, float, int]:
@@ -82,19 +98,19 @@ def main() -> None:
     arguments = parser.parse_args()
     OUT.mkdir(exist_ok=True)
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, {os.cpu_count()} cores")
-    print(f"{'lane':<6}{'lines':>12}{'MB':>8}{'seconds':>9}{'lines/s':>10}{'peak MiB':>10}{'incidents':>11}")
+    print(f"{'lane':<8}{'lines':>12}{'MB':>8}{'seconds':>9}{'lines/s':>10}{'peak MiB':>10}{'incidents':>11}")
     first = OUT / "first.log"
-    generate(first, 100_000, high=True)
+    generate(first, 100_000, "high")
     measure(first, 100_000)
     first.unlink()
-    for lane in ("low", "high"):
+    for lane in LANES:
         path = OUT / f"{lane}.log"
-        generate(path, arguments.lines, high=lane == "high")
+        generate(path, arguments.lines, lane)
         seconds, peak, incidents = measure(path, arguments.lines)
         size = path.stat().st_size / 1e6
         rate = arguments.lines / seconds
         print(
-            f"{lane:<6}{arguments.lines:>12,}{size:>8,.0f}{seconds:>9.1f}{rate:>10,.0f}{peak:>10,.0f}{incidents:>11}",
+            f"{lane:<8}{arguments.lines:>12,}{size:>8,.0f}{seconds:>9.1f}{rate:>10,.0f}{peak:>10,.0f}{incidents:>11}",
             flush=True,
         )
         if not arguments.keep:
