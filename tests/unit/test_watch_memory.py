@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -117,3 +120,32 @@ def test_small_files_become_few_and_stay_in_order() -> None:
     chosen, first = latest_parts(files, 30_000)
     assert sum(each.rows for each in chosen) >= 30_000
     assert first == int(chosen[0].name[-39:-24])
+
+
+_BUFFERS = """
+import ctypes
+from pollwatch.node.watch import memory
+
+class Info(ctypes.Structure):
+    _fields_ = [(f"f{n}", ctypes.c_size_t) for n in range(10)]
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Info
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+if APART:
+    memory.part_with_buffers()
+libc.free(libc.malloc(16 << 20))  # from now on glibc takes buffers of that size for usual
+before = libc.mallinfo2().f4  # bytes that are mapped by themselves
+held = libc.malloc(1 << 20)
+print(libc.mallinfo2().f4 - before >= 1 << 20)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc 2.33 and later tell of it")
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_large_buffer_is_mapped_by_itself(*, apart: bool) -> None:
+    """So that it goes back to the system when it is freed; without being told so, the C library stops doing that."""
+    command = [sys.executable, "-c", _BUFFERS.replace("APART", str(apart))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(apart)
