@@ -21,7 +21,7 @@ import pyarrow as pa
 from pollwatch.detect.correlator import Correlator
 from pollwatch.detect.interface import Detector
 from pollwatch.detect.nodes import NONE, Groups, Nodes, Slots
-from pollwatch.detect.observations import Names, Observations, empty
+from pollwatch.detect.observations import OBSERVED, Names, Observations, empty
 from pollwatch.detect.runs import Run
 from pollwatch.detect.sigma.plan import CorrelationRule, CorrelationType
 from pollwatch.detect.state import State
@@ -31,7 +31,6 @@ from pollwatch.events.batch import LogSource
 
 _MAGIC: Final = b"pollwatch detection state 3\n"
 _DIGEST_BYTES: Final = 32
-_RUN: Final = tuple(each.name for each in fields(Observations))
 
 
 #: How arrays are packed: fast, and without holding up other threads. So many bytes come of one at most.
@@ -183,7 +182,7 @@ def _table(table: Table, meaning: bytes) -> Callable[[], _Table]:
             {name: _array(array) for name, array in states.items()},
             [_array(each) for each in slots],
             said,
-            {name: _array(getattr(seen, name)) for name in _RUN},
+            {name: _array(getattr(seen, name)) for name in OBSERVED},
             _array(values),
             logsource,
             *counted,
@@ -277,9 +276,9 @@ def _restored(saved: _Table, table: Table, names: int) -> Table:
 
 def _restore_runs(saved: _Table, table: Table, names: int) -> None:
     """Give each run its stretch of what all of them have seen."""
-    if saved.seen.keys() != set(_RUN):
+    if saved.seen.keys() != set(OBSERVED):
         raise _DamagedError("its runs hold other columns than they should")
-    seen = {name: _as(saved.seen[name], np.empty(0, np.int64)) for name in _RUN}
+    seen = {name: _as(saved.seen[name], np.empty(0, np.int64)) for name in OBSERVED}
     values = _as(saved.values, np.empty(0, np.uint64))
     named, valued = sum(run.named for run in saved.runs), sum(run.values for run in saved.runs)
     if any(len(each) != named for each in seen.values()) or len(values) != valued:
@@ -297,7 +296,7 @@ def _restore_runs(saved: _Table, table: Table, names: int) -> None:
             run.group,
             run.first_us,
             run.last_us,
-            [Observations(**{name: seen[name][part].copy() for name in _RUN})] if run.named else [],
+            [Observations(**{name: seen[name][part].copy() for name in OBSERVED})] if run.named else [],
             [np.unique(values[mine])] if run.values else [],
             run.size,
             run.reported,
