@@ -31,8 +31,6 @@ from pollwatch.events.batch import LogSource
 
 _MAGIC: Final = b"pollwatch detection state 3\n"
 _DIGEST_BYTES: Final = 32
-
-
 #: How arrays are packed: fast, and without holding up other threads. So many bytes come of one at most.
 _PACKED: Final = "lz4_raw"
 _MOST_TIMES: Final = 256
