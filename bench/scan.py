@@ -27,8 +27,6 @@ import numpy as np
 OUT = Path(__file__).parent / "out"
 AGENTS = [f"Mozilla/5.0 (X11; Linux x86_64; rv:{n}.0) Gecko/20100101 Firefox/{n}.0" for n in range(120, 128)]
 START = dt.datetime(2026, 10, 28, tzinfo=dt.UTC)
-
-
 LANES = ("low", "visits", "high")
 
 
