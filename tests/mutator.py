@@ -142,6 +142,7 @@ def _rezipped(data: bytes, way: int) -> bytes:
                 date = (2026, 1, 1, 0, 0, 0) if way == 3 else info.date_time
                 new.writestr(zipfile.ZipInfo(info.filename, date), old.read(info), kind)
             new.comment = b"x" if way == 2 else b""
+    # The last is raised for what is packed in a way that zipfile lacks.
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError):
         return data
     return target.getvalue()

@@ -70,6 +70,7 @@ class MemberSource:
         """
         try:
             return self.stored.open()
+        # zipfile raises the second where a password is wanted, the third where it lacks the way of packing.
         except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
             raise SourceError(f"{self.path}: it cannot be read from the archive: {error}") from error
 
@@ -182,6 +183,7 @@ def members(file: Path, path: str, folder: str, written_us: int) -> tuple[Sequen
             size += each.size_bytes
             if len(found) > MAX_MEMBERS or size > MAX_BYTES:
                 return [], _TOO_MUCH
+    # The last is what zipfile raises where a member needs a newer version of the format than it reads.
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, OverflowError, NotImplementedError) as error:
         complaint = f"the archive is damaged: {error}"
     except _TooMuchError:

@@ -35,7 +35,7 @@ def _top(name: str) -> list[str]:
 def election_owners() -> list[str]:
     """The domains of American election offices."""
     if not DOTGOV.is_file():
-        pytest.skip("no shared data")
+        pytest.skip("../shared/data/dotgov is not here")
     with DOTGOV.open(encoding="utf-8") as opened:
         return [row["Domain name"] for row in csv.DictReader(opened) if row["Domain type"].endswith("Election")]
 
