@@ -76,7 +76,7 @@ class Correlator:
                 advanced = correlate.advance(rule, table, new, self._closed(rule, state, watermark_us, done=done))
                 crossings[rule.info.id], grown = advanced.crossings, advanced.grown
             for run in grown:
-                if not run.example and observer is not None and observer.examples:
+                if not run.example and observer is not None:
                     run.example = _example(run, observer)
             if grown or table.runs:
                 found += self._report(rule, table, grown, state, watermark_us, done=done)
@@ -203,6 +203,8 @@ class Correlator:
 
 def _example(run: Run, observer: Observer) -> str:
     """What the last line of a run said that comes from an input of the batch; empty if that line is not in it."""
+    if not observer.examples:
+        return ""
     last = run.parts[-1]
     mine = np.flatnonzero(observer.among_inputs(last.path))
     if not mine.size:

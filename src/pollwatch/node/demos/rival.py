@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from pollwatch.clock import Clock
-from pollwatch.evidence.keys import Signer
 from pollwatch.evidence.log import Log
 from pollwatch.evidence.manifest import SharedEntry, parse_shared
 from pollwatch.evidence.published import Published
@@ -20,6 +19,7 @@ from pollwatch.members.delivery import Delivery
 from pollwatch.members.marking import Tlp
 from pollwatch.members.member import Member
 from pollwatch.node.charter.jointfolder import JointFolder, Membership
+from pollwatch.node.evidence.casekeys import CaseKeys
 from pollwatch.node.gateway import pushing
 from pollwatch.node.gateway.outpost import FolderOutpost
 from pollwatch.sharing.peer import Peer
@@ -55,7 +55,7 @@ def rewrite(case_dir: Path, change: Callable[[SharedEntry], bytes | None], clock
     if other.exists():
         other.rename(shared)
     show(case_dir, clock)
-    with _log(evidence / _BEFORE, clock) as log, _log(shared, clock) as made:
+    with _log(evidence / _BEFORE, clock) as log, _log(shared, clock) as made:  # which may have grown since
         return sum(old != new for old, new in zip(_entries(log), _entries(made), strict=False))
 
 
@@ -65,8 +65,7 @@ def rewritten(case_dir: Path) -> bool:
 
 
 def _log(folder: Path, clock: Clock) -> Log:
-    keys = folder.parent / "keys"
-    return Log.open(folder, [Signer.load(keys / "shared.key"), Signer.load(keys / "shared-mldsa.key")], clock)
+    return Log.open(folder, CaseKeys.load(folder.parent).of("shared"), clock)
 
 
 def _entries(log: Log) -> list[bytes]:
