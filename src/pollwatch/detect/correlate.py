@@ -233,7 +233,7 @@ def _grow(rule: CorrelationRule, table: Table, rows: Codes) -> list[Run]:
                 run.closed = True
                 grown[id(run)] = run
             run = table.runs[mine] = Run(mine, first, last, logsource=table.logsource)
-        run.add(seen.between(begin, end), None if values is None else values[begin:end])
+        table.lines.add(run, seen, begin, end, values)
         grown[id(run)] = run
     return list(grown.values())
 

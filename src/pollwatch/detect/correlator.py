@@ -77,7 +77,7 @@ class Correlator:
                 crossings[rule.info.id], grown = advanced.crossings, advanced.grown
             for run in grown:
                 if not run.example and observer is not None:
-                    run.example = _example(run, observer)
+                    run.example = _example(table, run, observer)
             if grown or table.runs:
                 found += self._report(rule, table, grown, state, watermark_us, done=done)
         self._forget(state, watermark_us)
@@ -133,7 +133,7 @@ class Correlator:
                 run.reported = run.size
                 if rule.info.output:
                     behind = self._behind(rule, table, run, state)
-                    found.append(detections.from_run(rule.info, run, behind, state.names))
+                    found.append(detections.from_run(rule.info, run, table.lines.of(run), behind, state.names))
             if over:
                 table.finish(run)
         return found
@@ -201,13 +201,13 @@ class Correlator:
         return result
 
 
-def _example(run: Run, observer: Observer) -> str:
+def _example(table: Table, run: Run, observer: Observer) -> str:
     """What the last line of a run said that comes from an input of the batch; empty if that line is not in it."""
     if not observer.examples:
         return ""
-    last = run.parts[-1]
-    mine = np.flatnonzero(observer.among_inputs(last.path))
+    paths, numbers = table.lines.latest(run)
+    mine = np.flatnonzero(observer.among_inputs(paths))
     if not mine.size:
         return ""
-    row = observer.row_of(int(last.path[mine[-1]]), int(last.number[mine[-1]]))
+    row = observer.row_of(int(paths[mine[-1]]), int(numbers[mine[-1]]))
     return "" if row is None else observer.example(row)

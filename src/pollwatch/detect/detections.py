@@ -38,9 +38,9 @@ def from_rows(info: RuleInfo, observer: Observer, rows: Rows, names: Names, logs
     ]
 
 
-def from_run(info: RuleInfo, run: Run, behind: Observations, names: Names) -> Detection:
-    """A run of fulfilled windows, with the observations behind it."""
-    seen = Observations.concat([run.seen(), behind] if len(behind) else [run.seen()])
+def from_run(info: RuleInfo, run: Run, lines: Observations, behind: Observations, names: Names) -> Detection:
+    """A run of fulfilled windows, with its lines and the observations behind it."""
+    seen = Observations.concat([lines, behind] if len(behind) else [lines])
     return _detection(info, seen, names, run.example, run.logsource, run.distinct(), run.beyond)
 
 

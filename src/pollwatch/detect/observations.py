@@ -108,10 +108,6 @@ class Observations:
         """Some of them."""
         return Observations(*(getattr(self, name)[rows] for name in OBSERVED))
 
-    def between(self, begin: int, end: int) -> Observations:
-        """Those at consecutive places, in memory of their own."""
-        return Observations(*(getattr(self, name)[begin:end].copy() for name in OBSERVED))
-
     @staticmethod
     def concat(parts: Sequence[Observations]) -> Observations:
         """All of them, one after another."""
@@ -120,8 +116,9 @@ class Observations:
         return Observations(*(np.concatenate([getattr(part, name) for part in parts]) for name in OBSERVED))
 
 
-#: The names of their columns.
+#: The names of their columns, and in what width they are held for long: codes of names have 31 bits.
 OBSERVED: Final = tuple(each.name for each in fields(Observations))
+OBSERVED_TYPES: Final = {name: np.int64 if name in ("time", "number") else np.int32 for name in OBSERVED}
 
 
 def empty() -> Observations:

@@ -21,15 +21,15 @@ import pyarrow as pa
 from pollwatch.detect.correlator import Correlator
 from pollwatch.detect.interface import Detector
 from pollwatch.detect.nodes import NONE, Groups, Nodes, Slots
-from pollwatch.detect.observations import OBSERVED, Names, Observations, empty
-from pollwatch.detect.runs import Run
+from pollwatch.detect.observations import Names
+from pollwatch.detect.runs import Run, RunLines
 from pollwatch.detect.sigma.plan import CorrelationRule, CorrelationType
 from pollwatch.detect.state import State
 from pollwatch.detect.table import NAMED, Table
 from pollwatch.errors import StoreError
 from pollwatch.events.batch import LogSource
 
-_MAGIC: Final = b"pollwatch detection state 3\n"
+_MAGIC: Final = b"pollwatch detection state 4\n"
 _DIGEST_BYTES: Final = 32
 #: How arrays are packed: fast, and without holding up other threads. So many bytes come of one at most.
 _PACKED: Final = "lz4_raw"
@@ -48,7 +48,7 @@ class _Run(msgspec.Struct, frozen=True):
     group: int
     first_us: int
     last_us: int
-    named: int
+    spans: list[tuple[int, int]]
     values: int
     size: int
     reported: int
@@ -62,7 +62,7 @@ class _Table(msgspec.Struct, frozen=True):
     states: dict[str, _Array]
     slots: list[_Array]
     runs: list[_Run]
-    seen: dict[str, _Array]
+    lines: dict[str, _Array]
     values: _Array
     logsource: LogSource
     dropped: int
@@ -168,7 +168,7 @@ def _table(table: Table, meaning: bytes) -> Callable[[], _Table]:
     states = {name: array[: table.groups].copy() for name, array in table.states.items()}
     slots = [each.copy() for each in table.slots]
     runs = list(table.runs.values())
-    seen = Observations.concat([empty(), *(part for run in runs for part in run.parts)])
+    lines = {name: column[: table.lines.size].copy() for name, column in table.lines.columns.items()}
     values = np.concatenate([np.empty(0, np.uint64), *(part for run in runs for part in run.values)])
     said = [_run(run) for run in runs]
     logsource, counted = table.logsource, (table.dropped, table.late, table.kept)
@@ -180,7 +180,7 @@ def _table(table: Table, meaning: bytes) -> Callable[[], _Table]:
             {name: _array(array) for name, array in states.items()},
             [_array(each) for each in slots],
             said,
-            {name: _array(getattr(seen, name)) for name in OBSERVED},
+            {name: _array(column) for name, column in lines.items()},
             _array(values),
             logsource,
             *counted,
@@ -194,7 +194,7 @@ def _run(run: Run) -> _Run:
         run.group,
         run.first_us,
         run.last_us,
-        run.named,
+        [*run.spans],
         sum(map(len, run.values)),
         run.size,
         run.reported,
@@ -273,35 +273,38 @@ def _restored(saved: _Table, table: Table, names: int) -> Table:
 
 
 def _restore_runs(saved: _Table, table: Table, names: int) -> None:
-    """Give each run its stretch of what all of them have seen."""
-    if saved.seen.keys() != set(OBSERVED):
-        raise _DamagedError("its runs hold other columns than they should")
-    seen = {name: _as(saved.seen[name], np.empty(0, np.int64)) for name in OBSERVED}
-    values = _as(saved.values, np.empty(0, np.uint64))
-    named, valued = sum(run.named for run in saved.runs), sum(run.values for run in saved.runs)
-    if any(len(each) != named for each in seen.values()) or len(values) != valued:
-        raise _DamagedError("its runs' columns are of other lengths than they say")
-    if any(run.named < 0 or run.values < 0 for run in saved.runs):
-        raise _DamagedError("a run holds less than nothing")
+    """Give each run its lines and values among those of all of them."""
+    lines = table.lines = RunLines(_arrays(saved.lines, table.lines.columns))
+    lines.size = len(lines.columns["time"])
+    if any(len(column) != lines.size for column in lines.columns.values()):
+        raise _DamagedError("its runs' columns are of different lengths")
     for name in NAMED:
-        _within(seen[name], NONE, names, "names")
+        _within(lines.columns[name], NONE, names, "names")
     _within(np.array([run.group for run in saved.runs], np.int64), 0, table.groups, "groups")
-    at = value = 0
+    spans = sorted(span for run in saved.runs for span in run.spans)
+    edges = [0, *(edge for span in spans for edge in span), lines.size]
+    if edges != sorted(edges):
+        raise _DamagedError("its runs hold other lines than there are, or the same")
+    values = _as(saved.values, np.empty(0, np.uint64))
+    if sum(run.values for run in saved.runs) != len(values) or any(run.values < 0 for run in saved.runs):
+        raise _DamagedError("its runs hold other values than there are")
+    value = 0
     for run in saved.runs:
-        part = slice(at, at := at + run.named)
         mine = slice(value, value := value + run.values)
+        named = sum(end - first for first, end in run.spans)
+        lines.live += named
         table.runs[run.group] = Run(
             run.group,
             run.first_us,
             run.last_us,
-            [Observations(**{name: seen[name][part].copy() for name in OBSERVED})] if run.named else [],
+            run.spans,
             [np.unique(values[mine])] if run.values else [],
             run.size,
             run.reported,
             run.example,
             False,
             run.logsource,
-            run.named,
+            named,
         )
 
 

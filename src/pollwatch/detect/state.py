@@ -13,7 +13,8 @@ from pollwatch.detect.table import Table
 
 #: Observations that all correlations together hold at most, about 90 bytes each. Beyond it, those go first that wait
 #: for nothing but a beginning that would come late (:meth:`Table.drop_idle`); then the correlation that holds most
-#: forgets its oldest, and :attr:`State.dropped` counts them.
+#: forgets its oldest, and :attr:`State.dropped` counts them. Runs name as many lines, 40 bytes each: beyond it, those
+#: go that were reported already (:meth:`RunLines.forget`).
 MOST = 2_000_000
 #: After this many new names, those that nobody uses any more are forgotten.
 _MANY_NAMES = 100_000
@@ -29,7 +30,7 @@ class State:
         memories: what each detector remembers, by its id.
         latest_us: the latest time of any event.
         names_kept: how many names there were after the unused ones were forgotten last.
-        most: observations that all correlations together hold at most; not saved.
+        most: observations that all correlations together hold at most, and lines that their runs name; not saved.
         forgotten: correlations and detectors of which a restored state was not taken over, since they are gone or
             changed.
     """
@@ -61,8 +62,20 @@ class State:
             largest = max(self.tables.values(), key=len)
             # Some more than must be, so that it does not happen at every batch.
             largest.drop_oldest(max(0, len(largest) - (held - self.most) - len(largest) // 8))
+        self._bound_runs()
         if len(self.names.texts) > 2 * self.names_kept + _MANY_NAMES:
             self._forget_names()
+
+    def _bound_runs(self) -> None:
+        for table in self.tables.values():
+            table.lines.tidy(table.runs.values())
+        held = sum(table.lines.live for table in self.tables.values())
+        if held <= self.most:
+            return
+        wanted = self.most - self.most // 8
+        for table in sorted(self.tables.values(), key=lambda each: each.lines.live, reverse=True):
+            left = max(0, table.lines.live - (held - wanted))
+            held -= table.lines.forget(table.runs.values(), left)
 
     def _forget_names(self) -> None:
         used = [codes for table in self.tables.values() for codes in table.names_used()]

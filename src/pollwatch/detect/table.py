@@ -24,8 +24,8 @@ from pollwatch.detect.nodes import (
     empty_slots,
     rehashed,
 )
-from pollwatch.detect.observations import NO_TIME, NONE, OBSERVED, Codes, Observations
-from pollwatch.detect.runs import Run
+from pollwatch.detect.observations import NO_TIME, NONE, OBSERVED, OBSERVED_TYPES, Codes, Observations
+from pollwatch.detect.runs import Run, RunLines
 from pollwatch.events.batch import LogSource
 
 Column: TypeAlias = npt.NDArray[Any]
@@ -38,14 +38,7 @@ _MANY_GROUPS = 50_000
 _MUCH = 60_000
 
 _TYPES = {
-    "time": np.int64,
-    "number": np.int64,
-    "path": np.int32,
-    "ip": np.int32,
-    "user": np.int32,
-    "host": np.int32,
-    "target": np.int32,
-    "weight": np.int32,
+    **OBSERVED_TYPES,
     "group": np.int32,
     "kind": np.int32,
     "value": np.uint64,
@@ -117,6 +110,8 @@ class Table:
         by_name: the same by the name's code, where a key is one name; :data:`NONE` where it was not asked for yet.
         dropped: observations forgotten for want of memory.
         late: observations that fell into a window that had been judged.
+        runs: those that may still grow, by their groups.
+        lines: of these runs.
         kept: how many were left when the last were forgotten.
     """
 
@@ -131,6 +126,7 @@ class Table:
     by_name: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     slots: Slots = field(default_factory=lambda: empty_slots(1_024))
     runs: dict[int, Run] = field(default_factory=dict)
+    lines: RunLines = field(default_factory=RunLines)
     logsource: LogSource = field(default_factory=LogSource)
     dropped: int = 0
     late: int = 0
@@ -358,6 +354,7 @@ class Table:
 
     def finish(self, run: Run) -> None:
         """Forget a run that is over."""
+        self.lines.release(run)
         if self.runs.get(run.group) is run:
             del self.runs[run.group]
 
@@ -368,8 +365,7 @@ class Table:
         self.columns = {name: array[: self.size] for name, array in self.columns.items()}
         self.states["keys"] = codes[self.states["keys"]].astype(np.int32)
         self._recode()
-        for run in self.runs.values():
-            run.rename(codes)
+        self.lines.rename(codes)
 
     def _recode(self) -> None:
         """Number the groups by their keys anew."""
@@ -379,8 +375,7 @@ class Table:
     def names_used(self) -> list[Column]:
         """All codes of names in use."""
         columns = [self.column(name) for name in (*NAMED, *(n for n in self.columns if n.startswith("carried.")))]
-        runs = [codes for run in self.runs.values() for codes in run.names_used()]
-        return [*columns, self.keys().reshape(-1), *runs]
+        return [*columns, self.keys().reshape(-1), *self.lines.names_used()]
 
 
 def _resized(array: Column, rows: int) -> Column:

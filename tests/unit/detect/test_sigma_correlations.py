@@ -357,6 +357,31 @@ def test_a_flood_of_second_steps_pushes_out_no_first_one(tmp_path: Path) -> None
     assert state.dropped == 0
 
 
+def test_ever_new_attackers_cost_bounded_memory_and_every_line_is_told(tmp_path: Path) -> None:
+    """Of runs that are told and quiet the lines go; what one of them does later is told, and counts what went before."""
+    made = engine(tmp_path, bases("a") + correlation("c", CONDITION.format(type="event_count", condition="gte: 3")))
+    state, found = made.start(), list[Detection]()
+    state.most = 60
+    late: list[int] = []
+    for at in range(100):
+        rows = [*every([at / 100] * 3, user=f"u{at}"), *every([at / 100], user="slow")]
+        late += [4 * at + 4]
+        state, some = made.step(state, made.match(batch(rows, 1 + 4 * at)), None)
+        found += some
+        if at % 10 == 5:
+            state = made.restore(made.save(state))
+            state.most = 60
+        (table,) = state.tables.values()
+        assert len(table.runs) == at + (1 if at < 2 else 2)
+        assert table.lines.live <= 60 + 4
+        assert table.lines.size < 2_000
+    found += made.step(state, None, None, done=True)[1]
+    told = [each for each in found if {number for _, number in each.lines} <= set(late)]
+    assert sorted({number for each in told for _, number in each.lines}) == late
+    assert "100" in told[-1].why
+    assert {number for each in found for _, number in each.lines} == set(range(1, 401))
+
+
 def test_counting_needs_no_more_memory_than_it_must(tmp_path: Path) -> None:
     """Of a flood that goes on for a week only so much is held as the next line needs to be counted."""
     text = CONDITION.format(type="event_count", condition="gte: 5").replace("10m", "7d")
