@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from pollwatch import canonical
 from pollwatch.events.detection import Detection
@@ -27,8 +28,8 @@ from pollwatch.events.lines import LineSet
 from pollwatch.incidents.export import encodable
 from pollwatch.incidents.merging import JOIN_US, Folded, SortKey, first_line
 
-#: Rows that may still grow, and the lines that all of them together hold.
-MOST_OPEN: Final = 20_000
+#: Rows that may still grow, some 1.5 KB each, and the lines that all of them together hold.
+MOST_OPEN: Final = 5_000
 MOST_OPEN_LINES: Final = 2_000_000
 #: A row of more lines is full: the next firing begins another.
 MOST_LINES: Final = 50_000
@@ -47,6 +48,40 @@ class Changes:
     removed: set[str] = field(default_factory=set)
 
 
+_NO_LINES: Final = LineSet({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row that may still grow.
+
+    Numbers of lines are held as bytes: a small array lies where arrays that come and go are made, and one that stays
+    for an hour keeps the memory around it from being given back.
+
+    Attributes:
+        detection: without its lines.
+        numbers: its lines, by input.
+    """
+
+    detection: Detection
+    numbers: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def of(cls, detection: Detection) -> _Row:
+        """Hold a detection."""
+        lines = detection.lines.by_path.items()
+        return cls(replace(detection, lines=_NO_LINES), tuple((path, numbers.tobytes()) for path, numbers in lines))
+
+    @property
+    def lines(self) -> LineSet:
+        """Its lines."""
+        return LineSet({path: np.frombuffer(numbers, np.int64) for path, numbers in self.numbers})
+
+    def whole(self) -> Detection:
+        """The detection, with its lines."""
+        return replace(self.detection, lines=self.lines)
+
+
 class OpenDetections:
     """The rows that may still grow."""
 
@@ -54,7 +89,7 @@ class OpenDetections:
         """None yet."""
         self._most = most
         self._most_lines = most_lines
-        self._rows: OrderedDict[str, Detection] = OrderedDict()
+        self._rows: OrderedDict[str, _Row] = OrderedDict()
         self._latest: dict[SortKey, str] = {}
         self._begins: dict[tuple[object, ...], dict[tuple[str, int], str]] = {}
         self._lines = 0
@@ -81,8 +116,8 @@ class OpenDetections:
     def _fold(self, new: Detection, changes: Changes) -> None:
         key = _key(new)
         for row_id in self._inside(new):
-            row = self._rows[row_id]
-            if _key(row) != key and row.lines.within(new.lines):
+            inside = self._rows[row_id]
+            if _key(inside.detection) != key and inside.lines.within(new.lines):
                 self._drop(row_id)
                 changes.removed.add(row_id)
                 changes.written.pop(row_id, None)
@@ -90,11 +125,13 @@ class OpenDetections:
         if same_begin is not None and new.lines.within(self._rows[same_begin].lines):
             return
         latest = self._latest.get(key)
-        row_id = latest if latest is not None and _joins(self._rows[latest], new) else _row_id(new, key)
+        goes_on = latest is not None and _joins(self._rows[latest].whole(), new)
+        row_id = latest if latest is not None and goes_on else _row_id(new, key)
         if row_id in self._rows:
-            if new.lines.within(self._rows[row_id].lines):
+            row = self._rows[row_id].whole()
+            if new.lines.within(row.lines):
                 return
-            new = _joined(self._rows[row_id], new)
+            new = _joined(row, new)
         self._keep(row_id, new)
         changes.written[row_id] = new
         changes.removed.discard(row_id)
@@ -109,15 +146,16 @@ class OpenDetections:
 
     def _keep(self, row_id: str, detection: Detection) -> None:
         self._drop(row_id)
-        self._rows[row_id] = detection
+        self._rows[row_id] = _Row.of(detection)
         self._latest[_key(detection)] = row_id
         self._begins.setdefault(_rule(detection), {})[first_line(detection.lines)] = row_id
         self._lines += len(detection.lines)
 
     def _drop(self, row_id: str) -> None:
-        old = self._rows.pop(row_id, None)
-        if old is None:
+        row = self._rows.pop(row_id, None)
+        if row is None:
             return
+        old = row.whole()
         self._lines -= len(old.lines)
         key, rule, begin = _key(old), _rule(old), first_line(old.lines)
         if self._latest.get(key) == row_id:

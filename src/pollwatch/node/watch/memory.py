@@ -13,7 +13,7 @@ import pyarrow as pa
 _SELDOM: Final = 200
 #: glibc's names in ``mallopt`` (``malloc.h``), and what they are set to: buffers of so many bytes are mapped each by
 #: itself, and threads share so many regions for what is smaller.
-_MMAP_THRESHOLD, _LARGE_BYTES = -3, 512 << 10
+_MMAP_THRESHOLD, _LARGE_BYTES = -3, 128 << 10
 _ARENA_MAX, _REGIONS = -8, 2
 
 
