@@ -36,6 +36,8 @@ from pollwatch.events.detection import Detection
 MOST_BYTES: Final = 64 << 20
 #: A frame that grows lies in so many pieces at most; to make one of them at each batch would copy all of it.
 _MOST_CHUNKS: Final = 8
+#: Texts of a column are so many times as many as the rows asked: then only theirs are looked at.
+_FEW_OF: Final = 2
 #: Columns of every frame that :meth:`Seen.frame` gives, besides those that were asked for.
 PATH: Final = "path"
 
@@ -129,13 +131,23 @@ class Seen:
     def distinct(self, column: str, rows: Rows) -> tuple[Rows, pl.Series]:
         """Each row's code, and the texts that codes count; the code behind the last stands for null.
 
-        What is asked of a text is so asked once, however often it occurs.
+        What is asked of a text is so asked once, however often it occurs. Where a few rows are asked of many texts,
+        theirs are all that there are.
         """
         if not self.has(column):
             return np.zeros(len(rows), np.int64), pl.Series(column, [], pl.String)
-        codes, values = encoded(self.batch.table[column])
-        texts = pl.Series(column, values.cast(pa.string()))
-        return np.where(codes[rows] == ABSENT, len(texts), codes[rows]).astype(np.int64), texts
+        encoded_codes, values = encoded(self.batch.table[column])
+        codes = encoded_codes[rows].astype(np.int64)
+        codes[codes == ABSENT] = len(values)
+        if len(values) > _FEW_OF * len(rows):
+            used, codes = np.unique(codes, return_inverse=True)
+            values = values.take(pa.array(used[used < len(values)]))
+        return codes, pl.Series(column, values.cast(pa.string()))
+
+    def made_once(self, column: str, rows: Rows, made: pl.Expr) -> pl.Series:
+        """What an expression over a column makes of the text of each row, each text looked at once."""
+        codes, texts = self.distinct(column, rows)
+        return texts.extend_constant(None, 1).to_frame().select(made).to_series().gather(codes)
 
     def hashed(self, column: str, rows: Rows) -> npt.NDArray[np.uint64]:
         """A number for each row's text, equal for equal texts; 0 for null."""

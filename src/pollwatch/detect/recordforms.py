@@ -57,14 +57,13 @@ class Forms:
     _texts: pl.Series
 
     def records(self, rows: Rows) -> npt.NDArray[np.int64]:
-        """The numbers of the records that some rows name; 0 where one names none. Few rows are ever asked."""
-        codes = self._codes[rows]
-        texts = self._texts.gather(codes[codes < len(self._texts)])
-        found = np.zeros(len(rows), np.int64)
+        """The numbers of the records that some rows name; 0 where one names none."""
+        used, which = np.unique(self._codes[rows], return_inverse=True)
+        texts = self._texts.gather(used[used < len(self._texts)])
         numbers = pl.DataFrame({"text": texts}).select(
             record=_plain(self._column).str.extract(_LAST_NUMBER).cast(pl.Int64, strict=False).fill_null(0)
         )
-        found[codes < len(self._texts)] = numbers["record"].to_numpy()
+        found: npt.NDArray[np.int64] = np.append(numbers["record"].to_numpy(), np.int64(0))[which]
         return found
 
 
@@ -77,9 +76,6 @@ def _plain(column: str) -> pl.Expr:
 def forms(seen: Seen, column: str, rows: Rows) -> Forms:
     """Forms of a column, made once for each distinct text of these rows."""
     codes, texts = seen.distinct(column, rows)
-    if len(texts) > len(rows):
-        used, codes = np.unique(codes, return_inverse=True)
-        codes, texts = codes.astype(np.int64), texts.gather(used[used < len(texts)])
     signs = _SIGNS[column].of(_strings(texts))
     for bit in (_SHOWN_OR_DATE, _PART_OF_PAGE):  # a sign alone says little of what queries are called
         asked = np.flatnonzero((signs & bit != 0) & (signs != EVERY_SIGN))

@@ -63,7 +63,7 @@ class Run:
 
 @dataclass(slots=True)
 class RunLines:
-    """The lines of all runs of one correlation, one after another: 40 bytes each, and no memory of its own for each run.
+    """The lines of all runs of one correlation, one after another: 40 bytes each, no memory of its own for a run.
 
     An attacker who comes from ever new addresses leaves a run each: as arrays of their own they cost ten times as much,
     and what is freed between them could not be used again.

@@ -24,9 +24,3 @@ def is_part(stem: str = "cs-uri-stem") -> pl.Expr:
 def is_referred(referer: str = "cs-referer") -> pl.Expr:
     """Whether the client says which page led it here."""
     return (pl.col(referer).is_not_null() & ~pl.col(referer).is_in(["", "-"])).fill_null(value=False)
-
-
-def made_once(frame: pl.DataFrame, column: str, **wanted: pl.Expr) -> pl.DataFrame:
-    """A frame with columns that are made of the texts of one column, each text looked at once."""
-    known = frame.select(pl.col(column).unique()).with_columns(**wanted)
-    return frame.join(known, on=column, how="left", nulls_equal=True, maintain_order="left")

@@ -358,7 +358,7 @@ def test_a_flood_of_second_steps_pushes_out_no_first_one(tmp_path: Path) -> None
 
 
 def test_ever_new_attackers_cost_bounded_memory_and_every_line_is_told(tmp_path: Path) -> None:
-    """Of runs that are told and quiet the lines go; what one of them does later is told, and counts what went before."""
+    """Of runs that are told and quiet the lines go; what one does later is told, and counts what went before."""
     made = engine(tmp_path, bases("a") + correlation("c", CONDITION.format(type="event_count", condition="gte: 3")))
     state, found = made.start(), list[Detection]()
     state.most = 60

@@ -18,7 +18,7 @@ from pollwatch.detect.columns import Rows
 from pollwatch.detect.interface import PATH, Memory, Seen, due, grown, noted
 from pollwatch.detect.sigma.plan import DetectorRule, RuleInfo
 from pollwatch.detect.sigma.samples import Samples, made
-from pollwatch.detect.webtraffic import is_referred, is_robot, made_once
+from pollwatch.detect.webtraffic import is_referred, is_robot
 from pollwatch.events.batch import NUMBER, TIME
 from pollwatch.events.detection import Actors, Detection, Severity
 from pollwatch.events.printable import printable
@@ -184,36 +184,33 @@ def _records(seen: Seen, often: pl.DataFrame, known: npt.NDArray[np.uint64]) -> 
     chosen, marks = kept[admitted], marks[admitted]
     if not len(chosen):
         return pl.DataFrame(schema=_FETCHED), often
-    frame = seen.frame(
-        "c-ip", "cs-uri-stem", "cs-uri-query", "cs-host", "cs-referer", "cs-user-agent", rows=rows[chosen]
-    )
+    frame = seen.frame("c-ip", "cs-host", rows=rows[chosen])
     if len(frame) < len(chosen):  # lines before the first that has a time
         chosen, marks = chosen[-len(frame) :], marks[-len(frame) :]
     asked = in_query[chosen]
     record = np.zeros(len(chosen), np.int64)
     record[~asked] = stem.records(chosen[~asked])
     record[asked] = query.records(np.searchsorted(left, chosen[asked]))
-    frame = made_once(frame, "cs-user-agent", robot=is_robot())
-    frame = made_once(frame, "cs-uri-stem", form=recordforms.of_stem())
+    rows = rows[chosen]
     frame = frame.with_columns(
-        form=_with_queries(frame, np.flatnonzero(asked)).str.slice(0, _LONGEST),
-    ).with_columns(
-        keyed(),
+        form=_named(seen, rows, np.flatnonzero(asked)),
         what=pl.Series(what[chosen]),
         mark=pl.Series(marks),
         record=pl.Series(record),
-        referred=is_referred(),
+        referred=seen.made_once("cs-referer", rows, is_referred()),
+        robot=seen.made_once("cs-user-agent", rows, is_robot()),
     )
-    return frame.select(*_FETCHED), often
+    return frame.with_columns(keyed()).select(*_FETCHED), often
 
 
-def _with_queries(frame: pl.DataFrame, rows: Rows) -> pl.Series:
-    """The form of each row; in these rows it is the query that names the record."""
-    form = frame["form"]
-    if not len(rows):
+def _named(seen: Seen, rows: Rows, asked: Rows) -> pl.Series:
+    """The form of each row, as a text; at these places of them it is the query that names the record."""
+    form = seen.made_once("cs-uri-stem", rows, recordforms.of_stem().str.slice(0, _LONGEST))
+    if not len(asked):
         return form
-    named = pl.col("cs-uri-stem") + "?" + recordforms.of_query()
-    return form.scatter(rows, frame[rows].select(named).to_series())
+    texts = seen.frame("cs-uri-stem", "cs-uri-query", rows=rows[asked])
+    named = (pl.col("cs-uri-stem") + "?" + recordforms.of_query()).str.slice(0, _LONGEST)
+    return form.scatter(asked, texts.select(named).to_series())
 
 
 def keyed() -> pl.Expr:
