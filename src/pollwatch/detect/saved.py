@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
+from mmap import mmap
 from typing import Any, Final
 
 import msgspec
@@ -156,19 +157,34 @@ def _meaning(rule: CorrelationRule, correlator: Correlator) -> bytes:
 
 
 def _array(array: npt.NDArray[Any]) -> _Array:
-    data = array.tobytes()
-    if len(data) < _LARGE:
-        return _Array(array.dtype.str, array.shape, packed=False, data=data)
-    return _Array(array.dtype.str, array.shape, packed=True, data=pa.compress(data, _PACKED, asbytes=True))
+    if array.nbytes < _LARGE:
+        return _Array(array.dtype.str, array.shape, packed=False, data=array.tobytes())
+    return _Array(array.dtype.str, array.shape, packed=True, data=pa.compress(array.data, _PACKED, asbytes=True))
+
+
+def _copies(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Copies, in pages of their own.
+
+    They stay while the state is packed, and large ones would take the room that what comes and goes had left: a watch
+    that saves its state again and again grew by that.
+    """
+    aligned = {name: -(-array.nbytes // 8) * 8 for name, array in arrays.items()}
+    room = np.frombuffer(mmap(-1, max(1, sum(aligned.values()))), np.uint8)
+    copied, at = {}, 0
+    for name, array in arrays.items():
+        copied[name] = room[at : at + array.nbytes].view(array.dtype).reshape(array.shape)
+        copied[name][...] = array
+        at += aligned[name]
+    return copied
 
 
 def _table(table: Table, meaning: bytes) -> Callable[[], _Table]:
     """A copy of a table, to be packed later."""
-    columns = {name: table.column(name).copy() for name in table.columns}
-    states = {name: array[: table.groups].copy() for name, array in table.states.items()}
+    columns = _copies({name: table.column(name) for name in table.columns})
+    states = _copies({name: array[: table.groups] for name, array in table.states.items()})
     slots = [each.copy() for each in table.slots]
     runs = list(table.runs.values())
-    lines = {name: column[: table.lines.size].copy() for name, column in table.lines.columns.items()}
+    lines = _copies({name: column[: table.lines.size] for name, column in table.lines.columns.items()})
     values = np.concatenate([np.empty(0, np.uint64), *(part for run in runs for part in run.values)])
     said = [_run(run) for run in runs]
     logsource, counted = table.logsource, (table.dropped, table.late, table.kept)

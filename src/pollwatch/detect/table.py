@@ -34,6 +34,9 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 #: Fewer observations than this are not worth forgetting.
 _FEW = 64
 _MANY_GROUPS = 50_000
+#: Room for so many rows there is once there is any; and so many times the room that is needed is too much.
+_LEAST_ROOM = 1_024
+_SPACIOUS = 4
 #: From so much work on the loops run as machine code: to load that takes as long as so much work without it.
 _MUCH = 60_000
 
@@ -200,8 +203,7 @@ class Table:
     def _extend(self, each: Fresh, usable: Flags, group: Codes) -> None:
         low, self.size = self.size, self.size + len(group)
         if self.size > len(self.columns["time"]):
-            room = max(1_024, self.size + self.size // 2)
-            self.columns = {name: _resized(array, room) for name, array in self.columns.items()}
+            self._give_room(low)
         rows = slice(low, self.size)
         for name in OBSERVED:
             self.columns[name][rows] = getattr(each.seen, name)[usable]
@@ -212,6 +214,11 @@ class Table:
         self.columns["flags"][rows] = 0
         for at in range(self.carried_fields):
             self.columns[f"carried.{at}"][rows] = each.carried[usable, at]
+
+    def _give_room(self, used: int) -> None:
+        """Half as much again as is needed, of which so many rows are in use already."""
+        room = max(_LEAST_ROOM, self.size + self.size // 2)
+        self.columns = {name: _resized(array[:used], room) for name, array in self.columns.items()}
 
     def _group_codes(self, keys: Codes) -> Codes:
         """The groups of some keys; new ones are made."""
@@ -327,11 +334,15 @@ class Table:
         if not rows.all():
             WORK.loops().settle(self.nodes(), self.group_states(), self.slots, self.measure, rows.view(np.uint8))
             renumbered = np.cumsum(rows, dtype=np.int64) - 1
-            self.columns = {name: array[: self.size][rows] for name, array in self.columns.items()}
-            self.size = len(self.columns["time"])
+            left = int(renumbered[-1]) + 1
+            for name in self.columns:  # in their place: what is made anew lies elsewhere each time, and leaves holes
+                self.columns[name][:left] = self.column(name)[rows]
+            self.size = left
+            if len(self.columns["time"]) > max(_LEAST_ROOM, _SPACIOUS * left):
+                self._give_room(left)
             renumbered = np.append(np.where(rows, renumbered, NONE), NONE)  # the last is for NONE, which is -1
             for name in ("before", "after"):
-                self.columns[name] = renumbered[self.columns[name]].astype(np.int32)
+                self.column(name)[:] = renumbered[self.column(name)]
             for name in ("tail", "start"):
                 self.states[name][: self.groups] = renumbered[self.states[name][: self.groups]]
         self.kept = self.size
@@ -346,7 +357,7 @@ class Table:
         self.states = {name: array[live] for name, array in self.states.items()}
         self.groups = len(live)
         self._recode()
-        self.columns["group"] = np.searchsorted(live, self.column("group")).astype(np.int32)
+        self.column("group")[:] = np.searchsorted(live, self.column("group"))
         runs = {int(np.searchsorted(live, old)): run for old, run in self.runs.items()}
         for code, run in runs.items():
             run.group = code
@@ -361,8 +372,7 @@ class Table:
     def rename(self, codes: Codes) -> None:
         """Names have new codes."""
         for name in (*NAMED, *(name for name in self.columns if name.startswith("carried."))):
-            self.columns[name] = codes[self.columns[name][: self.size]].astype(np.int32)
-        self.columns = {name: array[: self.size] for name, array in self.columns.items()}
+            self.column(name)[:] = codes[self.column(name)]
         self.states["keys"] = codes[self.states["keys"]].astype(np.int32)
         self._recode()
         self.lines.rename(codes)
