@@ -10,7 +10,7 @@ import pytest
 from pollwatch.clock import SystemClock
 from pollwatch.detect import windows
 from pollwatch.detect.engine import Engine
-from pollwatch.detect.table import WORK
+from pollwatch.detect.work import WORK
 from pollwatch.kernels.compiled import ready
 from pollwatch.node.watch import warming
 

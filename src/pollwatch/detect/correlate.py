@@ -8,7 +8,7 @@ input ends, windows that are still open are judged only where the condition asks
 early is no absence.
 
 Observations may come late or out of order. Memory is bounded: what no window can need any more is forgotten, and the
-engine bounds what is left (``engine.MOST``).
+state bounds what is left (``state.MOST``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from pollwatch.detect.nodes import COVERED, EVENTS, KINDS, NOTHING, ORDER, SUM, 
 from pollwatch.detect.observations import NONE, Codes, Names, Observations, Observer
 from pollwatch.detect.runs import Run
 from pollwatch.detect.sigma.plan import Compare, CorrelationRule, CorrelationType
-from pollwatch.detect.table import WORK, Fresh, Table
+from pollwatch.detect.table import Fresh, Table
+from pollwatch.detect.work import WORK
 
 #: Runs of one group that are no further apart than this are one run, however short the window.
 LEAST_GAP_US = 1_800 * US_PER_S

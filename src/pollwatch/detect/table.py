@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from pollwatch.detect import windows
 from pollwatch.detect.nodes import (
     FULL,
     JUDGED,
@@ -26,6 +25,7 @@ from pollwatch.detect.nodes import (
 )
 from pollwatch.detect.observations import NO_TIME, NONE, OBSERVED, OBSERVED_TYPES, Codes, Observations
 from pollwatch.detect.runs import Run, RunLines
+from pollwatch.detect.work import WORK
 from pollwatch.events.batch import LogSource
 
 Column: TypeAlias = npt.NDArray[Any]
@@ -36,9 +36,7 @@ _FEW = 64
 _MANY_GROUPS = 50_000
 #: Room for so many rows there is once there is any; and so many times the room that is needed is too much.
 _LEAST_ROOM = 1_024
-_SPACIOUS = 4
-#: From so much work on the loops run as machine code: to load that takes as long as so much work without it.
-_MUCH = 60_000
+_SPACIOUS = 2
 
 _TYPES = {
     **OBSERVED_TYPES,
@@ -73,33 +71,6 @@ class Fresh:
     kind: int
     value: npt.NDArray[np.uint64]
     amount: npt.NDArray[np.float64]
-
-
-@dataclass(slots=True)
-class Work:
-    """What the loops of all correlations have to do in this process.
-
-    Attributes:
-        nodes: that were put in their place, or are about to be.
-    """
-
-    nodes: int = 0
-
-    def load(self) -> None:
-        """Say that there will be much to do: the loops run as machine code from now on."""
-        self.nodes = max(self.nodes, _MUCH)
-
-    def loops(self, ahead: int = 0) -> windows.Loops:
-        """The loops as they are fastest for what there is to do.
-
-        Args:
-            ahead: nodes that are to be put in their place.
-        """
-        self.nodes += ahead
-        return windows.fast() if self.nodes >= _MUCH else windows.PLAIN
-
-
-WORK: Final = Work()
 
 
 @dataclass(slots=True)

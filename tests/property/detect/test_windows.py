@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pollwatch.detect import table, windows
+from pollwatch.detect import table, windows, work
 from pollwatch.detect.engine import Engine
 from pollwatch.detect.sigma.load import LoadReport
 from pollwatch.detect.sigma.plan import (
@@ -261,7 +261,7 @@ def test_machine_code_finds_the_same(rule: CorrelationRule, rows: list[Event], w
     """The loops as machine code and as Python lead to the very same detections."""
     made, at = engine(rule), [cut for cut in where if cut <= len(rows)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table.Work, "loops", lambda *_: windows.PLAIN)
+        patch.setattr(work.Work, "loops", lambda *_: windows.PLAIN)
         plainly = detected(made, rows, at)
-        patch.setattr(table.Work, "loops", lambda *_: windows.fast())
+        patch.setattr(work.Work, "loops", lambda *_: windows.fast())
         assert detected(made, rows, at) == plainly

@@ -16,7 +16,7 @@ from typing import Final
 
 from pollwatch.clock import US_PER_S, Clock, to_datetime
 from pollwatch.detect.engine import Engine
-from pollwatch.detect.table import WORK
+from pollwatch.detect.work import WORK
 from pollwatch.events.batch import EventBatch
 from pollwatch.evidence import manylines
 from pollwatch.evidence.salted import SEED_BYTES
