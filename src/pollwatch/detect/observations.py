@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +119,15 @@ class Observations:
 #: The names of their columns, and in what width they are held for long: codes of names have 31 bits.
 OBSERVED: Final = tuple(each.name for each in fields(Observations))
 OBSERVED_TYPES: Final = {name: np.int64 if name in ("time", "number") else np.int32 for name in OBSERVED}
+#: Those that hold codes of names.
+NAMED: Final = ("path", "ip", "user", "host", "target")
+
+
+def resized(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
+    """An array with more rows, of zeros: codes of groups and names among them are looked up, used or not."""
+    longer = np.zeros((rows, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
 
 
 def empty() -> Observations:

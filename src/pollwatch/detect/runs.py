@@ -13,15 +13,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pollwatch.detect.observations import OBSERVED, OBSERVED_TYPES, Codes, Observations
+from pollwatch.detect.observations import NAMED, OBSERVED, OBSERVED_TYPES, Codes, Observations, resized
 from pollwatch.events.batch import LogSource
 
 #: Lines that one run names; those beyond are counted.
 MOST_LINES: Final = 1_000_000
 #: Fewer lines of nobody than this are not worth the trouble.
 _FEW: Final = 1_024
-
-_NAMED = ("path", "ip", "user", "host", "target")
 
 
 @dataclass(slots=True)
@@ -148,20 +146,20 @@ class RunLines:
 
     def rename(self, codes: Codes) -> None:
         """Names have new codes."""
-        for name in _NAMED:
+        for name in NAMED:
             column = self.columns[name]
             column[: self.size] = codes[column[: self.size]]
 
     def names_used(self) -> list[npt.NDArray[Any]]:
         """All codes of names in use."""
-        return [self.columns[name][: self.size] for name in _NAMED]
+        return [self.columns[name][: self.size] for name in NAMED]
 
     def _place(self, run: Run, parts: dict[str, npt.NDArray[Any]], many: int) -> None:
         begin, self.size = self.size, self.size + many
         if self.size > len(self.columns["time"]):
             room = max(_FEW, self.size + self.size // 2)
             for name, column in self.columns.items():
-                self.columns[name] = np.concatenate([column[:begin], np.zeros(room - begin, column.dtype)])
+                self.columns[name] = resized(column[:begin], room)
         for name, column in self.columns.items():
             column[begin : self.size] = parts[name]
         if run.spans and run.spans[-1][1] == begin:

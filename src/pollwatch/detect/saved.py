@@ -22,11 +22,11 @@ import pyarrow as pa
 from pollwatch.detect.correlator import Correlator
 from pollwatch.detect.interface import Detector
 from pollwatch.detect.nodes import NONE, Groups, Nodes, Slots
-from pollwatch.detect.observations import Names
+from pollwatch.detect.observations import NAMED, Names
 from pollwatch.detect.runs import Run, RunLines
 from pollwatch.detect.sigma.plan import CorrelationRule, CorrelationType
 from pollwatch.detect.state import State
-from pollwatch.detect.table import NAMED, Table
+from pollwatch.detect.table import Table
 from pollwatch.errors import StoreError
 from pollwatch.events.batch import LogSource
 

@@ -23,7 +23,16 @@ from pollwatch.detect.nodes import (
     empty_slots,
     rehashed,
 )
-from pollwatch.detect.observations import NO_TIME, NONE, OBSERVED, OBSERVED_TYPES, Codes, Observations
+from pollwatch.detect.observations import (
+    NAMED,
+    NO_TIME,
+    NONE,
+    OBSERVED,
+    OBSERVED_TYPES,
+    Codes,
+    Observations,
+    resized,
+)
 from pollwatch.detect.runs import Run, RunLines
 from pollwatch.detect.work import WORK
 from pollwatch.events.batch import LogSource
@@ -48,8 +57,6 @@ _TYPES = {
     "after": np.int32,
     "flags": np.uint8,
 }
-#: What columns of codes of names there are, besides those that are carried.
-NAMED = ("path", "ip", "user", "host", "target")
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -189,7 +196,7 @@ class Table:
     def _give_room(self, used: int) -> None:
         """Half as much again as is needed, of which so many rows are in use already."""
         room = max(_LEAST_ROOM, self.size + self.size // 2)
-        self.columns = {name: _resized(array[:used], room) for name, array in self.columns.items()}
+        self.columns = {name: resized(array[:used], room) for name, array in self.columns.items()}
 
     def _group_codes(self, keys: Codes) -> Codes:
         """The groups of some keys; new ones are made."""
@@ -229,7 +236,7 @@ class Table:
         low, self.groups = self.groups, self.groups + len(added)
         if self.groups > len(self.states["tail"]):
             room = max(64, self.groups + self.groups // 2)
-            self.states = {name: _resized(array, room) for name, array in self.states.items()}
+            self.states = {name: resized(array, room) for name, array in self.states.items()}
         rows = slice(low, self.groups)
         empty = {"tail": NONE, "start": NONE, "total": 0, "sums": 0, "floor": NEVER, "present": 0, "chain": NEVER}
         for name, value in empty.items():
@@ -357,13 +364,6 @@ class Table:
         """All codes of names in use."""
         columns = [self.column(name) for name in (*NAMED, *(n for n in self.columns if n.startswith("carried.")))]
         return [*columns, self.keys().reshape(-1), *self.lines.names_used()]
-
-
-def _resized(array: Column, rows: int) -> Column:
-    """An array with more rows, of zeros: codes of groups and names among them are looked up, used or not."""
-    longer = np.zeros((rows, *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
-    return longer
 
 
 def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -124,9 +124,9 @@ class OpenDetections:
         same_begin = self._begins.get(_rule(new), {}).get(first_line(new.lines))
         if same_begin is not None and new.lines.within(self._rows[same_begin].lines):
             return
-        latest = self._latest.get(key)
-        goes_on = latest is not None and _joins(self._rows[latest].whole(), new)
-        row_id = latest if latest is not None and goes_on else _row_id(new, key)
+        row_id = self._latest.get(key, "")
+        if not row_id or not _joins(self._rows[row_id].whole(), new):
+            row_id = _row_id(new, key)
         if row_id in self._rows:
             row = self._rows[row_id].whole()
             if new.lines.within(row.lines):
@@ -155,9 +155,9 @@ class OpenDetections:
         row = self._rows.pop(row_id, None)
         if row is None:
             return
-        old = row.whole()
-        self._lines -= len(old.lines)
-        key, rule, begin = _key(old), _rule(old), first_line(old.lines)
+        old, lines = row.detection, row.lines
+        self._lines -= len(lines)
+        key, rule, begin = _key(old), _rule(old), first_line(lines)
         if self._latest.get(key) == row_id:
             del self._latest[key]
         begins = self._begins.get(rule, {})
