@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 
@@ -92,6 +92,9 @@ class _Draft:
         return all(campaign.actor[0] not in {"ip", "many"} for campaign in self.campaigns)
 
 
+_NO_LINES: Final = LineSet({})
+
+
 class Grouper:
     """Takes events and detections as they come; gives incidents at the end."""
 
@@ -146,20 +149,21 @@ class Grouper:
         Args:
             fetch: called once, with the lines that are to be shown.
         """
-        return self._incidents(self._folder, fetch)
+        return self._incidents(self._folder, fetch, _NO_LINES)
 
-    def of(self, detections: Iterable[Detection], fetch: Fetch) -> list[Incident]:
+    def of(self, detections: Iterable[Detection], fetch: Fetch, elsewhere: LineSet) -> list[Incident]:
         """The incidents of these detections alone, whatever was added; may be asked again and again.
 
         Args:
             detections: in any order.
             fetch: as for :meth:`finish`.
+            elsewhere: lines that other incidents have.
         """
         folder = Folder()
         folder.add(detections)
-        return self._incidents(folder, fetch)
+        return self._incidents(folder, fetch, elsewhere)
 
-    def _incidents(self, folder: Folder, fetch: Fetch) -> list[Incident]:
+    def _incidents(self, folder: Folder, fetch: Fetch, elsewhere: LineSet) -> list[Incident]:
         found = campaigns(folder.done())
         addresses = sorted({ip for c in found for d in c.detections for ip in d.actors.ip})
         activity = Activity(self._spool, addresses)
@@ -167,7 +171,9 @@ class Grouper:
         usual = give_traits(found, activity)
         drafts = _followed([_draft(group, activity, usual) for group in groups(found)], activity, usual)
         drafts = [_expected(draft, self._announced) for draft in drafts]
-        told = [self._told(draft, lines, taken) for taken in (set[str](),) for draft, lines in _partition(drafts)]
+        told = [
+            self._told(draft, lines, taken) for taken in (set[str](),) for draft, lines in _partition(drafts, elsewhere)
+        ]
         texts = fetch([line for each in told for line in each.picked]) if told else {}
         incidents = [each.incident(texts) for each in told]
         return sorted(incidents, key=lambda i: (i.election.priority, -i.severity, i.first_us or 0, i.id))
@@ -304,12 +310,13 @@ def _followed(drafts: Sequence[_Draft], activity: Activity, usual: Usual) -> lis
     return [_draft([*drafts[i].campaigns, *joins[i]], activity, usual) if i in joins else drafts[i] for i in left]
 
 
-def _partition(drafts: Sequence[_Draft]) -> list[tuple[_Draft, LineSet]]:
+def _partition(drafts: Sequence[_Draft], elsewhere: LineSet) -> list[tuple[_Draft, LineSet]]:
     """Each draft with the lines that are its own: first those that fired, then those that are claimed.
 
     A draft whose every line belongs to others adds no incident: its lines are told there.
     """
-    taken = _Taken(lines for draft in drafts for lines in (draft.fired, draft.claimed))
+    taken = _Taken([elsewhere, *(lines for draft in drafts for lines in (draft.fired, draft.claimed))])
+    taken.take(elsewhere)
     found: list[tuple[_Draft, LineSet]] = []
     for flood in (False, True):  # what others claim they keep, too: a flood that comes on top changes nothing
         ranked = sorted((draft for draft in drafts if draft.floods is flood), key=lambda draft: draft.rank)

@@ -20,12 +20,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from pollwatch import canonical
 from pollwatch.events.detection import Detection
 from pollwatch.events.lines import LineSet
 from pollwatch.incidents.export import encodable
+from pollwatch.incidents.held import Held
 from pollwatch.incidents.merging import JOIN_US, Folded, SortKey, first_line
 
 #: Rows that may still grow, some 1.5 KB each, and the lines that all of them together hold.
@@ -48,40 +48,6 @@ class Changes:
     removed: set[str] = field(default_factory=set)
 
 
-_NO_LINES: Final = LineSet({})
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row that may still grow.
-
-    Numbers of lines are held as bytes: a small array lies where arrays that come and go are made, and one that stays
-    for an hour keeps the memory around it from being given back.
-
-    Attributes:
-        detection: without its lines.
-        numbers: its lines, by input.
-    """
-
-    detection: Detection
-    numbers: tuple[tuple[str, bytes], ...]
-
-    @classmethod
-    def of(cls, detection: Detection) -> _Row:
-        """Hold a detection."""
-        lines = detection.lines.by_path.items()
-        return cls(replace(detection, lines=_NO_LINES), tuple((path, numbers.tobytes()) for path, numbers in lines))
-
-    @property
-    def lines(self) -> LineSet:
-        """Its lines."""
-        return LineSet({path: np.frombuffer(numbers, np.int64) for path, numbers in self.numbers})
-
-    def whole(self) -> Detection:
-        """The detection, with its lines."""
-        return replace(self.detection, lines=self.lines)
-
-
 class OpenDetections:
     """The rows that may still grow."""
 
@@ -89,7 +55,7 @@ class OpenDetections:
         """None yet."""
         self._most = most
         self._most_lines = most_lines
-        self._rows: OrderedDict[str, _Row] = OrderedDict()
+        self._rows: OrderedDict[str, Held] = OrderedDict()
         self._latest: dict[SortKey, str] = {}
         self._begins: dict[tuple[object, ...], dict[tuple[str, int], str]] = {}
         self._lines = 0
@@ -146,7 +112,7 @@ class OpenDetections:
 
     def _keep(self, row_id: str, detection: Detection) -> None:
         self._drop(row_id)
-        self._rows[row_id] = _Row.of(detection)
+        self._rows[row_id] = Held.of(detection)
         self._latest[_key(detection)] = row_id
         self._begins.setdefault(_rule(detection), {})[first_line(detection.lines)] = row_id
         self._lines += len(detection.lines)

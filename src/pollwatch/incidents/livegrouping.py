@@ -3,7 +3,8 @@
 What may still be part of an incident that goes on is held here: detections, and who did what lately
 (:class:`pollwatch.incidents.rolling.RollingSpool`). Grouping itself is a scan's (``grouping``); only incidents that it
 tells differently than before are written. When more is held than may be, the incidents that have been quiet for longest
-are let go of, whole: what is stored of them stays as it is, and what their actors do later is a new incident.
+are let go of, whole: what is stored of them stays as it is, lines included, and what their actors do later is a new
+incident.
 
 An incident keeps lines that it had claimed and that nobody can judge any more, because what is known of them was
 forgotten meanwhile.
@@ -11,6 +12,7 @@ forgotten meanwhile.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -18,6 +20,7 @@ from typing import Final
 import numpy as np
 import sqlalchemy as sa
 
+from pollwatch import canonical
 from pollwatch.clock import Clock
 from pollwatch.election.announced import Announced
 from pollwatch.election.assets import Assets
@@ -28,6 +31,7 @@ from pollwatch.events.lines import LineSet, Numbers
 from pollwatch.incidents import rows, tables
 from pollwatch.incidents.campaigns import PAUSE_US
 from pollwatch.incidents.grouping import Fetch, Grouper
+from pollwatch.incidents.held import Alike, Held
 from pollwatch.incidents.incident import Incident
 from pollwatch.incidents.inputs import input_paths
 from pollwatch.incidents.live import LiveCase
@@ -77,11 +81,13 @@ class LiveGrouping:
         self._clock = clock
         self._most = most
         self._most_lines = most_lines
-        self._detections: dict[str, Detection] = {}
+        self._detections: dict[str, Held] = {}
+        self._alike = Alike()
         self._spool = RollingSpool()
         self._grouper = Grouper(setting.calendar, setting.assets, setting.announced, self._spool)
-        self._told: dict[str, Incident] = {}
+        self._told: dict[str, bytes] = {}
         self._stored: dict[str, frozenset[str]] = {}
+        self._let_go = _NONE
 
     def __len__(self) -> int:
         """How many detections are held."""
@@ -101,8 +107,15 @@ class LiveGrouping:
         with self._live.database.reading() as connection:
             latest = connection.execute(sa.select(sa.func.max(tables.DETECTIONS.c.last_us))).scalar()
             since = 0 if latest is None else latest - PAUSE_US
-            found = rows.read_detections_since(connection, input_paths(connection), since, self._most)
-        self._detections = {row_id: each for row_id, each in found if _counts(each)}
+            paths = input_paths(connection)
+            # As many as may be held, and what is beyond them of the same incidents.
+            found = rows.read_detections_since(connection, paths, since, 2 * self._most)
+            self._detections = {row_id: self._alike.held(each) for row_id, each in found if _counts(each)}
+            self._let_go = _NONE
+            if self._excess() != (0, 0):
+                since = min(each.last_us or since for _row_id, each in found)
+                recent = sa.select(tables.INCIDENTS.c.id).where(tables.INCIDENTS.c.last_us >= since)
+                self._bounded(rows.read_incidents(connection, paths, connection.execute(recent).scalars().all()))
         self._told.clear()
         self._stored.clear()
 
@@ -131,8 +144,9 @@ class LiveGrouping:
             matters |= self._detections.pop(row_id, None) is not None
         for row_id, each in changes.written.items():
             if _counts(each):
-                self._detections[row_id] = each
+                self._detections[row_id] = self._alike.held(each)
                 matters = True
+        self._forget()
         return matters
 
     def regroup(self, fetch: Fetch, holding: Callable[[], object] = lambda: None) -> Regrouped:
@@ -148,16 +162,25 @@ class LiveGrouping:
         Raises:
             StoreError: the case could not be written; doing it again does the whole of it.
         """
-        self._spool.forget({ip for each in self._detections.values() for ip in each.actors.ip})
-        told = {each.id: each for each in self._grouper.of(self._detections.values(), fetch)}
-        changed = [each for name, each in told.items() if not _same(each, self._told.get(name))]
+        self._forget()
+        whole = (each.whole() for each in self._detections.values())
+        told = {each.id: each for each in self._grouper.of(whole, fetch, self._let_go)}
+        digests = {name: _digest(each) for name, each in told.items()}
+        changed = [each for name, each in told.items() if digests[name] != self._told.get(name)]
         holding()
         regrouped = self._write(changed, told) if changed else Regrouped((), (), (), {})
         self._stored |= _homes(changed, regrouped.incidents)
-        self._told = told
-        self._stored = {name: self._stored[name] for name in told if name in self._stored}
-        self._bound()
+        kept = self._bounded(told)
+        self._told = {name: digests[name] for name in kept}
+        self._stored = {name: self._stored[name] for name in kept if name in self._stored}
         return regrouped
+
+    def _forget(self) -> None:
+        """Forget who did what as long ago as nobody asks for; not only now and then, since much comes meanwhile."""
+        if self._spool.full:
+            addresses = {ip for each in self._detections.values() for ip in each.detection.actors.ip}
+            self._spool.forget(addresses, self._let_go)
+            self._let_go -= self._forgotten(self._let_go)
 
     def _write(self, changed: Sequence[Incident], told: Mapping[str, Incident]) -> Regrouped:
         ours = {each.id for each in changed}
@@ -197,23 +220,33 @@ class LiveGrouping:
                 found[path] = older
         return LineSet(found)
 
-    def _bound(self) -> None:
-        """Let go of incidents that were quiet for longest, as long as too much is held."""
-        held = sum(len(each.lines) for each in self._detections.values())
-        latest = max((each.last_us for each in self._told.values() if each.last_us is not None), default=None)
+    def _bounded(self, told: Mapping[str, Incident]) -> list[str]:
+        """Let go of incidents that were quiet for longest, as long as too much is held; gives those that are left."""
+        quiet = sorted(told.values(), key=lambda each: (each.last_us is not None, each.last_us or 0))
+        latest = quiet[-1].last_us if quiet else None
         if latest is None:
-            return
-        quiet = sorted(self._told.values(), key=lambda each: (each.last_us is not None, each.last_us or 0))
-        for each in quiet:
-            old = each.last_us is not None and latest - each.last_us > PAUSE_US
-            if not old and len(self._detections) <= self._most and held <= self._most_lines:
+            return list(told)
+        excess, lines = self._excess()
+        since = latest - PAUSE_US
+        if excess <= 0 and lines <= 0 and (quiet[0].last_us is None or quiet[0].last_us >= since):
+            return list(told)
+        gone = 0
+        for each, row_ids in zip(quiet, _shares(quiet, self._detections), strict=True):
+            old = each.last_us is not None and each.last_us < since
+            lasts = each.last_us == latest and gone + 1 < len(quiet)
+            if not old and (lasts or (excess <= 0 and lines <= 0)):
                 break
-            if each.last_us == latest and not old and len(self._told) > 1:
-                break
-            for row_id in [r for r, found in self._detections.items() if found.lines.shared(each.lines)]:
-                held -= len(self._detections.pop(row_id).lines)
-            del self._told[each.id]
-            self._stored.pop(each.id, None)
+            for row_id in row_ids:
+                lines -= self._detections.pop(row_id).line_count
+            excess -= len(row_ids)
+            gone += 1
+        self._let_go |= LineSet.union(each.lines for each in quiet[:gone])
+        return [each.id for each in quiet[gone:]]
+
+    def _excess(self) -> tuple[int, int]:
+        """How many detections are held beyond what may be, and how many lines; neither below zero."""
+        lines = sum(each.line_count for each in self._detections.values())
+        return max(len(self._detections) - self._most, 0), max(lines - self._most_lines, 0)
 
 
 _NONE: Final = LineSet({})
@@ -232,9 +265,45 @@ def _counts(detection: Detection) -> bool:
     return detection.severity > Severity.INFO or bool(detection.tool)
 
 
-def _same(now: Incident, before: Incident | None) -> bool:
-    """Whether an incident is told as before; which of its lines could be shown does not matter."""
-    return before is not None and replace(now, samples=()) == replace(before, samples=())
+def _digest(incident: Incident) -> bytes:
+    """Of all that grouping says of an incident; which of its lines could be shown does not matter."""
+    digest = hashlib.sha256(canonical.compact(rows.incident_row(incident)).encode())
+    for path, numbers in incident.lines.by_path.items():
+        digest.update(path.encode("utf-8", "surrogatepass") + b"\0" + numbers.tobytes())
+    return digest.digest()
+
+
+def _shares(incidents: Sequence[Incident], held: Mapping[str, Held]) -> list[list[str]]:
+    """For each incident the detections that have a line of it, and of none before it."""
+    first = np.full(len(held), len(incidents))
+    owned = _by_path(each.lines for each in incidents)
+    for path, (numbers, holder) in _by_path(each.lines for each in held.values()).items():
+        if path in owned:
+            ours, owner = owned[path]
+            order = ours.argsort(kind="stable")
+            at = order[ours[order[:-1]].searchsorted(numbers)]
+            found = ours[at] == numbers
+            np.minimum.at(first, holder[found], owner[at[found]])
+    shares: list[list[str]] = [[] for _each in incidents]
+    for row_id, index in zip(held, first.tolist(), strict=True):
+        if index < len(incidents):
+            shares[index].append(row_id)
+    return shares
+
+
+def _by_path(sets: Iterable[LineSet]) -> dict[str, tuple[Numbers, Numbers]]:
+    """By path all numbers, and of which set each is."""
+    parts: dict[str, list[tuple[int, Numbers]]] = {}
+    for index, lines in enumerate(sets):
+        for path, numbers in lines.by_path.items():
+            parts.setdefault(path, []).append((index, numbers))
+    return {
+        path: (
+            np.concatenate([numbers for _index, numbers in listed]),
+            np.repeat([index for index, _numbers in listed], [len(numbers) for _index, numbers in listed]),
+        )
+        for path, listed in parts.items()
+    }
 
 
 def _minus(lines: LineSet, gone: LineSet) -> LineSet:

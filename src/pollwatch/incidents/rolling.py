@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from pollwatch.events.batch import EventBatch
+from pollwatch.events.lines import LineSet
 from pollwatch.incidents.spool import KIND_AUTH, Rows, Spool, hash_of, rows_of
 
 #: Rows that are kept whole, about 57 bytes each.
@@ -68,15 +70,29 @@ class RollingSpool(Spool):
             self._fresh = [Rows.join(self._fresh)]
             yield self._fresh[0]
 
-    def forget(self, hostile: Collection[str]) -> None:
-        """Forget what is too much, but of these addresses less than of others."""
-        held = sum(len(each.rows) for each in self._segments) + self._fresh_rows
+    @property
+    def full(self) -> bool:
+        """Whether there are more rows than are kept whole."""
+        return self._held > self._most_rows and len(self._segments) > 0
+
+    @property
+    def _held(self) -> int:
+        return sum(len(each.rows) for each in self._segments) + self._fresh_rows
+
+    def forget(self, hostile: Collection[str], told: LineSet) -> None:
+        """Forget what is too much, but of these addresses less than of others.
+
+        Args:
+            hostile: whose older rows stay.
+            told: lines that nobody will claim any more, whosever they are.
+        """
+        held = self._held
         wanted = hash_of(sorted(hostile))
         while held > self._most_rows and self._segments:
             segment = self._segments.popleft()
             held -= len(segment.rows)
             nameless = (segment.rows.kind == KIND_AUTH) & (segment.rows.ip == 0)
-            kept = segment.rows.take(np.isin(segment.rows.ip, wanted) | nameless)
+            kept = segment.rows.take((np.isin(segment.rows.ip, wanted) | nameless) & ~self._among(segment.rows, told))
             if len(kept):
                 self._kept.append(kept)
             for path_id, number in segment.last.items():
@@ -101,6 +117,13 @@ class RollingSpool(Spool):
         self._fresh, self._fresh_rows = [], 0
         self._kept.clear()
         self._floors.clear()
+
+    def _among(self, rows: Rows, lines: LineSet) -> npt.NDArray[np.bool_]:
+        """Which rows are of these lines."""
+        found = np.zeros(len(rows), np.bool_)
+        for path, numbers in lines.by_path.items():
+            found |= (rows.path == self._path_ids.get(path, -1)) & np.isin(rows.number, numbers)
+        return found
 
     def _close_segment(self) -> None:
         rows = Rows.join(self._fresh)

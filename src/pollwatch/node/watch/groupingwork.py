@@ -24,8 +24,8 @@ from typing import Final
 
 from pollwatch.clock import US_PER_S, Clock, SystemClock, monotonic_s
 from pollwatch.errors import StoreError
-from pollwatch.incidents import liveevents
-from pollwatch.incidents.incident import Incident
+from pollwatch.incidents import liveevents, rows
+from pollwatch.incidents.inputs import input_paths
 from pollwatch.incidents.live import LiveCase
 from pollwatch.incidents.livegrouping import LiveGrouping, Setting
 from pollwatch.incidents.records import Case
@@ -63,7 +63,7 @@ class Work:
         self._loaded = 0
         self._saying = threading.Lock()
         self._merging = Merging(live, self._trouble)
-        self._unsealed: dict[str, Incident] = {}
+        self._unsealed: set[str] = set()
         self._sealed_us: dict[str, int] = {}
 
     def run(self) -> None:
@@ -92,7 +92,10 @@ class Work:
                     self._seal(everything=True)
                     self._say(Done())
                     return
-            self._seal()
+            try:
+                self._seal()
+            except StoreError as error:
+                self._trouble(str(error))
 
     def _receive(self) -> None:
         """Take what comes at once, so that who sends it need not wait for a grouping to end."""
@@ -153,26 +156,23 @@ class Work:
         except StoreError as error:
             self._trouble(str(error))
             return False
-        for gone in regrouped.merged:
-            self._unsealed.pop(gone, None)
-        self._unsealed |= {each.id: each for each in regrouped.incidents}
+        self._unsealed |= {each.id for each in regrouped.incidents}
         if regrouped.incidents:
             self._say(Told(regrouped.new, tuple(regrouped.merged)))
         return True
 
     def _seal(self, *, everything: bool = False) -> None:
-        """Hand over incidents that are to be sealed now: new ones at once, others now and then."""
+        """Hand over incidents that are to be sealed now, as they are: new ones at once, others now and then."""
         now_us = self._clock.now_us()
-        chosen = [
-            each
-            for each in self._unsealed.values()
-            if everything or now_us - self._sealed_us.get(each.id, 0) >= _SEAL_AGAIN_US
-        ]
-        for each in chosen:
-            del self._unsealed[each.id]
-            self._sealed_us[each.id] = now_us
-        if chosen:
-            self._say(Sealable(tuple(chosen)))
+        self._sealed_us = {name: at for name, at in self._sealed_us.items() if now_us - at < _SEAL_AGAIN_US}
+        chosen = self._unsealed if everything else self._unsealed - self._sealed_us.keys()
+        if not chosen:
+            return
+        with self._live.database.reading() as connection:
+            incidents = rows.read_incidents(connection, input_paths(connection), chosen)
+        self._unsealed -= chosen
+        self._sealed_us |= dict.fromkeys(chosen, now_us)
+        self._say(Sealable(tuple(incidents.values())))
 
 
 def main(descriptor: int, case_dir: Path) -> None:
