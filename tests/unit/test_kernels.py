@@ -10,14 +10,14 @@ from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from pollwatch import cache
 from pollwatch.kernels import digests, machinecode
-from pollwatch.kernels.compiled import compiled, kind, made_of
+from pollwatch.kernels.compiled import compiled, kind, made_of, makes_arrays
 from pollwatch.kernels.sequences import signatures
 
 _WITHOUT_NUMBA = """
@@ -110,6 +110,31 @@ def _made_of(body: str, limit: object = 1) -> str:
 
 def _double(number: int) -> int:
     return 2 * number
+
+
+def _tail(data: np.ndarray) -> np.ndarray:
+    return data[1:]
+
+
+def _second(data: np.ndarray) -> int:
+    return _tail(data)[0]  # type: ignore[no-any-return]
+
+
+def _third_of(first: int) -> int:
+    own = np.full(1000, first)
+    own[2] = first + 2
+    behind = _tail(own)
+    own = np.full(1000, -1)  # where the memory of the first one would be, were it not held any more
+    return _second(behind)
+
+
+def test_arrays_are_held_as_long_as_somebody_has_them() -> None:
+    """Functions that make no array do not count who holds one; those that make or give back one do."""
+    third = compiled(_third_of)
+    _KEPT.append(third)
+    assert [third(each) for each in range(200)] == [each + 2 for each in range(200)]
+    counting = [each for each in (_tail, _second, _third_of, _double) if makes_arrays(cast("FunctionType", each))]
+    assert counting == [_tail, _second, _third_of]
 
 
 @pytest.mark.skipif(not digests.usable(), reason="this processor has no instructions for SHA-256")

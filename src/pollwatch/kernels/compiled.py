@@ -10,6 +10,7 @@ compiles anew.
 from __future__ import annotations
 
 import functools
+import re
 import threading
 from collections.abc import Callable
 from hashlib import sha256
@@ -29,8 +30,16 @@ _FLAGS = 0x503
 #: Names the entry that says that there is machine code of these versions.
 _ANY = "machine code"
 _PART = "machine-code"
-#: What only other kernels call needs no entry for anybody else: a fifth of the time that compiling takes.
-_INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+#: What only other kernels call needs no entry for anybody else (a fifth of the time that compiling takes), and becomes
+#: a part of its caller: a call with some arrays has thirty arguments.
+_INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
+#: Who holds an array is counted with every call, by two additions that other processors must see. Where no array is
+#: made or given back there is nothing to count; counting took four fifths of the time.
+_UNCOUNTED = {**_INNER, "_nrt": False}
+#: What a function gives back, by its annotation, when it is no array.
+_SCALARS = {"int", "bool", "float", "None", "tuple", "np.uint8", "np.uint32", "np.uint64"}
+#: What makes an array, of all that kernels use; numba refuses to compile what makes one and does not count.
+_MAKES = {"empty", "zeros", "ones", "full", "copy", "concatenate"}
 _LOCK = threading.RLock()
 
 
@@ -129,11 +138,20 @@ def _prepared(function: FunctionType, known: dict[FunctionType, Any], **options:
             if isinstance(value, Intrinsic):
                 names[name] = intrinsic(value.define)
             elif isinstance(value, Kernel | FunctionType):
-                names[name] = _prepared(_plain(value), known, **_INNER)
+                inner = _plain(value)
+                names[name] = _prepared(inner, known, **(_INNER if makes_arrays(inner) else _UNCOUNTED))
         copy = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
         copy.__qualname__, copy.__module__ = function.__qualname__, function.__module__
         known[function] = cast("Any", numba.njit)(nogil=True, **options)(copy)
     return known[function]
+
+
+def makes_arrays(function: FunctionType) -> bool:
+    """Whether a function, or one that it calls, makes an array or gives one back."""
+    given = re.findall(r"[\w.]+", str(function.__annotations__.get("return", "unknown")))
+    made = any(name in _MAKES for code in _codes(function.__code__) for name in code.co_names)
+    called = (_plain(value) for _name, value in _named(function) if isinstance(value, Kernel | FunctionType))
+    return made or not _SCALARS.issuperset(given) or any(map(makes_arrays, called))
 
 
 def _plain(value: Kernel[..., Any] | FunctionType) -> FunctionType:

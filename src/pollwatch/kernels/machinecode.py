@@ -30,7 +30,7 @@ import numpy as np
 
 #: numba's modules that hold helpers, and what the helpers' names begin with in machine code.
 _HELPERS = (("_dynfunc", "numba_"), ("_helperlib", "numba_"), ("core.runtime._nrt_python", "NRT_"))
-_MAGIC = b"pollwatch kernel 1\n"
+_MAGIC = b"pollwatch kernel 2\n"
 
 
 class _OfArrays(pickle.Unpickler):
