@@ -18,7 +18,8 @@ from pollwatch.detect.pool import Pool, pooled
 from pollwatch.detect.rulebook import Floats, Literals, Part
 from pollwatch.detect.sigma.values import as_number
 from pollwatch.kernels.choosing import chosen
-from pollwatch.kernels.literals import ANY, Index, bits_for, count_grams, hits, index, no_grams, picked
+from pollwatch.kernels.literals import ANY, Index, bits_for, count_grams, index, no_grams, picked
+from pollwatch.kernels.searching import hits
 
 #: Rows that are looked at; fewer where their texts are long: about so many bytes, but not fewer than so many rows.
 SAMPLE = 4_096

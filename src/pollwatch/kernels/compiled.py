@@ -37,7 +37,7 @@ _INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": T
 #: made or given back there is nothing to count; counting took four fifths of the time.
 _UNCOUNTED = {**_INNER, "_nrt": False}
 #: What a function gives back, by its annotation, when it is no array.
-_SCALARS = {"int", "bool", "float", "None", "tuple", "np.uint8", "np.uint32", "np.uint64"}
+_SCALARS = {"int", "bool", "float", "None", "tuple", "np.int64", "np.uint8", "np.uint32", "np.uint64"}
 #: What makes an array, of all that kernels use; numba refuses to compile what makes one and does not count.
 _MAKES = {"empty", "zeros", "ones", "full", "copy", "concatenate"}
 _LOCK = threading.RLock()

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.literals import SPREAD, stands
+from pollwatch.kernels.literals import SPREAD
+from pollwatch.kernels.searching import stands
 from pollwatch.kernels.texts import ESCAPED, NULL
 from pollwatch.kernels.words import WIDE, first_bit, marks_at, same, short_word, word_at
 

@@ -1,4 +1,4 @@
-"""Many literals looked for in many texts at once, ASCII case ignored.
+"""Many literals made ready to be looked for in many texts at once (``searching``), ASCII case ignored.
 
 Of each literal one *gram* is picked: four bytes of it (two, of literals shorter than four) that are rare in texts like
 those to be searched. A search looks at each byte of a text once: the last four bytes are hashed, and only where a
@@ -32,15 +32,15 @@ LONGEST = 48
 MOST_SHARED = 64
 #: Bits of a gram's hash.
 _LEAST_BITS, _MOST_BITS = 14, 22
-_PAIRS = 1 << 16
+PAIRS = 1 << 16
 #: Hashes a gram.
 SPREAD = np.uint32(2_654_435_761)
 _BYTE, _BIT, _WORD, _PLACE, _FIVE = np.uint32(8), np.uint32(1), np.uint32(32), np.uint32(31), np.uint32(5)
 _FOLD = np.uint8(0x20)
 _TWO_BYTES = np.uint32(0xFFFF)
 #: Each byte in lower case, if it is a letter of ASCII.
-_LOWER = np.arange(256, dtype=np.uint8)
-_LOWER[0x41:0x5B] |= _FOLD
+LOWER = np.arange(256, dtype=np.uint8)
+LOWER[0x41:0x5B] |= _FOLD
 
 
 class Index(NamedTuple):
@@ -54,9 +54,8 @@ class Index(NamedTuple):
         heads, following: per hash its first literal, and per literal the next one of that hash; -1 = none.
         grams, ends: per literal its gram (of one shorter than four bytes two bytes), and where in it the gram ends.
         pair_heads: the same for literals shorter than four bytes, by two of their bytes themselves; empty where there
-            are none. Their filter is made for each search: it says of each group of texts what is wanted in it.
-        byte_heads: the same for literals of one byte, which stand in that filter with any byte before them.
-        short: there are such.
+            are none.
+        byte_heads: the same for literals of one byte.
     """
 
     literals: Bytes
@@ -70,7 +69,6 @@ class Index(NamedTuple):
     ends: Ints
     pair_heads: Ints
     byte_heads: Ints
-    short: bool
 
 
 def bits_for(literals: int) -> int:
@@ -86,7 +84,7 @@ def lower(byte: np.uint8) -> np.uint8:
 
 def no_grams(bits: int) -> Ints:
     """Nothing counted yet: for each hash of a gram, and behind these for each pair of bytes."""
-    return np.zeros((1 << bits) + _PAIRS, np.int32)
+    return np.zeros((1 << bits) + PAIRS, np.int32)
 
 
 @compiled
@@ -159,7 +157,7 @@ def picked(literals: Bytes, starts: Longs, common: Ints, bits: int) -> tuple[Wor
 @compiled
 def _linked(
     literals: Bytes, starts: Longs, grams: Words, ends: Ints, bits: int
-) -> tuple[Words, Ints, Ints, Ints, Ints, bool]:
+) -> tuple[Words, Ints, Ints, Ints, Ints]:
     """The other parts of an :class:`Index`."""
     n = len(starts) - 1
     shift = np.uint32(32 - bits)
@@ -169,7 +167,7 @@ def _linked(
     short = False
     for i in range(n):
         short |= starts[i + 1] - starts[i] < 4
-    pair_heads = np.full(_PAIRS if short else 0, -1, np.int32)
+    pair_heads = np.full(PAIRS if short else 0, -1, np.int32)
     byte_heads = np.full(256, -1, np.int32)
     for i in range(n):
         length = starts[i + 1] - starts[i]
@@ -185,29 +183,7 @@ def _linked(
             filter_[hashed >> _FIVE] |= _BIT << (hashed & _PLACE)
             following[i] = heads[hashed]
             heads[hashed] = i
-    return filter_, heads, following, pair_heads, byte_heads, short
-
-
-@compiled
-def _pair_filters(literals: Bytes, starts: Longs, grams: Words, wanted: Ints, count: int) -> Words:
-    """For each group of texts one bit per two bytes: some literal wanted in it that is shorter than four has them.
-
-    ``.`` and ``://`` stand in every address and referer, and are wanted in one of them.
-    """
-    filters = np.zeros((count, _PAIRS >> 5), np.uint32)
-    for i in range(len(starts) - 1):
-        length = starts[i + 1] - starts[i]
-        if length >= 4:
-            continue
-        low, high = (0, count) if wanted[i] == ANY else (wanted[i], wanted[i] + 1)
-        for group in range(max(low, 0), min(high, count)):
-            if length > 1:
-                filters[group, grams[i] >> _FIVE] |= _BIT << (grams[i] & _PLACE)
-                continue
-            for before in range(256):
-                pair = np.uint32(np.uint32(before) << _BYTE) | np.uint32(literals[starts[i]])
-                filters[group, pair >> _FIVE] |= _BIT << (pair & _PLACE)
-    return filters
+    return filter_, heads, following, pair_heads, byte_heads
 
 
 def index(literals: Bytes, starts: Longs, marks: Bytes, grams: Words, ends: Ints, bits: int) -> Index:
@@ -224,144 +200,5 @@ def index(literals: Bytes, starts: Longs, marks: Bytes, grams: Words, ends: Ints
     Returns:
         The index. A literal whose ``ends`` is -1 is never found.
     """
-    filter_, heads, following, pair_heads, byte_heads, short = _linked(literals, starts, grams, ends, bits)
-    return Index(
-        literals,
-        starts,
-        marks,
-        bits,
-        filter_,
-        heads,
-        following,
-        grams,
-        ends,
-        pair_heads,
-        byte_heads,
-        short,
-    )
-
-
-@compiled
-def _hits(
-    texts: Bytes,
-    begins: Longs,
-    ends: Longs,
-    owners: Ints,
-    groups: Ints,
-    wanted: Ints,
-    literals: Bytes,
-    starts: Longs,
-    marks: Bytes,
-    bits: int,
-    filter_: Words,
-    heads: Ints,
-    following: Ints,
-    grams: Words,
-    gram_ends: Ints,
-    pair_heads: Ints,
-    byte_heads: Ints,
-    short: bool,  # noqa: FBT001 - a kernel takes no keywords
-) -> tuple[Ints, Ints]:
-    found, where = np.empty(4_096, np.int32), np.empty(4_096, np.int32)
-    count = 0
-    last = np.full(len(starts) - 1, -1, np.int32)
-    shift = np.uint32(32 - bits)
-    pair_filters = _pair_filters(literals, starts, grams, wanted, groups.max() + 1 if short and len(groups) else 1)
-    for text in range(len(begins)):
-        begin, end, owner, group = begins[text], ends[text], owners[text], groups[text]
-        pair_filter = pair_filters[group if short else 0]
-        gram = np.uint32(0)
-        at = begin - 1
-        while True:
-            at, gram = _next(texts, at + 1, end, gram, shift, filter_, pair_filter)
-            if at == end:
-                break
-            wide, narrow, single = np.int32(-1), np.int32(-1), np.int32(-1)
-            if at - begin >= 3:
-                wide = heads[np.uint32(gram * SPREAD) >> shift]
-            pair = gram & _TWO_BYTES
-            if (pair_filter[pair >> _FIVE] >> (pair & _PLACE)) & _BIT:
-                single = byte_heads[gram & np.uint32(0xFF)]
-                if at > begin:
-                    narrow = pair_heads[pair]
-            while wide >= 0 or narrow >= 0 or single >= 0:
-                if wide >= 0:
-                    candidate = wide
-                    wide = following[wide]
-                    if grams[candidate] != gram:
-                        continue
-                elif narrow >= 0:
-                    candidate = narrow
-                    narrow = following[narrow]
-                else:
-                    candidate = single
-                    single = following[single]
-                if last[candidate] == owner or (wanted[candidate] != group and wanted[candidate] != ANY):
-                    continue
-                first = at - gram_ends[candidate]
-                length = starts[candidate + 1] - starts[candidate]
-                mark = marks[candidate]
-                if first < begin or first + length > end:
-                    continue
-                if (mark & AT_START and first != begin) or (mark & AT_END and first + length != end):
-                    continue
-                if not stands(texts, first, literals, starts[candidate], length):
-                    continue
-                last[candidate] = owner
-                if count == len(found):
-                    found = np.concatenate((found, np.empty(count, np.int32)))
-                    where = np.concatenate((where, np.empty(count, np.int32)))
-                found[count], where[count] = candidate, owner
-                count += 1
-    return found[:count].copy(), where[:count].copy()
-
-
-@compiled
-def _next(
-    texts: Bytes,
-    at: int,
-    end: int,
-    gram: np.uint32,
-    shift: np.uint32,
-    filter_: Words,
-    pair_filter: Words,
-) -> tuple[int, np.uint32]:
-    """The next place, from ``at`` on, where a literal may stand, and the gram that ends there; else the end."""
-    while at < end:
-        gram = np.uint32(np.uint32(gram << _BYTE) | np.uint32(_LOWER[texts[at]]))
-        hashed, pair = np.uint32(np.uint32(gram * SPREAD) >> shift), gram & _TWO_BYTES
-        wide = filter_[hashed >> _FIVE] >> (hashed & _PLACE)
-        narrow = pair_filter[pair >> _FIVE] >> (pair & _PLACE)
-        if (wide | narrow) & _BIT:
-            break
-        at += 1
-    return at, gram
-
-
-@compiled
-def stands(texts: Bytes, at: int, literals: Bytes, start: int, length: int) -> bool:
-    """Whether a literal stands at a place of a text."""
-    for k in range(length):
-        if lower(texts[at + k]) != literals[start + k]:
-            return False
-    return True
-
-
-def hits(
-    index: Index, texts: Bytes, begins: Longs, ends: Longs, owners: Ints, groups: Ints, wanted: Ints
-) -> tuple[Ints, Ints]:
-    """Which literals stand in which texts.
-
-    Args:
-        index: the literals.
-        texts: the bytes.
-        begins: where in them each text begins.
-        ends: where it ends.
-        owners: what each text belongs to, counted up from 0; texts of one owner lie together.
-        groups: of each text, from 0.
-        wanted: per literal the group in whose texts alone it counts; :data:`ANY` = in all.
-
-    Returns:
-        Literals and owners, pair by pair, none twice.
-    """
-    return _hits(texts, begins, ends, owners, groups, wanted, *index)
+    filter_, heads, following, pair_heads, byte_heads = _linked(literals, starts, grams, ends, bits)
+    return Index(literals, starts, marks, bits, filter_, heads, following, grams, ends, pair_heads, byte_heads)
