@@ -34,7 +34,7 @@ _SEVERAL: Final = 256
 _ALONE = np.uint16(0x100)
 
 
-class Looked(NamedTuple):
+class Searched(NamedTuple):
     """Texts that are looked through: where each begins and ends in the bytes, what it belongs to, and its group."""
 
     data: Bytes
@@ -70,7 +70,7 @@ def _hits(
     literals: Bytes, starts: Longs, marks: Bytes, bits: int, filter_: Words, heads: Ints, following: Ints,
     grams: Words, gram_ends: Ints, pair_heads: Ints, byte_heads: Ints,
 ) -> tuple[Ints, Ints]:  # fmt: skip
-    texts = Looked(data, begins, ends, owners, groups)
+    texts = Searched(data, begins, ends, owners, groups)
     index = Index(literals, starts, marks, bits, filter_, heads, following, grams, gram_ends, pair_heads, byte_heads)
     many = groups.max() + 1 if len(groups) else 1
     hashes, pairs = np.zeros((many, 1 << _OWN_BITS), np.uint8), np.zeros((many, 1 << _PAIR_BITS), np.uint8)
@@ -91,7 +91,7 @@ def _hits(
 
 @compiled
 def _search(
-    texts: Looked, index: Index, wanted: _Wanted, text: int, last: Ints, found: Ints, where: Ints, count: int
+    texts: Searched, index: Index, wanted: _Wanted, text: int, last: Ints, found: Ints, where: Ints, count: int
 ) -> tuple[int, int]:
     """Look through texts as long as there is room for all that may be found in one; the next text, and the count."""
     while text < len(texts.begins) and len(found) - count >= len(last):
