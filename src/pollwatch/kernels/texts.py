@@ -208,7 +208,8 @@ def _column(
             if kind == ESCAPED:
                 at = _unescape(data, start, start + length, texts, at)
             else:
-                texts[at : at + length] = data[start : start + length]
+                for each in range(length):  # a slice as the source would have to be counted
+                    texts[at + each] = data[start + each]
                 at += length
             distinct += 1
             offsets[distinct] = at - base
