@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from pollwatch import cache
+from pollwatch.events.batch import gathered
 from pollwatch.kernels import digests, machinecode
 from pollwatch.kernels.compiled import compiled, kind, made_of, makes_arrays
 from pollwatch.kernels.sequences import signatures
@@ -135,6 +136,16 @@ def test_arrays_are_held_as_long_as_somebody_has_them() -> None:
     assert [third(each) for each in range(200)] == [each + 2 for each in range(200)]
     counting = [each for each in (_tail, _second, _third_of, _double) if makes_arrays(cast("FunctionType", each))]
     assert counting == [_tail, _second, _third_of]
+
+
+def test_gathered_texts_are_those_of_the_places() -> None:
+    """Of every length, from the first byte to the last, behind one another and twice: nothing of a neighbour stays."""
+    data = np.arange(200, dtype=np.uint8)
+    places = [(start, start + length) for length in range(30) for start in (0, 17, 200 - length)] + [(0, 0), (0, 200)]
+    starts, ends = (np.array(each, np.int32) for each in zip(*places, strict=True))
+    texts = gathered(data, starts, ends)
+    texts.validate(full=False)
+    assert texts.cast("binary").to_pylist() == [bytes(data[start:end]) for start, end in places]
 
 
 @pytest.mark.skipif(not digests.usable(), reason="this processor has no instructions for SHA-256")

@@ -40,6 +40,19 @@ def _word_at(_typing: Any, data: Any, at: Any) -> _Signed:  # noqa: ANN401 - num
     return types.uint64(data, at), generate
 
 
+def _put_word(_typing: Any, data: Any, at: Any, word: Any) -> _Signed:  # noqa: ANN401 - numba's own kinds
+    """Write eight bytes from a place on; the caller knows that there is room for so many."""
+    from numba import types  # noqa: PLC0415 - while a kernel is compiled only
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - numba's own kinds
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(array.data, [arguments[1]])
+        builder.store(arguments[2], builder.bitcast(place, arguments[2].type.as_pointer()), align=1)
+        return context.get_constant(types.int64, 0)
+
+    return types.int64(data, at, word), generate
+
+
 def _first_byte(_typing: Any, marks: Any) -> _Signed:  # noqa: ANN401 - numba's own kinds
     """Which byte, from 0 to 7, the lowest set bit of a number that has one is in."""
     from numba import types  # noqa: PLC0415 - while a kernel is compiled only
@@ -87,6 +100,7 @@ def _first_bit(_typing: Any, bits: Any) -> _Signed:  # noqa: ANN401 - numba's ow
 
 
 word_at = cast("Callable[[Bytes, int], np.uint64]", Intrinsic(_word_at))
+put_word = cast("Callable[[Bytes, int, np.uint64], int]", Intrinsic(_put_word))
 first_byte = cast("Callable[[np.uint64], int]", Intrinsic(_first_byte))
 marks_at = cast("Callable[[Bytes, int, int, int, int], np.uint64]", Intrinsic(_marks_at))
 first_bit = cast("Callable[[np.uint64], int]", Intrinsic(_first_bit))
