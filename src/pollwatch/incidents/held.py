@@ -55,7 +55,7 @@ class Held:
 class Alike:
     """Gives one for all that are equal: what another process sends has a copy of its own of every text.
 
-    Two thirds of a detection are what its rule says, or whom it says it of.
+    Much of a detection is what its rule says, which is the same in thousands of them.
     """
 
     def __init__(self, most: int = 20_000) -> None:
