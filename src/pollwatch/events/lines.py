@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +95,10 @@ class LineSet:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+#: None at all.
+NO_LINES: Final = LineSet({})
 
 
 def _distinct(numbers: Numbers) -> Numbers:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from pollwatch.election.assets import Asset, Assets, host_name
 from pollwatch.election.calendar import LOWEST, Calendar
 from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Actors, Detection, Severity
-from pollwatch.events.lines import LineSet, Numbers
+from pollwatch.events.lines import NO_LINES, LineSet, Numbers
 from pollwatch.i18n import _
 from pollwatch.incidents.absorption import FLOOD_SHARE, MOSTLY, absorbed
 from pollwatch.incidents.activity import Activity, Usual, give_traits
@@ -92,9 +92,6 @@ class _Draft:
         return all(campaign.actor[0] not in {"ip", "many"} for campaign in self.campaigns)
 
 
-_NO_LINES: Final = LineSet({})
-
-
 class Grouper:
     """Takes events and detections as they come; gives incidents at the end."""
 
@@ -149,7 +146,7 @@ class Grouper:
         Args:
             fetch: called once, with the lines that are to be shown.
         """
-        return self._incidents(self._folder, fetch, _NO_LINES)
+        return self._incidents(self._folder, fetch, NO_LINES)
 
     def of(self, detections: Iterable[Detection], fetch: Fetch, elsewhere: LineSet) -> list[Incident]:
         """The incidents of these detections alone, whatever was added; may be asked again and again.

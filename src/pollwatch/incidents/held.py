@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from pollwatch.events.detection import Detection
-from pollwatch.events.lines import LineSet
+from pollwatch.events.lines import NO_LINES, LineSet
 
 T = TypeVar("T", bound=Hashable)
-
-_NO_LINES: Final = LineSet({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Held:
     def of(cls, detection: Detection) -> Held:
         """Hold a detection."""
         lines = detection.lines.by_path.items()
-        return cls(replace(detection, lines=_NO_LINES), tuple((path, numbers.tobytes()) for path, numbers in lines))
+        return cls(replace(detection, lines=NO_LINES), tuple((path, numbers.tobytes()) for path, numbers in lines))
 
     @property
     def lines(self) -> LineSet:

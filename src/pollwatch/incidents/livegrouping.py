@@ -27,7 +27,7 @@ from pollwatch.election.assets import Assets
 from pollwatch.election.calendar import Calendar
 from pollwatch.events.batch import EventBatch
 from pollwatch.events.detection import Detection, Severity
-from pollwatch.events.lines import LineSet, Numbers
+from pollwatch.events.lines import NO_LINES, LineSet, Numbers
 from pollwatch.incidents import rows, tables
 from pollwatch.incidents.campaigns import PAUSE_US
 from pollwatch.incidents.grouping import Fetch, Grouper
@@ -87,7 +87,7 @@ class LiveGrouping:
         self._grouper = Grouper(setting.calendar, setting.assets, setting.announced, self._spool)
         self._told: dict[str, bytes] = {}
         self._stored: dict[str, frozenset[str]] = {}
-        self._let_go = _NONE
+        self._let_go = NO_LINES
 
     def __len__(self) -> int:
         """How many detections are held."""
@@ -111,7 +111,7 @@ class LiveGrouping:
             # As many as may be held, and what is beyond them of the same incidents.
             found = rows.read_detections_since(connection, paths, since, 2 * self._most)
             self._detections = {row_id: self._alike.held(each) for row_id, each in found if _counts(each)}
-            self._let_go = _NONE
+            self._let_go = NO_LINES
             if self._excess() != (0, 0):
                 since = min(each.last_us or since for _row_id, each in found)
                 recent = sa.select(tables.INCIDENTS.c.id).where(tables.INCIDENTS.c.last_us >= since)
@@ -210,7 +210,7 @@ class LiveGrouping:
         if not any(len(lines) for lines in old.values()):
             return list(changed)
         taken = LineSet.union(each.lines for each in told.values())
-        return [replace(each, lines=each.lines | _minus(old.get(each.id, _NONE), taken)) for each in changed]
+        return [replace(each, lines=each.lines | (old.get(each.id, NO_LINES) - taken)) for each in changed]
 
     def _forgotten(self, lines: LineSet) -> LineSet:
         found: dict[str, Numbers] = {}
@@ -247,9 +247,6 @@ class LiveGrouping:
         """How many detections are held beyond what may be, and how many lines; neither below zero."""
         lines = sum(each.line_count for each in self._detections.values())
         return max(len(self._detections) - self._most, 0), max(lines - self._most_lines, 0)
-
-
-_NONE: Final = LineSet({})
 
 
 def _homes(grouped: Sequence[Incident], stored: Sequence[Incident]) -> dict[str, frozenset[str]]:
@@ -304,14 +301,3 @@ def _by_path(sets: Iterable[LineSet]) -> dict[str, tuple[Numbers, Numbers]]:
         )
         for path, listed in parts.items()
     }
-
-
-def _minus(lines: LineSet, gone: LineSet) -> LineSet:
-    common = lines & gone
-    left: dict[str, Numbers] = {}
-    for path, numbers in lines.by_path.items():
-        here = common.by_path.get(path)
-        kept = numbers if here is None else numbers[~np.isin(numbers, here)]
-        if kept.size:
-            left[path] = kept
-    return LineSet(left)

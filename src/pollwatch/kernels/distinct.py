@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.words import find, hash_of, put_word, same, word_at
+from pollwatch.kernels.words import copy_text, find, hash_of, same
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
@@ -169,14 +169,7 @@ def gathered(data: Bytes, starts: Ints, ends: Ints, offsets: Ints, target: Bytes
     offsets[0] = 0
     for row in range(len(starts)):
         start, length = starts[row], ends[row] - starts[row]
-        place = 0
-        if at + length + 8 <= len(target) and start + length + 8 <= len(data):
-            while place < length:
-                put_word(target, at + place, word_at(data, start + place))  # the next text overwrites what is too much
-                place += 8
-        while place < length:
-            target[at + place] = data[start + place]
-            place += 1
+        copy_text(data, start, length, target, at)
         at += length
         offsets[row + 1] = at
 

@@ -32,10 +32,10 @@ LONGEST = 48
 MOST_SHARED = 64
 #: Bits of a gram's hash.
 _LEAST_BITS, _MOST_BITS = 14, 22
-PAIRS = 1 << 16
+_PAIRS = 1 << 16
 #: Hashes a gram.
 SPREAD = np.uint32(2_654_435_761)
-_BYTE, _BIT, _WORD, _PLACE, _FIVE = np.uint32(8), np.uint32(1), np.uint32(32), np.uint32(31), np.uint32(5)
+_BYTE, _BIT, _PLACE, _FIVE = np.uint32(8), np.uint32(1), np.uint32(31), np.uint32(5)
 _FOLD = np.uint8(0x20)
 _TWO_BYTES = np.uint32(0xFFFF)
 #: Each byte in lower case, if it is a letter of ASCII.
@@ -84,7 +84,7 @@ def lower(byte: np.uint8) -> np.uint8:
 
 def no_grams(bits: int) -> Ints:
     """Nothing counted yet: for each hash of a gram, and behind these for each pair of bytes."""
-    return np.zeros((1 << bits) + PAIRS, np.int32)
+    return np.zeros((1 << bits) + _PAIRS, np.int32)
 
 
 @compiled
@@ -167,7 +167,7 @@ def _linked(
     short = False
     for i in range(n):
         short |= starts[i + 1] - starts[i] < 4
-    pair_heads = np.full(PAIRS if short else 0, -1, np.int32)
+    pair_heads = np.full(_PAIRS if short else 0, -1, np.int32)
     byte_heads = np.full(256, -1, np.int32)
     for i in range(n):
         length = starts[i + 1] - starts[i]

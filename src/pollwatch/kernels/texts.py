@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pollwatch.kernels.compiled import compiled
-from pollwatch.kernels.words import hash_of, same
+from pollwatch.kernels.words import copy_text, hash_of, same
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Ints: TypeAlias = npt.NDArray[np.int32]
@@ -208,8 +208,7 @@ def _column(
             if kind == ESCAPED:
                 at = _unescape(data, start, start + length, texts, at)
             else:
-                for each in range(length):  # a slice as the source would have to be counted
-                    texts[at + each] = data[start + each]
+                copy_text(data, start, length, texts, at)
                 at += length
             distinct += 1
             offsets[distinct] = at - base

@@ -149,6 +149,19 @@ def find_either(data: Bytes, at: int, end: int, one: int, other: int) -> int:
 
 
 @compiled
+def copy_text(data: Bytes, start: int, length: int, target: Bytes, at: int) -> None:
+    """Copy bytes into a buffer that is filled from its beginning: up to seven behind them may be written as well."""
+    place = 0
+    if at + length + 8 <= len(target) and start + length + 8 <= len(data):
+        while place < length:
+            put_word(target, at + place, word_at(data, start + place))
+            place += 8
+    while place < length:
+        target[at + place] = data[start + place]
+        place += 1
+
+
+@compiled
 def short_word(data: Bytes, at: int, length: int) -> np.uint64:
     """The one to seven bytes from a place on, as one number."""
     if at + 8 <= len(data):

@@ -170,7 +170,7 @@ class Work:
             return
         with self._live.database.reading() as connection:
             incidents = rows.read_incidents(connection, input_paths(connection), chosen)
-        self._unsealed -= chosen
+        self._unsealed = self._unsealed - chosen
         self._sealed_us |= dict.fromkeys(chosen, now_us)
         self._say(Sealable(tuple(incidents.values())))
 
